@@ -1,0 +1,2 @@
+//! The `photond` binary.
+fn main() {}

@@ -1,0 +1,129 @@
+//! What can go wrong with the database, always with its path.
+
+use std::path::PathBuf;
+
+/// A failure of the database itself, never of one photo.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no database yet.
+    #[error(
+        "no index at {path}: nothing has been indexed yet (start with `photond watch DIR` or `photond index DIR`)"
+    )]
+    NoIndex {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// The file is a SQLite database of some other program.
+    #[error("{path} belongs to another program (application id {found:#x}); photond leaves it untouched. Use another --data-dir")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Its `application_id`.
+        found: i32,
+    },
+    /// The file was written by a newer photond.
+    #[error("{path} was written by a newer photond (schema {found}, this one knows up to {known}); it is left untouched. Install the newer version again, or use another --data-dir")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its `user_version`.
+        found: i32,
+        /// The newest schema known here.
+        known: i32,
+    },
+    /// The schema is older than this program and the caller may only read.
+    #[error("{path} has schema {found} and needs an upgrade to {known}: start `photond watch` or `photond index` once")]
+    NeedsMigration {
+        /// The file.
+        path: PathBuf,
+        /// Its `user_version`.
+        found: i32,
+        /// The schema wanted.
+        known: i32,
+    },
+    /// The data directory cannot be written.
+    #[error("cannot write the index at {path}: {reason}. Make it writable or choose another place with --data-dir or PHOTOND_DATA_DIR")]
+    NotWritable {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The database would lie on a network file system, where SQLite's locks do not hold.
+    #[error("{path} lies on a network file system ({fs}); SQLite's locks are not reliable there. Choose a local --data-dir (the photos themselves may stay on the network)")]
+    NetworkFileSystem {
+        /// The directory.
+        path: PathBuf,
+        /// Name of the file system.
+        fs: &'static str,
+    },
+    /// A migration failed; the database is as it was before.
+    #[error("{path}: upgrading the index to schema {version} failed and was undone: {source}")]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// The schema being made.
+        version: i32,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Any other answer of SQLite.
+    #[error("{path}: {source}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+}
+
+impl StoreError {
+    /// True if the file's contents are damaged (as opposed to busy, full, or forbidden).
+    #[must_use]
+    pub fn is_corruption(&self) -> bool {
+        self.code().is_some_and(|code| {
+            matches!(
+                code,
+                rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase
+            )
+        })
+    }
+
+    /// True if the disk is full or the write could not be made for now: worth waiting and retrying.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.code().is_some_and(|code| {
+            matches!(
+                code,
+                rusqlite::ErrorCode::DiskFull
+                    | rusqlite::ErrorCode::DatabaseBusy
+                    | rusqlite::ErrorCode::DatabaseLocked
+                    | rusqlite::ErrorCode::SystemIoFailure
+            )
+        })
+    }
+
+    fn code(&self) -> Option<rusqlite::ErrorCode> {
+        match self {
+            Self::Sqlite { source, .. } | Self::Migration { source, .. } => {
+                source.sqlite_error_code()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Attaches the database's path to SQLite's answers.
+pub(super) trait At<T> {
+    /// Names the file in the error.
+    fn at(self, path: &std::path::Path) -> Result<T, StoreError>;
+}
+
+impl<T> At<T> for rusqlite::Result<T> {
+    fn at(self, path: &std::path::Path) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Sqlite {
+            path: path.to_path_buf(),
+            source,
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! What could not be indexed, and why.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::error::{At, StoreError};
+use super::{StoreReader, unix_now};
+use crate::photo::{ContentHash, RelPath};
+
+/// Where in the pipeline a file failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Its bytes could not be had.
+    Read,
+    /// Its bytes are no picture that can be decoded.
+    Inspect,
+    /// The model gave no usable answer.
+    Embed,
+}
+
+impl Stage {
+    /// The name stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Inspect => "inspect",
+            Self::Embed => "embed",
+        }
+    }
+}
+
+/// One failure, before it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Where it happened.
+    pub stage: Stage,
+    /// Stable short key: `truncated`, `not-an-image`, `unreadable`, …
+    pub kind: String,
+    /// A sentence for people.
+    pub message: String,
+    /// Version of the image code that failed.
+    pub decoder_version: u32,
+}
+
+/// One failed file, as `status --errors` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureRow {
+    /// Folder it lies in.
+    pub root: std::path::PathBuf,
+    /// Path below it.
+    pub path: RelPath,
+    /// `read`, `inspect` or `embed`.
+    pub stage: String,
+    /// Stable short key.
+    pub kind: String,
+    /// A sentence for people.
+    pub message: String,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// When it last failed, Unix seconds.
+    pub failed_at: i64,
+}
+
+impl StoreReader {
+    /// Every failed file, by path.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failures(&self) -> Result<Vec<FailureRow>, StoreError> {
+        use std::os::unix::ffi::OsStringExt;
+        let mut stmt = self
+            .conn
+            .prepare_cached(
+                "SELECT r.path, f.path, x.stage, x.kind, x.message, x.attempts, x.failed_at
+                 FROM files f JOIN failures x ON x.id = f.failure JOIN roots r ON r.id = f.root
+                 UNION ALL
+                 SELECT r.path, f.path, x.stage, x.kind, x.message, x.attempts, x.failed_at
+                 FROM failures x JOIN photos p ON p.hash = x.hash
+                 JOIN files f ON f.photo = p.id JOIN roots r ON r.id = f.root
+                 ORDER BY 1, 2",
+            )
+            .at(&self.path)?;
+        let rows = stmt
+            .query_map([], |r| {
+                Ok(FailureRow {
+                    root: std::ffi::OsString::from_vec(r.get(0)?).into(),
+                    path: RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?),
+                    stage: r.get(2)?,
+                    kind: r.get(3)?,
+                    message: r.get(4)?,
+                    attempts: r.get(5)?,
+                    failed_at: r.get(6)?,
+                })
+            })
+            .at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
+    }
+
+    /// How many files failed, by kind, most first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failure_kinds(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        let mut stmt = self
+            .conn
+            .prepare_cached(
+                "SELECT x.kind, count(*) FROM files f JOIN failures x ON x.id = f.failure
+                 GROUP BY x.kind ORDER BY 2 DESC, 1",
+            )
+            .at(&self.path)?;
+        let rows = stmt.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
+    }
+}
+
+/// Records a failure of some content (or of a path whose bytes were never had) and returns its id.
+pub(super) fn put(
+    conn: &Connection,
+    hash: Option<&ContentHash>,
+    previous: Option<i64>,
+    failure: &Failure,
+) -> rusqlite::Result<i64> {
+    if let (None, Some(id)) = (hash, previous) {
+        // The same path failed before without its bytes: one row, one more attempt.
+        let updated = conn
+            .prepare_cached(
+                "UPDATE failures SET stage = ?2, kind = ?3, message = ?4, decoder_version = ?5,
+                     failed_at = ?6, attempts = attempts + 1 WHERE id = ?1 AND hash IS NULL",
+            )?
+            .execute(params![
+                id,
+                failure.stage.name(),
+                failure.kind,
+                failure.message,
+                failure.decoder_version,
+                unix_now()
+            ])?;
+        if updated > 0 {
+            return Ok(id);
+        }
+    }
+    conn.prepare_cached(
+        "INSERT INTO failures (hash, stage, kind, message, decoder_version, failed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (hash) DO UPDATE SET stage = excluded.stage, kind = excluded.kind,
+             message = excluded.message, decoder_version = excluded.decoder_version,
+             failed_at = excluded.failed_at, attempts = attempts + 1
+         RETURNING id",
+    )?
+    .query_row(
+        params![
+            hash.map(|h| &h.0[..]),
+            failure.stage.name(),
+            failure.kind,
+            failure.message,
+            failure.decoder_version,
+            unix_now()
+        ],
+        |r| r.get(0),
+    )
+}
+
+/// The failure recorded for some content.
+pub(super) fn of_content(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached("SELECT id FROM failures WHERE hash = ?1")?
+        .query_row([&hash.0[..]], |r| r.get(0))
+        .optional()
+}
+
+/// Forgets the failure of some content: it has been indexed.
+pub(super) fn clear(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM failures WHERE hash = ?1 AND stage = 'embed'")?
+        .execute([&hash.0[..]])?;
+    Ok(())
+}
+
+/// Drops a failure to which no file points (embed failures belong to a photo and stay).
+pub(super) fn drop_if_unused(conn: &Connection, id: i64) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "DELETE FROM failures WHERE id = ?1 AND stage <> 'embed'
+         AND NOT EXISTS (SELECT 1 FROM files WHERE failure = ?1)",
+    )?
+    .execute([id])?;
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! Places: which content lies at which path, and the stamp it had when it was read.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::error::{At, StoreError};
+use super::{Store, StoreReader, unix_now};
+use crate::photo::{ContentHash, FileStamp, RelPath};
+
+/// Where a file lies: a root's key and the path below it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileKey {
+    /// `roots.id`.
+    pub root: i64,
+    /// Path below the root.
+    pub path: RelPath,
+}
+
+/// What the pre-filter needs of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRow {
+    /// Path below the root.
+    pub path: RelPath,
+    /// The stamp that was indexed.
+    pub stamp: FileStamp,
+    /// Decoder version of the failure, where the file failed in the image code.
+    pub failed_decoder: Option<u32>,
+    /// Held in a mass disappearance.
+    pub missing: bool,
+}
+
+/// What is known of some content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Indexed, and the given model (if one was asked for) has seen it.
+    Complete,
+    /// Indexed, but the model has not seen it yet.
+    WithoutEmbedding,
+    /// Failed in the image code of this very version.
+    Failed,
+}
+
+impl StoreReader {
+    /// The row of one path.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn file(&self, key: &FileKey) -> Result<Option<FileRow>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since
+                 FROM files f LEFT JOIN failures x ON x.id = f.failure
+                 WHERE f.root = ?1 AND f.path = ?2",
+            )
+            .and_then(|mut s| {
+                s.query_row(params![key.root, key.path.as_bytes()], read_row).optional()
+            })
+            .at(&self.path)
+    }
+
+    /// Up to `limit` rows of `root` at or below `dir` whose path sorts after `after`, in byte order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn files_page(
+        &self,
+        root: i64,
+        dir: &RelPath,
+        after: Option<&RelPath>,
+        limit: usize,
+    ) -> Result<Vec<FileRow>, StoreError> {
+        let (low, high) = subtree_bounds(dir);
+        let low = match after {
+            Some(after) => after.as_bytes().to_vec(),
+            None => low,
+        };
+        let mut stmt = self
+            .conn
+            .prepare_cached(
+                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since
+                 FROM files f LEFT JOIN failures x ON x.id = f.failure
+                 WHERE f.root = ?1 AND f.path > ?2 AND (?3 IS NULL OR f.path < ?3)
+                 ORDER BY f.path LIMIT ?4",
+            )
+            .at(&self.path)?;
+        let rows = stmt
+            .query_map(
+                params![root, low, high, i64::try_from(limit).unwrap_or(i64::MAX)],
+                read_row,
+            )
+            .at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
+    }
+
+    /// What is known of a content hash, for the given model (`models.id`) if there is one.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn known(
+        &self,
+        hash: &ContentHash,
+        model: Option<i64>,
+        decoder_version: u32,
+    ) -> Result<Option<Known>, StoreError> {
+        let photo: Option<i64> = self
+            .conn
+            .prepare_cached("SELECT id FROM photos WHERE hash = ?1")
+            .and_then(|mut s| s.query_row([&hash.0[..]], |r| r.get(0)).optional())
+            .at(&self.path)?;
+        let failed: Option<u32> = self
+            .conn
+            .prepare_cached("SELECT decoder_version FROM failures WHERE hash = ?1")
+            .and_then(|mut s| s.query_row([&hash.0[..]], |r| r.get(0)).optional())
+            .at(&self.path)?;
+        let failed_now = failed.is_some_and(|v| v >= decoder_version);
+        let Some(photo) = photo else {
+            return Ok(failed_now.then_some(Known::Failed));
+        };
+        let Some(model) = model else {
+            return Ok(Some(Known::Complete));
+        };
+        let embedded = self.has_embedding(photo, model)?;
+        Ok(Some(if embedded || failed_now {
+            Known::Complete
+        } else {
+            Known::WithoutEmbedding
+        }))
+    }
+}
+
+impl Store {
+    /// The stored stamp of one path, as the writer sees it.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn held_missing(&self) -> Result<i64, StoreError> {
+        self.conn
+            .query_row(
+                "SELECT count(*) FROM files WHERE missing_since IS NOT NULL",
+                [],
+                |r| r.get(0),
+            )
+            .at(&self.path)
+    }
+
+    /// Deletes the rows held as missing: since before `cutoff` (Unix seconds), or all of them.
+    /// Returns how many.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn release_missing(&mut self, cutoff: Option<i64>) -> Result<usize, StoreError> {
+        self.conn
+            .execute(
+                "DELETE FROM files WHERE missing_since IS NOT NULL AND missing_since < ?1",
+                [cutoff.unwrap_or(i64::MAX)],
+            )
+            .at(&self.path)
+    }
+}
+
+/// What a file row points at.
+pub(super) enum Points {
+    Photo(i64),
+    Failure(i64),
+}
+
+/// Writes the row of one path; a failure that nothing points at any more goes with it.
+pub(super) fn put(
+    conn: &Connection,
+    key: &FileKey,
+    stamp: &FileStamp,
+    points: &Points,
+) -> rusqlite::Result<()> {
+    let old: Option<i64> = failure_of(conn, key)?;
+    let (photo, failure) = match points {
+        Points::Photo(id) => (Some(*id), None),
+        Points::Failure(id) => (None, Some(*id)),
+    };
+    conn.prepare_cached(
+        "INSERT INTO files (root, path, size, mtime_ns, ctime_ns, inode, photo, failure)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
+             ctime_ns = excluded.ctime_ns, inode = excluded.inode, photo = excluded.photo,
+             failure = excluded.failure, missing_since = NULL",
+    )?
+    .execute(params![
+        key.root,
+        key.path.as_bytes(),
+        size_column(stamp),
+        stamp.mtime_ns,
+        stamp.ctime_ns,
+        inode_column(stamp),
+        photo,
+        failure
+    ])?;
+    if let Some(old) = old.filter(|old| Some(*old) != failure) {
+        super::failures::drop_if_unused(conn, old)?;
+    }
+    Ok(())
+}
+
+/// Removes the row of one path.
+pub(super) fn remove(conn: &Connection, key: &FileKey) -> rusqlite::Result<bool> {
+    let old = failure_of(conn, key)?;
+    let removed = conn
+        .prepare_cached("DELETE FROM files WHERE root = ?1 AND path = ?2")?
+        .execute(params![key.root, key.path.as_bytes()])?;
+    if let Some(old) = old {
+        super::failures::drop_if_unused(conn, old)?;
+    }
+    Ok(removed > 0)
+}
+
+/// Marks the row of one path as missing, or as found again.
+pub(super) fn set_missing(conn: &Connection, key: &FileKey, missing: bool) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "UPDATE files SET missing_since = CASE WHEN ?3 THEN coalesce(missing_since, ?4) END
+         WHERE root = ?1 AND path = ?2",
+    )?
+    .execute(params![key.root, key.path.as_bytes(), missing, unix_now()])?;
+    Ok(())
+}
+
+fn failure_of(conn: &Connection, key: &FileKey) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached("SELECT failure FROM files WHERE root = ?1 AND path = ?2")?
+        .query_row(params![key.root, key.path.as_bytes()], |r| r.get(0))
+        .optional()
+        .map(Option::flatten)
+}
+
+/// Everything strictly below `dir` lies between these two; `None`: no upper bound.
+/// `/` is followed by `0` in ASCII, so `dir/` ≤ path < `dir0`.
+fn subtree_bounds(dir: &RelPath) -> (Vec<u8>, Option<Vec<u8>>) {
+    if dir.is_root() {
+        return (Vec::new(), None);
+    }
+    let mut low = dir.as_bytes().to_vec();
+    let mut high = low.clone();
+    low.push(b'/');
+    high.push(b'0');
+    (low, Some(high))
+}
+
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
+    Ok(FileRow {
+        path: RelPath::from_bytes(row.get::<_, Vec<u8>>(0)?),
+        stamp: FileStamp {
+            size: row.get::<_, i64>(1)?.cast_unsigned(),
+            mtime_ns: row.get(2)?,
+            ctime_ns: row.get(3)?,
+            inode: row.get::<_, i64>(4)?.cast_unsigned(),
+        },
+        failed_decoder: row.get(5)?,
+        missing: row.get::<_, Option<i64>>(6)?.is_some(),
+    })
+}
+
+fn size_column(stamp: &FileStamp) -> i64 {
+    stamp.size.cast_signed()
+}
+
+fn inode_column(stamp: &FileStamp) -> i64 {
+    stamp.inode.cast_signed()
+}

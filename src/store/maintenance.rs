@@ -1,0 +1,87 @@
+//! Slow upkeep, between scans: forgetting content that lies nowhere any more, and the backup.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::params;
+
+use super::error::{At, StoreError};
+use super::{BACKUP_FILE, Store, unix_now};
+use crate::photo::ContentHash;
+
+/// What an upkeep removed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Contents that lay nowhere; their thumbnails can go too.
+    pub photos: Vec<ContentHash>,
+}
+
+impl Store {
+    /// Removes up to `limit` photos that no path points at and that were indexed more than
+    /// `grace` ago. The grace is what makes a file that is moved away and back cost nothing.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn sweep(&mut self, grace: Duration, limit: usize) -> Result<Swept, StoreError> {
+        let cutoff = unix_now() - i64::try_from(grace.as_secs()).unwrap_or(i64::MAX / 2);
+        let tx = self.conn.transaction().at(&self.path)?;
+        let mut gone: Vec<(i64, ContentHash)> = Vec::new();
+        {
+            let mut stmt = tx
+                .prepare_cached(
+                    "SELECT p.id, p.hash FROM photos p WHERE p.indexed_at < ?1
+                     AND NOT EXISTS (SELECT 1 FROM files f WHERE f.photo = p.id) 
+                     AND NOT EXISTS (SELECT 1 FROM tags g WHERE g.photo = p.id AND g.source = 1)
+                     LIMIT ?2",
+                )
+                .at(&self.path)?;
+            let rows = stmt
+                .query_map(
+                    params![cutoff, i64::try_from(limit).unwrap_or(i64::MAX)],
+                    |r| Ok((r.get(0)?, ContentHash(r.get(1)?))),
+                )
+                .at(&self.path)?;
+            for row in rows {
+                gone.push(row.at(&self.path)?);
+            }
+        }
+        for (id, hash) in &gone {
+            for sql in [
+                "DELETE FROM tags WHERE photo = ?1",
+                "DELETE FROM embeddings WHERE photo = ?1",
+                "DELETE FROM photos WHERE id = ?1",
+            ] {
+                tx.prepare_cached(sql).and_then(|mut s| s.execute([id])).at(&self.path)?;
+            }
+            tx.prepare_cached("DELETE FROM failures WHERE hash = ?1 AND stage = 'embed'")
+                .and_then(|mut s| s.execute([&hash.0[..]]))
+                .at(&self.path)?;
+        }
+        tx.commit().at(&self.path)?;
+        Ok(Swept {
+            photos: gone.into_iter().map(|(_, hash)| hash).collect(),
+        })
+    }
+
+    /// Copies the index to the backup file beside it, while readers and this writer go on, and
+    /// puts the copy in place only when it is whole.
+    ///
+    /// # Errors
+    /// If the copy cannot be made; the old backup stays.
+    pub fn back_up(&self, data_dir: &Path) -> Result<(), StoreError> {
+        let target = data_dir.join(BACKUP_FILE);
+        let partial = data_dir.join(format!("{BACKUP_FILE}.partial"));
+        let _ = std::fs::remove_file(&partial);
+        {
+            let mut copy = rusqlite::Connection::open(&partial).at(&partial)?;
+            let backup = rusqlite::backup::Backup::new(&self.conn, &mut copy).at(&partial)?;
+            backup
+                .run_to_completion(4096, Duration::ZERO, None)
+                .at(&partial)?;
+        }
+        std::fs::rename(&partial, &target).map_err(|e| StoreError::NotWritable {
+            path: target,
+            reason: e.to_string(),
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! Schema versions: append-only SQL files, each applied whole or not at all.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::{At, StoreError};
+
+/// `application_id` of photond's databases ("phtd" in ASCII).
+pub const APPLICATION_ID: i32 = 0x7068_7464;
+
+/// Every migration in order; the schema version is the number of those applied.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
+
+/// The schema this program reads and writes.
+#[must_use]
+pub fn current_version() -> i32 {
+    i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
+}
+
+/// Refuses foreign and newer databases, without changing a byte; returns the schema version found.
+pub(super) fn check(conn: &Connection, path: &Path) -> Result<i32, StoreError> {
+    let id: i32 = conn
+        .pragma_query_value(None, "application_id", |r| r.get(0))
+        .at(path)?;
+    let version: i32 = conn
+        .pragma_query_value(None, "user_version", |r| r.get(0))
+        .at(path)?;
+    let tables: i64 = conn
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))
+        .at(path)?;
+    let fresh = id == 0 && version == 0 && tables == 0;
+    if !fresh && id != APPLICATION_ID {
+        return Err(StoreError::Foreign {
+            path: path.to_path_buf(),
+            found: id,
+        });
+    }
+    let known = current_version();
+    if version > known {
+        return Err(StoreError::Newer {
+            path: path.to_path_buf(),
+            found: version,
+            known,
+        });
+    }
+    Ok(version)
+}
+
+/// Brings the database to the current schema, one transaction a step.
+pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let from = check(conn, path)?;
+    for (index, sql) in MIGRATIONS.iter().enumerate().skip(usize::try_from(from).unwrap_or(0)) {
+        let version = i32::try_from(index + 1).unwrap_or(i32::MAX);
+        apply(conn, sql, version).map_err(|source| StoreError::Migration {
+            path: path.to_path_buf(),
+            version,
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+fn apply(conn: &mut Connection, sql: &str, version: i32) -> rusqlite::Result<()> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch(sql)?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", version)?;
+    tx.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_migration_leaves_nothing_behind() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        let err = apply(&mut conn, "CREATE TABLE a (x) STRICT; CREATE TABLE b (y INTEGER) STRICT;", 1);
+        assert!(err.is_err(), "a STRICT column without a type is refused by SQLite");
+        let left: i64 = conn
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))
+            .unwrap();
+        assert_eq!(left, 0);
+        let version: i32 = conn.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap();
+        assert_eq!(version, 0);
+    }
+
+    #[test]
+    fn migrating_twice_changes_nothing() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        let path = Path::new(":memory:");
+        migrate(&mut conn, path).unwrap();
+        let schema = |c: &Connection| -> Vec<String> {
+            c.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+                .unwrap()
+                .query_map([], |r| r.get(0))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect()
+        };
+        let first = schema(&conn);
+        assert!(first.len() > 8);
+        migrate(&mut conn, path).unwrap();
+        assert_eq!(schema(&conn), first);
+    }
+}

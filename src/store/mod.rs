@@ -1,0 +1,47 @@
+//! The embedded database: what is known of every file, photo, vector and tag.
+//!
+//! Promises: one writer thread, read-only readers that never wait for it, every batch of results
+//! in one transaction (a photo is done when, and only when, that commits), photos' rows shared by
+//! all paths with the same content. Never: sees a pixel, reads a photo, or knows why a value was
+//! computed. A row's meaning is written in `migrations/`.
+//!
+//! Cost: a point look-up of a stamp is one B-tree descent; a batch of a hundred photos is one
+//! fsync-free WAL append.
+
+mod commit;
+mod daemon;
+mod embeddings;
+mod error;
+mod failures;
+mod files;
+mod maintenance;
+mod migrate;
+mod open;
+mod photos;
+mod query;
+mod roots;
+mod status;
+mod tags;
+mod thumbs;
+
+pub use commit::{Change, Results};
+pub use daemon::DaemonRow;
+pub use error::StoreError;
+pub use failures::{Failure, FailureRow, Stage};
+pub use files::{FileKey, FileRow, Known};
+pub use maintenance::Swept;
+pub use migrate::{APPLICATION_ID, current_version};
+pub use open::{BACKUP_FILE, INDEX_FILE, Recovery, Store, StoreReader};
+pub use photos::{Hit, PhotoRow};
+pub use query::{Listing, PhotoFilter, Place, TagCondition};
+pub use roots::RootRow;
+pub use status::Counts;
+pub use tags::{TagCount, TagRow, TagSource};
+pub use thumbs::{THUMBS_FILE, ThumbStore};
+
+/// Seconds since the Unix epoch, for the columns that people read. Nothing is ordered by it.
+pub(crate) fn unix_now() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}

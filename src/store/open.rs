@@ -1,0 +1,238 @@
+//! The one way to open the database: prepare, check, migrate, tune.
+//!
+//! [`Store`] is the only connection that writes and lives on one thread. [`StoreReader`]s are
+//! read-only connections, one a thread, that never block the writer and are never blocked by it
+//! (WAL). Nothing here opens `index.db` by any means but SQLite: closing another descriptor of the
+//! file would drop SQLite's locks.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{At, StoreError};
+use super::migrate;
+
+/// File name of the index in the data directory.
+pub const INDEX_FILE: &str = "index.db";
+/// File name of the last good copy.
+pub const BACKUP_FILE: &str = "index.db.backup";
+
+/// The writing connection. One a data directory, held by whoever holds the data directory's lock.
+pub struct Store {
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
+}
+
+/// A read-only connection.
+pub struct StoreReader {
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
+}
+
+/// What opening found out that the user should hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recovery {
+    /// The index was damaged; it lies at `aside` and the last backup took its place.
+    RestoredBackup {
+        /// Where the damaged file was moved.
+        aside: PathBuf,
+    },
+    /// The index was damaged and there was no usable backup: it starts empty and fills again.
+    StartedAfresh {
+        /// Where the damaged file was moved.
+        aside: PathBuf,
+    },
+}
+
+impl Store {
+    /// Opens for writing, creating or upgrading as needed. A damaged file is moved aside and
+    /// replaced by the last backup or an empty index, and that is reported.
+    ///
+    /// # Errors
+    /// Foreign, newer or unwritable databases are refused and left as they are.
+    pub fn open(data_dir: &Path) -> Result<(Self, Option<Recovery>), StoreError> {
+        refuse_network(data_dir)?;
+        let path = data_dir.join(INDEX_FILE);
+        match Self::open_at(&path) {
+            Ok(store) => Ok((store, None)),
+            Err(e) if e.is_corruption() => {
+                let aside = move_aside(&path)?;
+                let backup = data_dir.join(BACKUP_FILE);
+                if backup.exists() && std::fs::copy(&backup, &path).is_ok() {
+                    match Self::open_at(&path) {
+                        Ok(store) => return Ok((store, Some(Recovery::RestoredBackup { aside }))),
+                        Err(e) if e.is_corruption() => {
+                            move_aside(&path)?;
+                        }
+                        Err(e) => return Err(e),
+                    }
+                }
+                let store = Self::open_at(&path)?;
+                Ok((store, Some(Recovery::StartedAfresh { aside })))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn open_at(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut conn = Connection::open_with_flags(path, flags).map_err(|e| not_writable(path, e))?;
+        conn.busy_timeout(Duration::from_secs(10)).at(path)?;
+        migrate::check(&conn, path)?;
+        // Readers go on while the writer commits; a crash loses at most the last commits, never
+        // the file (NORMAL syncs the WAL at each checkpoint).
+        conn.pragma_update(None, "journal_mode", "WAL")
+            .map_err(|e| not_writable(path, e))?;
+        conn.pragma_update(None, "synchronous", "NORMAL").at(path)?;
+        conn.pragma_update(None, "foreign_keys", "ON").at(path)?;
+        conn.pragma_update(None, "cache_size", -8192).at(path)?;
+        // The WAL is cut back to this after a checkpoint.
+        conn.pragma_update(None, "journal_size_limit", 16 << 20).at(path)?;
+        migrate::migrate(&mut conn, path)?;
+        conn.set_prepared_statement_cache_capacity(64);
+        // Damage in the schema's root pages shows here rather than in the middle of the work.
+        for table in ["roots", "files", "photos", "failures", "tags"] {
+            conn.query_row(&format!("SELECT 1 FROM {table} LIMIT 1"), [], |_| Ok(()))
+                .or_else(|e| match e {
+                    rusqlite::Error::QueryReturnedNoRows => Ok(()),
+                    e => Err(e),
+                })
+                .at(path)?;
+        }
+        Ok(Self {
+            conn,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// A reader of the same database.
+    ///
+    /// # Errors
+    /// As [`StoreReader::open`].
+    pub fn reader(&self) -> Result<StoreReader, StoreError> {
+        StoreReader::open_at(&self.path)
+    }
+}
+
+impl StoreReader {
+    /// Opens read-only.
+    ///
+    /// # Errors
+    /// [`StoreError::NoIndex`] where there is none; foreign, newer and older schemas are refused.
+    pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        let path = data_dir.join(INDEX_FILE);
+        if !path.exists() {
+            return Err(StoreError::NoIndex { path });
+        }
+        Self::open_at(&path)
+    }
+
+    fn open_at(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags).at(path)?;
+        conn.busy_timeout(Duration::from_secs(5)).at(path)?;
+        let found = migrate::check(&conn, path)?;
+        let known = migrate::current_version();
+        if found < known {
+            return Err(StoreError::NeedsMigration {
+                path: path.to_path_buf(),
+                found,
+                known,
+            });
+        }
+        conn.pragma_update(None, "query_only", "ON").at(path)?;
+        conn.pragma_update(None, "cache_size", -4096).at(path)?;
+        conn.set_prepared_statement_cache_capacity(32);
+        Ok(Self {
+            conn,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Checks the whole file; an empty list means that all is well.
+    ///
+    /// # Errors
+    /// If the check itself cannot run.
+    pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let mut stmt = self.conn.prepare("PRAGMA integrity_check(20)").at(&self.path)?;
+        let rows = stmt
+            .query_map([], |r| r.get::<_, String>(0))
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+            .at(&self.path)?;
+        Ok(rows.into_iter().filter(|line| line != "ok").collect())
+    }
+}
+
+fn not_writable(path: &Path, e: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+    match e.sqlite_error_code() {
+        Some(CannotOpen | PermissionDenied | ReadOnly) => StoreError::NotWritable {
+            path: path.to_path_buf(),
+            reason: e.to_string(),
+        },
+        _ => StoreError::Sqlite {
+            path: path.to_path_buf(),
+            source: e,
+        },
+    }
+}
+
+/// Renames a damaged database with its WAL; nothing is deleted.
+fn move_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    let stamp = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_nanos());
+    let with = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = with(&format!(".damaged-{stamp}"));
+    let fail = |e: std::io::Error| StoreError::NotWritable {
+        path: path.to_path_buf(),
+        reason: format!("the index is damaged and cannot be moved aside: {e}"),
+    };
+    std::fs::rename(path, &aside).map_err(fail)?;
+    for suffix in ["-wal", "-shm"] {
+        let from = with(suffix);
+        if from.exists() {
+            let mut to = aside.as_os_str().to_owned();
+            to.push(suffix);
+            std::fs::rename(&from, PathBuf::from(to)).map_err(fail)?;
+        }
+    }
+    Ok(aside)
+}
+
+#[cfg(target_os = "linux")]
+fn refuse_network(dir: &Path) -> Result<(), StoreError> {
+    // Magic numbers of linux/magic.h and the file systems' own headers.
+    const NETWORK: &[(u64, &str)] = &[
+        (0x6969, "NFS"),
+        (0xff53_4d42, "CIFS"),
+        (0xfe53_4d42, "SMB2"),
+        (0x0102_1997, "9P"),
+        (0x5346_414f, "AFS"),
+        (0x00c3_6400, "Ceph"),
+    ];
+    let Ok(fs) = rustix::fs::statfs(dir) else {
+        return Ok(());
+    };
+    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
+    let magic = (fs.f_type as u64) & 0xffff_ffff;
+    match NETWORK.iter().find(|(m, _)| *m == magic) {
+        Some((_, name)) => Err(StoreError::NetworkFileSystem {
+            path: dir.to_path_buf(),
+            fs: name,
+        }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refuse_network(_dir: &Path) -> Result<(), StoreError> {
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! Photos: one row a content, shared by every path where it lies.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::error::{At, StoreError};
+use super::{StoreReader, unix_now};
+use crate::photo::{CapturedAt, ContentHash, Exif, Inspection, PerceptualHash, RelPath};
+
+/// A photo as stored.
+#[derive(Debug, Clone)]
+pub struct PhotoRow {
+    /// `photos.id`.
+    pub id: i64,
+    /// BLAKE3 of the bytes.
+    pub hash: ContentHash,
+    /// `jpeg`, `png`, …
+    pub format: String,
+    /// Pixels as displayed.
+    pub width: u32,
+    /// Pixels as displayed.
+    pub height: u32,
+    /// EXIF orientation as found.
+    pub orientation: u8,
+    /// Camera metadata.
+    pub exif: Exif,
+    /// Perceptual hash.
+    pub phash: PerceptualHash,
+}
+
+/// A photo at one of its places.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// Folder it lies in.
+    pub root: std::path::PathBuf,
+    /// Path below it.
+    pub path: RelPath,
+    /// File size in bytes.
+    pub size: u64,
+    /// Modification time, nanoseconds since the Unix epoch.
+    pub mtime_ns: i64,
+    /// False while its volume is away.
+    pub online: bool,
+    /// The content.
+    pub photo: PhotoRow,
+}
+
+/// Columns of [`Hit::read`], over `files f JOIN photos p JOIN roots r`.
+pub(super) const HIT_COLUMNS: &str = "r.path, f.path, f.size, f.mtime_ns, r.online, \
+     p.id, p.hash, p.format, p.width, p.height, p.orientation, p.captured_local, \
+     p.captured_offset, p.camera, p.lens, p.exposure_s, p.f_number, p.iso, p.focal_length_mm, \
+     p.lat, p.lon, p.altitude_m, p.phash";
+
+impl Hit {
+    /// Reads [`HIT_COLUMNS`].
+    pub(super) fn read(r: &Row<'_>) -> rusqlite::Result<Self> {
+        use std::os::unix::ffi::OsStringExt;
+        let offset: Option<i32> = r.get(12)?;
+        Ok(Self {
+            root: std::ffi::OsString::from_vec(r.get(0)?).into(),
+            path: RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?),
+            size: r.get::<_, i64>(2)?.cast_unsigned(),
+            mtime_ns: r.get(3)?,
+            online: r.get(4)?,
+            photo: PhotoRow {
+                id: r.get(5)?,
+                hash: ContentHash(r.get(6)?),
+                format: r.get(7)?,
+                width: r.get(8)?,
+                height: r.get(9)?,
+                orientation: r.get(10)?,
+                exif: Exif {
+                    captured_at: r.get::<_, Option<String>>(11)?.map(|local| CapturedAt {
+                        local,
+                        offset_minutes: offset,
+                    }),
+                    camera: r.get(13)?,
+                    lens: r.get(14)?,
+                    exposure_s: r.get(15)?,
+                    f_number: r.get(16)?,
+                    iso: r.get(17)?,
+                    focal_length_mm: r.get(18)?,
+                    lat: r.get(19)?,
+                    lon: r.get(20)?,
+                    altitude_m: r.get(21)?,
+                },
+                phash: PerceptualHash(r.get(22)?),
+            },
+        })
+    }
+}
+
+impl StoreReader {
+    /// Every place where the content of `hash` lies.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn places(&self, hash: &ContentHash) -> Result<Vec<Hit>, StoreError> {
+        let sql = format!(
+            "SELECT {HIT_COLUMNS} FROM photos p JOIN files f ON f.photo = p.id
+             JOIN roots r ON r.id = f.root WHERE p.hash = ?1 ORDER BY r.path, f.path"
+        );
+        let mut stmt = self.conn.prepare_cached(&sql).at(&self.path)?;
+        let rows = stmt.query_map([&hash.0[..]], Hit::read).at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
+    }
+
+    /// The photo at one path, looked up by the path's place under any root.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn photo_at(&self, root: i64, path: &RelPath) -> Result<Option<Hit>, StoreError> {
+        let sql = format!(
+            "SELECT {HIT_COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
+             JOIN roots r ON r.id = f.root WHERE f.root = ?1 AND f.path = ?2"
+        );
+        self.conn
+            .prepare_cached(&sql)
+            .and_then(|mut s| s.query_row(params![root, path.as_bytes()], Hit::read).optional())
+            .at(&self.path)
+    }
+
+    /// The failure recorded at one path: kind and message.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failure_at(
+        &self,
+        root: i64,
+        path: &RelPath,
+    ) -> Result<Option<(String, String)>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT x.kind, x.message FROM files f JOIN failures x ON x.id = f.failure
+                 WHERE f.root = ?1 AND f.path = ?2",
+            )
+            .and_then(|mut s| {
+                s.query_row(params![root, path.as_bytes()], |r| Ok((r.get(0)?, r.get(1)?)))
+                    .optional()
+            })
+            .at(&self.path)
+    }
+}
+
+/// The key of some content.
+pub(super) fn id(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached("SELECT id FROM photos WHERE hash = ?1")?
+        .query_row([&hash.0[..]], |r| r.get(0))
+        .optional()
+}
+
+/// Writes a photo and returns its key; a newer decoder's view replaces an older one's.
+pub(super) fn put(
+    conn: &Connection,
+    hash: &ContentHash,
+    seen: &Inspection,
+    decoder_version: u32,
+) -> rusqlite::Result<i64> {
+    let captured = seen.exif.captured_at.as_ref();
+    conn.prepare_cached(
+        "INSERT INTO photos (hash, format, width, height, orientation, captured_local,
+             captured_offset, captured_unix, camera, lens, exposure_s, f_number, iso,
+             focal_length_mm, lat, lon, altitude_m, phash, decoder_version, indexed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+         ON CONFLICT (hash) DO UPDATE SET format = excluded.format, width = excluded.width,
+             height = excluded.height, orientation = excluded.orientation,
+             captured_local = excluded.captured_local, captured_offset = excluded.captured_offset,
+             captured_unix = excluded.captured_unix, camera = excluded.camera, lens = excluded.lens,
+             exposure_s = excluded.exposure_s, f_number = excluded.f_number, iso = excluded.iso,
+             focal_length_mm = excluded.focal_length_mm, lat = excluded.lat, lon = excluded.lon,
+             altitude_m = excluded.altitude_m, phash = excluded.phash,
+             decoder_version = excluded.decoder_version
+         RETURNING id",
+    )?
+    .query_row(
+        params![
+            &hash.0[..],
+            seen.format.name(),
+            seen.width,
+            seen.height,
+            seen.orientation,
+            captured.map(|c| c.local.as_str()),
+            captured.and_then(|c| c.offset_minutes),
+            captured.and_then(unix_of),
+            seen.exif.camera,
+            seen.exif.lens,
+            seen.exif.exposure_s,
+            seen.exif.f_number,
+            seen.exif.iso,
+            seen.exif.focal_length_mm,
+            seen.exif.lat,
+            seen.exif.lon,
+            seen.exif.altitude_m,
+            seen.perceptual_hash.0,
+            decoder_version,
+            unix_now()
+        ],
+        |r| r.get(0),
+    )
+}
+
+/// The instant of a capture time; a missing offset counts as UTC.
+fn unix_of(captured: &CapturedAt) -> Option<i64> {
+    let local: jiff::civil::DateTime = captured.local.parse().ok()?;
+    let utc = local.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(utc.timestamp().as_second() - i64::from(captured.offset_minutes.unwrap_or(0)) * 60)
+}

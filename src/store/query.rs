@@ -1,0 +1,166 @@
+//! Listing photos by what the index knows of them.
+
+use std::ops::ControlFlow;
+
+use rusqlite::types::Value;
+use rusqlite::params_from_iter;
+
+use super::StoreReader;
+use super::error::{At, StoreError};
+use super::photos::{HIT_COLUMNS, Hit};
+
+/// Any of these terms, at or above the filter's confidence.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TagCondition {
+    /// Term keys; a photo that carries one of them matches.
+    pub keys: Vec<String>,
+}
+
+/// A circle on the map.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// Degrees north.
+    pub lat: f64,
+    /// Degrees east.
+    pub lon: f64,
+    /// Radius in kilometres.
+    pub km: f64,
+}
+
+/// What the photos must be like; all parts hold at once.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PhotoFilter {
+    /// Each must match.
+    pub tags: Vec<TagCondition>,
+    /// None may match.
+    pub not_tags: Vec<TagCondition>,
+    /// Confidence from which a tag counts.
+    pub min_confidence: f32,
+    /// Taken at or after this local time (`YYYY-MM-DDTHH:MM:SS`).
+    pub since: Option<String>,
+    /// Taken before this local time.
+    pub until: Option<String>,
+    /// Part of the camera's name, any case.
+    pub camera: Option<String>,
+    /// Taken near here.
+    pub near: Option<Place>,
+}
+
+/// How a listing ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing {
+    /// Rows shown to the caller.
+    pub seen: usize,
+}
+
+/// When a photo was taken for ordering and dates: the camera's clock, else the file's time.
+const TAKEN: &str = "coalesce(p.captured_local, \
+     strftime('%Y-%m-%dT%H:%M:%S', f.mtime_ns / 1000000000, 'unixepoch', 'localtime'))";
+
+/// Mean length of a degree of latitude.
+const KM_PER_DEGREE: f64 = 111.195;
+
+impl StoreReader {
+    /// Shows every place of every photo that matches to `visit`, newest first, until it breaks.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn list(
+        &self,
+        filter: &PhotoFilter,
+        visit: &mut dyn FnMut(Hit) -> ControlFlow<()>,
+    ) -> Result<Listing, StoreError> {
+        let (sql, values) = statement(filter);
+        let mut stmt = self.conn.prepare(&sql).at(&self.path)?;
+        let mut rows = stmt.query(params_from_iter(values)).at(&self.path)?;
+        let mut seen = 0;
+        while let Some(row) = rows.next().at(&self.path)? {
+            let hit = Hit::read(row).at(&self.path)?;
+            if !within(&hit, filter.near) {
+                continue;
+            }
+            seen += 1;
+            if visit(hit).is_break() {
+                break;
+            }
+        }
+        Ok(Listing { seen })
+    }
+}
+
+fn statement(filter: &PhotoFilter) -> (String, Vec<Value>) {
+    let mut wheres = vec!["f.missing_since IS NULL".to_owned()];
+    let mut values: Vec<Value> = Vec::new();
+    let mut tag = |condition: &TagCondition, negate: &str| {
+        values.push(Value::Text(
+            serde_json::to_string(&condition.keys).unwrap_or_else(|_| "[]".to_owned()),
+        ));
+        values.push(Value::Real(f64::from(filter.min_confidence)));
+        wheres.push(format!(
+            "p.id {negate} IN (SELECT g.photo FROM tags g WHERE g.term IN (SELECT t.id FROM terms t
+               WHERE t.key IN (SELECT value FROM json_each(?))) AND (g.confidence >= ? OR g.source <> 0))"
+        ));
+    };
+    for condition in &filter.tags {
+        tag(condition, "");
+    }
+    for condition in &filter.not_tags {
+        tag(condition, "NOT");
+    }
+    if let Some(since) = &filter.since {
+        wheres.push(format!("{TAKEN} >= ?"));
+        values.push(Value::Text(since.clone()));
+    }
+    if let Some(until) = &filter.until {
+        wheres.push(format!("{TAKEN} < ?"));
+        values.push(Value::Text(until.clone()));
+    }
+    if let Some(camera) = &filter.camera {
+        wheres.push("instr(lower(p.camera), lower(?)) > 0".to_owned());
+        values.push(Value::Text(camera.clone()));
+    }
+    if let Some(place) = filter.near {
+        // The box around the circle, from the index; the circle itself is checked row by row.
+        let dlat = place.km / KM_PER_DEGREE;
+        wheres.push("p.lat BETWEEN ? AND ?".to_owned());
+        values.push(Value::Real(place.lat - dlat));
+        values.push(Value::Real(place.lat + dlat));
+    }
+    let sql = format!(
+        "SELECT {HIT_COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
+         JOIN roots r ON r.id = f.root WHERE {} ORDER BY {TAKEN} DESC, r.path, f.path",
+        wheres.join(" AND ")
+    );
+    (sql, values)
+}
+
+fn within(hit: &Hit, near: Option<Place>) -> bool {
+    let Some(place) = near else {
+        return true;
+    };
+    match (hit.photo.exif.lat, hit.photo.exif.lon) {
+        (Some(lat), Some(lon)) => distance_km(place.lat, place.lon, lat, lon) <= place.km,
+        _ => false,
+    }
+}
+
+/// Great-circle distance (haversine) on a sphere of the Earth's mean radius, 6371 km.
+fn distance_km(lat1: f64, lon1: f64, lat2: f64, lon2: f64) -> f64 {
+    let (phi1, phi2) = (lat1.to_radians(), lat2.to_radians());
+    let dphi = (lat2 - lat1).to_radians();
+    let dlambda = (lon2 - lon1).to_radians();
+    let a = (dphi / 2.0).sin().powi(2) + phi1.cos() * phi2.cos() * (dlambda / 2.0).sin().powi(2);
+    2.0 * 6371.0 * a.sqrt().min(1.0).asin()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_those_of_the_globe() {
+        // Berlin to Paris is 878 km; across the date line, 0.2 degrees at the equator are 22 km.
+        assert!((distance_km(52.52, 13.405, 48.8566, 2.3522) - 878.0).abs() < 2.0);
+        assert!((distance_km(0.0, 179.9, 0.0, -179.9) - 22.2).abs() < 0.2);
+    }
+}

@@ -1,0 +1,112 @@
+//! Thumbnails, in a database of their own: derived data that can be deleted and comes back.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::error::{At, StoreError};
+use crate::photo::{ContentHash, Thumbnail};
+
+/// File name in the data directory.
+pub const THUMBS_FILE: &str = "thumbs.db";
+
+/// The thumbnails' database; owned by the writer thread.
+pub struct ThumbStore {
+    conn: Connection,
+    path: PathBuf,
+}
+
+impl ThumbStore {
+    /// Opens or makes it; a damaged file is deleted and made anew, since everything in it can be.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        let path = data_dir.join(THUMBS_FILE);
+        match Self::open_at(&path) {
+            Err(e) if e.is_corruption() => {
+                for suffix in ["", "-wal", "-shm"] {
+                    let mut name = path.as_os_str().to_owned();
+                    name.push(suffix);
+                    let _ = std::fs::remove_file(PathBuf::from(name));
+                }
+                Self::open_at(&path)
+            }
+            other => other,
+        }
+    }
+
+    fn open_at(path: &Path) -> Result<Self, StoreError> {
+        let conn = Connection::open(path).at(path)?;
+        conn.busy_timeout(Duration::from_secs(10)).at(path)?;
+        conn.pragma_update(None, "journal_mode", "WAL").at(path)?;
+        // Derived data: not worth a sync.
+        conn.pragma_update(None, "synchronous", "OFF").at(path)?;
+        conn.pragma_update(None, "cache_size", -1024).at(path)?;
+        conn.pragma_update(None, "journal_size_limit", 8 << 20).at(path)?;
+        conn.execute_batch(
+            "CREATE TABLE IF NOT EXISTS thumbs (
+                 hash   BLOB    NOT NULL PRIMARY KEY, -- the photo's content
+                 width  INTEGER NOT NULL,             -- pixels, upright
+                 height INTEGER NOT NULL,
+                 mime   TEXT    NOT NULL,
+                 image  BLOB    NOT NULL              -- the encoded preview
+             ) STRICT",
+        )
+        .at(path)?;
+        Ok(Self {
+            conn,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Writes thumbnails in one transaction; those that are there stay.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn put<'a>(
+        &mut self,
+        thumbs: impl IntoIterator<Item = (&'a ContentHash, &'a Thumbnail)>,
+    ) -> Result<(), StoreError> {
+        let tx = self.conn.transaction().at(&self.path)?;
+        for (hash, thumb) in thumbs {
+            tx.prepare_cached(
+                "INSERT OR IGNORE INTO thumbs (hash, width, height, mime, image) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )
+            .and_then(|mut s| {
+                s.execute(params![&hash.0[..], thumb.width, thumb.height, thumb.mime, thumb.bytes])
+            })
+            .at(&self.path)?;
+        }
+        tx.commit().at(&self.path)
+    }
+
+    /// Removes thumbnails of forgotten photos.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn remove(&mut self, hashes: &[ContentHash]) -> Result<(), StoreError> {
+        let tx = self.conn.transaction().at(&self.path)?;
+        for hash in hashes {
+            tx.prepare_cached("DELETE FROM thumbs WHERE hash = ?1")
+                .and_then(|mut s| s.execute([&hash.0[..]]))
+                .at(&self.path)?;
+        }
+        tx.commit().at(&self.path)
+    }
+
+    /// Width, height and size in bytes of a photo's thumbnail.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn size_of(&self, hash: &ContentHash) -> Result<Option<(u32, u32, u32)>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT width, height, length(image) FROM thumbs WHERE hash = ?1")
+            .and_then(|mut s| {
+                s.query_row([&hash.0[..]], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+                    .optional()
+            })
+            .at(&self.path)
+    }
+}
