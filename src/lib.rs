@@ -2,6 +2,16 @@
 //!
 //! The house and its floors are described in ARCHITECTURE.md.
 
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod dirs;
 pub mod embedding;
+pub mod index;
+pub mod media;
+pub mod model;
 pub mod photo;
+pub mod search;
+pub mod source;
 pub mod store;
+pub mod tag;

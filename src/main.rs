@@ -1,2 +1,5 @@
-//! The `photond` binary.
-fn main() {}
+//! The `photond` binary: everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    photond::cli::main()
+}

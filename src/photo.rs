@@ -209,8 +209,13 @@ impl PerceptualHash {
     /// How many bits differ; `None` if the two have different lengths.
     #[must_use]
     pub fn distance(&self, other: &Self) -> Option<u32> {
-        (self.0.len() == other.0.len())
-            .then(|| self.0.iter().zip(&other.0).map(|(a, b)| (a ^ b).count_ones()).sum())
+        (self.0.len() == other.0.len()).then(|| {
+            self.0
+                .iter()
+                .zip(&other.0)
+                .map(|(a, b)| (a ^ b).count_ones())
+                .sum()
+        })
     }
 
     /// Lower-case hex digits.
@@ -230,10 +235,12 @@ impl fmt::Debug for PerceptualHash {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
-        let _ = write!(s, "{b:02x}");
-        s
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
+            let _ = write!(s, "{b:02x}");
+            s
+        })
 }
 
 /// The file formats photond knows by name.
@@ -296,7 +303,12 @@ impl CapturedAt {
             Some(0) => format!("{}Z", self.local),
             Some(m) => {
                 let sign = if m < 0 { '-' } else { '+' };
-                format!("{}{sign}{:02}:{:02}", self.local, m.abs() / 60, m.abs() % 60)
+                format!(
+                    "{}{sign}{:02}:{:02}",
+                    self.local,
+                    m.abs() / 60,
+                    m.abs() % 60
+                )
             }
         }
     }

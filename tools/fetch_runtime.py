@@ -168,7 +168,7 @@ def this_platform() -> str:
         key = f"{sys.platform}-{machine}"
     if key not in BUILDS:
         raise Failure(
-            f"there is no pinned ONNX Runtime for {key} (there is for {', '.join(sorted(BUILDS))}); "
+            f"there is no pinned ONNX Runtime for {key}, only for {', '.join(sorted(BUILDS))}; "
             "install one yourself and set ORT_DYLIB_PATH to it"
         )
     return key

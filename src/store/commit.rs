@@ -27,10 +27,9 @@ pub struct Results {
 pub enum Change {
     /// This content lies at this path; `inspection` is absent when the content is known already.
     Indexed {
-        /// Where it lies.
-        key: FileKey,
-        /// Stamp under which it was read.
-        stamp: FileStamp,
+        /// Where it lies and the stamp under which it was read; absent when the file vanished
+        /// meanwhile: the content is kept for the other places that may hold it.
+        place: Option<(FileKey, FileStamp)>,
         /// The content.
         hash: ContentHash,
         /// What the image code found, for content seen for the first time.
@@ -69,6 +68,8 @@ pub enum Change {
     Gone {
         /// Where it lay.
         key: FileKey,
+        /// It is there, but left out by the settings now.
+        excluded: bool,
     },
     /// This path is gone together with many others: hold the row until a person confirms.
     Missing {
@@ -102,8 +103,7 @@ impl Store {
 fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
     match change {
         Change::Indexed {
-            key,
-            stamp,
+            place,
             hash,
             inspection,
             decoder_version,
@@ -121,7 +121,10 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
                 put_results(conn, photo, results)?;
                 failures::clear(conn, hash)?;
             }
-            files::put(conn, key, stamp, &Points::Photo(photo))
+            match place {
+                Some((key, stamp)) => files::put(conn, key, stamp, &Points::Photo(photo)),
+                None => Ok(()),
+            }
         }
         Change::Embedded { hash, results } => {
             if let Some(photo) = photos::id(conn, hash)? {
@@ -156,7 +159,7 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
                 None => Ok(()),
             }
         }
-        Change::Gone { key } => files::remove(conn, key).map(|_| ()),
+        Change::Gone { key, .. } => files::remove(conn, key).map(|_| ()),
         Change::Missing { key } => files::set_missing(conn, key, true),
         Change::Found { key } => files::set_missing(conn, key, false),
     }

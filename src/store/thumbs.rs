@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::error::{At, StoreError};
 use crate::photo::{ContentHash, Thumbnail};
@@ -35,6 +35,17 @@ impl ThumbStore {
             }
             other => other,
         }
+    }
+
+    /// Opens it for looking things up.
+    ///
+    /// # Errors
+    /// If it is not there or cannot be read.
+    pub fn open_read_only(data_dir: &Path) -> Result<Self, StoreError> {
+        let path = data_dir.join(THUMBS_FILE);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(&path, flags).at(&path)?;
+        Ok(Self { conn, path })
     }
 
     fn open_at(path: &Path) -> Result<Self, StoreError> {

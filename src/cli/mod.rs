@@ -1,0 +1,206 @@
+//! The command line: flags, one file a command, and the only place that prints.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes: 0 done or found,
+//! 1 nothing found, 2 error, 78 bad configuration.
+
+mod doctor;
+mod index;
+mod model;
+mod observer;
+mod output;
+mod query;
+mod show;
+mod status;
+mod tags;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, ConfigError};
+use crate::dirs;
+use output::Output;
+
+/// Finds your photos by what is in them, and keeps up as they come in.
+///
+/// photond watches folders of photos, looks at each new one once (content hash, camera data,
+/// thumbnail, and what a small built-in model sees in it) and keeps the result in a local index.
+/// Nothing leaves this machine, and photos are never written to.
+#[derive(Parser)]
+#[command(name = "photond", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    /// Settings file [default: config.toml in the platform's configuration directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the index lives [default: the platform's data directory, or $PHOTOND_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Say more on standard error (twice: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Say less on standard error
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Colours on standard output and error
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  photond watch ~/Pictures            index what is there, then keep it current
+  photond query --tag beach           photos of beaches, newest first
+  photond query --tag dog --not-tag snow --since 2023 --format paths
+  photond status                      how far it is, and what could not be indexed";
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Index folders, then keep the index current until stopped
+    Watch(watch::Args),
+    /// Index folders once, with a summary, then exit
+    Index(index::Args),
+    /// Show what is indexed, what is going on, and what failed
+    Status(status::Args),
+    /// Find photos
+    Query(Box<query::Args>),
+    /// List every tag with its number of photos
+    Tags(tags::Args),
+    /// Show all that is known of one photo, as JSON
+    Show(show::Args),
+    /// Show and check the models that make tags
+    Model(model::Args),
+    /// Check everything that could be wrong, and say the fix
+    Doctor(doctor::Args),
+}
+
+/// How a command ended.
+enum Exit {
+    Done,
+    Nothing,
+}
+
+/// What every command gets.
+struct Context_ {
+    data_dir: PathBuf,
+    config: Config,
+    config_path: Option<PathBuf>,
+    out: Output,
+    quiet: bool,
+}
+
+/// Runs the program and says how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = Output::new(match cli.color {
+        Color::Always => Some(true),
+        Color::Never => Some(false),
+        Color::Auto => None,
+    });
+    logging(cli.verbose, cli.quiet);
+    quiet_panics();
+    match run(cli, out) {
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(Exit::Nothing) => ExitCode::from(1),
+        Err(e) if output::is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            out.error(&format!("{e:#}"));
+            let config = e.chain().any(|c| {
+                c.downcast_ref::<ConfigError>().is_some() || c.downcast_ref::<watch::NoRoots>().is_some()
+                    || matches!(
+                        c.downcast_ref::<crate::daemon::DaemonError>(),
+                        Some(
+                            crate::daemon::DaemonError::Root { .. }
+                                | crate::daemon::DaemonError::Nested { .. }
+                                | crate::daemon::DaemonError::Filter(_)
+                        )
+                    )
+            });
+            ExitCode::from(if config { 78 } else { 2 })
+        }
+    }
+}
+
+fn run(cli: Cli, out: Output) -> anyhow::Result<Exit> {
+    let data_dir = dirs::data_dir(cli.data_dir.as_deref())
+        .context("this system names no home directory: say where the index lives with --data-dir")?;
+    let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
+    let usual = dirs::config_file().filter(|p| p.exists());
+    let config_path = cli.config.or(usual);
+    let config = match &config_path {
+        Some(path) => Config::read(path, dirs::home().as_deref())?,
+        None => Config::default(),
+    };
+    let context = Context_ {
+        data_dir,
+        config,
+        config_path,
+        out,
+        quiet: cli.quiet,
+    };
+    match cli.command {
+        Command::Watch(args) => watch::run(&context, args),
+        Command::Index(args) => index::run(&context, args),
+        Command::Status(args) => status::run(&context, &args),
+        Command::Query(args) => query::run(&context, *args),
+        Command::Tags(args) => tags::run(&context, &args),
+        Command::Show(args) => show::run(&context, &args),
+        Command::Model(args) => model::run(&context, &args),
+        Command::Doctor(args) => doctor::run(&context, &args),
+    }
+}
+
+/// The log goes to standard error; `PHOTOND_LOG` takes filters like `photond::source=debug`.
+fn logging(verbose: u8, quiet: bool) {
+    use tracing_subscriber::EnvFilter;
+    let default = match (quiet, verbose) {
+        (true, _) => "photond=error",
+        (false, 0) => "photond=warn",
+        (false, 1) => "photond=info",
+        (false, 2) => "photond=debug",
+        (false, _) => "trace",
+    };
+    let filter = EnvFilter::try_from_env("PHOTOND_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .init();
+}
+
+/// A decoder that panics on a bad file is caught and recorded with the file; its message does not
+/// belong on the terminal. `PHOTOND_LOG=photond=debug` shows it.
+fn quiet_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let worker = std::thread::current().name().is_some_and(|n| n == "photond-worker");
+        if worker {
+            tracing::debug!("{info}");
+        } else {
+            usual(info);
+        }
+    }));
+}
+
+/// Output shape of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TableOrJson {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}

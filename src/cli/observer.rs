@@ -1,0 +1,93 @@
+//! The daemon's voice on the terminal: notices, and a progress bar where there is a terminal.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::output::{Output, count, plural, span};
+use crate::daemon::Observer;
+use crate::index::{Activity, Snapshot};
+
+pub(super) struct Terminal {
+    out: Output,
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    start: Mutex<Option<std::time::Instant>>,
+}
+
+impl Terminal {
+    pub fn new(out: Output, quiet: bool) -> Self {
+        let bar = (out.terminal_err && !quiet).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+            let style = ProgressStyle::with_template("{spinner} {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            bar.set_style(style);
+            bar
+        });
+        Self {
+            out,
+            quiet,
+            bar,
+            start: Mutex::new(None),
+        }
+    }
+
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Observer for Terminal {
+    fn notice(&self, line: &str) {
+        if self.quiet {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.out.notice(line)),
+            None => self.out.notice(line),
+        }
+    }
+
+    fn progress(&self, activity: Activity, now: &Snapshot) {
+        let Some(bar) = &self.bar else {
+            return;
+        };
+        let mut start = self.start.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if activity == Activity::Idle {
+            *start = None;
+            bar.set_message(String::new());
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+            return;
+        }
+        let begun = *start.get_or_insert_with(std::time::Instant::now);
+        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
+        let done = now.indexed + now.failed;
+        let seconds = begun.elapsed().max(Duration::from_millis(200)).as_secs_f64();
+        #[allow(clippy::cast_precision_loss)]
+        let rate = done as f64 / seconds;
+        let mut text = match activity {
+            Activity::Paused => "waiting for disk space".to_owned(),
+            _ => format!("{} indexed", plural(now.indexed, "photo", "photos")),
+        };
+        if now.unchanged > 0 {
+            text += &format!(", {} unchanged", count(now.unchanged));
+        }
+        if now.failed > 0 {
+            text += &format!(", {} failed", count(now.failed));
+        }
+        if rate >= 0.5 {
+            text += &format!(", {rate:.0}/s");
+        }
+        if activity == Activity::Scanning {
+            text += ", looking through the folders";
+        } else {
+            text += &format!(", {} under way", count(now.queued));
+        }
+        text += &format!(" ({})", span(begun.elapsed().as_secs()));
+        bar.set_message(text);
+        bar.tick();
+    }
+}

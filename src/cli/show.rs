@@ -1,0 +1,110 @@
+//! `photond show`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::{Context_, Exit};
+use crate::photo::{ContentHash, RelPath};
+use crate::search::{PhotoJson, TagJson};
+use crate::store::{StoreReader, ThumbStore};
+
+/// Show all that is known of one photo, as JSON
+///
+/// A file that lies outside the watched folders is found by its content.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The photo
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Include the model's vector
+    #[arg(long)]
+    embedding: bool,
+}
+
+pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
+    let reader = StoreReader::open(&context.data_dir)?;
+    let path = real_path(&args.file);
+    let mut hit = None;
+    for root in reader.roots()? {
+        if let Some(rel) = RelPath::below(&root.path, &path) {
+            if let Some((kind, message)) = reader.failure_at(root.id, &rel)? {
+                context.out.line(
+                    &json!({ "path": path.to_string_lossy(), "failed": kind, "error": message }).to_string(),
+                )?;
+                return Ok(Exit::Done);
+            }
+            hit = reader.photo_at(root.id, &rel)?;
+            if hit.is_some() {
+                break;
+            }
+        }
+    }
+    if hit.is_none() && path.is_file() {
+        let mut hasher = blake3::Hasher::new();
+        let mut file =
+            std::fs::File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        std::io::copy(&mut file, &mut hasher)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        hit = reader.places(&ContentHash(*hasher.finalize().as_bytes()))?.into_iter().next();
+    }
+    let Some(hit) = hit else {
+        let why = if path.exists() { "is not indexed" } else { "is neither there nor indexed" };
+        context.out.notice(&format!("photond: {} {why}", path.display()));
+        return Ok(Exit::Nothing);
+    };
+    let tags = reader.tags_of(hit.photo.id, 0.0)?.into_iter().map(TagJson::from).collect();
+    let mut value = serde_json::to_value(PhotoJson::new(&hit, tags))?;
+    let exif = &hit.photo.exif;
+    let Value::Object(fields) = &mut value else {
+        anyhow::bail!("a photo's row is an object");
+    };
+    fields.insert("orientation".into(), json!(hit.photo.orientation));
+    fields.insert("lens".into(), json!(exif.lens));
+    fields.insert("exposure_s".into(), json!(exif.exposure_s));
+    fields.insert("f_number".into(), json!(exif.f_number));
+    fields.insert("iso".into(), json!(exif.iso));
+    fields.insert("focal_length_mm".into(), json!(exif.focal_length_mm));
+    fields.insert("altitude_m".into(), json!(exif.altitude_m));
+    let places: Vec<String> = reader
+        .places(&hit.photo.hash)?
+        .iter()
+        .map(|p| p.path.under(&p.root).to_string_lossy().into_owned())
+        .collect();
+    fields.insert("places".into(), json!(places));
+    let thumb = ThumbStore::open_read_only(&context.data_dir)
+        .and_then(|t| t.size_of(&hit.photo.hash))
+        .ok()
+        .flatten();
+    fields.insert(
+        "thumbnail".into(),
+        json!(thumb.map(|(w, h, bytes)| json!({ "width": w, "height": h, "bytes": bytes }))),
+    );
+    let embeddings: Vec<Value> = reader
+        .embeddings_of(hit.photo.id)?
+        .into_iter()
+        .map(|(model, e)| {
+            if args.embedding {
+                json!({ "model": model.0, "dims": e.values.len(), "values": e.values })
+            } else {
+                json!({ "model": model.0, "dims": e.values.len() })
+            }
+        })
+        .collect();
+    fields.insert("embeddings".into(), json!(embeddings));
+    context.out.line(&serde_json::to_string_pretty(&value)?)?;
+    Ok(Exit::Done)
+}
+
+/// Links in the folders resolved, the name itself as it is: the file may be gone.
+fn real_path(given: &Path) -> PathBuf {
+    if let Ok(path) = std::fs::canonicalize(given) {
+        return path;
+    }
+    let absolute = std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf());
+    match (absolute.parent().and_then(|p| std::fs::canonicalize(p).ok()), absolute.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => absolute,
+    }
+}

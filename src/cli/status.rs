@@ -1,0 +1,274 @@
+//! `photond status`
+
+use serde_json::{Value, json};
+
+use super::output::{count, plural, printable, span};
+use super::{Context_, Exit, TableOrJson};
+use crate::daemon::{Report, is_held};
+use crate::index::Activity;
+use crate::model::default_pack;
+use crate::store::{Counts, FailureRow, RootRow, StoreReader, unix_now};
+
+/// Show what is indexed, what is going on, and what failed
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Shape of the report
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
+    /// List every file that could not be indexed, and why
+    #[arg(long)]
+    errors: bool,
+}
+
+struct Status {
+    counts: Counts,
+    roots: Vec<(RootRow, (i64, i64, i64))>,
+    kinds: Vec<(String, i64)>,
+    failures: Option<Vec<FailureRow>>,
+    /// Somebody works on the data directory.
+    alive: bool,
+    pid: Option<u32>,
+    started_at: Option<i64>,
+    heartbeat_age: Option<i64>,
+    report: Option<Report>,
+    model: String,
+}
+
+pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
+    let reader = StoreReader::open(&context.data_dir)?;
+    let status = read(context, &reader, args.errors)?;
+    match args.format {
+        TableOrJson::Json => {
+            context.out.line(&serde_json::to_string_pretty(&as_json(context, &status))?)?;
+        }
+        TableOrJson::Table => {
+            for line in as_text(context, &status) {
+                context.out.line(&line)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Result<Status> {
+    let model = default_pack()?.id.0;
+    let mut roots = Vec::new();
+    for root in reader.roots()? {
+        let counts = reader.root_counts(root.id)?;
+        roots.push((root, counts));
+    }
+    let daemon = reader.daemon()?;
+    Ok(Status {
+        counts: reader.counts(Some(&model))?,
+        roots,
+        kinds: reader.failure_kinds()?,
+        failures: errors.then(|| reader.failures()).transpose()?,
+        alive: is_held(&context.data_dir),
+        pid: daemon.as_ref().map(|d| d.pid),
+        started_at: daemon.as_ref().map(|d| d.started_at),
+        heartbeat_age: daemon.as_ref().map(|d| (unix_now() - d.heartbeat_at).max(0)),
+        report: daemon.and_then(|d| serde_json::from_str(&d.report).ok()),
+        model,
+    })
+}
+
+fn as_text(context: &Context_, s: &Status) -> Vec<String> {
+    let out = context.out;
+    let c = &s.counts;
+    let mut lines = vec![daemon_line(context, s)];
+    if let Some(report) = s.report.as_ref().filter(|_| s.alive) {
+        lines.extend(work_lines(context, report));
+    }
+    lines.push(String::new());
+    for (root, (indexed, failed, missing)) in &s.roots {
+        let mut line = format!(
+            "{}  {}",
+            out.bold(&printable(&root.path.to_string_lossy())),
+            plural(*indexed, "photo", "photos")
+        );
+        if *failed > 0 {
+            line += &format!(", {} failed", count(*failed));
+        }
+        if *missing > 0 {
+            line += &format!(", {} missing", count(*missing));
+        }
+        if root.other_files > 0 {
+            line += &format!(", {} of other kinds", plural(root.other_files, "file", "files"));
+        }
+        line += &match root.last_full_scan {
+            Some(at) => format!(
+                ", last full scan {} ago",
+                span(u64::try_from(unix_now() - at).unwrap_or(0))
+            ),
+            None => ", not scanned to the end yet".to_owned(),
+        };
+        lines.push(line);
+        if !root.online {
+            let why = root.note.as_deref().unwrap_or("not there");
+            lines.push(format!("  {}: {why}; its photos stay in the index", out.red("offline")));
+        } else if let Some(note) = &root.note {
+            lines.push(format!("  {}", out.red(note)));
+        }
+    }
+    if s.roots.is_empty() {
+        lines.push("no folders yet".to_owned());
+    }
+    lines.push(String::new());
+    lines.push(format!(
+        "{} in {}, {} with tags from {}",
+        plural(c.photos, "photo", "photos"),
+        plural(c.indexed, "file", "files"),
+        count(c.embedded),
+        s.model
+    ));
+    if c.failed > 0 {
+        let kinds: Vec<String> =
+            s.kinds.iter().map(|(kind, n)| format!("{} {kind}", count(*n))).collect();
+        lines.push(format!("{} could not be indexed: {}", count(c.failed), kinds.join(", ")));
+        if s.failures.is_none() {
+            lines.push(out.dim("  `photond status --errors` lists them"));
+        }
+    }
+    for f in s.failures.iter().flatten() {
+        lines.push(format!(
+            "  {}  {}: {}",
+            printable(&f.path.under(&f.root).to_string_lossy()),
+            out.red(&f.kind),
+            printable(&f.message)
+        ));
+    }
+    lines
+}
+
+fn daemon_line(context: &Context_, s: &Status) -> String {
+    let out = context.out;
+    if !s.alive {
+        return format!(
+            "{}  (start it with `photond watch DIR`)",
+            out.bold("photond is not running")
+        );
+    }
+    let since = s
+        .started_at
+        .map(|at| format!(", up {}", span(u64::try_from(unix_now() - at).unwrap_or(0))))
+        .unwrap_or_default();
+    let pid = s.pid.map(|p| format!(" (process {p}{since})")).unwrap_or_default();
+    // The lock says it lives, a heartbeat this old says it hangs.
+    const STALE: i64 = 120;
+    if s.heartbeat_age.is_some_and(|age| age > STALE) {
+        return out.red(&format!(
+            "photond is running{pid} but has not reported for {}; see `photond doctor`",
+            span(s.heartbeat_age.and_then(|a| u64::try_from(a).ok()).unwrap_or(0))
+        ));
+    }
+    format!("{}{pid}", out.green("photond is running"))
+}
+
+fn work_lines(context: &Context_, report: &Report) -> Vec<String> {
+    let out = context.out;
+    let mut lines = Vec::new();
+    let queue = report.counters.queued;
+    lines.push(match report.activity {
+        Activity::Idle => "up to date, waiting for changes".to_owned(),
+        Activity::Scanning => "looking through the folders".to_owned(),
+        Activity::Paused => out.red(&format!(
+            "paused: {}",
+            report.paused.as_deref().unwrap_or("the disk cannot be written")
+        )),
+        Activity::Indexing => {
+            let eta = report.eta_s.map(|s| format!(", about {} left", span(s))).unwrap_or_default();
+            format!("indexing: {} under way, {:.0}/s{eta}", plural(queue, "file", "files"), report.rate)
+        }
+    });
+    if let Some(watch) = &report.watch {
+        let mut line = format!("watching {}", plural(watch.watched, "folder", "folders"));
+        if watch.polled > 0 {
+            line += &format!(", {} scanned at intervals instead", count(watch.polled));
+        }
+        if watch.overflows > 0 {
+            line += &format!(", {} answered by full scans", plural(watch.overflows, "event overflow", "event overflows"));
+        }
+        lines.push(line);
+        if let Some(advice) = &watch.advice {
+            lines.push(out.red(advice));
+        }
+    }
+    if !report.model.ready {
+        lines.push(out.red(&format!("no tags for new photos: {}", report.model.detail)));
+    }
+    lines
+}
+
+fn as_json(context: &Context_, s: &Status) -> Value {
+    let c = &s.counts;
+    let roots: Vec<Value> = s
+        .roots
+        .iter()
+        .map(|(r, (indexed, failed, missing))| {
+            json!({
+                "path": r.path.to_string_lossy(),
+                "volume": r.volume,
+                "state": if r.online { "online" } else { "offline" },
+                "note": r.note,
+                "indexed": indexed,
+                "failed": failed,
+                "missing": missing,
+                "other_files": r.other_files,
+                "last_full_scan": r.last_full_scan,
+            })
+        })
+        .collect();
+    let report = s.report.as_ref();
+    let mut value = json!({
+        "data_dir": context.data_dir.to_string_lossy(),
+        "daemon": {
+            "alive": s.alive,
+            "pid": s.pid.filter(|_| s.alive),
+            "started_at": s.started_at,
+            "heartbeat_age_s": s.heartbeat_age,
+            "activity": report.filter(|_| s.alive).map(|r| r.activity),
+            "paused": report.filter(|_| s.alive).and_then(|r| r.paused.clone()),
+            "queue": report.filter(|_| s.alive).map_or(0, |r| r.counters.queued),
+            "rate": report.filter(|_| s.alive).map_or(0.0, |r| r.rate),
+            "eta_s": report.filter(|_| s.alive).and_then(|r| r.eta_s),
+            "watch": report.filter(|_| s.alive).and_then(|r| r.watch.clone()),
+            "counters": report.map(|r| r.counters),
+        },
+        "model": {
+            "id": s.model,
+            "ready": report.filter(|_| s.alive).map(|r| r.model.ready),
+            "detail": report.filter(|_| s.alive).map(|r| r.model.detail.clone()),
+        },
+        "counts": {
+            "files": c.files,
+            "indexed": c.indexed,
+            "failed": c.failed,
+            "missing": c.missing,
+            "photos": c.photos,
+            "embedded": c.embedded,
+        },
+        "failures_by_kind": s.kinds.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+        "roots": roots,
+    });
+    if let (Some(failures), Value::Object(fields)) = (&s.failures, &mut value) {
+        let rows: Vec<Value> = failures
+            .iter()
+            .map(|f| {
+                json!({
+                    "path": f.path.under(&f.root).to_string_lossy(),
+                    "path_bytes": std::str::from_utf8(f.path.as_bytes()).is_err().then(|| {
+                        use std::os::unix::ffi::OsStrExt;
+                        crate::photo::hex(f.path.under(&f.root).as_os_str().as_bytes())
+                    }),
+                    "stage": f.stage,
+                    "kind": f.kind,
+                    "error": f.message,
+                    "attempts": f.attempts,
+                    "failed_at": f.failed_at,
+                })
+            })
+            .collect();
+        fields.insert("errors".to_owned(), Value::Array(rows));
+    }
+    value
+}

@@ -1,0 +1,161 @@
+//! The settings file (`config.toml`) as one plain struct, with the line of the first mistake.
+//!
+//! Flags are merged by the command line (floor 5); nothing here reads the environment.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Everything a person can set.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folders to watch; `~/` is the home directory.
+    pub roots: Vec<PathBuf>,
+    /// More to leave out, in gitignore syntax, relative to each root.
+    pub exclude: Vec<String>,
+    /// Index hidden files and folders too.
+    pub hidden: bool,
+    /// Photos worked on at once; 0: as many as there are processors.
+    pub parallel: usize,
+    /// Files larger than this many MiB are recorded as failed, not read.
+    pub max_file_mib: u64,
+    /// Hours between full scans that catch what events missed.
+    pub rescan_hours: f64,
+    /// Probability from which a tag counts in queries and is shown, 0 to 1.
+    pub min_confidence: f32,
+    /// Run with low CPU and I/O priority while watching.
+    pub background: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            roots: Vec::new(),
+            exclude: Vec::new(),
+            hidden: false,
+            parallel: 0,
+            max_file_mib: 512,
+            rescan_hours: 6.0,
+            min_confidence: 0.3,
+            background: true,
+        }
+    }
+}
+
+/// A settings file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not valid TOML, or a key or value is wrong.
+    #[error("{path}, line {line}: {reason}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong, and what is allowed.
+        reason: String,
+    },
+    /// A value is out of range.
+    #[error("{path}: {key} = {value} is out of range; allowed: {allowed}")]
+    Range {
+        /// The file.
+        path: PathBuf,
+        /// Which setting.
+        key: &'static str,
+        /// What it says.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    /// With the file, the line and what is allowed.
+    pub fn read(path: &Path, home: Option<&Path>) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Self::parse(&text, path, home)
+    }
+
+    /// Reads settings from text; `path` is named in errors.
+    ///
+    /// # Errors
+    /// With the file, the line and what is allowed.
+    pub fn parse(text: &str, path: &Path, home: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|e| ConfigError::Parse {
+            path: path.to_path_buf(),
+            line: e
+                .span()
+                .map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1),
+            reason: e.message().to_owned(),
+        })?;
+        let range = |key, value: String, allowed| {
+            Err(ConfigError::Range {
+                path: path.to_path_buf(),
+                key,
+                value,
+                allowed,
+            })
+        };
+        if config.parallel > 256 {
+            return range("parallel", config.parallel.to_string(), "0 to 256");
+        }
+        if !(1..=16_384).contains(&config.max_file_mib) {
+            return range("max_file_mib", config.max_file_mib.to_string(), "1 to 16384");
+        }
+        if !(0.01..=8760.0).contains(&config.rescan_hours) {
+            return range("rescan_hours", config.rescan_hours.to_string(), "0.01 to 8760");
+        }
+        if !(0.0..=1.0).contains(&config.min_confidence) {
+            return range("min_confidence", config.min_confidence.to_string(), "0 to 1");
+        }
+        for root in &mut config.roots {
+            if let (Ok(rest), Some(home)) = (root.strip_prefix("~"), home) {
+                *root = home.join(rest);
+            }
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("config.toml"), Some(Path::new("/home/ann")))
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn mistakes_name_their_line() {
+        let err = parse("parallel = 2\n\nrots = []\n").unwrap_err();
+        assert!(err.contains("config.toml, line 3") && err.contains("rots"), "{err}");
+        let err = parse("parallel = \"two\"\n").unwrap_err();
+        assert!(err.contains("line 1"), "{err}");
+        let err = parse("min_confidence = 7.0\n").unwrap_err();
+        assert!(err.contains("0 to 1"), "{err}");
+    }
+
+    #[test]
+    fn home_is_filled_in_and_defaults_hold() {
+        let config = parse("roots = ['~/Pictures', '/mnt/photos']\n").unwrap();
+        assert_eq!(config.roots[0], Path::new("/home/ann/Pictures"));
+        assert_eq!(config.max_file_mib, Config::default().max_file_mib);
+        assert_eq!(parse("").unwrap(), Config::default());
+    }
+}

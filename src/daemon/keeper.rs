@@ -1,0 +1,375 @@
+//! Keeping roots: one thread a root, so that a hanging disk holds up only itself.
+//!
+//! A root thread takes its root on when the volume is there, scans it, answers scan requests, and
+//! lets go when the volume leaves, without touching a row.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use super::Observer;
+use super::error::DaemonError;
+use crate::index::{ArmDirectory, Indexer, RootHandle, RootState, ScanScope};
+use crate::photo::RelPath;
+use crate::source::{Filter, LiveSource, SourceEvent};
+
+/// How often a root's presence is looked at.
+const PRESENCE: Duration = Duration::from_secs(5);
+/// How often a root on a network file system is scanned: other machines' changes cause no events.
+const NETWORK_RESCAN: Duration = Duration::from_secs(300);
+/// Scan requests waiting for one root: they are merged when taken, so few are needed.
+const REQUESTS: usize = 256;
+
+enum Request {
+    Scan(ScanScope),
+    Stop,
+}
+
+type Routes = Arc<RwLock<HashMap<i64, Sender<Request>>>>;
+
+/// All root threads, and where live events go.
+pub(super) struct Keeper {
+    indexer: Arc<Indexer>,
+    routes: Routes,
+    threads: Vec<(Sender<Request>, JoinHandle<()>)>,
+}
+
+/// What a root thread needs.
+pub(super) struct RootPlan {
+    pub path: PathBuf,
+    pub filter: Arc<Filter>,
+    pub rescan_every: Duration,
+}
+
+impl Keeper {
+    /// Starts a thread for each root.
+    pub fn start(
+        indexer: &Arc<Indexer>,
+        live: &Arc<LiveSource>,
+        observer: &Arc<dyn Observer>,
+        plans: Vec<RootPlan>,
+    ) -> Result<Self, DaemonError> {
+        let routes = Routes::default();
+        let mut threads = Vec::new();
+        for plan in plans {
+            let (tx, rx) = bounded(REQUESTS);
+            let thread = RootThread {
+                indexer: Arc::clone(indexer),
+                live: Arc::clone(live),
+                observer: Arc::clone(observer),
+                routes: Arc::clone(&routes),
+                plan,
+                own: tx.clone(),
+                requests: rx,
+                said: None,
+            };
+            let handle = std::thread::Builder::new()
+                .name("photond-root".to_owned())
+                .spawn(move || thread.run())
+                .map_err(|source| DaemonError::Start {
+                    what: "a folder's thread",
+                    source,
+                })?;
+            threads.push((tx, handle));
+        }
+        Ok(Self {
+            indexer: Arc::clone(indexer),
+            routes,
+            threads,
+        })
+    }
+
+    /// Passes live events on until their channel closes.
+    pub fn dispatcher(
+        &self,
+        events: Receiver<SourceEvent>,
+    ) -> Result<JoinHandle<()>, DaemonError> {
+        let (indexer, routes) = (Arc::clone(&self.indexer), Arc::clone(&self.routes));
+        std::thread::Builder::new()
+            .name("photond-events".to_owned())
+            .spawn(move || {
+                for event in events {
+                    if indexer.is_stopping() {
+                        return;
+                    }
+                    dispatch(&indexer, &routes, event);
+                }
+            })
+            .map_err(|source| DaemonError::Start {
+                what: "the events thread",
+                source,
+            })
+    }
+
+    /// Asks for a full scan of every root.
+    pub fn rescan_all(&self) {
+        for (tx, _) in &self.threads {
+            let _ = tx.try_send(Request::Scan(whole()));
+        }
+    }
+
+    /// Ends the root threads; scans break off when the pipeline has been asked to stop.
+    pub fn stop(self) {
+        for (tx, _) in &self.threads {
+            let _ = tx.send_timeout(Request::Stop, Duration::from_secs(1));
+        }
+        for (_, thread) in self.threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn dispatch(indexer: &Indexer, routes: &Routes, event: SourceEvent) {
+    let scan = |root: i64, scope: ScanScope| {
+        let route = routes.read().unwrap_or_else(PoisonError::into_inner).get(&root).cloned();
+        if let Some(route) = route {
+            // A full queue of requests is one request: look at everything.
+            if route.try_send(Request::Scan(scope)).is_err() {
+                let _ = route.send_timeout(Request::Scan(whole()), Duration::from_secs(1));
+            }
+        }
+    };
+    match event {
+        SourceEvent::Path { root, path, .. } => indexer.submit_live(id(root), path),
+        SourceEvent::Rescan { root, dir, why } => {
+            tracing::debug!("scan of root {root}, {dir:?}: {why:?}");
+            let urgent = !dir.is_root();
+            scan(
+                id(root),
+                ScanScope {
+                    dir,
+                    deletion: false,
+                    urgent,
+                },
+            );
+        }
+        SourceEvent::DirGone { root, path } => scan(
+            id(root),
+            ScanScope {
+                dir: path,
+                deletion: true,
+                urgent: true,
+            },
+        ),
+        SourceEvent::WatchDegraded { dir, reason, .. } => {
+            tracing::warn!("{dir:?} cannot be watched ({reason:?}); it is scanned at intervals");
+        }
+    }
+}
+
+/// The source numbers roots by their keys in the store.
+fn number(id: i64) -> usize {
+    usize::try_from(id).unwrap_or(usize::MAX)
+}
+
+fn id(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn whole() -> ScanScope {
+    ScanScope {
+        dir: RelPath::root(),
+        deletion: false,
+        urgent: false,
+    }
+}
+
+struct RootThread {
+    indexer: Arc<Indexer>,
+    live: Arc<LiveSource>,
+    observer: Arc<dyn Observer>,
+    routes: Routes,
+    plan: RootPlan,
+    own: Sender<Request>,
+    requests: Receiver<Request>,
+    said: Option<String>,
+}
+
+struct Arming<'a>(&'a LiveSource);
+
+impl ArmDirectory for Arming<'_> {
+    fn arm(&self, root: i64, dir: &RelPath) {
+        if let Err(e) = self.0.arm(number(root), dir) {
+            // Not watched: the source's own health report says so, and scans cover it.
+            tracing::debug!("{e}");
+        }
+    }
+}
+
+impl RootThread {
+    fn run(mut self) {
+        loop {
+            if self.indexer.is_stopping() {
+                return;
+            }
+            match self.take_on() {
+                Some((handle, network)) => {
+                    let stop = self.keep(&handle, network);
+                    self.let_go(&handle);
+                    if stop {
+                        return;
+                    }
+                }
+                None => match self.requests.recv_timeout(PRESENCE) {
+                    Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                    Ok(Request::Scan(_)) | Err(RecvTimeoutError::Timeout) => {}
+                },
+            }
+        }
+    }
+
+    fn take_on(&mut self) -> Option<(Arc<RootHandle>, bool)> {
+        match self.indexer.attach(&self.plan.path, Arc::clone(&self.plan.filter)) {
+            Ok((RootState::Online { network, .. }, Some(handle))) => {
+                self.routes
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(handle.id, self.own.clone());
+                if let Err(e) =
+                    self.live.add_root(number(handle.id), &handle.path, Arc::clone(&self.plan.filter))
+                {
+                    tracing::warn!("{e}");
+                }
+                if self.said.take().is_some() {
+                    self.observer.notice(&format!("{} is back", handle.path.display()));
+                }
+                Some((handle, network))
+            }
+            Ok((RootState::Offline { why }, _)) => {
+                self.say_once(format!(
+                    "{} is offline ({why}); its photos stay in the index",
+                    self.plan.path.display()
+                ));
+                None
+            }
+            Ok((RootState::Online { .. }, None)) => None,
+            Err(e) => {
+                self.say_once(e.to_string());
+                None
+            }
+        }
+    }
+
+    fn say_once(&mut self, line: String) {
+        if self.said.as_ref() != Some(&line) {
+            self.observer.notice(&line);
+            self.said = Some(line);
+        }
+    }
+
+    /// Works on the root until it leaves (false) or a stop is asked for (true).
+    fn keep(&self, handle: &Arc<RootHandle>, network: bool) -> bool {
+        let every = if network {
+            self.plan.rescan_every.min(NETWORK_RESCAN)
+        } else {
+            self.plan.rescan_every
+        };
+        let mut first = true;
+        let mut due = Instant::now();
+        loop {
+            if self.indexer.is_stopping() {
+                return true;
+            }
+            if Instant::now() >= due {
+                if !self.full_scan(handle, first) && !handle.is_present() {
+                    return false;
+                }
+                first = false;
+                due = Instant::now() + every;
+            }
+            let wait = PRESENCE.min(due.saturating_duration_since(Instant::now()));
+            match self.requests.recv_timeout(wait) {
+                Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(Request::Scan(scope)) => {
+                    if !handle.is_present() {
+                        return false;
+                    }
+                    let Some(scopes) = self.merge(scope) else {
+                        return true;
+                    };
+                    if scopes.iter().any(|s| s.dir.is_root()) {
+                        due = Instant::now();
+                        continue;
+                    }
+                    for scope in scopes {
+                        self.scan(handle, &scope);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if !handle.is_present() {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes all waiting requests at once; those inside another are dropped. `None`: stop.
+    fn merge(&self, first: ScanScope) -> Option<Vec<ScanScope>> {
+        let mut scopes = vec![first];
+        while let Ok(request) = self.requests.try_recv() {
+            match request {
+                Request::Stop => return None,
+                Request::Scan(scope) => scopes.push(scope),
+            }
+        }
+        let inside = |i: usize| {
+            scopes.iter().enumerate().any(|(j, other)| {
+                i != j
+                    && other.deletion == scopes[i].deletion
+                    && scopes[i].dir.is_within(&other.dir)
+                    && (scopes[i].dir != other.dir || j < i)
+            })
+        };
+        let keep: Vec<bool> = (0..scopes.len()).map(|i| !inside(i)).collect();
+        let mut keep = keep.iter();
+        scopes.retain(|_| *keep.next().unwrap_or(&true));
+        Some(scopes)
+    }
+
+    fn full_scan(&self, handle: &Arc<RootHandle>, first: bool) -> bool {
+        let outcome = self.scan(handle, &whole());
+        let Some(outcome) = outcome.filter(|o| o.complete) else {
+            return false;
+        };
+        if outcome.held > 0 {
+            self.observer.notice(&format!(
+                "{} files in {} disappeared at once and are held, not deleted: bring them back, or confirm with `photond index --confirm-deletions`",
+                outcome.held,
+                handle.path.display()
+            ));
+        }
+        if first {
+            self.observer.notice(&format!(
+                "{}: {} photos found, {} new or changed; watching",
+                handle.path.display(),
+                outcome.files,
+                outcome.changed
+            ));
+        }
+        if let Err(e) = self.indexer.catch_up() {
+            tracing::warn!("{e}");
+        }
+        true
+    }
+
+    fn scan(&self, handle: &RootHandle, scope: &ScanScope) -> Option<crate::index::ScanOutcome> {
+        match self.indexer.scan(handle, scope, Some(&Arming(&self.live))) {
+            Ok(outcome) => Some(outcome),
+            Err(e) => {
+                tracing::warn!("{}: {e}", handle.path.display());
+                None
+            }
+        }
+    }
+
+    fn let_go(&self, handle: &RootHandle) {
+        self.routes.write().unwrap_or_else(PoisonError::into_inner).remove(&handle.id);
+        self.live.remove_root(number(handle.id));
+        self.indexer.detach(handle.id);
+    }
+}

@@ -1,0 +1,30 @@
+//! The daemon: lock, start order, live events, signals, heartbeat, ordered stop.
+//!
+//! Promises: one process a data directory; a stop within seconds that loses nothing committed; an
+//! offline root stays in the index and comes back by itself. Never prints: what a person should
+//! hear goes to an [`Observer`], the rest to the log.
+
+mod error;
+mod keeper;
+mod lock;
+mod once;
+mod report;
+mod start;
+mod watch;
+
+pub use error::DaemonError;
+pub use lock::{DataDirLock, is_held};
+pub use once::{OnceOptions, Summary, index_once};
+pub use report::{ModelReport, Report, WatchReport};
+pub use start::{Setup, tagger};
+pub use watch::{WatchOptions, watch};
+
+use crate::index::{Activity, Snapshot};
+
+/// What a person in front of the terminal should hear and see.
+pub trait Observer: Send + Sync {
+    /// A line worth reading.
+    fn notice(&self, line: &str);
+    /// Where things stand; called a few times a second while there is work.
+    fn progress(&self, activity: Activity, now: &Snapshot);
+}

@@ -1,0 +1,132 @@
+//! `photond index`: one pass over the folders, then an end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::error::DaemonError;
+use super::report::ModelReport;
+use super::start::{Setup, Started};
+use super::{Observer, watch};
+use crate::index::{Activity, RootState, ScanScope, Snapshot};
+use crate::photo::RelPath;
+
+/// How one pass is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OnceOptions {
+    /// Delete the rows held after a mass disappearance.
+    pub confirm_deletions: bool,
+}
+
+/// What one pass did.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Counters.
+    pub counters: Snapshot,
+    /// Wall time.
+    pub elapsed: Duration,
+    /// Files held as missing now.
+    pub held: i64,
+    /// The model.
+    pub model: ModelReport,
+    /// A stop came first; what was done stays done.
+    pub interrupted: bool,
+}
+
+/// Indexes the setup's roots once.
+///
+/// # Errors
+/// If a root is not there, or the index cannot be written.
+pub fn index_once(
+    setup: &Setup,
+    options: OnceOptions,
+    observer: &dyn Observer,
+) -> Result<Summary, DaemonError> {
+    let begun = Instant::now();
+    let roots = setup.resolved_roots()?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let Started {
+        lock,
+        indexer,
+        model,
+    } = setup.start(false, observer)?;
+    let flag = Arc::clone(&interrupted);
+    let _signals = watch::on_stop_signal(move || flag.store(true, Ordering::Relaxed))?;
+    let mut handles = Vec::new();
+    for path in &roots {
+        match indexer.attach(path, setup.filter(path)?)? {
+            (RootState::Offline { why }, _) => {
+                indexer.stop()?;
+                return Err(DaemonError::Root {
+                    path: path.clone(),
+                    reason: why,
+                });
+            }
+            (_, handle) => handles.extend(handle),
+        }
+    }
+    if options.confirm_deletions {
+        let n = indexer.with_store(|store| store.release_missing(None))?;
+        observer.notice(&format!("{n} missing files forgotten"));
+    }
+    indexer.wait_for_model(Duration::from_secs(30));
+    let scanned: Result<(), DaemonError> = std::thread::scope(|scope| {
+        let scans: Vec<_> = handles
+            .iter()
+            .map(|root| {
+                let indexer = &indexer;
+                scope.spawn(move || {
+                    let all = ScanScope {
+                        dir: RelPath::root(),
+                        deletion: false,
+                        urgent: false,
+                    };
+                    indexer.scan(root, &all, None)
+                })
+            })
+            .collect();
+        while scans.iter().any(|s| !s.is_finished()) && !watch_stop(&indexer, &interrupted) {
+            std::thread::sleep(Duration::from_millis(50));
+            observer.progress(Activity::Scanning, &indexer.progress().snapshot());
+        }
+        for scan in scans {
+            scan.join().map_err(|_| crate::index::IndexError::StageDied("scan"))??;
+        }
+        Ok(())
+    });
+    if scanned.is_ok() {
+        drain(&indexer, &interrupted, observer);
+        if !indexer.is_stopping() {
+            indexer.catch_up()?;
+            drain(&indexer, &interrupted, observer);
+        }
+    }
+    let counters = indexer.progress().snapshot();
+    let model = ModelReport::new(&model, indexer.model_state());
+    let store = indexer.stop()?;
+    scanned?;
+    let held = store.held_missing()?;
+    drop((store, lock));
+    Ok(Summary {
+        counters,
+        elapsed: begun.elapsed(),
+        held,
+        model,
+        interrupted: interrupted.load(Ordering::Relaxed),
+    })
+}
+
+fn drain(indexer: &crate::index::Indexer, interrupted: &AtomicBool, observer: &dyn Observer) {
+    while !watch_stop(indexer, interrupted)
+        && !indexer.progress().wait_idle(Duration::from_millis(100))
+    {
+        observer.progress(indexer.progress().activity(), &indexer.progress().snapshot());
+    }
+}
+
+fn watch_stop(indexer: &crate::index::Indexer, interrupted: &AtomicBool) -> bool {
+    if interrupted.load(Ordering::Relaxed) {
+        indexer.ask_to_stop();
+    }
+    indexer.is_stopping()
+}

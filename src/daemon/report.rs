@@ -1,0 +1,149 @@
+//! What the daemon writes into its row every few seconds, and `status` reads.
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::index::{Activity, Indexer, ModelState, Snapshot};
+
+/// The daemon's state, as JSON in the database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What is going on.
+    pub activity: Activity,
+    /// Why writing waits, if it does.
+    pub paused: Option<String>,
+    /// Counters since the start.
+    pub counters: Snapshot,
+    /// Photos finished a second, over the last half minute or so.
+    pub rate: f64,
+    /// Seconds until the queue is empty, where that can be said.
+    pub eta_s: Option<u64>,
+    /// The watcher.
+    pub watch: Option<WatchReport>,
+    /// The model.
+    pub model: ModelReport,
+}
+
+/// How watching goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WatchReport {
+    /// Folders with a live watch.
+    pub watched: u64,
+    /// Folders that are scanned at intervals instead.
+    pub polled: u64,
+    /// Times the system's event queue overflowed (each led to a full scan).
+    pub overflows: u64,
+    /// What is wrong and what to do.
+    pub advice: Option<String>,
+}
+
+/// How the model goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelReport {
+    /// Name and revision.
+    pub name: String,
+    /// Running.
+    pub ready: bool,
+    /// The runtime's path, or why it is missing.
+    pub detail: String,
+}
+
+impl ModelReport {
+    /// From the pipeline's state.
+    #[must_use]
+    pub fn new(name: &str, state: ModelState) -> Self {
+        let (ready, detail) = match state {
+            ModelState::Loading => (false, "loading".to_owned()),
+            ModelState::Ready { runtime } => (true, runtime.display().to_string()),
+            ModelState::Missing(why) => (false, why),
+        };
+        Self {
+            name: name.to_owned(),
+            ready,
+            detail,
+        }
+    }
+}
+
+/// A rate smoothed over about half a minute.
+pub(super) struct Rate {
+    last: Option<(Instant, u64)>,
+    per_second: f64,
+}
+
+/// Time constant of the smoothing, in seconds.
+const TAU: f64 = 15.0;
+
+impl Rate {
+    pub fn new() -> Self {
+        Self {
+            last: None,
+            per_second: 0.0,
+        }
+    }
+
+    /// Takes a counter's value in and gives the smoothed rate.
+    pub fn update(&mut self, now: Instant, done: u64) -> f64 {
+        if let Some((then, before)) = self.last {
+            let dt = now.saturating_duration_since(then).as_secs_f64();
+            if dt < 0.2 {
+                return self.per_second;
+            }
+            #[allow(clippy::cast_precision_loss)]
+            let current = done.saturating_sub(before) as f64 / dt;
+            let weight = 1.0 - (-dt / TAU).exp();
+            self.per_second += weight * (current - self.per_second);
+            if self.per_second < 0.01 {
+                self.per_second = 0.0;
+            }
+        }
+        self.last = Some((now, done));
+        self.per_second
+    }
+}
+
+pub(super) fn report(
+    indexer: &Indexer,
+    model: &str,
+    watch: Option<WatchReport>,
+    rate: &mut Rate,
+) -> Report {
+    let progress = indexer.progress();
+    let counters = progress.snapshot();
+    let rate = rate.update(Instant::now(), counters.indexed + counters.failed);
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // While folders are still being walked, how much is left is not known.
+    let eta_s = (rate > 0.1 && progress.scans() == 0 && counters.queued > 0)
+        .then(|| (counters.queued as f64 / rate).ceil() as u64);
+    Report {
+        activity: progress.activity(),
+        paused: progress.paused(),
+        counters,
+        rate,
+        eta_s,
+        watch,
+        model: ModelReport::new(model, indexer.model_state()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_rate_follows_the_counter_and_falls_to_zero() {
+        let start = Instant::now();
+        let mut rate = Rate::new();
+        let mut last = 0.0;
+        for s in 0..60u64 {
+            last = rate.update(start + Duration::from_secs(s), s * 40);
+        }
+        assert!((last - 40.0).abs() < 1.5, "{last}");
+        for s in 60..300u64 {
+            last = rate.update(start + Duration::from_secs(s), 59 * 40);
+        }
+        assert_eq!(last, 0.0);
+    }
+}

@@ -1,0 +1,136 @@
+//! What `watch` and `index` have in common: opening things, in order.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Observer;
+use super::error::DaemonError;
+use super::lock::DataDirLock;
+use crate::config::Config;
+use crate::index::{Indexer, IndexerOptions, ModelPlan};
+use crate::model::{ModelPack, default_pack};
+use crate::source::{Filter, FilterConfig};
+use crate::store::{Recovery, Store, ThumbStore};
+use crate::tag::{Keep, LabelBank, TagError, Tagger, Vocabulary};
+
+/// Settings of one run.
+pub struct Setup {
+    /// Where the index lives.
+    pub data_dir: PathBuf,
+    /// Folders, as given.
+    pub roots: Vec<PathBuf>,
+    /// Everything else.
+    pub config: Config,
+}
+
+/// A pack's words and label bank.
+///
+/// # Errors
+/// If the pack's files do not belong together.
+pub fn tagger(pack: &ModelPack) -> Result<Tagger, DaemonError> {
+    let vocabulary = Vocabulary::parse(pack.text("vocabulary.tsv")?, pack.text("aliases.tsv")?)?;
+    let bank = LabelBank::parse(pack.file("head.bin")?)?;
+    if bank.dims() != pack.dims {
+        return Err(DaemonError::Tag(TagError::Mismatch {
+            what: "the model's vectors",
+            found: bank.dims(),
+            expected: pack.dims,
+        }));
+    }
+    Ok(Tagger::new(vocabulary, bank, Keep::default())?)
+}
+
+impl Setup {
+    /// Locks the data directory, opens the index and starts the pipeline.
+    pub(super) fn start(
+        &self,
+        background: bool,
+        observer: &dyn Observer,
+    ) -> Result<Started, DaemonError> {
+        let lock = DataDirLock::take(&self.data_dir)?;
+        let (store, recovery) = Store::open(&self.data_dir)?;
+        match recovery {
+            Some(Recovery::RestoredBackup { aside }) => observer.notice(&format!(
+                "the index was damaged: the last backup took its place, the damaged file is kept as {}",
+                aside.display()
+            )),
+            Some(Recovery::StartedAfresh { aside }) => observer.notice(&format!(
+                "the index was damaged and there was no backup: photos are indexed again, the damaged file is kept as {}",
+                aside.display()
+            )),
+            None => {}
+        }
+        let thumbs = ThumbStore::open(&self.data_dir)?;
+        let pack = default_pack()?;
+        let model = pack.id.to_string();
+        let parallel = self.parallel();
+        let plan = ModelPlan {
+            tagger: Arc::new(tagger(&pack)?),
+            pack,
+            data_dir: self.data_dir.clone(),
+            threads: parallel,
+        };
+        let options = IndexerOptions {
+            parallel,
+            max_file: self.config.max_file_mib << 20,
+            background,
+            model: Some(plan),
+        };
+        let indexer = Indexer::start(store, thumbs, &self.data_dir, options)?;
+        Ok(Started {
+            lock,
+            indexer,
+            model,
+        })
+    }
+
+    fn parallel(&self) -> usize {
+        match self.config.parallel {
+            0 => std::thread::available_parallelism().map_or(2, usize::from),
+            n => n,
+        }
+    }
+
+    /// The roots as absolute paths, none inside another.
+    pub(super) fn resolved_roots(&self) -> Result<Vec<PathBuf>, DaemonError> {
+        let mut roots: Vec<PathBuf> = Vec::new();
+        for given in &self.roots {
+            let path = absolute(given);
+            if !roots.contains(&path) {
+                roots.push(path);
+            }
+        }
+        for inner in &roots {
+            if let Some(outer) = roots.iter().find(|r| *r != inner && inner.starts_with(r)) {
+                return Err(DaemonError::Nested {
+                    inner: inner.clone(),
+                    outer: outer.clone(),
+                });
+            }
+        }
+        Ok(roots)
+    }
+
+    pub(super) fn filter(&self, root: &Path) -> Result<Arc<Filter>, DaemonError> {
+        let config = FilterConfig {
+            exclude: self.config.exclude.clone(),
+            hidden: self.config.hidden,
+        };
+        Ok(Arc::new(Filter::new(root, &config)?))
+    }
+}
+
+/// Symbolic links resolved where the folder is there; merely absolute where it is not.
+fn absolute(given: &Path) -> PathBuf {
+    std::fs::canonicalize(given)
+        .or_else(|_| std::path::absolute(given))
+        .unwrap_or_else(|_| given.to_path_buf())
+}
+
+/// The running pipeline with its lock.
+pub(super) struct Started {
+    pub lock: DataDirLock,
+    pub indexer: Indexer,
+    /// The model's name and revision.
+    pub model: String,
+}

@@ -1,0 +1,303 @@
+//! `photond watch`: start-up as a table of contents, the timers, and the ordered stop.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::error::DaemonError;
+use super::keeper::{Keeper, RootPlan};
+use super::report::{Rate, Report, WatchReport, report};
+use super::start::{Setup, Started};
+use super::Observer;
+use crate::index::{Activity, Indexer};
+use crate::source::{LiveConfig, LiveSource};
+use crate::store::Store;
+
+/// What can be chosen about watching.
+#[derive(Debug, Clone, Default)]
+pub struct WatchOptions {}
+
+/// Live events on their way to the pipeline: beyond this the source collapses them into scans.
+const EVENTS: usize = 4096;
+/// How often the daemon looks around while there is work, and while there is none.
+const BUSY_TICK: Duration = Duration::from_millis(250);
+const IDLE_TICK: Duration = Duration::from_secs(5);
+/// How often the daemon writes its row while there is work, and while there is none.
+const BUSY_HEARTBEAT: Duration = Duration::from_secs(2);
+const IDLE_HEARTBEAT: Duration = Duration::from_secs(30);
+/// How long content without a path is kept.
+const GRACE: Duration = Duration::from_secs(30 * 86400);
+/// How often the index is swept and backed up.
+const UPKEEP: Duration = Duration::from_secs(86400);
+
+/// Watches the setup's roots until SIGTERM or SIGINT.
+///
+/// # Errors
+/// If it cannot start, or the index cannot be written any more.
+pub fn watch(
+    setup: &Setup,
+    _options: WatchOptions,
+    observer: Arc<dyn Observer>,
+) -> Result<(), DaemonError> {
+    let roots = setup.resolved_roots()?;
+    let Started { lock, indexer, model } = setup.start(setup.config.background, observer.as_ref())?;
+    let indexer = Arc::new(indexer);
+    refuse_unknown_missing(&indexer, &roots)?;
+    let (events_out, events) = crossbeam_channel::bounded(EVENTS);
+    let source = LiveConfig {
+        canary_dir: Some(setup.data_dir.join("canary")),
+        ..LiveConfig::default()
+    };
+    let live = Arc::new(LiveSource::start(source, events_out));
+    let mut plans = Vec::new();
+    for path in &roots {
+        plans.push(RootPlan {
+            path: path.clone(),
+            filter: setup.filter(path)?,
+            rescan_every: Duration::from_secs_f64(setup.config.rescan_hours * 3600.0),
+        });
+    }
+    let keeper = Keeper::start(&indexer, &live, &observer, plans)?;
+    let dispatcher = keeper.dispatcher(events)?;
+
+    let served = serve(&indexer, &live, &keeper, &model, &setup.data_dir, observer.as_ref());
+
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    indexer.ask_to_stop();
+    keeper.stop();
+    stop_source(live);
+    let _ = dispatcher.join();
+    let Some(indexer) = Arc::into_inner(indexer) else {
+        return served;
+    };
+    let store = indexer.stop()?;
+    drop((store, lock));
+    served
+}
+
+/// A root that is not there is waited for if it was indexed before, and is a mistake otherwise.
+fn refuse_unknown_missing(indexer: &Indexer, roots: &[std::path::PathBuf]) -> Result<(), DaemonError> {
+    for path in roots {
+        let known = {
+            let path = path.clone();
+            indexer.with_store(move |store| store.root_at(&path))?
+        };
+        if known.is_none() && !path.is_dir() {
+            return Err(DaemonError::Root {
+                path: path.clone(),
+                reason: if path.exists() {
+                    "it is not a folder".to_owned()
+                } else {
+                    "there is no such folder; check the spelling, or mount its volume first".to_owned()
+                },
+            });
+        }
+    }
+    Ok(())
+}
+
+fn stop_source(live: Arc<LiveSource>) {
+    if let Some(live) = Arc::into_inner(live) {
+        live.stop();
+    }
+}
+
+fn serve(
+    indexer: &Arc<Indexer>,
+    live: &Arc<LiveSource>,
+    keeper: &Keeper,
+    model: &str,
+    data_dir: &Path,
+    observer: &dyn Observer,
+) -> Result<(), DaemonError> {
+    let start = |what| move |source| DaemonError::Start { what, source };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(start("the timers"))?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(start("signal handling"))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(start("signal handling"))?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(start("signal handling"))?;
+        let mut ticks = Ticks::new(indexer, live, model, data_dir);
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
+        // systemd wants to hear twice as often as it says.
+        let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
+        let mut next_bark = Instant::now();
+        loop {
+            let busy = ticks.tick(observer);
+            if let Some(every) = watchdog.filter(|_| next_bark <= Instant::now()) {
+                let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+                next_bark = Instant::now() + every;
+            }
+            if indexer.is_stopping() {
+                // The writer has died; its error comes with the stop.
+                return Ok(());
+            }
+            let mut wait = if busy { BUSY_TICK } else { IDLE_TICK };
+            if let Some(every) = watchdog {
+                wait = wait.min(every);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                _ = hangup.recv() => keeper.rescan_all(),
+            }
+        }
+    })
+}
+
+/// What is done at each look around.
+struct Ticks<'a> {
+    indexer: &'a Arc<Indexer>,
+    live: &'a Arc<LiveSource>,
+    model: &'a str,
+    data_dir: &'a Path,
+    rate: Rate,
+    started_at: i64,
+    last_heartbeat: Option<(Instant, Activity)>,
+    last_upkeep: Option<Instant>,
+    was_busy: bool,
+}
+
+impl<'a> Ticks<'a> {
+    fn new(
+        indexer: &'a Arc<Indexer>,
+        live: &'a Arc<LiveSource>,
+        model: &'a str,
+        data_dir: &'a Path,
+    ) -> Self {
+        Self {
+            indexer,
+            live,
+            model,
+            data_dir,
+            rate: Rate::new(),
+            started_at: crate::store::unix_now(),
+            last_heartbeat: None,
+            last_upkeep: None,
+            was_busy: true,
+        }
+    }
+
+    /// True while there is work.
+    fn tick(&mut self, observer: &dyn Observer) -> bool {
+        let report = report(self.indexer, self.model, Some(self.watch_report()), &mut self.rate);
+        let busy = report.activity != Activity::Idle;
+        observer.progress(report.activity, &report.counters);
+        let heartbeat = if busy { BUSY_HEARTBEAT } else { IDLE_HEARTBEAT };
+        let due = self.last_heartbeat.is_none_or(|(at, activity)| {
+            at.elapsed() >= heartbeat || activity != report.activity
+        });
+        if due {
+            self.last_heartbeat = Some((Instant::now(), report.activity));
+            self.heartbeat(&report);
+        }
+        if self.was_busy && !busy {
+            give_memory_back();
+        }
+        self.was_busy = busy;
+        if !busy && self.last_upkeep.is_none_or(|at| at.elapsed() >= UPKEEP) {
+            self.last_upkeep = Some(Instant::now());
+            let dir = self.data_dir.to_path_buf();
+            self.indexer.post(move |store| upkeep(store, &dir));
+        }
+        busy
+    }
+
+    fn heartbeat(&self, report: &Report) {
+        let (pid, started_at) = (std::process::id(), self.started_at);
+        match serde_json::to_string(report) {
+            Ok(text) => self.indexer.post(move |store| {
+                if let Err(e) = store.heartbeat(pid, started_at, &text) {
+                    tracing::debug!("{e}");
+                }
+            }),
+            Err(e) => tracing::warn!("{e}"),
+        }
+    }
+
+    fn watch_report(&self) -> WatchReport {
+        let health = self.live.health();
+        WatchReport {
+            watched: health.watched_dirs as u64,
+            polled: health.polled_dirs as u64,
+            overflows: health.overflows,
+            advice: health.advice.map(|fix| {
+                format!("the system's limit for watching folders is reached; the rest is scanned every minute. For live watching: {fix}")
+            }),
+        }
+    }
+}
+
+fn upkeep(store: &mut Store, data_dir: &Path) {
+    let cutoff = crate::store::unix_now() - i64::try_from(GRACE.as_secs()).unwrap_or(i64::MAX);
+    let done = store
+        .release_missing(Some(cutoff))
+        .and_then(|_| store.sweep(GRACE, 10_000))
+        .and_then(|_| store.back_up(data_dir));
+    if let Err(e) = done {
+        tracing::warn!("upkeep: {e}");
+    }
+}
+
+/// After a long run of work the allocator keeps much that is free; the daemon may idle for weeks.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn give_memory_back() {
+    // SAFETY: takes no pointers and is safe to call from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn give_memory_back() {}
+
+/// Calls `stop` at the first SIGINT or SIGTERM, as long as the returned guard lives.
+pub(super) fn on_stop_signal(stop: impl Fn() + Send + 'static) -> Result<SignalGuard, DaemonError> {
+    let start = |source| DaemonError::Start {
+        what: "signal handling",
+        source,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start)?;
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let thread = std::thread::Builder::new()
+        .name("photond-signals".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                let (Ok(mut terminate), Ok(mut interrupt)) =
+                    (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+                else {
+                    return;
+                };
+                tokio::select! {
+                    _ = terminate.recv() => stop(),
+                    _ = interrupt.recv() => stop(),
+                    _ = ended => {}
+                }
+            });
+        })
+        .map_err(start)?;
+    Ok(SignalGuard {
+        inner: Mutex::new(Some((end, thread))),
+    })
+}
+
+/// Ends the signal thread when dropped.
+pub(super) struct SignalGuard {
+    inner: Mutex<Option<(tokio::sync::oneshot::Sender<()>, std::thread::JoinHandle<()>)>>,
+}
+
+impl Drop for SignalGuard {
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((end, thread)) = inner {
+            let _ = end.send(());
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The writer thread: collects changes, writes them once, in one transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use super::inflight::InFlight;
+use super::job::Write;
+use super::progress::{Progress, Ticket};
+use super::roots::Roots;
+use super::worker::Shared;
+use crate::media::DECODER_VERSION;
+use crate::photo::ContentHash;
+use crate::source::stamp_beneath;
+use crate::store::{Change, FileKey, Store, StoreError, ThumbStore};
+
+/// Rows in one transaction: enough to make its cost small, few enough to keep memory small.
+const BATCH: usize = 128;
+/// How long the first change of a batch waits for others.
+const MAX_AGE: Duration = Duration::from_millis(250);
+
+pub(super) struct CommitThread {
+    pub shared: Arc<Shared>,
+    pub roots: Arc<Roots>,
+    pub inflight: Arc<InFlight>,
+    pub store: Store,
+    pub thumbs: ThumbStore,
+    pub input: Receiver<Write>,
+}
+
+struct Pending {
+    change: Change,
+    release: Option<ContentHash>,
+    ticket: Option<Ticket>,
+}
+
+impl CommitThread {
+    /// Writes until every sender is gone; returns the store for the last upkeep.
+    pub fn run(mut self) -> Result<Store, StoreError> {
+        let mut batch: Vec<Pending> = Vec::new();
+        let mut deadline = Instant::now();
+        loop {
+            let next = if batch.is_empty() {
+                self.input.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                self.input.recv_deadline(deadline)
+            };
+            match next {
+                Ok(Write::Change {
+                    change,
+                    release,
+                    urgent,
+                    ticket,
+                }) => {
+                    if batch.is_empty() {
+                        deadline = Instant::now() + MAX_AGE;
+                    }
+                    batch.push(Pending {
+                        change,
+                        release,
+                        ticket,
+                    });
+                    if batch.len() >= BATCH || (urgent && self.input.is_empty()) {
+                        self.flush(&mut batch)?;
+                    }
+                }
+                Ok(Write::Run(work)) => {
+                    self.flush(&mut batch)?;
+                    work(&mut self.store);
+                }
+                Err(RecvTimeoutError::Timeout) => self.flush(&mut batch)?,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.flush(&mut batch)?;
+                    return Ok(self.store);
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self, batch: &mut Vec<Pending>) -> Result<(), StoreError> {
+        while !batch.is_empty() {
+            let mut pending = std::mem::take(batch);
+            let mut changes = Vec::with_capacity(pending.len());
+            let mut released = Vec::new();
+            let mut tickets = Vec::new();
+            for p in pending.drain(..) {
+                if let Some(hash) = p.release {
+                    released.push((hash, matches!(p.change, Change::Failed { .. })));
+                }
+                tickets.extend(p.ticket);
+                changes.extend(self.check(p.change));
+            }
+            if !self.write(&changes)? {
+                return Ok(());
+            }
+            self.count(&changes);
+            for (hash, failed) in released {
+                for place in self.inflight.release(&hash) {
+                    let change = if failed {
+                        Change::Failed {
+                            key: place.key,
+                            stamp: place.stamp,
+                            hash: Some(hash),
+                            failure: None,
+                        }
+                    } else {
+                        Progress::add(&self.shared.progress.deduplicated, 1);
+                        Change::Indexed {
+                            place: Some((place.key, place.stamp)),
+                            hash,
+                            inspection: None,
+                            decoder_version: DECODER_VERSION,
+                            results: None,
+                        }
+                    };
+                    batch.push(Pending {
+                        change,
+                        release: None,
+                        ticket: Some(place.ticket),
+                    });
+                }
+            }
+            // Only now are these jobs done.
+            drop(tickets);
+        }
+        Ok(())
+    }
+
+    /// The last look at the file before its row is written: between reading and now it may have
+    /// vanished or come back, and the order in which two jobs for one path arrive here is open.
+    fn check(&self, change: Change) -> Option<Change> {
+        match change {
+            Change::Indexed {
+                place: Some((key, stamp)),
+                hash,
+                inspection,
+                decoder_version,
+                results,
+            } => {
+                let there = self.lies_there(&key);
+                if !there && inspection.is_none() {
+                    return None;
+                }
+                Some(Change::Indexed {
+                    place: there.then_some((key, stamp)),
+                    hash,
+                    inspection,
+                    decoder_version,
+                    results,
+                })
+            }
+            Change::Failed { ref key, .. } if !self.lies_there(key) => None,
+            Change::Gone {
+                ref key,
+                excluded: false,
+            }
+            | Change::Missing { ref key }
+                if self.lies_there(key) =>
+            {
+                None
+            }
+            other => Some(other),
+        }
+    }
+
+    /// True unless it is certain that nothing lies there.
+    fn lies_there(&self, key: &FileKey) -> bool {
+        let Some(root) = self.roots.get(key.root) else {
+            return true;
+        };
+        match stamp_beneath(&root.path, &key.path) {
+            Ok(None) => !root.is_present(),
+            Ok(Some(_)) | Err(_) => true,
+        }
+    }
+
+    /// Writes a batch, waiting while the disk is full. False: a stop came first, nothing written.
+    fn write(&mut self, changes: &[Change]) -> Result<bool, StoreError> {
+        let mut wait = Duration::from_millis(250);
+        loop {
+            match self.try_write(changes) {
+                Ok(()) => {
+                    self.shared.progress.set_paused(None);
+                    return Ok(true);
+                }
+                Err(e) if e.is_temporary() => {
+                    tracing::warn!("{e}; waiting, nothing is lost");
+                    self.shared.progress.set_paused(Some(e.to_string()));
+                    if self.shared.stop.load(Ordering::Relaxed) {
+                        return Ok(false);
+                    }
+                    std::thread::sleep(wait);
+                    wait = (wait * 2).min(Duration::from_secs(10));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    fn try_write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let thumbs = changes.iter().filter_map(|c| match c {
+            Change::Indexed {
+                hash,
+                inspection: Some(inspection),
+                ..
+            } => Some((hash, &inspection.thumbnail)),
+            _ => None,
+        });
+        match self.thumbs.put(thumbs) {
+            Err(e) if e.is_temporary() => return Err(e),
+            // Derived data must not hold up the index.
+            Err(e) => tracing::warn!("thumbnails: {e}"),
+            Ok(()) => {}
+        }
+        self.store.apply(changes)
+    }
+
+    fn count(&self, changes: &[Change]) {
+        let p = &self.shared.progress;
+        for change in changes {
+            match change {
+                Change::Indexed { place: Some(_), .. } => Progress::add(&p.indexed, 1),
+                Change::Failed { .. } => Progress::add(&p.failed, 1),
+                Change::Gone { .. } => Progress::add(&p.gone, 1),
+                _ => {}
+            }
+        }
+    }
+}

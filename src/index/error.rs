@@ -1,0 +1,22 @@
+//! What stops the pipeline as a whole. One bad photo never does.
+
+use crate::store::StoreError;
+
+/// A failure of the pipeline.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The database could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stage has ended before its time.
+    #[error("the {0} thread has ended unexpectedly; restart photond (nothing that was indexed is lost)")]
+    StageDied(&'static str),
+    /// A thread could not be started.
+    #[error("cannot start the {stage} thread: {source}")]
+    Spawn {
+        /// Which stage.
+        stage: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,57 @@
+//! What travels through the pipeline.
+
+use super::progress::Ticket;
+use crate::photo::{ContentHash, FileStamp, Inspection};
+use crate::store::{Change, FileKey, Store};
+
+/// One path to look at.
+pub(super) struct Job {
+    pub key: FileKey,
+    pub task: Task,
+    /// A live event: overtakes the backlog and is committed at once.
+    pub urgent: bool,
+    /// How often it was put off because the file changed while it was read.
+    pub tries: u32,
+    pub ticket: Ticket,
+}
+
+/// What is wanted of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    /// Bring its row up to date.
+    Refresh,
+    /// Its content is indexed, but the model has not seen it.
+    Embed(ContentHash),
+}
+
+/// A path whose bytes were read, with its job's ticket.
+pub(super) struct Place {
+    pub key: FileKey,
+    pub stamp: FileStamp,
+    pub ticket: Ticket,
+}
+
+/// A photo on its way to the model.
+pub(super) struct Seen {
+    pub hash: ContentHash,
+    /// Where it lies; absent when only the model's results are wanted.
+    pub place: Option<Place>,
+    /// What the image code found; the tensor is inside.
+    pub inspection: Box<Inspection>,
+    pub urgent: bool,
+    pub ticket: Option<Ticket>,
+}
+
+/// Something for the writer thread.
+pub(super) enum Write {
+    /// A row to write, with the ticket of the job it ends.
+    Change {
+        change: Change,
+        /// Content to take off the in-work table once it has committed.
+        release: Option<ContentHash>,
+        urgent: bool,
+        ticket: Option<Ticket>,
+    },
+    /// Anything else that needs the store. Runs between batches.
+    Run(Box<dyn FnOnce(&mut Store) + Send>),
+}

@@ -1,0 +1,36 @@
+//! The pipeline: from "this path may have changed" to "committed".
+//!
+//! ```text
+//! urgent ─┐   workers ×N: pre-filter → read+hash → known? → inspect      1 thread        1 thread
+//! backlog ┴─► ───────────────────────────────────────────────────────►  embed + tag  ─►  commit
+//! ```
+//!
+//! Promises: live events overtake the backlog; every channel is bounded; content that is known, or
+//! being worked on, is never decoded twice; one bad file is recorded and the rest goes on; a photo
+//! is done when, and only when, its transaction has committed. Stopping loses nothing that was
+//! committed and redoes nothing that was.
+//!
+//! Locking: the writer thread owns the store, the embed thread owns the model, workers share
+//! [`Progress`] (atomics) and the table of content in work (one short mutex).
+
+mod commit;
+mod embed;
+mod error;
+mod inflight;
+mod job;
+mod pipeline;
+mod prefilter;
+mod priority;
+mod progress;
+mod read;
+mod roots;
+mod scan;
+mod worker;
+
+pub use embed::{ModelPlan, ModelState};
+pub use error::IndexError;
+pub use pipeline::{Indexer, IndexerOptions};
+pub use prefilter::verdict;
+pub use progress::{Activity, Progress, Snapshot};
+pub use roots::{RootHandle, RootState};
+pub use scan::{ArmDirectory, ScanOutcome, ScanScope};

@@ -1,0 +1,385 @@
+//! The pipeline as a whole: starts its threads in order, feeds them, stops them in order.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+
+use super::commit::CommitThread;
+use super::embed::{EmbedThread, ModelPlan, ModelState};
+use super::error::IndexError;
+use super::inflight::InFlight;
+use super::job::{Job, Task, Write};
+use super::progress::Progress;
+use super::roots::{RootHandle, RootState, Roots};
+use super::scan::{ArmDirectory, ScanOutcome, ScanScope, Scanner};
+use super::worker::{Outputs, Shared, Worker};
+use crate::media::{Inspector, Limits};
+use crate::photo::RelPath;
+use crate::source::Filter;
+use crate::store::{FileKey, Store, StoreError, StoreReader, ThumbStore};
+
+/// How the pipeline uses the machine.
+pub struct IndexerOptions {
+    /// Photos worked on at once.
+    pub parallel: usize,
+    /// Largest file read, in bytes.
+    pub max_file: u64,
+    /// Low CPU and I/O priority.
+    pub background: bool,
+    /// The model, if one is to be used.
+    pub model: Option<ModelPlan>,
+}
+
+/// The running pipeline.
+pub struct Indexer {
+    shared: Arc<Shared>,
+    urgent: Sender<Job>,
+    backlog: Sender<Job>,
+    write: Sender<Write>,
+    model_state: Arc<Mutex<ModelState>>,
+    data_dir: std::path::PathBuf,
+    workers: Vec<JoinHandle<()>>,
+    embed: JoinHandle<()>,
+    later: JoinHandle<()>,
+    commit: JoinHandle<Result<Store, StoreError>>,
+}
+
+/// Live paths waiting for a worker: a burst this long is a second's work or more, and the watcher
+/// collapses longer ones into scans.
+const URGENT_QUEUE: usize = 4096;
+/// Paths a scan runs ahead of the workers: enough that none ever waits, small in memory.
+const BACKLOG_QUEUE: usize = 256;
+/// Inspected photos waiting for the model, with 0.6 MB of tensor each: two batches.
+const EMBED_QUEUE: usize = 16;
+/// Changes waiting for the writer: two transactions.
+const WRITE_QUEUE: usize = 256;
+
+impl Indexer {
+    /// Starts all threads. The store is the writer's from here on.
+    ///
+    /// # Errors
+    /// If a thread or a reader cannot be had.
+    pub fn start(
+        store: Store,
+        thumbs: ThumbStore,
+        data_dir: &Path,
+        options: IndexerOptions,
+    ) -> Result<Self, IndexError> {
+        let parallel = options.parallel.max(1);
+        let roots = Arc::new(Roots::default());
+        let inflight = Arc::new(InFlight::default());
+        let input = options.model.as_ref().map(|plan| plan.pack.input.clone());
+        let shared = Arc::new(Shared {
+            progress: Arc::new(Progress::default()),
+            roots: Arc::clone(&roots),
+            inflight: Arc::clone(&inflight),
+            inspector: Inspector::new(Limits::default(), input),
+            plain: Inspector::new(Limits::default(), None),
+            model: AtomicI64::new(0),
+            max_file: options.max_file,
+            stop: AtomicBool::new(false),
+            background: options.background,
+        });
+        let (urgent, urgent_in) = bounded(URGENT_QUEUE);
+        let (backlog, backlog_in) = bounded(BACKLOG_QUEUE);
+        let (embed_out, embed_in) = bounded(EMBED_QUEUE);
+        let (write, write_in) = bounded(WRITE_QUEUE);
+        // Jobs put off are few: files caught while they were being written.
+        let (later_out, later_in) = unbounded();
+
+        let readers = (0..parallel).map(|_| store.reader()).collect::<Result<Vec<_>, _>>()?;
+        let commit = CommitThread {
+            shared: Arc::clone(&shared),
+            roots,
+            inflight,
+            store,
+            thumbs,
+            input: write_in,
+        };
+        let dead = Arc::clone(&shared);
+        let commit = spawn("commit", move || {
+            let result = commit.run();
+            dead.progress.dead.store(result.is_err(), Ordering::Relaxed);
+            result
+        })?;
+        let model_state = Arc::new(Mutex::new(ModelState::default()));
+        let embed = EmbedThread {
+            shared: Arc::clone(&shared),
+            plan: options.model,
+            state: Arc::clone(&model_state),
+            input: embed_in,
+            write: write.clone(),
+        };
+        let embed = spawn("embed", move || embed.run())?;
+        let mut workers = Vec::with_capacity(parallel);
+        for reader in readers {
+            let out = Outputs {
+                embed: embed_out.clone(),
+                write: write.clone(),
+                later: later_out.clone(),
+            };
+            let worker = Worker::new(Arc::clone(&shared), reader, out);
+            let (urgent, backlog) = (urgent_in.clone(), backlog_in.clone());
+            workers.push(spawn("worker", move || worker.run(&urgent, &backlog))?);
+        }
+        let (again, stop) = (urgent.clone(), Arc::clone(&shared));
+        let later = spawn("later", move || put_off(&later_in, &again, &stop.stop))?;
+        Ok(Self {
+            shared,
+            urgent,
+            backlog,
+            write,
+            model_state,
+            data_dir: data_dir.to_path_buf(),
+            workers,
+            embed,
+            later,
+            commit,
+        })
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.shared.progress
+    }
+
+    /// How the model is doing.
+    #[must_use]
+    pub fn model_state(&self) -> ModelState {
+        self.model_state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until the model is running or known to be missing, at most `timeout`.
+    pub fn wait_for_model(&self, timeout: Duration) {
+        let end = Instant::now() + timeout;
+        while self.model_state() == ModelState::Loading && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Runs something on the writer's store, between two batches, and waits for its answer.
+    ///
+    /// # Errors
+    /// If the writer has died, or the work itself fails.
+    pub fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, IndexError> {
+        let (tx, rx) = bounded(1);
+        self.write
+            .send(Write::Run(Box::new(move |store| {
+                let _ = tx.send(work(store));
+            })))
+            .map_err(|_| IndexError::StageDied("commit"))?;
+        Ok(rx.recv().map_err(|_| IndexError::StageDied("commit"))??)
+    }
+
+    /// Runs something on the writer's store when it comes to it; dropped if the writer is behind.
+    pub fn post(&self, work: impl FnOnce(&mut Store) + Send + 'static) {
+        let _ = self.write.try_send(Write::Run(Box::new(work)));
+    }
+
+    /// Looks at a root's path and, if its volume is there, takes it on. Its files are not scanned.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn attach(
+        &self,
+        path: &Path,
+        filter: Arc<Filter>,
+    ) -> Result<(RootState, Option<Arc<RootHandle>>), IndexError> {
+        let reader = StoreReader::open(&self.data_dir)?;
+        let known = {
+            let path = path.to_path_buf();
+            self.with_store(move |store| store.root_at(&path))?
+        };
+        let known = match known {
+            Some(row) => {
+                let files = reader.files_in_root(row.id)?;
+                Some((row, files))
+            }
+            None => None,
+        };
+        let state = RootState::look(path, known.as_ref().map(|(row, n)| (row, *n)));
+        match &state {
+            RootState::Offline { why } => {
+                if let Some((row, _)) = known {
+                    let why = why.clone();
+                    self.shared.roots.remove(row.id);
+                    self.with_store(move |store| store.root_offline(row.id, &why))?;
+                }
+                Ok((state, None))
+            }
+            RootState::Online { volume, .. } => {
+                let (path_owned, volume) = (path.to_path_buf(), volume.clone());
+                let row = self.with_store(move |store| store.adopt_root(&path_owned, &volume))?;
+                let handle = Arc::new(RootHandle::new(row.id, path, filter));
+                self.shared.roots.put(Arc::clone(&handle));
+                Ok((state, Some(handle)))
+            }
+        }
+    }
+
+    /// Stops work on a root; its rows stay.
+    pub fn detach(&self, root: i64) {
+        self.shared.roots.remove(root);
+    }
+
+    /// Queues one path at once, ahead of the backlog.
+    pub fn submit_live(&self, root: i64, path: RelPath) {
+        let job = Job {
+            key: FileKey { root, path },
+            task: Task::Refresh,
+            urgent: true,
+            tries: 0,
+            ticket: self.shared.progress.ticket(),
+        };
+        let _ = self.urgent.send(job);
+    }
+
+    /// Scans part of a root on the calling thread, arming each directory first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn scan(
+        &self,
+        root: &RootHandle,
+        scope: &ScanScope,
+        arm: Option<&dyn ArmDirectory>,
+    ) -> Result<ScanOutcome, IndexError> {
+        let scanner = Scanner {
+            shared: Arc::clone(&self.shared),
+            reader: StoreReader::open(&self.data_dir)?,
+            backlog: self.backlog.clone(),
+            urgent: self.urgent.clone(),
+            write: self.write.clone(),
+        };
+        let outcome = scanner.scan(root, scope, arm)?;
+        if outcome.complete && scope.dir.is_root() {
+            let note = (outcome.held > 0).then(|| {
+                format!(
+                    "{} files disappeared at once and are held: bring them back, or confirm with `photond index --confirm-deletions`",
+                    outcome.held
+                )
+            });
+            let (id, other) = (root.id, i64::try_from(outcome.other).unwrap_or(i64::MAX));
+            self.with_store(move |store| store.root_scanned(id, other, note.as_deref()))?;
+        }
+        Ok(outcome)
+    }
+
+    /// Queues photos that the model has not seen, behind everything else. Returns how many.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn catch_up(&self) -> Result<u64, IndexError> {
+        let model = self.shared.model.load(Ordering::Relaxed);
+        if model == 0 {
+            return Ok(0);
+        }
+        let reader = StoreReader::open(&self.data_dir)?;
+        let (mut after, mut count) = (0, 0);
+        loop {
+            let page = reader.without_embedding(model, after, 512)?;
+            let Some((last, _, _)) = page.last() else {
+                return Ok(count);
+            };
+            after = *last;
+            for (_, hash, key) in page {
+                let mut job = Job {
+                    key,
+                    task: Task::Embed(hash),
+                    urgent: false,
+                    tries: 0,
+                    ticket: self.shared.progress.ticket(),
+                };
+                loop {
+                    if self.shared.stop.load(Ordering::Relaxed) {
+                        return Ok(count);
+                    }
+                    match self.backlog.send_timeout(job, Duration::from_millis(200)) {
+                        Ok(()) => break,
+                        Err(crossbeam_channel::SendTimeoutError::Timeout(back)) => job = back,
+                        Err(crossbeam_channel::SendTimeoutError::Disconnected(_)) => return Ok(count),
+                    }
+                }
+                count += 1;
+            }
+        }
+    }
+
+    /// Asks every stage to end soon: scans break off, queued work is dropped (it was never
+    /// acknowledged), what is inspected by now is still committed.
+    pub fn ask_to_stop(&self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// True once a stop was asked for or the writer has died.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stop.load(Ordering::Relaxed) || self.shared.progress.dead.load(Ordering::Relaxed)
+    }
+
+    /// Stops in order: workers, model, writer. Returns the store for the last upkeep.
+    ///
+    /// # Errors
+    /// What made the writer fail, or the name of a stage that panicked.
+    pub fn stop(self) -> Result<Store, IndexError> {
+        self.ask_to_stop();
+        drop((self.urgent, self.backlog));
+        for worker in self.workers {
+            worker.join().map_err(|_| IndexError::StageDied("worker"))?;
+        }
+        // Its input ends with the workers.
+        self.later.join().map_err(|_| IndexError::StageDied("later"))?;
+        self.embed.join().map_err(|_| IndexError::StageDied("embed"))?;
+        drop(self.write);
+        let store = self.commit.join().map_err(|_| IndexError::StageDied("commit"))??;
+        Ok(store)
+    }
+}
+
+/// Holds jobs for files that were changing, and queues them again when their time has come.
+fn put_off(input: &Receiver<(Instant, Job)>, again: &Sender<Job>, stop: &AtomicBool) {
+    let mut waiting: Vec<(Instant, Job)> = Vec::new();
+    loop {
+        let next = waiting.iter().map(|(at, _)| *at).min();
+        // Half a second is how soon a stop is noticed while nothing comes in.
+        let wake = next
+            .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+            .min(Instant::now() + if waiting.is_empty() { Duration::from_secs(3600) } else { Duration::from_millis(500) });
+        match input.recv_deadline(wake) {
+            Ok(job) => waiting.push(job),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = Instant::now();
+        let mut index = 0;
+        while index < waiting.len() {
+            if waiting[index].0 <= now {
+                let (_, job) = waiting.swap_remove(index);
+                let _ = again.send(job);
+            } else {
+                index += 1;
+            }
+        }
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    stage: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, IndexError> {
+    std::thread::Builder::new()
+        .name(format!("photond-{stage}"))
+        .spawn(work)
+        .map_err(|source| IndexError::Spawn { stage, source })
+}

@@ -1,0 +1,26 @@
+//! Background work steps back: low CPU and I/O priority for the calling thread and those it starts.
+
+/// Lowers the calling thread's priority. Best effort: a system that refuses is no error.
+#[cfg(target_os = "linux")]
+pub(super) fn lower() {
+    // ioprio_set(2): IOPRIO_WHO_PROCESS = 1, this thread = 0, class best-effort (2) level 7.
+    const BEST_EFFORT_LOWEST: libc::c_int = (2 << 13) | 7;
+    // SAFETY: plain system calls on the calling thread, no memory involved.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 10);
+        libc::syscall(libc::SYS_ioprio_set, 1, 0, BEST_EFFORT_LOWEST);
+    }
+}
+
+/// Lowers the calling thread's priority.
+#[cfg(target_os = "macos")]
+pub(super) fn lower() {
+    // SAFETY: a plain system call on the calling thread, no memory involved.
+    unsafe {
+        libc::pthread_set_qos_class_self_np(libc::qos_class_t::QOS_CLASS_UTILITY, 0);
+    }
+}
+
+/// Lowers the calling thread's priority.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(super) fn lower() {}

@@ -1,0 +1,108 @@
+//! Reading a photo's bytes: once, into one buffer, and only if they held still meanwhile.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::photo::{ContentHash, FileStamp, RelPath};
+use crate::source::{OpenError, open_beneath};
+
+/// What reading gave.
+pub(super) enum Bytes {
+    /// The buffer holds the file; stamp and hash belong together.
+    Read {
+        stamp: FileStamp,
+        hash: ContentHash,
+    },
+    /// It changed while it was read: look again later.
+    Changing,
+    /// It is larger than photond reads.
+    TooLarge { stamp: FileStamp, limit: u64 },
+    /// Nothing, or no regular file, lies there.
+    Gone,
+    /// It is there but cannot be read.
+    Unreadable { error: std::io::Error },
+}
+
+/// Buffers above this are given back after use, so that one huge file does not stay in memory.
+const KEEP_CAPACITY: usize = 16 << 20;
+
+/// Reads `rel` below `root` into `buffer`.
+pub(super) fn read(root: &Path, rel: &RelPath, limit: u64, buffer: &mut Vec<u8>) -> Bytes {
+    buffer.clear();
+    if buffer.capacity() > KEEP_CAPACITY {
+        buffer.shrink_to(0);
+    }
+    let (mut file, before) = match open_beneath(root, rel) {
+        Ok(opened) => opened,
+        Err(OpenError::Unreadable { source, .. }) => return Bytes::Unreadable { error: source },
+        Err(_) => return Bytes::Gone,
+    };
+    if before.size > limit {
+        return Bytes::TooLarge {
+            stamp: before,
+            limit,
+        };
+    }
+    buffer.reserve(usize::try_from(before.size).unwrap_or(0) + 1);
+    // One byte more than expected shows growth without reading on for ever.
+    match (&mut file).take(before.size + 1).read_to_end(buffer) {
+        Ok(n) if n as u64 == before.size => {}
+        Ok(_) => return Bytes::Changing,
+        Err(error) => return Bytes::Unreadable { error },
+    }
+    match file.metadata().map(|m| FileStamp::of(&m)) {
+        Ok(after) if after == before => {}
+        _ => return Bytes::Changing,
+    }
+    Bytes::Read {
+        stamp: trusted(before, SystemTime::now()),
+        hash: ContentHash(*blake3::hash(buffer).as_bytes()),
+    }
+}
+
+/// A stamp so fresh that another write could leave it as it is must not be trusted by the next
+/// scan: its ctime is stored as 0, which makes that scan hash the file again.
+///
+/// Kernel timestamps advance every few milliseconds; file systems with whole-second or
+/// two-second stamps (FAT) show no fraction.
+fn trusted(stamp: FileStamp, now: SystemTime) -> FileStamp {
+    let now_ns = now
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX));
+    let granularity = if stamp.mtime_ns % 1_000_000_000 == 0 {
+        2_000_000_000
+    } else {
+        20_000_000
+    };
+    let age = now_ns.saturating_sub(stamp.mtime_ns);
+    if (0..granularity).contains(&age) {
+        FileStamp {
+            ctime_ns: 0,
+            ..stamp
+        }
+    } else {
+        stamp
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn fresh_stamps_are_looked_at_again() {
+        let at = |ns: i64| FileStamp {
+            size: 1,
+            mtime_ns: ns,
+            ctime_ns: 77,
+            inode: 1,
+        };
+        let now = UNIX_EPOCH + Duration::from_nanos(50_000_000_123);
+        assert_eq!(trusted(at(50_000_000_100), now).ctime_ns, 0);
+        assert_eq!(trusted(at(49_000_000_100), now).ctime_ns, 77);
+        assert_eq!(trusted(at(49_000_000_000), now).ctime_ns, 0, "whole seconds: coarse clock");
+        assert_eq!(trusted(at(60_000_000_100), now).ctime_ns, 77, "a future stamp is not fresh");
+    }
+}

@@ -1,0 +1,312 @@
+//! Scans: a walk of the folders merged with the rows of the database, both in path order.
+//!
+//! Nothing is opened and no row is looked up by itself: a hundred thousand unchanged files cost
+//! one walk and one ordered read. Rows without a file are not deleted here; they are looked at
+//! again by a worker, and in a mass disappearance they are held for a person to confirm.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam_channel::Sender;
+
+use super::job::{Job, Task, Write};
+use super::progress::Progress;
+use super::roots::RootHandle;
+use super::worker::Shared;
+use super::prefilter;
+use crate::media::DECODER_VERSION;
+use crate::photo::{RelPath, Verdict};
+use crate::source::{FileKind, WalkEvent, walk};
+use crate::store::{Change, FileKey, FileRow, StoreError, StoreReader};
+
+/// Arms a watch on a directory before its entries are read.
+pub trait ArmDirectory: Send + Sync {
+    /// Called for each directory of a scan, parents first.
+    fn arm(&self, root: i64, dir: &RelPath);
+}
+
+/// What to scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanScope {
+    /// Directory below the root; the empty path is all of it.
+    pub dir: RelPath,
+    /// The directory is known to have been deleted or moved: its absence is an event, not a doubt.
+    pub deletion: bool,
+    /// Commit what is found at once (it has just arrived) instead of behind the backlog.
+    pub urgent: bool,
+}
+
+/// What a scan found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScanOutcome {
+    /// Candidate files seen.
+    pub files: u64,
+    /// Of those, new or changed.
+    pub changed: u64,
+    /// Files that are no photos by their name.
+    pub other: u64,
+    /// Rows without a file.
+    pub gone: u64,
+    /// Rows held in a mass disappearance.
+    pub held: u64,
+    /// Directories that could not be read.
+    pub unreadable: u64,
+    /// False if a stop came first.
+    pub complete: bool,
+}
+
+/// More rows than this, and more than a fifth of the root's, gone at once: held, not deleted.
+const MASS_COUNT: u64 = 100;
+const MASS_SHARE: u64 = 5;
+/// Rows read from the database at a time.
+const PAGE: usize = 4096;
+
+pub(super) struct Scanner {
+    pub shared: Arc<Shared>,
+    pub reader: StoreReader,
+    pub backlog: Sender<Job>,
+    pub urgent: Sender<Job>,
+    pub write: Sender<Write>,
+}
+
+impl Scanner {
+    /// Walks `scope` and queues what differs from the index.
+    pub fn scan(
+        &self,
+        root: &RootHandle,
+        scope: &ScanScope,
+        arm: Option<&dyn ArmDirectory>,
+    ) -> Result<ScanOutcome, StoreError> {
+        let _scanning = self.shared.progress.scanning();
+        let mut run = Run {
+            scanner: self,
+            root,
+            scope,
+            known: Known::new(&self.reader, root.id, scope.dir.clone()),
+            outcome: ScanOutcome::default(),
+            gone: Vec::new(),
+            unreadable: Vec::new(),
+            failed: None,
+        };
+        let walked = walk(&root.path, &scope.dir, &root.filter, &mut |event| {
+            if self.shared.stop.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
+            match run.on(&event, arm) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(e) => {
+                    run.failed = Some(e);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        if let Some(e) = run.failed.take() {
+            return Err(e);
+        }
+        let stopped = self.shared.stop.load(Ordering::Relaxed);
+        match walked {
+            Ok(summary) => run.outcome.other = summary.other,
+            Err(e) if !scope.dir.is_root() => {
+                // The directory is not there any more: its rows are looked at one by one.
+                tracing::debug!("{e}");
+            }
+            Err(e) => {
+                // The root itself: nothing can be said of its files.
+                tracing::warn!("{e}");
+                return Ok(run.outcome);
+            }
+        }
+        if stopped {
+            return Ok(run.outcome);
+        }
+        run.finish()
+    }
+
+    fn submit(&self, key: FileKey, urgent: bool) {
+        let job = Job {
+            key,
+            task: Task::Refresh,
+            urgent,
+            tries: 0,
+            ticket: self.shared.progress.ticket(),
+        };
+        let queue = if urgent { &self.urgent } else { &self.backlog };
+        // Full queue: wait, this is what bounds the memory; but not past a stop.
+        let mut job = job;
+        loop {
+            match queue.send_timeout(job, std::time::Duration::from_millis(200)) {
+                Ok(()) => return,
+                Err(crossbeam_channel::SendTimeoutError::Disconnected(_)) => return,
+                Err(crossbeam_channel::SendTimeoutError::Timeout(back)) => {
+                    if self.shared.stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    job = back;
+                }
+            }
+        }
+    }
+}
+
+struct Run<'a> {
+    scanner: &'a Scanner,
+    root: &'a RootHandle,
+    scope: &'a ScanScope,
+    known: Known<'a>,
+    outcome: ScanOutcome,
+    gone: Vec<FileRow>,
+    unreadable: Vec<RelPath>,
+    failed: Option<StoreError>,
+}
+
+impl Run<'_> {
+    fn on(&mut self, event: &WalkEvent<'_>, arm: Option<&dyn ArmDirectory>) -> Result<(), StoreError> {
+        match event {
+            WalkEvent::Dir { path } => {
+                if let Some(arm) = arm {
+                    arm.arm(self.root.id, path);
+                }
+            }
+            WalkEvent::File { path, stamp } => {
+                self.outcome.files += 1;
+                Progress::add(&self.scanner.shared.progress.seen, 1);
+                while let Some(row) = self.known.next_before(path)? {
+                    self.without_file(row);
+                }
+                let row = self.known.take_equal(path)?;
+                match prefilter::verdict(row.as_ref(), Some(stamp), DECODER_VERSION) {
+                    Verdict::Unchanged if row.as_ref().is_none_or(|r| !r.missing) => {
+                        Progress::add(&self.scanner.shared.progress.unchanged, 1);
+                    }
+                    _ => {
+                        self.outcome.changed += 1;
+                        self.queue((*path).clone());
+                    }
+                }
+            }
+            WalkEvent::Unreadable {
+                path,
+                is_dir,
+                error,
+            } => {
+                self.unreadable.push((*path).clone());
+                if *is_dir {
+                    self.outcome.unreadable += 1;
+                    tracing::warn!("{}: {error}", path.under(&self.root.path).display());
+                } else {
+                    // The worker records why it cannot be read.
+                    self.queue((*path).clone());
+                }
+            }
+            WalkEvent::Special { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn queue(&self, path: RelPath) {
+        let key = FileKey {
+            root: self.root.id,
+            path,
+        };
+        self.scanner.submit(key, self.scope.urgent);
+    }
+
+    fn without_file(&mut self, row: FileRow) {
+        // Of what lies in a directory that cannot be read, nothing is known.
+        if !self.unreadable.iter().any(|dir| row.path.is_within(dir)) {
+            self.gone.push(row);
+        }
+    }
+
+    fn finish(mut self) -> Result<ScanOutcome, StoreError> {
+        while let Some(row) = self.known.next()? {
+            self.without_file(row);
+        }
+        self.outcome.complete = true;
+        self.outcome.gone = self.gone.len() as u64;
+        let total = self.outcome.gone + self.outcome.files;
+        let fresh = self.gone.iter().filter(|r| !r.missing).count() as u64;
+        let mass = !self.scope.deletion
+            && fresh > MASS_COUNT
+            && fresh * MASS_SHARE > total;
+        let excluded =
+            |row: &FileRow| self.root.filter.file_kind(&row.path) != FileKind::Candidate;
+        for row in std::mem::take(&mut self.gone) {
+            if row.missing && !self.scope.deletion {
+                self.outcome.held += 1;
+            } else if mass && !excluded(&row) {
+                self.outcome.held += 1;
+                let _ = self.scanner.write.send(Write::Change {
+                    change: Change::Missing {
+                        key: FileKey {
+                            root: self.root.id,
+                            path: row.path,
+                        },
+                    },
+                    release: None,
+                    urgent: false,
+                    ticket: Some(self.scanner.shared.progress.ticket()),
+                });
+            } else {
+                self.queue(row.path);
+            }
+        }
+        Ok(self.outcome)
+    }
+}
+
+/// The rows of a subtree in path order, read a page at a time.
+struct Known<'a> {
+    reader: &'a StoreReader,
+    root: i64,
+    dir: RelPath,
+    page: VecDeque<FileRow>,
+    last: Option<RelPath>,
+    done: bool,
+}
+
+impl<'a> Known<'a> {
+    fn new(reader: &'a StoreReader, root: i64, dir: RelPath) -> Self {
+        Self {
+            reader,
+            root,
+            dir,
+            page: VecDeque::new(),
+            last: None,
+            done: false,
+        }
+    }
+
+    fn fill(&mut self) -> Result<(), StoreError> {
+        if self.page.is_empty() && !self.done {
+            self.page = self
+                .reader
+                .files_page(self.root, &self.dir, self.last.as_ref(), PAGE)?
+                .into();
+            self.done = self.page.len() < PAGE;
+            if let Some(row) = self.page.back() {
+                self.last = Some(row.path.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<FileRow>, StoreError> {
+        self.fill()?;
+        Ok(self.page.pop_front())
+    }
+
+    fn next_before(&mut self, path: &RelPath) -> Result<Option<FileRow>, StoreError> {
+        self.fill()?;
+        let before = self.page.front().is_some_and(|row| row.path < *path);
+        Ok(if before { self.page.pop_front() } else { None })
+    }
+
+    fn take_equal(&mut self, path: &RelPath) -> Result<Option<FileRow>, StoreError> {
+        self.fill()?;
+        let equal = self.page.front().is_some_and(|row| row.path == *path);
+        Ok(if equal { self.page.pop_front() } else { None })
+    }
+}

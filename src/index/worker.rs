@@ -1,0 +1,385 @@
+//! Workers: pre-filter, read, hash, inspect. As many as `--parallel` says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+
+use super::inflight::{Claim, InFlight};
+use super::job::{Job, Place, Seen, Task, Write};
+use super::progress::Progress;
+use super::read::{Bytes, read};
+use super::roots::{RootHandle, Roots};
+use super::{prefilter, priority};
+use crate::media::{DECODER_VERSION, Inspector};
+use crate::photo::{ContentHash, FileStamp, Verdict};
+use crate::source::{FileKind, stamp_beneath};
+use crate::store::{Change, Failure, Known, Stage, StoreReader};
+
+/// What all workers share.
+pub(super) struct Shared {
+    pub progress: Arc<Progress>,
+    pub roots: Arc<Roots>,
+    pub inflight: Arc<InFlight>,
+    pub inspector: Inspector,
+    /// Makes no tensors: used while there is no model.
+    pub plain: Inspector,
+    /// `models.id` of the model in use; 0: none.
+    pub model: std::sync::atomic::AtomicI64,
+    pub max_file: u64,
+    pub stop: AtomicBool,
+    pub background: bool,
+}
+
+/// Where a worker's results go.
+#[derive(Clone)]
+pub(super) struct Outputs {
+    pub embed: Sender<Seen>,
+    pub write: Sender<Write>,
+    pub later: Sender<(Instant, Job)>,
+}
+
+/// A file that keeps changing while it is read is given up after this many tries; its next event
+/// or scan brings it back.
+const MAX_TRIES: u32 = 7;
+
+/// One worker's own things.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    reader: StoreReader,
+    out: Outputs,
+    buffer: Vec<u8>,
+}
+
+impl Worker {
+    pub fn new(shared: Arc<Shared>, reader: StoreReader, out: Outputs) -> Self {
+        Self {
+            shared,
+            reader,
+            out,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Works until both channels are closed or a stop is asked for. Urgent jobs go first.
+    pub fn run(mut self, urgent: &Receiver<Job>, backlog: &Receiver<Job>) {
+        if self.shared.background {
+            priority::lower();
+        }
+        while !self.shared.stop.load(Ordering::Relaxed) {
+            let job = match urgent.try_recv() {
+                Ok(job) => job,
+                Err(TryRecvError::Disconnected) => match backlog.recv_timeout(POLL_STOP) {
+                    Ok(job) => job,
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                },
+                Err(TryRecvError::Empty) => {
+                    crossbeam_channel::select! {
+                        recv(urgent) -> job => match job { Ok(job) => job, Err(_) => continue },
+                        recv(backlog) -> job => match job { Ok(job) => job, Err(_) => return },
+                    }
+                }
+            };
+            self.process(job);
+        }
+    }
+
+    fn process(&mut self, job: Job) {
+        let Some(root) = self.shared.roots.get(job.key.root) else {
+            return;
+        };
+        if let Err(e) = self.look_at(&root, job) {
+            // The database cannot be read: the writer will say so; this file comes back with the
+            // next scan.
+            tracing::warn!("{e}");
+        }
+    }
+
+    fn look_at(&mut self, root: &RootHandle, job: Job) -> Result<(), crate::store::StoreError> {
+        Progress::add(&self.shared.progress.seen, 1);
+        let path = &job.key.path;
+        let row = self.reader.file(&job.key)?;
+        let kind = root.filter.file_kind(path);
+        if kind != FileKind::Candidate {
+            // Left out since it was indexed, or never a photo.
+            if row.is_some() && kind != FileKind::Temporary {
+                self.write(Change::Gone { key: job.key, excluded: true }, job.urgent, job.ticket);
+            }
+            return Ok(());
+        }
+        let stamp = match stamp_beneath(&root.path, path) {
+            Ok(stamp) => stamp,
+            Err(error) => {
+                let stamp = row.map(|r| r.stamp).unwrap_or_default();
+                self.unreadable(job, stamp, &error);
+                return Ok(());
+            }
+        };
+        let verdict = match job.task {
+            Task::Refresh => prefilter::verdict(row.as_ref(), stamp.as_ref(), DECODER_VERSION),
+            Task::Embed(_) if stamp.is_none() => Verdict::Gone,
+            Task::Embed(_) => Verdict::Changed,
+        };
+        match verdict {
+            Verdict::Gone => {
+                if row.is_some() && root.is_present() {
+                    self.write(Change::Gone { key: job.key, excluded: false }, job.urgent, job.ticket);
+                }
+            }
+            Verdict::Unchanged => {
+                Progress::add(&self.shared.progress.unchanged, 1);
+                if row.is_some_and(|r| r.missing) {
+                    self.write(Change::Found { key: job.key }, job.urgent, job.ticket);
+                }
+            }
+            Verdict::Touched | Verdict::Changed => self.read(root, job)?,
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, root: &RootHandle, job: Job) -> Result<(), crate::store::StoreError> {
+        Progress::add(&self.shared.progress.opened, 1);
+        match read(&root.path, &job.key.path, self.shared.max_file, &mut self.buffer) {
+            Bytes::Read { stamp, hash } => {
+                Progress::add(&self.shared.progress.bytes, stamp.size);
+                self.identify(job, stamp, hash)
+            }
+            Bytes::Changing => {
+                self.put_off(job);
+                Ok(())
+            }
+            Bytes::TooLarge { stamp, limit } => {
+                let failure = Failure {
+                    stage: Stage::Read,
+                    kind: "too-large".to_owned(),
+                    message: format!(
+                        "the file has {} MiB, more than the {} MiB that max_file_mib allows; raise it in the settings to index it",
+                        stamp.size >> 20,
+                        limit >> 20
+                    ),
+                    decoder_version: DECODER_VERSION,
+                };
+                self.fail(job, stamp, None, failure);
+                Ok(())
+            }
+            // The worker that comes with the deletion's own event settles it.
+            Bytes::Gone => {
+                if root.is_present() {
+                    self.write(Change::Gone { key: job.key, excluded: false }, job.urgent, job.ticket);
+                }
+                Ok(())
+            }
+            Bytes::Unreadable { error } => {
+                let stamp = stamp_beneath(&root.path, &job.key.path).ok().flatten();
+                self.unreadable(job, stamp.unwrap_or_default(), &error);
+                Ok(())
+            }
+        }
+    }
+
+    /// The bytes are in the buffer: known content ends here, new content is inspected.
+    fn identify(
+        &mut self,
+        job: Job,
+        stamp: FileStamp,
+        hash: ContentHash,
+    ) -> Result<(), crate::store::StoreError> {
+        let model = self.shared.model.load(Ordering::Relaxed);
+        let model = (model != 0).then_some(model);
+        let Job {
+            key,
+            task,
+            urgent,
+            ticket,
+            ..
+        } = job;
+        if let Task::Embed(wanted) = task {
+            if wanted == hash && model.is_some() {
+                self.embed_only(&key, hash, urgent, ticket);
+            }
+            // Other bytes by now: its own event or scan brings it in.
+            return Ok(());
+        }
+        let place = match self.shared.inflight.claim(hash, Place { key, stamp, ticket }) {
+            Claim::Mine(place) => place,
+            Claim::Waits => return Ok(()),
+        };
+        let known = match self.reader.known(&hash, model, DECODER_VERSION) {
+            Ok(known) => known,
+            Err(e) => {
+                drop(self.shared.inflight.release(&hash));
+                return Err(e);
+            }
+        };
+        let change = match known {
+            Some(Known::Complete | Known::WithoutEmbedding) => {
+                Progress::add(&self.shared.progress.deduplicated, 1);
+                Change::Indexed {
+                    place: Some((place.key, place.stamp)),
+                    hash,
+                    inspection: None,
+                    decoder_version: DECODER_VERSION,
+                    results: None,
+                }
+            }
+            Some(Known::Failed) => Change::Failed {
+                key: place.key,
+                stamp: place.stamp,
+                hash: Some(hash),
+                failure: None,
+            },
+            None => {
+                self.inspect(place, hash, urgent, model.is_some());
+                return Ok(());
+            }
+        };
+        self.send(Write::Change {
+            change,
+            release: Some(hash),
+            urgent,
+            ticket: Some(place.ticket),
+        });
+        Ok(())
+    }
+
+    fn inspect(&mut self, place: Place, hash: ContentHash, urgent: bool, with_tensor: bool) {
+        let inspector = if with_tensor {
+            &self.shared.inspector
+        } else {
+            &self.shared.plain
+        };
+        let extension = place.key.path.extension();
+        let result = inspector.inspect(&self.buffer, extension.as_deref());
+        Progress::add(&self.shared.progress.inspected, 1);
+        match result {
+            Ok(inspection) => {
+                let seen = Seen {
+                    hash,
+                    place: Some(place),
+                    inspection: Box::new(inspection),
+                    urgent,
+                    ticket: None,
+                };
+                if self.out.embed.send(seen).is_err() {
+                    drop(self.shared.inflight.release(&hash));
+                }
+            }
+            Err(e) => {
+                let failure = Failure {
+                    stage: Stage::Inspect,
+                    kind: e.kind().to_owned(),
+                    message: e.to_string(),
+                    decoder_version: DECODER_VERSION,
+                };
+                self.send(Write::Change {
+                    change: Change::Failed {
+                        key: place.key,
+                        stamp: place.stamp,
+                        hash: Some(hash),
+                        failure: Some(failure),
+                    },
+                    release: Some(hash),
+                    urgent,
+                    ticket: Some(place.ticket),
+                });
+            }
+        }
+    }
+
+    fn embed_only(
+        &mut self,
+        key: &crate::store::FileKey,
+        hash: ContentHash,
+        urgent: bool,
+        ticket: super::progress::Ticket,
+    ) {
+        let extension = key.path.extension();
+        match self.shared.inspector.inspect(&self.buffer, extension.as_deref()) {
+            Ok(inspection) => {
+                let _ = self.out.embed.send(Seen {
+                    hash,
+                    place: None,
+                    inspection: Box::new(inspection),
+                    urgent,
+                    ticket: Some(ticket),
+                });
+            }
+            Err(e) => self.write(
+                Change::NotEmbedded {
+                    hash,
+                    failure: Failure {
+                        stage: Stage::Embed,
+                        kind: e.kind().to_owned(),
+                        message: e.to_string(),
+                        decoder_version: DECODER_VERSION,
+                    },
+                },
+                urgent,
+                ticket,
+            ),
+        }
+    }
+
+    fn put_off(&self, mut job: Job) {
+        job.tries += 1;
+        if job.tries > MAX_TRIES {
+            Progress::add(&self.shared.progress.changing, 1);
+            return;
+        }
+        let delay = Duration::from_millis(300 << job.tries.min(5));
+        let _ = self.out.later.send((Instant::now() + delay, job));
+    }
+
+    fn unreadable(&self, job: Job, stamp: FileStamp, error: &std::io::Error) {
+        let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        let failure = Failure {
+            stage: Stage::Read,
+            kind: if denied { "unreadable" } else { "io" }.to_owned(),
+            message: if denied {
+                format!("it cannot be read ({error}); make it readable for this user, it is then indexed by itself")
+            } else {
+                format!("reading failed ({error}); it is tried again with the next scan")
+            },
+            decoder_version: DECODER_VERSION,
+        };
+        // An I/O error is the disk's, not the file's: with no stamp the next scan tries again.
+        let stamp = if denied {
+            stamp
+        } else {
+            FileStamp {
+                ctime_ns: 0,
+                ..stamp
+            }
+        };
+        self.fail(job, stamp, None, failure);
+    }
+
+    fn fail(&self, job: Job, stamp: FileStamp, hash: Option<ContentHash>, failure: Failure) {
+        let change = Change::Failed {
+            key: job.key,
+            stamp,
+            hash,
+            failure: Some(failure),
+        };
+        self.write(change, job.urgent, job.ticket);
+    }
+
+    fn write(&self, change: Change, urgent: bool, ticket: super::progress::Ticket) {
+        self.send(Write::Change {
+            change,
+            release: None,
+            urgent,
+            ticket: Some(ticket),
+        });
+    }
+
+    fn send(&self, write: Write) {
+        // The writer goes last: this fails only when it has died, and then everything stops.
+        let _ = self.out.write.send(write);
+    }
+}
+
+/// How often a waiting worker looks whether it should stop.
+const POLL_STOP: Duration = Duration::from_millis(200);

@@ -1,0 +1,349 @@
+//! Camera facts from an EXIF block. Everything is optional and checked: a value out of range, not
+//! finite or not text is as if it were not there, and a broken block never fails the photo.
+//!
+//! Tag meanings and units: EXIF 2.32 (CIPA DC-008). GPS: degrees in WGS 84.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use exif::{In, Reader, Tag, Value};
+use jiff::civil::DateTime;
+
+use super::orientation::Orientation;
+use crate::photo::{CapturedAt, Exif};
+
+/// Longest camera or lens name kept, in characters.
+const MAX_NAME: usize = 128;
+
+/// What one EXIF block says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Metadata {
+    pub(super) orientation: Orientation,
+    pub(super) exif: Exif,
+    /// The block belongs to a camera raw file in TIFF's clothes.
+    pub(super) raw: bool,
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Self {
+            orientation: Orientation::UPRIGHT,
+            exif: Exif::default(),
+            raw: false,
+        }
+    }
+}
+
+/// Reads `block` (see [`super::exif_block`]) as far as it can be read.
+pub(super) fn read(block: Option<&[u8]>) -> Metadata {
+    let Some(block) = block else {
+        return Metadata::default();
+    };
+    catch_unwind(AssertUnwindSafe(|| {
+        let parsed = Reader::new()
+            .continue_on_error(true)
+            .read_raw(block.to_vec())
+            .or_else(|e| e.distill_partial_result(|_| {}));
+        parsed
+            .map(|fields| Fields(fields).metadata())
+            .unwrap_or_default()
+    }))
+    .unwrap_or_default()
+}
+
+struct Fields(exif::Exif);
+
+impl Fields {
+    fn metadata(&self) -> Metadata {
+        let (lat, lon) = self.position().unzip();
+        Metadata {
+            orientation: Orientation::from_exif(self.uint(Tag::Orientation).unwrap_or(1)),
+            exif: Exif {
+                captured_at: self.captured_at(),
+                camera: camera(self.text(Tag::Make), self.text(Tag::Model)),
+                lens: self.text(Tag::LensModel),
+                exposure_s: self
+                    .number(Tag::ExposureTime)
+                    .filter(|v| *v > 0.0 && *v <= 86_400.0),
+                f_number: self
+                    .number(Tag::FNumber)
+                    .filter(|v| *v > 0.0 && *v <= 1000.0),
+                iso: self
+                    .uint(Tag::PhotographicSensitivity)
+                    .filter(|v| (1..=10_000_000).contains(v)),
+                focal_length_mm: self
+                    .number(Tag::FocalLength)
+                    .filter(|v| *v > 0.0 && *v <= 100_000.0),
+                lat,
+                lon,
+                altitude_m: self.altitude(),
+            },
+            raw: self.is_raw(),
+        }
+    }
+
+    fn value(&self, tag: Tag) -> Option<&Value> {
+        self.0.get_field(tag, In::PRIMARY).map(|f| &f.value)
+    }
+
+    fn uint(&self, tag: Tag) -> Option<u32> {
+        self.value(tag)?.get_uint(0)
+    }
+
+    /// The numbers of a rational field, each finite and with a denominator.
+    fn numbers(&self, tag: Tag) -> Option<Vec<f64>> {
+        let Value::Rational(parts) = self.value(tag)? else {
+            return None;
+        };
+        parts
+            .iter()
+            .map(|r| (r.denom != 0).then(|| r.to_f64()))
+            .collect()
+    }
+
+    fn number(&self, tag: Tag) -> Option<f64> {
+        self.numbers(tag)?.first().copied()
+    }
+
+    fn ascii(&self, tag: Tag) -> Option<&[u8]> {
+        match self.value(tag)? {
+            Value::Ascii(parts) => parts.first().map(Vec::as_slice),
+            _ => None,
+        }
+    }
+
+    fn text(&self, tag: Tag) -> Option<String> {
+        name(self.ascii(tag)?)
+    }
+
+    /// The moment of exposure, else of digitisation, else of the file's last change by a camera.
+    fn captured_at(&self) -> Option<CapturedAt> {
+        [
+            (Tag::DateTimeOriginal, Tag::OffsetTimeOriginal),
+            (Tag::DateTimeDigitized, Tag::OffsetTimeDigitized),
+            (Tag::DateTime, Tag::OffsetTime),
+        ]
+        .into_iter()
+        .find_map(|(time, offset)| {
+            let local = local_time(self.ascii(time)?)?;
+            Some(CapturedAt {
+                local,
+                offset_minutes: self.ascii(offset).and_then(offset_minutes),
+            })
+        })
+    }
+
+    /// Latitude and longitude. Exactly (0, 0) is what receivers write before they have a fix.
+    fn position(&self) -> Option<(f64, f64)> {
+        let lat = self.angle(Tag::GPSLatitude, Tag::GPSLatitudeRef, (b'N', b'S'), 90.0)?;
+        let lon = self.angle(Tag::GPSLongitude, Tag::GPSLongitudeRef, (b'E', b'W'), 180.0)?;
+        ((lat, lon) != (0.0, 0.0)).then_some((lat, lon))
+    }
+
+    /// Degrees, minutes, seconds and a hemisphere, without which the place is a guess.
+    fn angle(&self, tag: Tag, hemisphere: Tag, signs: (u8, u8), most: f64) -> Option<f64> {
+        let Value::Rational(parts) = self.value(tag)? else {
+            return None;
+        };
+        let mut degrees = 0.0;
+        for (i, unit) in [1.0, 60.0, 3600.0].into_iter().enumerate() {
+            match parts.get(i) {
+                // Seconds left out as 0/0 are common; degrees never are.
+                None if i > 0 => {}
+                Some(r) if i == 2 && r.num == 0 && r.denom == 0 => {}
+                Some(r) if r.denom != 0 => degrees += r.to_f64() / unit,
+                _ => return None,
+            }
+        }
+        let sign = match self.ascii(hemisphere)?.first()?.to_ascii_uppercase() {
+            c if c == signs.0 => 1.0,
+            c if c == signs.1 => -1.0,
+            _ => return None,
+        };
+        (degrees.is_finite() && degrees <= most).then_some(sign * degrees)
+    }
+
+    fn altitude(&self) -> Option<f64> {
+        let metres = self.number(Tag::GPSAltitude)?;
+        // 0 above sea level, 1 below; absent means above. Written as a byte, rarely as a short.
+        let below = match self.value(Tag::GPSAltitudeRef) {
+            Some(Value::Byte(b)) => b.first() == Some(&1),
+            Some(v) => v.get_uint(0) == Some(1),
+            None => false,
+        };
+        (metres <= 100_000.0).then_some(if below { -metres } else { metres })
+    }
+
+    /// DNG says its version; other raw files keep a small preview in the first directory and the
+    /// sensor's data in sub-directories, which no picture for viewing does with a camera's name on.
+    fn is_raw(&self) -> bool {
+        const DNG_VERSION: Tag = Tag(exif::Context::Tiff, 0xC612);
+        const NEW_SUBFILE_TYPE: Tag = Tag(exif::Context::Tiff, 0x00FE);
+        const SUB_IFDS: Tag = Tag(exif::Context::Tiff, 0x014A);
+        self.value(DNG_VERSION).is_some()
+            || (self.uint(NEW_SUBFILE_TYPE).is_some_and(|t| t & 1 == 1)
+                && self.value(SUB_IFDS).is_some()
+                && self.value(Tag::Make).is_some())
+    }
+}
+
+/// Readable text: up to the first NUL, no control characters, single spaces, not too long.
+fn name(raw: &[u8]) -> Option<String> {
+    let raw = &raw[..raw
+        .iter()
+        .position(|b| *b == 0)
+        .unwrap_or(raw.len())
+        .min(4 * MAX_NAME)];
+    let text = String::from_utf8_lossy(raw);
+    let printable: String = text
+        .chars()
+        .map(|c| {
+            if c.is_control() || c == '\u{FFFD}' {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect();
+    let words: Vec<&str> = printable.split_whitespace().collect();
+    let text: String = words.join(" ").chars().take(MAX_NAME).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// One name for a camera, without its maker's name twice: "NIKON CORPORATION" and "NIKON D70"
+/// give "NIKON D70", "Apple" and "iPhone 13 Pro Max" give "Apple iPhone 13 Pro Max".
+fn camera(make: Option<String>, model: Option<String>) -> Option<String> {
+    let (make, model) = match (make, model) {
+        (Some(make), Some(model)) => (make, model),
+        (make, model) => return model.or(make),
+    };
+    let first = |s: &str| s.split(' ').next().unwrap_or_default().to_lowercase();
+    if first(&make) == first(&model) || model.to_lowercase().starts_with(&make.to_lowercase()) {
+        return Some(model);
+    }
+    Some(format!("{make} {model}").chars().take(MAX_NAME).collect())
+}
+
+/// `YYYY:MM:DD HH:MM:SS` as `YYYY-MM-DDTHH:MM:SS`, if that moment exists. Other separators are
+/// written by some software and read here; a clock that was never set (year 0) is no date.
+fn local_time(raw: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(raw.get(..19)?).ok()?;
+    let separators = text.bytes().enumerate().all(|(i, b)| match i {
+        4 | 7 => matches!(b, b':' | b'-' | b'/' | b'.'),
+        10 => matches!(b, b' ' | b'T'),
+        13 | 16 => b == b':',
+        _ => b.is_ascii_digit(),
+    });
+    if !separators {
+        return None;
+    }
+    let field = |range: std::ops::Range<usize>| text[range].parse::<i8>().ok();
+    let year: i16 = text[..4].parse().ok().filter(|y| *y > 0)?;
+    let time = DateTime::new(
+        year,
+        field(5..7)?,
+        field(8..10)?,
+        field(11..13)?,
+        field(14..16)?,
+        field(17..19)?,
+        0,
+    )
+    .ok()?;
+    Some(time.strftime("%Y-%m-%dT%H:%M:%S").to_string())
+}
+
+/// `±HH:MM` or `Z` as minutes east of UTC; real zones lie between −12 and +14 hours.
+fn offset_minutes(raw: &[u8]) -> Option<i32> {
+    let text = std::str::from_utf8(raw)
+        .ok()?
+        .trim_matches(|c: char| c == '\0' || c == ' ');
+    if text == "Z" {
+        return Some(0);
+    }
+    let [sign @ (b'+' | b'-'), h1, h0, b':', m1, m0] = text.as_bytes() else {
+        return None;
+    };
+    let digits = |a: &u8, b: &u8| {
+        (a.is_ascii_digit() && b.is_ascii_digit())
+            .then(|| i32::from(a - b'0') * 10 + i32::from(b - b'0'))
+    };
+    let minutes = digits(m1, m0).filter(|m| *m < 60)? + 60 * digits(h1, h0)?;
+    let east = if *sign == b'-' { -minutes } else { minutes };
+    (-12 * 60..=14 * 60).contains(&east).then_some(east)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_moments_that_exist_are_dates() {
+        let iso = |s: &str| local_time(s.as_bytes());
+        assert_eq!(
+            iso("2024:02:29 18:04:11").as_deref(),
+            Some("2024-02-29T18:04:11")
+        );
+        assert_eq!(
+            iso("2024-07-03T18:04:11").as_deref(),
+            Some("2024-07-03T18:04:11")
+        );
+        for bad in [
+            "0000:00:00 00:00:00",
+            "2023:02:29 12:00:00",
+            "2024:13:01 12:00:00",
+            "2024:01:01 24:00:00",
+            "2024:01:01 12:60:00",
+            "    :  :     :  :  ",
+            "2024:01:01",
+            "+024:01:01 12:00:00",
+            "2024:01:01 12:00:0\u{e9}",
+        ] {
+            assert_eq!(iso(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn offsets_outside_the_worlds_zones_are_dropped() {
+        assert_eq!(offset_minutes(b"+02:00"), Some(120));
+        assert_eq!(offset_minutes(b"-03:30\0"), Some(-210));
+        assert_eq!(offset_minutes(b"Z"), Some(0));
+        for bad in [
+            &b"+15:00"[..],
+            b"-13:00",
+            b"+02:60",
+            b"2:00",
+            b"",
+            b"+0a:00",
+            b"\xFF",
+        ] {
+            assert_eq!(offset_minutes(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_maker_is_said_once() {
+        let c = |make: &str, model: &str| camera(name(make.as_bytes()), name(model.as_bytes()));
+        assert_eq!(
+            c("Canon", "Canon EOS 40D").as_deref(),
+            Some("Canon EOS 40D")
+        );
+        assert_eq!(
+            c("NIKON CORPORATION", "NIKON D70").as_deref(),
+            Some("NIKON D70")
+        );
+        assert_eq!(
+            c("Apple", "iPhone 13 Pro Max").as_deref(),
+            Some("Apple iPhone 13 Pro Max")
+        );
+        assert_eq!(c("", "DSC-H9").as_deref(), Some("DSC-H9"));
+        assert_eq!(c("SONY  \0junk", " \0").as_deref(), Some("SONY"));
+        assert_eq!(
+            c("\u{1b}[31mEvil", "Cam\r\n1").as_deref(),
+            Some("[31mEvil Cam 1")
+        );
+        assert_eq!(
+            c("M", &"x".repeat(4000)).map(|s| s.chars().count()),
+            Some(MAX_NAME)
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! How much one picture may cost. Checked on the header, before a single pixel is decoded.
+
+use super::error::InspectError;
+use crate::photo::Format;
+
+/// Bounds on one picture. A file beyond any of them gives [`InspectError::TooLarge`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest side in pixels. Default 65,535: the most a JPEG, GIF or TGA header can say.
+    pub max_side: u32,
+    /// Pixels in the file. Default 300 million: above the 200-megapixel phone sensors.
+    pub max_pixels: u64,
+    /// Bytes one decode may hold, the decoder's own buffers included. Default 512 MiB, which is
+    /// 178 megapixels of RGB in formats that are decoded whole; baseline JPEG stays far below.
+    pub max_alloc: u64,
+    /// Pixels times scans in a progressive JPEG. Every scan walks the whole picture however few
+    /// bytes it has, so a small file can ask for hours. Default 3 billion: the usual 10 scans of 300 megapixels, two seconds at most.
+    pub max_scan_pixels: u64,
+    /// Bytes of metadata handed to the EXIF parser. Default 64 MiB: only a TIFF, whose metadata
+    /// may lie anywhere in the file, comes near; a JPEG's block has at most 64 KiB.
+    pub max_metadata: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_side: 65_535,
+            max_pixels: 300_000_000,
+            max_alloc: 512 << 20,
+            max_scan_pixels: 3_000_000_000,
+            max_metadata: 64 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// Side and area; a picture without either is damaged rather than small.
+    pub(super) fn check_size(
+        &self,
+        format: Format,
+        width: u32,
+        height: u32,
+    ) -> Result<(), InspectError> {
+        if width == 0 || height == 0 {
+            return Err(InspectError::corrupt(format, "its width or height is zero"));
+        }
+        let limit = if width.max(height) > self.max_side {
+            format!("{} pixels a side", self.max_side)
+        } else if u64::from(width) * u64::from(height) > self.max_pixels {
+            format!("{} million pixels", self.max_pixels / 1_000_000)
+        } else {
+            return Ok(());
+        };
+        Err(InspectError::TooLarge {
+            format,
+            width,
+            height,
+            limit,
+        })
+    }
+
+    /// Memory, for a decode that will hold `bytes`.
+    pub(super) fn check_alloc(
+        &self,
+        format: Format,
+        (width, height): (u32, u32),
+        bytes: u64,
+    ) -> Result<(), InspectError> {
+        if bytes <= self.max_alloc {
+            return Ok(());
+        }
+        let limit = format!(
+            "{} MiB of memory, it needs {}",
+            self.max_alloc >> 20,
+            bytes >> 20
+        );
+        Err(InspectError::TooLarge {
+            format,
+            width,
+            height,
+            limit,
+        })
+    }
+
+    /// Work, for a JPEG of `scans` scans.
+    pub(super) fn check_scans(
+        &self,
+        (width, height): (u32, u32),
+        scans: u32,
+    ) -> Result<(), InspectError> {
+        let work = u64::from(width) * u64::from(height) * u64::from(scans);
+        if work <= self.max_scan_pixels {
+            return Ok(());
+        }
+        let limit = format!("{scans} progressive scans of it are too much work");
+        Err(InspectError::TooLarge {
+            format: Format::Jpeg,
+            width,
+            height,
+            limit,
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! From a file's bytes to everything photond can say of a picture before a model has seen it.
+//!
+//! **Promises.** [`Inspector::inspect`] is a pure function of its bytes (and an extension used only
+//! where bytes have no signature): same input, same [`crate::photo::Inspection`], on any thread,
+//! any number at once. All that comes out is *upright*: width and height, hash, thumbnail and
+//! tensor have the EXIF orientation applied. Every failure is an [`InspectError`], decoder panics
+//! included; none of them prints, and libjpeg errors do not even reach the panic hook.
+//!
+//! **Never.** No file, clock, database, environment or global state; no thread of its own; no more
+//! memory than [`Limits`] allows, decided on the header before pixels are touched; no picture from
+//! half a file: bytes that end before the picture does are [`InspectError::Truncated`], while what
+//! every viewer forgives (trailing garbage, a missing end marker, broken EXIF) is forgiven here.
+//!
+//! **Cost.** One decode, and everything after it works on a small picture. JPEG, nearly every
+//! photo there is, is decoded at 1/8 to 1/1 scale inside the DCT, at the smallest scale the model
+//! input, hash and thumbnail can stand, so a 12-megapixel file takes a few megabytes and little
+//! more than its entropy decoding. Other formats are decoded whole, within [`Limits::max_alloc`].
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | `sniff` | format from the first 64 bytes |
+//! | `jpeg`, `jpeg_layout` | scaled JPEG decode; what the markers say about size, EXIF, completeness |
+//! | `decode` | one entrance for all formats; pixels reduced to 8-bit grey or RGB over white |
+//! | `wholeness` | whether a file stops in the middle of a block |
+//! | `picture` | 8-bit pixels and their resampling |
+//! | `orientation` | the eight EXIF orientations, applied to small pictures only |
+//! | `exif_block`, `exif` | where each container keeps EXIF; range-checked camera facts from it |
+//! | `perceptual_hash`, `thumbnail`, `tensor` | the three things made from pixels |
+//! | `inspect` | the order of all this, and the panic fence |
+
+mod decode;
+mod error;
+mod exif;
+mod exif_block;
+mod inspect;
+mod jpeg;
+mod jpeg_layout;
+mod limits;
+mod orientation;
+mod perceptual_hash;
+mod picture;
+mod sniff;
+mod tensor;
+#[cfg(test)]
+mod tests;
+mod thumbnail;
+mod wholeness;
+
+pub use error::InspectError;
+pub use inspect::Inspector;
+pub use limits::Limits;
+pub use sniff::{SNIFF_LEN, sniff};
+
+/// Bumped whenever this module learns a format, forgives something it refused, or changes a value
+/// it gives: failures recorded under an older version are tried again.
+pub const DECODER_VERSION: u32 = 1;

@@ -1,0 +1,194 @@
+//! Half-copied, bent and invented files: refused or seen, never a crash, never half a picture.
+
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn a_file_cut_anywhere_is_never_taken_for_whole() {
+    for (format, extension, bytes) in one_of_each(48, 40) {
+        // What may go missing: end markers, and the checksum or padding before them.
+        let spare = match format {
+            Format::Jpeg => 4,
+            Format::Png | Format::Ico => 12, // icons hold a PNG
+            Format::Tga => 32,               // an optional footer
+            Format::Gif | Format::Webp => 1,
+            _ => 0,
+        };
+        for len in (0..bytes.len() - spare)
+            .step_by(7)
+            .chain([bytes.len() - spare - 1])
+        {
+            let error = match look(&bytes[..len], extension) {
+                Err(error) => error,
+                Ok(_) => panic!("{format:?}: {len} of {} bytes pass for whole", bytes.len()),
+            };
+            assert_ne!(error.kind(), "panic", "{format:?} at {len}: {error}");
+            let half_there = len > 64
+                && matches!(
+                    format,
+                    Format::Jpeg | Format::Png | Format::Gif | Format::Webp | Format::Bmp
+                );
+            if half_there {
+                assert_eq!(error.kind(), "truncated", "{format:?} at {len}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn half_an_animation_is_half_a_file() {
+    let mut bytes = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+    for shade in [10, 90, 200] {
+        let frame = image::RgbaImage::from_pixel(24, 24, image::Rgba([shade, 40, 80, 255]));
+        encoder.encode_frame(image::Frame::new(frame)).unwrap();
+    }
+    drop(encoder);
+    assert!(look(&bytes, "gif").is_ok());
+    let cut = bytes.len() - 12;
+    assert_eq!(look(&bytes[..cut], "gif").unwrap_err().kind(), "truncated");
+}
+
+#[test]
+fn what_every_viewer_forgives_is_forgiven() {
+    let picture = scene(120, 90);
+    for kind in [Jpeg::Baseline, Jpeg::Progressive] {
+        let whole = jpeg(&picture, kind, None);
+        let expected = look(&whole, "jpg").unwrap();
+        let without_end = whole[..whole.len() - 2].to_vec();
+        let with_garbage = [&whole[..], b"trailing garbage from a card reader"].concat();
+        let padded = [&whole[..], &[0; 4096]].concat();
+        for bytes in [without_end, with_garbage, padded] {
+            let seen = look(&bytes, "jpg").unwrap();
+            assert_eq!(seen.tensor, expected.tensor, "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_preallocated_copy_that_ends_in_zeros_is_truncated() {
+    for kind in [Jpeg::Baseline, Jpeg::Progressive] {
+        let mut bytes = jpeg(&scene(400, 300), kind, None);
+        let half = bytes.len() / 2;
+        bytes[half..].fill(0);
+        assert_eq!(
+            look(&bytes, "jpg").unwrap_err().kind(),
+            "truncated",
+            "{kind:?}"
+        );
+    }
+}
+
+#[test]
+fn a_progressive_file_that_ends_between_scans_is_truncated() {
+    let bytes = jpeg(&scene(200, 150), Jpeg::Progressive, None);
+    let starts: Vec<usize> = (0..bytes.len() - 1)
+        .filter(|i| bytes[*i..*i + 2] == [0xFF, 0xDA])
+        .collect();
+    assert!(starts.len() > 2, "several scans");
+    for start in &starts[1..] {
+        assert_eq!(
+            look(&bytes[..*start], "jpg").unwrap_err().kind(),
+            "truncated"
+        );
+        // The same scans with an end marker behind them are a coarse picture, left so on purpose.
+        let ended = [&bytes[..*start], &[0xFF, 0xD9]].concat();
+        assert!(look(&ended, "jpg").is_ok());
+    }
+}
+
+#[test]
+fn errors_inside_libjpeg_do_not_reach_the_panic_hook() {
+    let mut bytes = jpeg(&scene(64, 64), Jpeg::Baseline, None);
+    let table = bytes.windows(2).position(|w| w == [0xFF, 0xC4]).unwrap();
+    bytes[table + 5..table + 21].fill(0xFF); // code counts no Huffman table can have
+    let layout = jpeg_layout::Layout::read(&bytes);
+    let need = jpeg::Need {
+        short: 32.0,
+        long: 32.0,
+    };
+    let error = jpeg::decode(&bytes, &layout, need, &Limits::default()).unwrap_err();
+    assert!(matches!(&error, InspectError::Corrupt { reason, .. } if reason.contains("Huffman")));
+}
+
+/// Bounds small enough that thousands of invented files decode in no time.
+fn tight() -> Limits {
+    Limits {
+        max_side: 2000,
+        max_pixels: 500_000,
+        max_alloc: 8 << 20,
+        max_scan_pixels: 5_000_000,
+        max_metadata: 1 << 20,
+    }
+}
+
+/// What holds of any outcome at all.
+fn check(bytes: &[u8], extension: Option<&str>) -> Result<(), TestCaseError> {
+    match Inspector::new(tight(), Some(SPEC)).inspect(bytes, extension) {
+        Err(error) => {
+            prop_assert!(!error.to_string().is_empty());
+            prop_assert!(!error.to_string().chars().any(char::is_control));
+        }
+        Ok(seen) => {
+            prop_assert!(seen.width >= 1 && seen.height >= 1);
+            prop_assert!(u64::from(seen.width) * u64::from(seen.height) <= 500_000);
+            prop_assert!((1..=8).contains(&seen.orientation));
+            prop_assert!(seen.thumbnail.width.max(seen.thumbnail.height) <= 256);
+            let tensor = seen.tensor.expect("asked for");
+            prop_assert_eq!(tensor.data.len(), 3 * 32 * 32);
+            prop_assert!(tensor.data.iter().all(|v| v.is_finite()));
+            prop_assert!(seen.exif.lat.is_none_or(|v| v.abs() <= 90.0));
+            prop_assert!(seen.exif.lon.is_none_or(|v| v.abs() <= 180.0));
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn arbitrary_bytes_behind_any_signature_are_survived(
+        magic in proptest::sample::select(vec![
+            &b""[..], b"\xFF\xD8\xFF", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xFF\0\0\0WEBPVP8L",
+            b"RIFF\xFF\0\0\0WEBPVP8X", b"II\x2a\0\x08\0\0\0", b"MM\0\x2a\0\0\0\x08", b"P6 9 9 255\n",
+            b"P3\n4 4\n", b"\0\0\x01\0\x01\0",
+        ]),
+        body in proptest::collection::vec(any::<u8>(), 0..600),
+    ) {
+        check(&[magic, &body].concat(), Some("tga"))?;
+    }
+
+    #[test]
+    fn bent_files_are_survived(
+        which in 0_usize..11,
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in proptest::option::weighted(0.2, any::<prop::sample::Index>()),
+        twice in any::<bool>(),
+    ) {
+        let (_, extension, mut bytes) = one_of_each(24, 18).swap_remove(which);
+        for (at, value) in edits {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if let Some(at) = cut {
+            bytes.truncate(at.index(bytes.len()));
+        }
+        if twice {
+            bytes.extend_from_within(bytes.len() / 2..);
+        }
+        check(&bytes, Some(extension))?;
+    }
+
+    #[test]
+    fn bent_headers_are_survived(
+        which in 0_usize..11,
+        edits in proptest::collection::vec((0_usize..64, any::<u8>()), 1..5),
+    ) {
+        let (_, extension, mut bytes) = one_of_each(24, 18).swap_remove(which);
+        for (at, value) in edits {
+            bytes[at] = value;
+        }
+        check(&bytes, Some(extension))?;
+    }
+}

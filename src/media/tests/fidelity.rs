@@ -1,0 +1,178 @@
+//! The small picture stands for the large one: hash and tensor of a scaled decode, and the tensor
+//! against a plain reference.
+
+use super::*;
+use crate::embedding::Tensor;
+
+/// Pillow's bicubic (a = −0.5, widened by the scale when reducing), written the long way round.
+/// Columns first, then rows, each pass rounded to 8 bits: the other order, Pillow's own, differs
+/// only where an overshoot at a hard edge is clipped between the two.
+fn reference(picture: &RgbImage, [left, top, width, height]: [f64; 4], spec: &InputSpec) -> Tensor {
+    let n = spec.size;
+    let kernel = |x: f64| match x.abs() {
+        x if x < 1.0 => 1.5 * x.powi(3) - 2.5 * x.powi(2) + 1.0,
+        x if x < 2.0 => -0.5 * x.powi(3) + 2.5 * x.powi(2) - 4.0 * x + 2.0,
+        _ => 0.0,
+    };
+    let weights = |i: u32, start: f64, extent: f64, limit: u32| -> Vec<(u32, f64)> {
+        let scale = extent / f64::from(n);
+        let support = scale.max(1.0);
+        let centre = start + (f64::from(i) + 0.5) * scale;
+        let from = (centre - 2.0 * support + 0.5).max(0.0) as u32;
+        let to = ((centre + 2.0 * support + 0.5) as u32).min(limit);
+        let raw: Vec<_> = (from..to)
+            .map(|x| (x, kernel((f64::from(x) - centre + 0.5) / support)))
+            .collect();
+        let sum: f64 = raw.iter().map(|w| w.1).sum();
+        raw.into_iter().map(|(x, w)| (x, w / sum)).collect()
+    };
+    let blend = |taps: &[(u32, f64)], at: &dyn Fn(u32) -> u8| {
+        let sum: f64 = taps.iter().map(|(i, w)| w * f64::from(at(*i))).sum();
+        sum.round().clamp(0.0, 255.0) as u8
+    };
+    let squeezed = RgbImage::from_fn(picture.width(), n, |x, y| {
+        let taps = weights(y, top, height, picture.height());
+        image::Rgb(std::array::from_fn(|c| {
+            blend(&taps, &|sy| picture.get_pixel(x, sy).0[c])
+        }))
+    });
+    let square = RgbImage::from_fn(n, n, |x, y| {
+        let taps = weights(x, left, width, picture.width());
+        image::Rgb(std::array::from_fn(|c| {
+            blend(&taps, &|sx| squeezed.get_pixel(sx, y).0[c])
+        }))
+    });
+    let data = (0..3)
+        .flat_map(|c| square.pixels().map(move |p| (c, p.0[c])))
+        .map(|(c, v)| (f32::from(v) - spec.mean[c]) / spec.std[c])
+        .collect();
+    Tensor { size: n, data }
+}
+
+fn tensor_of(picture: &RgbImage, spec: &InputSpec) -> Tensor {
+    let inspector = Inspector::new(Limits::default(), Some(spec.clone()));
+    let bytes = png(picture, None);
+    let alone = inspector.tensor(&bytes, None).unwrap();
+    assert_eq!(
+        inspector.inspect(&bytes, None).unwrap().tensor.unwrap(),
+        alone
+    );
+    alone
+}
+
+#[test]
+fn the_tensor_is_pillows_bicubic() {
+    let crop = InputSpec {
+        size: 24,
+        fit: Fit::CenterCrop(0.875),
+        mean: [127.0, 0.0, 50.0],
+        std: [128.0, 1.0, 2.0],
+    };
+    let squash = InputSpec {
+        fit: Fit::Squash,
+        ..crop.clone()
+    };
+    for (w, h) in [(100, 60), (61, 93), (20, 14), (7, 400)] {
+        let picture = scene(w, h);
+        let side = 0.875 * f64::from(w.min(h));
+        let centred = [
+            (f64::from(w) - side) / 2.0,
+            (f64::from(h) - side) / 2.0,
+            side,
+            side,
+        ];
+        for (spec, part) in [
+            (&crop, centred),
+            (&squash, [0.0, 0.0, f64::from(w), f64::from(h)]),
+        ] {
+            let (ours, theirs) = (tensor_of(&picture, spec), reference(&picture, part, spec));
+            assert_eq!(ours.data.len(), theirs.data.len());
+            let area = 24 * 24;
+            for (i, (a, b)) in ours.data.iter().zip(&theirs.data).enumerate() {
+                let levels = (a - b).abs() * spec.std[i / area];
+                assert!(
+                    levels <= 1.01,
+                    "{w}×{h} {:?} at {i}: {levels} levels apart",
+                    spec.fit
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn hash_and_tensor_survive_the_scaled_decode() {
+    let picture = scene(2400, 1800);
+    let spec = InputSpec { size: 112, ..SPEC };
+    let inspector = Inspector::new(Limits::default(), Some(spec));
+    let full = inspector.inspect(&png(&picture, None), None).unwrap();
+    for kind in [Jpeg::Baseline, Jpeg::Progressive] {
+        let scaled = inspector
+            .inspect(&jpeg(&picture, kind, None), None)
+            .unwrap();
+        let distance = full.perceptual_hash.distance(&scaled.perceptual_hash);
+        assert!(
+            distance.is_some_and(|d| d <= 2),
+            "{kind:?}: {distance:?} bits"
+        );
+        let (a, b) = (full.tensor.as_ref().unwrap(), scaled.tensor.unwrap());
+        let error: f64 = a
+            .data
+            .iter()
+            .zip(&b.data)
+            .map(|(x, y)| (f64::from(x - y) * 128.0).powi(2))
+            .sum();
+        let psnr = 10.0 * (255.0_f64.powi(2) / (error / a.data.len() as f64)).log10();
+        assert!(psnr > 35.0, "{kind:?}: {psnr} dB");
+    }
+}
+
+#[test]
+fn different_pictures_have_different_hashes() {
+    let hash = |p: &RgbImage| look(&png(p, None), "png").unwrap().perceptual_hash;
+    let picture = scene(300, 200);
+    let mirrored = image::imageops::flip_horizontal(&picture);
+    let distance = hash(&picture).distance(&hash(&mirrored)).unwrap();
+    assert!(distance > 20, "only {distance} bits");
+}
+
+#[test]
+fn grey_and_cmyk_jpegs_look_like_their_colour_selves() {
+    let picture = scene(200, 150);
+    let colour = look(&jpeg(&picture, Jpeg::Baseline, None), "jpg").unwrap();
+    let cmyk = look(&jpeg(&picture, Jpeg::Cmyk, None), "jpg").unwrap();
+    let mean = |t: &Option<Tensor>| {
+        let t = t.as_ref().unwrap();
+        std::array::from_fn::<f32, 3, _>(|c| {
+            t.data[c * 1024..(c + 1) * 1024].iter().sum::<f32>() / 1024.0
+        })
+    };
+    let (a, b) = (mean(&colour.tensor), mean(&cmyk.tensor));
+    assert!(
+        a.iter().zip(&b).all(|(x, y)| (x - y).abs() < 0.03),
+        "{a:?} {b:?}"
+    );
+    let grey = look(&jpeg(&picture, Jpeg::Grey, None), "jpg").unwrap();
+    let [r, g, b] = mean(&grey.tensor);
+    assert!(r == g && g == b);
+    assert!(
+        grey.perceptual_hash
+            .distance(&colour.perceptual_hash)
+            .is_some_and(|d| d <= 6)
+    );
+}
+
+#[test]
+fn the_tiniest_and_thinnest_pictures_work() {
+    for (w, h) in [(1, 1), (1, 1000), (1000, 1), (2, 3)] {
+        for bytes in [
+            png(&scene(w, h), None),
+            jpeg(&scene(w, h), Jpeg::Baseline, None),
+        ] {
+            let seen = look(&bytes, "png").unwrap();
+            assert_eq!((seen.width, seen.height), (w, h));
+            assert!(seen.tensor.unwrap().data.iter().all(|v| v.is_finite()));
+            assert!(seen.thumbnail.width.max(seen.thumbnail.height) <= 256);
+        }
+    }
+}

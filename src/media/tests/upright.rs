@@ -1,0 +1,117 @@
+//! Whatever way up a camera stored a photo, it is seen the same.
+
+use super::*;
+use image::imageops::{flip_horizontal, flip_vertical, rotate90, rotate180, rotate270};
+
+/// The scene as a camera would store it so that orientation `value` turns it upright; made with
+/// the `image` crate's operations, not with ours.
+fn stored_for(value: u16, upright: &RgbImage) -> RgbImage {
+    match value {
+        2 => flip_horizontal(upright),
+        3 => rotate180(upright),
+        4 => flip_vertical(upright),
+        5 => flip_horizontal(&rotate90(upright)),
+        6 => rotate270(upright),
+        7 => flip_horizontal(&rotate270(upright)),
+        8 => rotate90(upright),
+        _ => upright.clone(),
+    }
+}
+
+fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter()
+        .zip(b)
+        .map(|(x, y)| f64::from(x.abs_diff(*y)))
+        .sum::<f64>()
+        / a.len() as f64
+}
+
+#[test]
+fn all_eight_orientations_give_one_upright_picture() {
+    // Long enough for a scaled decode, so that turning happens after scaling.
+    let upright = scene(1200, 800);
+    let plain = look(&png(&upright, None), "png").unwrap();
+    let thumb = image::load_from_memory(&plain.thumbnail.bytes)
+        .unwrap()
+        .into_rgb8();
+    for value in 1..=8 {
+        let stored = stored_for(value, &upright);
+        let block = orientation_block(value);
+        let seen = look(&jpeg(&stored, Jpeg::Baseline, Some(&block)), "jpg").unwrap();
+        assert_eq!(u16::from(seen.orientation), value);
+        assert_eq!(
+            (seen.width, seen.height),
+            (1200, 800),
+            "orientation {value}"
+        );
+        assert_eq!((seen.thumbnail.width, seen.thumbnail.height), (256, 171));
+        let other = image::load_from_memory(&seen.thumbnail.bytes)
+            .unwrap()
+            .into_rgb8();
+        let apart = mean_difference(&thumb, &other);
+        assert!(
+            apart < 2.0,
+            "orientation {value}: thumbnails differ by {apart}"
+        );
+        let distance = plain.perceptual_hash.distance(&seen.perceptual_hash);
+        assert!(
+            distance.is_some_and(|d| d <= 2),
+            "orientation {value}: {distance:?} bits"
+        );
+        let tensors = plain
+            .tensor
+            .as_ref()
+            .unwrap()
+            .data
+            .iter()
+            .zip(&seen.tensor.unwrap().data)
+            .map(|(a, b)| f64::from((a - b).abs()) * 128.0)
+            .sum::<f64>()
+            / (3.0 * 32.0 * 32.0);
+        assert!(
+            tensors < 2.0,
+            "orientation {value}: tensors differ by {tensors}"
+        );
+    }
+}
+
+#[test]
+fn lossless_formats_turn_to_the_very_same_pixels() {
+    let upright = scene(40, 24);
+    let plain = look(&png(&upright, None), "png").unwrap();
+    for value in 1..=8 {
+        let stored = stored_for(value, &upright);
+        let block = orientation_block(value);
+        for (bytes, extension) in [
+            (png(&stored, Some(&block)), "png"),
+            (webp(&stored, Some(&block)), "webp"),
+        ] {
+            let seen = look(&bytes, extension).unwrap();
+            assert_eq!((seen.width, seen.height), (40, 24), "{extension} {value}");
+            assert_eq!(seen.thumbnail, plain.thumbnail, "{extension} {value}");
+            assert_eq!(
+                seen.perceptual_hash, plain.perceptual_hash,
+                "{extension} {value}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_tiff_tag_turns_too() {
+    // The encoder writes no orientation: one more entry takes the place of an optional one.
+    let mut bytes = encoded(&scene(30, 20), ImageFormat::Tiff);
+    assert_eq!(look(&bytes, "tif").unwrap().width, 30);
+    let resolution_unit = [0x28, 0x01, 0x03, 0x00, 0x01, 0x00, 0x00, 0x00];
+    let at = bytes.windows(8).position(|w| w == resolution_unit);
+    let at = at.expect("the encoder writes a resolution unit");
+    // Directories are sorted by tag; readers that insist on order would refuse this, ours do not.
+    bytes[at..at + 2].copy_from_slice(&0x0112_u16.to_le_bytes());
+    bytes[at + 8..at + 10].copy_from_slice(&6_u16.to_le_bytes());
+    let turned = look(&bytes, "tif").unwrap();
+    assert_eq!(
+        (turned.width, turned.height, turned.orientation),
+        (20, 30, 6)
+    );
+}

@@ -1,0 +1,50 @@
+//! The preview: the upright picture, at most 256 pixels long, as a baseline JPEG.
+//!
+//! JPEG rather than lossless WebP: half a millisecond more work, a tenth of the bytes, and bytes
+//! are what a library of a million photos feels.
+
+use fast_image_resize::{FilterType, Resizer};
+use mozjpeg::{ColorSpace, Compress};
+
+use super::orientation::Orientation;
+use super::picture::{Channels, Picture};
+use crate::photo::Thumbnail;
+
+/// Longer side in pixels.
+pub(super) const SIDE: u32 = 256;
+
+/// JPEG quality: no visible blocks at thumbnail size, 8 to 15 KB a photo.
+const QUALITY: f32 = 80.0;
+
+/// Makes the preview; the error is the encoder's or resampler's, in words.
+pub(super) fn thumbnail(
+    picture: &Picture,
+    orientation: Orientation,
+    resizer: &mut Resizer,
+) -> Result<Thumbnail, String> {
+    let small = picture
+        .reduced(SIDE, FilterType::CatmullRom, resizer)
+        .map_err(|e| e.to_string())?;
+    let upright = orientation.upright(small);
+    let bytes = encode(&upright).map_err(|e| format!("cannot encode the thumbnail: {e}"))?;
+    Ok(Thumbnail {
+        width: upright.width,
+        height: upright.height,
+        mime: "image/jpeg",
+        bytes,
+    })
+}
+
+fn encode(picture: &Picture) -> std::io::Result<Vec<u8>> {
+    let mut jpeg = Compress::new(match picture.channels {
+        Channels::Grey => ColorSpace::JCS_GRAYSCALE,
+        Channels::Rgb => ColorSpace::JCS_RGB,
+    });
+    // Trellis quantisation and scan search would save a tenth of the bytes for ten times the work.
+    jpeg.set_fastest_defaults();
+    jpeg.set_size(picture.width as usize, picture.height as usize);
+    jpeg.set_quality(QUALITY);
+    let mut started = jpeg.start_compress(Vec::with_capacity(16 << 10))?;
+    started.write_scanlines(&picture.data)?;
+    started.finish()
+}

@@ -1,0 +1,111 @@
+//! The JSON row of a photo: the contract of `query` and `show`.
+
+use serde::Serialize;
+
+use crate::photo::hex;
+use crate::store::{Hit, TagRow};
+
+/// One tag in JSON.
+#[derive(Debug, Clone, Serialize, PartialEq)]
+pub struct TagJson {
+    /// Name shown to people.
+    pub name: String,
+    /// 0 to 1, rounded to four digits.
+    pub confidence: f64,
+    /// `model`, `user` or `sidecar`.
+    pub source: &'static str,
+    /// Key in its vocabulary: a WordNet id, or an alias.
+    pub term: String,
+    /// The model that said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
+impl From<TagRow> for TagJson {
+    fn from(tag: TagRow) -> Self {
+        Self {
+            name: tag.name,
+            confidence: (f64::from(tag.confidence) * 1e4).round() / 1e4,
+            source: tag.source.name(),
+            term: tag.key,
+            model: tag.model,
+        }
+    }
+}
+
+/// One photo at one of its places.
+#[derive(Debug, Clone, Serialize, PartialEq)]
+pub struct PhotoJson {
+    /// Absolute path; lossy where the name is not UTF-8.
+    pub path: String,
+    /// The path's bytes in hex, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+    /// BLAKE3 of the content, 64 hex digits.
+    pub hash: String,
+    /// What the bytes are.
+    pub format: String,
+    /// Pixels as displayed.
+    pub width: u32,
+    /// Pixels as displayed.
+    pub height: u32,
+    /// Bytes.
+    pub size: u64,
+    /// ISO 8601, with offset where the camera said so.
+    pub captured_at: Option<String>,
+    /// Maker and model.
+    pub camera: Option<String>,
+    /// Degrees north.
+    pub lat: Option<f64>,
+    /// Degrees east.
+    pub lon: Option<f64>,
+    /// Perceptual hash in hex.
+    pub phash: String,
+    /// Most confident first.
+    pub tags: Vec<TagJson>,
+    /// Only in ranked results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// False while the volume is away; left out where true.
+    #[serde(skip_serializing_if = "is_true")]
+    pub online: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_true(b: &bool) -> bool {
+    *b
+}
+
+impl PhotoJson {
+    /// From a hit and its tags.
+    #[must_use]
+    pub fn new(hit: &Hit, tags: Vec<TagJson>) -> Self {
+        use std::os::unix::ffi::OsStrExt;
+        let path = hit.path.under(&hit.root);
+        let (text, bytes) = match path.to_str() {
+            Some(text) => (text.to_owned(), None),
+            None => (
+                path.to_string_lossy().into_owned(),
+                Some(hex(path.as_os_str().as_bytes())),
+            ),
+        };
+        let photo = &hit.photo;
+        Self {
+            path: text,
+            path_bytes: bytes,
+            hash: photo.hash.to_hex(),
+            format: photo.format.clone(),
+            width: photo.width,
+            height: photo.height,
+            size: hit.size,
+            captured_at: photo.exif.captured_at.as_ref().map(crate::photo::CapturedAt::to_iso),
+            camera: photo.exif.camera.clone(),
+            lat: photo.exif.lat,
+            lon: photo.exif.lon,
+            phash: photo.phash.to_hex(),
+            tags,
+            score: None,
+            online: hit.online,
+        }
+    }
+}

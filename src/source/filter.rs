@@ -1,0 +1,473 @@
+//! Which paths are looked at: built-in excludes, the user's globs, and `.photondignore` files.
+//!
+//! One [`Filter`] a root, shared by the walk and the live source, so that both give the same
+//! answer for the same path. A path is left out if any directory above it is: nothing can bring
+//! it back. Within one directory's own rules git's order holds: the `.photondignore` nearest to
+//! the path decides, within one file the last match, and the configured globs come last.
+//!
+//! Ignore files are read from disk only by [`Filter::learn`] (the walk calls it for every
+//! directory before it reads the entries, the live source when the file changes); everything
+//! else is pure. A read-write lock guards the table of rules, which has one entry for each
+//! `.photondignore` that exists; it is written only when one appears, changes or goes.
+//! Cost without ignore files and globs: a few comparisons of the name.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use rustix::fd::{AsFd, BorrowedFd};
+
+use super::error::FilterError;
+use super::names;
+use super::open::{descend, open_root, read_small_at};
+use crate::photo::RelPath;
+
+/// The name of the file with a directory's own rules, in gitignore syntax.
+pub const IGNORE_FILE: &str = ".photondignore";
+
+/// Largest ignore file read, in bytes: thousands of rules; more is no ignore file.
+const IGNORE_FILE_LIMIT: u64 = 1 << 20;
+
+/// What the user can set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FilterConfig {
+    /// More patterns to leave out, in gitignore syntax, relative to the root.
+    pub exclude: Vec<String>,
+    /// Look at hidden files and folders too (a leading dot). The built-in list stays in force.
+    pub hidden: bool,
+}
+
+/// What a file's path says of it, before anything is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// May be a photo; its bytes decide.
+    Candidate,
+    /// Left out by a rule: built in, configured, or of an ignore file.
+    Excluded,
+    /// Known by its name not to be a photo (video, document, sidecar…).
+    OtherKind,
+    /// Not finished yet; it gets another name when it is (downloads, synchronisation).
+    Temporary,
+}
+
+/// The rules of one root.
+#[derive(Debug)]
+pub struct Filter {
+    root: PathBuf,
+    hidden: bool,
+    configured: Gitignore,
+    ignore_files: RwLock<BTreeMap<RelPath, Arc<Rules>>>,
+}
+
+/// One ignore file: its text, to see a change, and what it means.
+#[derive(Debug)]
+struct Rules {
+    text: Vec<u8>,
+    matcher: Gitignore,
+}
+
+/// The ignore files that apply in one directory, nearest first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scope(Option<Arc<ScopeNode>>);
+
+#[derive(Debug)]
+struct ScopeNode {
+    /// Bytes of a path below the root to skip to make it relative to the rules' directory.
+    skip: usize,
+    rules: Arc<Rules>,
+    outer: Scope,
+}
+
+impl Filter {
+    /// The filter of `root`. Reads nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError`] names the pattern that is not valid.
+    pub fn new(root: &Path, cfg: &FilterConfig) -> Result<Self, FilterError> {
+        let mut builder = GitignoreBuilder::new("");
+        builder.allow_unclosed_class(false);
+        for glob in &cfg.exclude {
+            builder
+                .add_line(None, glob)
+                .map_err(|e| FilterError::BadGlob {
+                    glob: glob.clone(),
+                    reason: e.to_string(),
+                })?;
+        }
+        let configured = builder.build().map_err(|e| FilterError::Compile {
+            root: root.to_path_buf(),
+            reason: e.to_string(),
+        })?;
+        let ignore_files = RwLock::default();
+        Ok(Self {
+            root: root.to_path_buf(),
+            hidden: cfg.hidden,
+            configured,
+            ignore_files,
+        })
+    }
+
+    /// True if the directory or one above it is left out.
+    #[must_use]
+    pub fn dir_excluded(&self, dir: &RelPath) -> bool {
+        self.scope_if_entered(dir).is_none()
+    }
+
+    /// What the path says of a file.
+    #[must_use]
+    pub fn file_kind(&self, file: &RelPath) -> FileKind {
+        let dir = file.parent().unwrap_or_default();
+        match self.scope_if_entered(&dir) {
+            Some(scope) => self.kind_in(&scope, file.as_bytes()),
+            None => FileKind::Excluded,
+        }
+    }
+
+    /// Reads the ignore file of `dir` again, or forgets it if there is none any more. True if the
+    /// rules are others than before.
+    pub fn learn(&self, dir: &RelPath) -> bool {
+        let opened = open_root(&self.root).and_then(|base| descend(base.as_fd(), dir.as_bytes()));
+        match opened {
+            Ok(fd) => self.learn_at(fd.as_fd(), dir),
+            Err(_) => self.store_rules(dir, None),
+        }
+    }
+
+    /// Reads the ignore files of `dir` and of every directory above it, outermost first.
+    pub fn learn_with_ancestors(&self, dir: &RelPath) {
+        for above in ancestors(dir) {
+            self.learn(&above);
+        }
+    }
+
+    /// Forgets what the ignore files in `dir` and below said.
+    pub fn forget(&self, dir: &RelPath) {
+        if self.read().is_empty() {
+            return;
+        }
+        let mut table = self
+            .ignore_files
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        table.retain(|path, _| !path.is_within(dir));
+    }
+
+    /// As [`learn`](Self::learn), with the directory already open.
+    pub(super) fn learn_at(&self, fd: BorrowedFd<'_>, dir: &RelPath) -> bool {
+        let text = read_small_at(fd, c".photondignore", IGNORE_FILE_LIMIT);
+        let rules = text.map(|bytes| self.parse(dir, bytes));
+        self.store_rules(dir, rules)
+    }
+
+    fn store_rules(&self, dir: &RelPath, rules: Option<Rules>) -> bool {
+        {
+            let table = self.read();
+            match (&rules, table.get(dir)) {
+                (None, None) => return false,
+                (Some(new), Some(old)) if new.text == old.text => return false,
+                _ => {}
+            }
+        }
+        let mut table = self
+            .ignore_files
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match rules {
+            Some(rules) => drop(table.insert(dir.clone(), Arc::new(rules))),
+            None => drop(table.remove(dir)),
+        }
+        true
+    }
+
+    /// The rules in an ignore file; a line that is no valid pattern is reported and skipped, so
+    /// that one typing error does not bring back everything the other lines leave out.
+    fn parse(&self, dir: &RelPath, text: Vec<u8>) -> Rules {
+        let mut builder = GitignoreBuilder::new("");
+        let lines = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+        for line in lines.split(|b| *b == b'\n') {
+            let line = String::from_utf8_lossy(line);
+            if let Err(error) = builder.add_line(None, line.trim_end_matches('\r')) {
+                let at = dir.join(IGNORE_FILE.as_bytes());
+                tracing::warn!(root = %self.root.display(), file = ?at, %error, "a rule is skipped");
+            }
+        }
+        let matcher = builder.build().unwrap_or_else(|error| {
+            tracing::warn!(root = %self.root.display(), ?dir, %error, "an ignore file is skipped");
+            Gitignore::empty()
+        });
+        Rules { text, matcher }
+    }
+
+    /// The ignore files that apply to the entries of `dir`; `None` if it, or a directory above it,
+    /// is left out.
+    pub(super) fn scope_if_entered(&self, dir: &RelPath) -> Option<Scope> {
+        let mut scope = Scope::default();
+        for above in ancestors(dir) {
+            if !above.is_root() && self.subdir_excluded(&scope, above.as_bytes()) {
+                return None;
+            }
+            scope = self.scope_below(&scope, &above);
+        }
+        Some(scope)
+    }
+
+    /// The scope of `dir`, made from the one of its parent.
+    pub(super) fn scope_below(&self, outer: &Scope, dir: &RelPath) -> Scope {
+        match self.read().get(dir) {
+            Some(rules) => outer.inside(dir, rules),
+            None => outer.clone(),
+        }
+    }
+
+    /// Whether one directory (`path` is relative to the root) is left out by its own name, given
+    /// that its parent is not.
+    pub(super) fn subdir_excluded(&self, scope: &Scope, path: &[u8]) -> bool {
+        let (parent, name) = split_name(path);
+        (!self.hidden && name.starts_with(b"."))
+            || names::dir_always_skipped(split_name(parent).1, name)
+            || self.ruled_out(scope, path, true)
+    }
+
+    /// What a file's own name says (`path` is relative to the root), given that its directory is
+    /// not left out.
+    pub(super) fn kind_in(&self, scope: &Scope, path: &[u8]) -> FileKind {
+        let name = split_name(path).1;
+        if names::is_temporary(name) {
+            FileKind::Temporary
+        } else if (!self.hidden && name.starts_with(b".")) || names::file_always_skipped(name) {
+            FileKind::Excluded
+        } else if names::never_a_photo(name) {
+            FileKind::OtherKind
+        } else if self.ruled_out(scope, path, false) {
+            FileKind::Excluded
+        } else {
+            FileKind::Candidate
+        }
+    }
+
+    fn ruled_out(&self, scope: &Scope, path: &[u8], is_dir: bool) -> bool {
+        let mut at = &scope.0;
+        while let Some(node) = at {
+            let relative = path.get(node.skip..).unwrap_or_default();
+            match node
+                .rules
+                .matcher
+                .matched(OsStr::from_bytes(relative), is_dir)
+            {
+                Match::Ignore(_) => return true,
+                Match::Whitelist(_) => return false,
+                Match::None => at = &node.outer.0,
+            }
+        }
+        self.configured
+            .matched(OsStr::from_bytes(path), is_dir)
+            .is_ignore()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<RelPath, Arc<Rules>>> {
+        // A panic while the table was held cannot leave it half-changed.
+        self.ignore_files
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Scope {
+    fn inside(&self, dir: &RelPath, rules: &Arc<Rules>) -> Self {
+        let skip = if dir.is_root() {
+            0
+        } else {
+            dir.as_bytes().len() + 1
+        };
+        Self(Some(Arc::new(ScopeNode {
+            skip,
+            rules: Arc::clone(rules),
+            outer: self.clone(),
+        })))
+    }
+}
+
+/// A path's directory and its last component.
+fn split_name(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|b| *b == b'/') {
+        Some(cut) => (&path[..cut], &path[cut + 1..]),
+        None => (&[], path),
+    }
+}
+
+/// The root, and every directory down to and including `dir`.
+fn ancestors(dir: &RelPath) -> impl Iterator<Item = RelPath> + '_ {
+    let bytes = dir.as_bytes();
+    let cuts = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b'/')
+        .map(|(i, _)| i);
+    let whole = (!bytes.is_empty()).then_some(bytes.len());
+    std::iter::once(0)
+        .chain(cuts)
+        .chain(whole)
+        .map(|cut| RelPath::from_bytes(&bytes[..cut]))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rel(s: &str) -> RelPath {
+        RelPath::from_bytes(s)
+    }
+
+    fn filter(root: &Path, exclude: &[&str], hidden: bool) -> Filter {
+        let exclude = exclude.iter().map(ToString::to_string).collect();
+        Filter::new(root, &FilterConfig { exclude, hidden }).unwrap()
+    }
+
+    #[test]
+    fn kinds_by_name() {
+        let f = filter(Path::new("/x"), &[], false);
+        let table = [
+            ("a.jpg", FileKind::Candidate),
+            ("a.JPG", FileKind::Candidate),
+            ("noext", FileKind::Candidate),
+            ("a.unknown", FileKind::Candidate),
+            ("d/\u{e9}.jpg", FileKind::Candidate),
+            ("a.MP4", FileKind::OtherKind),
+            ("LICENSE", FileKind::OtherKind),
+            ("a.xmp", FileKind::OtherKind),
+            ("Thumbs.db", FileKind::OtherKind),
+            (".a.jpg", FileKind::Excluded),
+            ("._a.jpg", FileKind::Excluded),
+            (".photondignore", FileKind::Excluded),
+            ("node_modules/a.jpg", FileKind::Excluded),
+            ("x/.git/y/z/a.jpg", FileKind::Excluded),
+            ("x/@eaDir/a.jpg", FileKind::Excluded),
+            ("L.photoslibrary/resources/a.jpg", FileKind::Excluded),
+            ("L.photoslibrary/originals/0/a.jpg", FileKind::Candidate),
+            ("a.jpg.part", FileKind::Temporary),
+        ];
+        for (path, kind) in table {
+            assert_eq!(f.file_kind(&rel(path)), kind, "{path}");
+        }
+    }
+
+    #[test]
+    fn hidden_files_can_be_asked_for_but_not_the_built_in_list() {
+        let f = filter(Path::new("/x"), &[], true);
+        assert_eq!(f.file_kind(&rel(".a.jpg")), FileKind::Candidate);
+        assert_eq!(f.file_kind(&rel(".private/a.jpg")), FileKind::Candidate);
+        for p in [
+            ".git/a.jpg",
+            ".thumbnails/a.jpg",
+            ".Trash-1000/a.jpg",
+            "._a.jpg",
+        ] {
+            assert_eq!(f.file_kind(&rel(p)), FileKind::Excluded, "{p}");
+        }
+    }
+
+    #[test]
+    fn configured_globs_are_relative_to_the_root() {
+        let f = filter(
+            Path::new("/x"),
+            &["/top", "*.gif", "deep/*/x.jpg", "only/"],
+            false,
+        );
+        assert!(f.dir_excluded(&rel("top")) && !f.dir_excluded(&rel("a/top")));
+        assert!(f.dir_excluded(&rel("top/below")));
+        assert_eq!(f.file_kind(&rel("a/b.gif")), FileKind::Excluded);
+        assert_eq!(f.file_kind(&rel("deep/1/x.jpg")), FileKind::Excluded);
+        assert_eq!(f.file_kind(&rel("deep/1/2/x.jpg")), FileKind::Candidate);
+        assert!(f.dir_excluded(&rel("only")));
+        assert_eq!(f.file_kind(&rel("only")), FileKind::Candidate);
+    }
+
+    #[test]
+    fn a_bad_glob_is_named() {
+        let cfg = FilterConfig {
+            exclude: vec!["ok".into(), "a[b".into()],
+            hidden: false,
+        };
+        let e = Filter::new(Path::new("/x"), &cfg).unwrap_err();
+        assert!(
+            matches!(&e, FilterError::BadGlob { glob, .. } if glob == "a[b"),
+            "{e}"
+        );
+    }
+
+    #[test]
+    fn nested_ignore_files_hold_for_their_subtree_and_the_nearest_wins() {
+        let t = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(t.path().join("a/b")).unwrap();
+        std::fs::write(t.path().join(IGNORE_FILE), "*.png\n/a/secret\n").unwrap();
+        std::fs::write(
+            t.path().join("a/b").join(IGNORE_FILE),
+            "!keep.png\r\n/x.jpg\r\n",
+        )
+        .unwrap();
+        let f = filter(t.path(), &["*.png"], false);
+        f.learn_with_ancestors(&rel("a/b"));
+        let table = [
+            ("x.png", FileKind::Excluded),
+            ("a/secret/x.jpg", FileKind::Excluded),
+            ("secret/x.jpg", FileKind::Candidate),
+            ("a/b/x.png", FileKind::Excluded),
+            ("a/b/keep.png", FileKind::Candidate),
+            ("a/keep.png", FileKind::Excluded),
+            ("a/b/x.jpg", FileKind::Excluded),
+            ("a/b/c/x.jpg", FileKind::Candidate),
+        ];
+        for (path, kind) in table {
+            assert_eq!(f.file_kind(&rel(path)), kind, "{path}");
+        }
+        std::fs::remove_file(t.path().join(IGNORE_FILE)).unwrap();
+        assert!(f.learn(&rel("")) && !f.learn(&rel("")));
+        assert_eq!(f.file_kind(&rel("a/secret/x.jpg")), FileKind::Candidate);
+        f.forget(&rel("a"));
+        assert_eq!(f.file_kind(&rel("a/b/x.jpg")), FileKind::Candidate);
+    }
+
+    #[test]
+    fn a_bad_line_does_not_undo_the_others_and_a_link_is_no_ignore_file() {
+        let t = tempfile::tempdir().unwrap();
+        std::fs::write(t.path().join(IGNORE_FILE), b"{oops\nsecret\n\xff\n").unwrap();
+        let f = filter(t.path(), &[], false);
+        assert!(f.learn(&rel("")));
+        assert!(f.dir_excluded(&rel("secret")));
+        std::fs::create_dir(t.path().join("d")).unwrap();
+        std::os::unix::fs::symlink(
+            "../".to_string() + IGNORE_FILE,
+            t.path().join("d/.photondignore"),
+        )
+        .unwrap();
+        assert!(!f.learn(&rel("d")));
+    }
+
+    proptest! {
+        /// Whatever lies below a directory that is left out is left out.
+        #[test]
+        fn nothing_below_an_excluded_directory_comes_back(
+            parts in prop::collection::vec("(a|b|top|\\.git|node_modules|[a-c]{1,2}\\.jpg|@eaDir)", 1..6),
+            hidden: bool,
+        ) {
+            let f = filter(Path::new("/x"), &["top", "!b", "a/b"], hidden);
+            let path = parts.join("/");
+            let mut above = false;
+            for dir in ancestors(&rel(&path)) {
+                let out = f.dir_excluded(&dir);
+                prop_assert!(!above || out, "{dir} came back");
+                above = out;
+                if out {
+                    prop_assert_eq!(f.file_kind(&dir.join(b"z.jpg")), FileKind::Excluded);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The tests' small language: a folder of photos, a data directory, a daemon, and questions.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a condition may take on a busy machine before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct TestEnv {
+    dir: TempDir,
+}
+
+/// A running `photond watch`, killed when dropped.
+pub struct Daemon {
+    child: Child,
+}
+
+impl TestEnv {
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("photond-").tempdir().unwrap();
+        fs::create_dir(dir.path().join("photos")).unwrap();
+        Self { dir }
+    }
+
+    /// A path below the watched folder.
+    pub fn photo(&self, name: &str) -> PathBuf {
+        self.photos().join(name)
+    }
+
+    pub fn photos(&self) -> PathBuf {
+        // macOS has /tmp behind a link.
+        fs::canonicalize(self.dir.path()).unwrap().join("photos")
+    }
+
+    /// A path outside it, on the same volume.
+    pub fn outside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_photond"));
+        command
+            .args(args)
+            .env("PHOTOND_DATA_DIR", self.data())
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
+            .env("HOME", self.dir.path().join("home"))
+            .env_remove("PHOTOND_LOG")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs a command that must succeed and gives its standard output.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(
+            output.status.success(),
+            "photond {args:?} ended with {}\nstdout: {}\nstderr: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(args)).unwrap()
+    }
+
+    /// Indexes the folder once and gives the summary.
+    pub fn index(&self) -> Value {
+        let photos = self.photos();
+        self.json(&["index", "--format", "json", photos.to_str().unwrap()])
+    }
+
+    pub fn status(&self) -> Value {
+        self.json(&["status", "--format", "json", "--errors"])
+    }
+
+    /// Rows of a query; empty where nothing is found.
+    pub fn query(&self, args: &[&str]) -> Vec<Value> {
+        let mut all = vec!["query", "--format", "json"];
+        all.extend(args);
+        let output = self.run(&all);
+        let code = output.status.code();
+        assert!(
+            code == Some(0) || code == Some(1),
+            "query {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        match serde_json::from_slice(&output.stdout) {
+            Ok(Value::Array(rows)) => rows,
+            _ => Vec::new(),
+        }
+    }
+
+    /// File names of a query's results, sorted.
+    pub fn names(&self, args: &[&str]) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .query(args)
+            .iter()
+            .map(|row| {
+                let path = Path::new(row["path"].as_str().unwrap());
+                path.file_name().unwrap().to_string_lossy().into_owned()
+            })
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Paths below the watched folder, sorted.
+    pub fn paths(&self) -> Vec<String> {
+        let photos = self.photos();
+        let mut paths: Vec<String> = self
+            .query(&[])
+            .iter()
+            .map(|row| {
+                let path = Path::new(row["path"].as_str().unwrap());
+                path.strip_prefix(&photos).unwrap().to_string_lossy().into_owned()
+            })
+            .collect();
+        paths.sort();
+        paths
+    }
+
+    pub fn watch(&self) -> Daemon {
+        self.watch_with(&[], |_| {})
+    }
+
+    /// Starts `photond watch` and waits until it has looked through the folder once.
+    pub fn watch_with(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Daemon {
+        let photos = self.photos();
+        let mut all = vec!["watch", photos.to_str().unwrap()];
+        all.extend(args);
+        let mut command = self.command(&all);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        prepare(&mut command);
+        let daemon = Daemon {
+            child: command.spawn().unwrap(),
+        };
+        let pid = u64::from(daemon.child.id());
+        self.wait_until("the daemon is up to date", || {
+            let output = self.run(&["status", "--format", "json"]);
+            let Ok(status) = serde_json::from_slice::<Value>(&output.stdout) else {
+                return false;
+            };
+            status["daemon"]["pid"] == pid
+                && status["daemon"]["activity"] == "idle"
+                && status["roots"].as_array().is_some_and(|r| {
+                    r.iter().all(|root| root["last_full_scan"].is_number() || root["state"] == "offline")
+                })
+        });
+        daemon
+    }
+
+    pub fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !holds() {
+            assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until exactly these paths (below the watched folder) are indexed.
+    pub fn wait_for_paths(&self, paths: &[&str]) {
+        let mut wanted: Vec<&str> = paths.to_vec();
+        wanted.sort_unstable();
+        let mut last = Vec::new();
+        let start = Instant::now();
+        loop {
+            let found = self.paths();
+            if found == wanted {
+                return;
+            }
+            if start.elapsed() > PATIENCE {
+                panic!("wanted {wanted:?}, found {last:?}");
+            }
+            last = found;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Whether ONNX Runtime is there; tests about tags skip without it, and say so.
+    pub fn has_model(&self) -> bool {
+        let there = self.run(&["model", "verify"]).status.success();
+        if !there {
+            eprintln!("skipped: no ONNX Runtime (`make runtime` fetches it)");
+        }
+        there
+    }
+}
+
+impl Daemon {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let done = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        assert!(done.unwrap().success());
+    }
+
+    /// Sends SIGTERM and gives the exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        self.signal("TERM");
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A picture that no other seed gives: coloured shapes, the same on every machine.
+pub fn picture(seed: u32, width: u32, height: u32) -> RgbImage {
+    let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let blobs: Vec<(i64, i64, i64, [u8; 3])> = (0..12)
+        .map(|_| {
+            let (x, y) = (next() % u64::from(width), next() % u64::from(height));
+            let r = 1 + next() % u64::from(width.max(height) / 3 + 1);
+            let c = next().to_le_bytes();
+            (x as i64, y as i64, r as i64, [c[0], c[1], c[2]])
+        })
+        .collect();
+    RgbImage::from_fn(width, height, |x, y| {
+        let (x, y) = (i64::from(x), i64::from(y));
+        let inside = |b: &&(i64, i64, i64, [u8; 3])| (x - b.0).pow(2) + (y - b.1).pow(2) < b.2.pow(2);
+        match blobs.iter().find(inside) {
+            Some(b) => Rgb(b.3),
+            None => Rgb([(x % 256) as u8, (y % 256) as u8, ((x + y) % 256) as u8]),
+        }
+    })
+}
+
+/// Writes a picture in the format of the path's extension.
+pub fn save(seed: u32, path: &Path) {
+    picture(seed, 320, 240).save(path).unwrap();
+}
+
+/// The bytes of a JPEG.
+pub fn jpeg(seed: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90);
+    picture(seed, 320, 240).write_with_encoder(encoder).unwrap();
+    bytes
+}
+
+/// True where file permissions bind this process (not root).
+pub fn permissions_bind(dir: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let probe = dir.join("permission-probe");
+    fs::write(&probe, b"x").unwrap();
+    fs::set_permissions(&probe, fs::Permissions::from_mode(0o000)).unwrap();
+    let bound = fs::read(&probe).is_err();
+    fs::remove_file(&probe).unwrap();
+    if !bound {
+        eprintln!("skipped: permissions do not bind root");
+    }
+    bound
+}

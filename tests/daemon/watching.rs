@@ -1,0 +1,128 @@
+//! The live daemon: what happens in the folder is in the index a moment later.
+
+use std::fs;
+use std::io::Write;
+
+use crate::env::{TestEnv, jpeg, save};
+
+#[test]
+fn what_lands_is_found_and_what_leaves_is_not() {
+    let env = TestEnv::new();
+    save(1, &env.photo("first.jpg"));
+    let daemon = env.watch();
+    env.wait_for_paths(&["first.jpg"]);
+
+    // Moved into place, copied in, and saved.
+    save(2, &env.outside("moved.jpg"));
+    fs::rename(env.outside("moved.jpg"), env.photo("moved.jpg")).unwrap();
+    fs::copy(env.photo("first.jpg"), env.photo("copy.jpg")).unwrap();
+    save(3, &env.photo("saved.png"));
+    env.wait_for_paths(&["copy.jpg", "first.jpg", "moved.jpg", "saved.png"]);
+
+    fs::rename(env.photo("moved.jpg"), env.photo("renamed.jpg")).unwrap();
+    fs::remove_file(env.photo("copy.jpg")).unwrap();
+    env.wait_for_paths(&["first.jpg", "renamed.jpg", "saved.png"]);
+
+    let before = env.query(&["--path", "first.jpg"])[0]["hash"].clone();
+    fs::write(env.photo("first.jpg"), jpeg(9)).unwrap();
+    env.wait_until("the new content is known", || {
+        env.query(&["--path", "first.jpg"]).first().is_some_and(|r| r["hash"] != before)
+    });
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn folders_come_go_and_move_with_their_photos() {
+    let env = TestEnv::new();
+    let daemon = env.watch();
+    fs::create_dir_all(env.photo("a/b/c")).unwrap();
+    save(1, &env.photo("a/b/c/deep.jpg"));
+    env.wait_for_paths(&["a/b/c/deep.jpg"]);
+
+    // A whole tree moved in, and files landing in it later.
+    fs::create_dir_all(env.outside("tree/x")).unwrap();
+    save(2, &env.outside("tree/x/2.jpg"));
+    fs::rename(env.outside("tree"), env.photo("tree")).unwrap();
+    env.wait_for_paths(&["a/b/c/deep.jpg", "tree/x/2.jpg"]);
+    save(3, &env.photo("tree/x/3.jpg"));
+    env.wait_for_paths(&["a/b/c/deep.jpg", "tree/x/2.jpg", "tree/x/3.jpg"]);
+
+    // Renamed: the watches must follow to the new place.
+    fs::rename(env.photo("tree"), env.photo("wood")).unwrap();
+    env.wait_for_paths(&["a/b/c/deep.jpg", "wood/x/2.jpg", "wood/x/3.jpg"]);
+    save(4, &env.photo("wood/x/4.jpg"));
+    env.wait_for_paths(&["a/b/c/deep.jpg", "wood/x/2.jpg", "wood/x/3.jpg", "wood/x/4.jpg"]);
+
+    fs::remove_dir_all(env.photo("wood")).unwrap();
+    fs::rename(env.photo("a"), env.outside("a")).unwrap();
+    env.wait_for_paths(&[]);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_file_being_written_is_indexed_once_and_whole() {
+    let env = TestEnv::new();
+    let daemon = env.watch();
+    let bytes = jpeg(5);
+    let mut file = fs::File::create(env.photo("slow.jpg")).unwrap();
+    for chunk in bytes.chunks(bytes.len() / 12 + 1) {
+        file.write_all(chunk).unwrap();
+        file.flush().unwrap();
+        // The pace of a slow copy; what is asserted does not depend on it.
+        std::thread::sleep(std::time::Duration::from_millis(60));
+    }
+    drop(file);
+    fs::write(env.photo("download.jpg.part"), &bytes).unwrap();
+    env.wait_for_paths(&["slow.jpg"]);
+    let status = env.status();
+    assert_eq!(status["counts"]["failed"], 0, "never seen half: {status}");
+    assert_eq!(env.query(&[])[0]["hash"], blake3::hash(&bytes).to_hex().as_str());
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_root_that_leaves_keeps_its_photos_and_comes_back() {
+    let env = TestEnv::new();
+    for i in 0..5 {
+        save(i, &env.photo(&format!("{i}.jpg")));
+    }
+    let daemon = env.watch();
+    assert_eq!(env.paths().len(), 5);
+    let photos = env.photos();
+    fs::rename(&photos, env.outside("unplugged")).unwrap();
+    env.wait_until("the root is offline", || env.status()["roots"][0]["state"] == "offline");
+    assert_eq!(env.query(&[]).len(), 5, "nothing is deleted");
+    fs::rename(env.outside("unplugged"), &photos).unwrap();
+    env.wait_until("the root is back", || env.status()["roots"][0]["state"] == "online");
+    save(9, &env.photo("9.jpg"));
+    env.wait_until("it is watched again", || env.query(&[]).len() == 6);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_mass_disappearance_is_held_until_it_is_confirmed() {
+    let env = TestEnv::new();
+    let bytes = jpeg(1);
+    fs::create_dir(env.photo("many")).unwrap();
+    for i in 0..150 {
+        // Different content, cheaply: trailing bytes after the picture's end.
+        let mut own = bytes.clone();
+        own.extend(format!("{i}").bytes());
+        fs::write(env.photo(&format!("many/{i}.jpg")), own).unwrap();
+    }
+    assert_eq!(env.index()["indexed"], 150);
+    fs::rename(env.photo("many"), env.outside("many")).unwrap();
+    save(1000, &env.photo("left.jpg"));
+    let summary = env.index();
+    assert_eq!((&summary["held"], &summary["gone"]), (&150.into(), &0.into()), "{summary}");
+    fs::rename(env.outside("many"), env.photo("many")).unwrap();
+    let summary = env.index();
+    assert_eq!((&summary["held"], &summary["decoded"]), (&0.into(), &0.into()), "{summary}");
+    assert_eq!(env.query(&[]).len(), 151);
+    fs::remove_dir_all(env.photo("many")).unwrap();
+    let photos = env.photos();
+    env.index();
+    env.ok(&["index", "--confirm-deletions", photos.to_str().unwrap()]);
+    assert_eq!(env.paths(), ["left.jpg"]);
+    assert_eq!(env.status()["counts"]["missing"], 0);
+}
