@@ -22,7 +22,12 @@ fn large_jpeg() -> Vec<u8> {
         state ^= state << 17;
         let grain = (state >> 40) as i32 % 23 - 11;
         let v = 128.0 + 90.0 * ((x as f32 / 300.0).sin() * (y as f32 / 200.0).cos());
-        Rgb([v as i32 + grain, (v * 0.8) as i32 + grain, 255 - v as i32 + grain].map(|c| c.clamp(0, 255) as u8))
+        Rgb([
+            v as i32 + grain,
+            (v * 0.8) as i32 + grain,
+            255 - v as i32 + grain,
+        ]
+        .map(|c| c.clamp(0, 255) as u8))
     });
     let mut bytes = Vec::new();
     let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 78);
@@ -35,9 +40,15 @@ fn inspect(c: &mut Criterion) {
     let input = default_pack().expect("the built-in pack").input;
     let inspector = Inspector::new(Limits::default(), Some(input));
     let mut group = c.benchmark_group("inspect 12 MP JPEG");
-    group.sample_size(10).throughput(Throughput::Bytes(bytes.len() as u64));
+    group
+        .sample_size(10)
+        .throughput(Throughput::Bytes(bytes.len() as u64));
     group.bench_function("photond: scaled decode, hash, thumbnail, tensor", |b| {
-        b.iter(|| inspector.inspect(black_box(&bytes), Some("jpg")).expect("a photo"));
+        b.iter(|| {
+            inspector
+                .inspect(black_box(&bytes), Some("jpg"))
+                .expect("a photo")
+        });
     });
     group.bench_function("naive: full decode, Lanczos3, hash of all pixels", |b| {
         b.iter(|| {
@@ -47,7 +58,11 @@ fn inspect(c: &mut Criterion) {
                 .hash_alg(image_hasher::HashAlg::DoubleGradient)
                 .hash_size(16, 16)
                 .to_hasher();
-            (hasher.hash_image(&picture), picture.resize_exact(224, 224, FilterType::Lanczos3), picture.thumbnail(256, 256))
+            (
+                hasher.hash_image(&picture),
+                picture.resize_exact(224, 224, FilterType::Lanczos3),
+                picture.thumbnail(256, 256),
+            )
         });
     });
     group.bench_function("floor: libjpeg at 1/8 alone", |b| {
@@ -59,7 +74,9 @@ fn inspect(c: &mut Criterion) {
             pixels
         });
     });
-    group.bench_function("BLAKE3 of the bytes", |b| b.iter(|| blake3::hash(black_box(&bytes))));
+    group.bench_function("BLAKE3 of the bytes", |b| {
+        b.iter(|| blake3::hash(black_box(&bytes)))
+    });
     group.finish();
 }
 
@@ -72,7 +89,9 @@ fn score(c: &mut Criterion) {
     let mut group = c.benchmark_group("score 1000 labels × 1280");
     group.bench_function("simsimd f32", |b| {
         b.iter(|| -> Vec<f64> {
-            bank.chunks_exact(DIMS).map(|row| f32::dot(row, black_box(&vector)).unwrap_or(0.0)).collect()
+            bank.chunks_exact(DIMS)
+                .map(|row| f32::dot(row, black_box(&vector)).unwrap_or(0.0))
+                .collect()
         });
     });
     let matrix = Array2::from_shape_vec((ROWS, DIMS), bank.clone()).expect("the shape fits");
@@ -86,7 +105,9 @@ fn score(c: &mut Criterion) {
         });
     });
     let tagger = tagger(&default_pack().expect("the built-in pack")).expect("it fits");
-    let embedding = Embedding { values: vector.clone() };
+    let embedding = Embedding {
+        values: vector.clone(),
+    };
     group.bench_function("whole: scores, softmax, ancestors, kept tags", |b| {
         b.iter(|| tagger.tags(black_box(&embedding)).expect("it fits"));
     });
@@ -94,13 +115,20 @@ fn score(c: &mut Criterion) {
 }
 
 fn prefilter(c: &mut Criterion) {
-    let stamp = FileStamp { size: 3_200_000, mtime_ns: 1_700_000_000_000_000_000, ctime_ns: 5, inode: 9 };
+    let stamp = FileStamp {
+        size: 3_200_000,
+        mtime_ns: 1_700_000_000_000_000_000,
+        ctime_ns: 5,
+        inode: 9,
+    };
     let bytes = vec![0x5au8; 3_200_000];
     let mut group = c.benchmark_group("is this 3.2 MB file unchanged?");
     group.bench_function("photond: compare stamps", |b| {
         b.iter(|| black_box(&stamp).compare(black_box(&stamp)));
     });
-    group.bench_function("naive: hash it again", |b| b.iter(|| blake3::hash(black_box(&bytes))));
+    group.bench_function("naive: hash it again", |b| {
+        b.iter(|| blake3::hash(black_box(&bytes)))
+    });
     group.finish();
 }
 

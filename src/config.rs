@@ -98,9 +98,9 @@ impl Config {
     pub fn parse(text: &str, path: &Path, home: Option<&Path>) -> Result<Self, ConfigError> {
         let mut config: Self = toml::from_str(text).map_err(|e| ConfigError::Parse {
             path: path.to_path_buf(),
-            line: e
-                .span()
-                .map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1),
+            line: e.span().map_or(1, |span| {
+                text[..span.start.min(text.len())].matches('\n').count() + 1
+            }),
             reason: e.message().to_owned(),
         })?;
         let range = |key, value: String, allowed| {
@@ -115,13 +115,25 @@ impl Config {
             return range("parallel", config.parallel.to_string(), "0 to 256");
         }
         if !(1..=16_384).contains(&config.max_file_mib) {
-            return range("max_file_mib", config.max_file_mib.to_string(), "1 to 16384");
+            return range(
+                "max_file_mib",
+                config.max_file_mib.to_string(),
+                "1 to 16384",
+            );
         }
         if !(0.01..=8760.0).contains(&config.rescan_hours) {
-            return range("rescan_hours", config.rescan_hours.to_string(), "0.01 to 8760");
+            return range(
+                "rescan_hours",
+                config.rescan_hours.to_string(),
+                "0.01 to 8760",
+            );
         }
         if !(0.0..=1.0).contains(&config.min_confidence) {
-            return range("min_confidence", config.min_confidence.to_string(), "0 to 1");
+            return range(
+                "min_confidence",
+                config.min_confidence.to_string(),
+                "0 to 1",
+            );
         }
         for root in &mut config.roots {
             if let (Ok(rest), Some(home)) = (root.strip_prefix("~"), home) {
@@ -144,7 +156,10 @@ mod tests {
     #[test]
     fn mistakes_name_their_line() {
         let err = parse("parallel = 2\n\nrots = []\n").unwrap_err();
-        assert!(err.contains("config.toml, line 3") && err.contains("rots"), "{err}");
+        assert!(
+            err.contains("config.toml, line 3") && err.contains("rots"),
+            "{err}"
+        );
         let err = parse("parallel = \"two\"\n").unwrap_err();
         assert!(err.contains("line 1"), "{err}");
         let err = parse("min_confidence = 7.0\n").unwrap_err();

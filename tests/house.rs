@@ -1,5 +1,7 @@
 //! Holds the floors of ARCHITECTURE.md: imports point down, siblings on a floor never meet.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,8 +52,10 @@ fn imports(text: &str) -> Vec<(usize, String)> {
         let code = line.split("//").next().unwrap_or_default();
         for (at, _) in code.match_indices("crate::") {
             let rest = &code[at + "crate::".len()..];
-            let name: String =
-                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let name: String = rest
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
             found.push((number + 1, name));
         }
     }
@@ -67,7 +71,12 @@ fn imports_point_down() {
     let mut wrong = Vec::new();
     for file in files {
         let relative = file.strip_prefix(&src).unwrap();
-        let first = relative.components().next().unwrap().as_os_str().to_string_lossy();
+        let first = relative
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_string_lossy();
         let module = first.trim_end_matches(".rs");
         if module == "lib" || module == "main" {
             continue;
@@ -77,7 +86,10 @@ fn imports_point_down() {
             match floor(&name) {
                 Some(to) if may_import(from, to) => {}
                 Some(_) => wrong.push(format!("{}:{line} imports {name}", relative.display())),
-                None => wrong.push(format!("{}:{line}: {name} is no module", relative.display())),
+                None => wrong.push(format!(
+                    "{}:{line}: {name} is no module",
+                    relative.display()
+                )),
             }
         }
     }
@@ -90,6 +102,9 @@ fn every_migration_is_in_the_program() {
     let code = fs::read_to_string(root.join("src/store/migrate.rs")).unwrap();
     for entry in fs::read_dir(root.join("migrations")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(code.contains(&format!("migrations/{name}")), "{name} is not applied");
+        assert!(
+            code.contains(&format!("migrations/{name}")),
+            "{name} is not applied"
+        );
     }
 }

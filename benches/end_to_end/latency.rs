@@ -20,7 +20,9 @@ pub fn run() {
         output.status.success()
     };
     let ready = || {
-        let status = photond(&data, &["status", "--format", "json"]).output().expect("it runs");
+        let status = photond(&data, &["status", "--format", "json"])
+            .output()
+            .expect("it runs");
         let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
         status["daemon"]["activity"] == "idle" && status["roots"][0]["last_full_scan"].is_number()
     };
@@ -41,7 +43,10 @@ pub fn run() {
                 break;
             }
             probes.push(ms(probe.elapsed()));
-            assert!(start.elapsed() < Duration::from_secs(30), "{name} was not found");
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "{name} was not found"
+            );
         }
         times.push(ms(start.elapsed()));
     }
@@ -50,7 +55,11 @@ pub fn run() {
         median(&mut times),
         percentile(&mut times, 0.99),
         times.len(),
-        if probes.is_empty() { 0.0 } else { median(&mut probes) }
+        if probes.is_empty() {
+            0.0
+        } else {
+            median(&mut probes)
+        }
     );
     let _ = daemon.kill();
     let _ = daemon.wait();

@@ -5,6 +5,8 @@
 //! `labels.tsv` of file name and WordNet id) name folders of real ones. Absolute times on shared
 //! machines lie: read the ratios.
 
+#![allow(clippy::print_stdout)]
+
 mod latency;
 mod measure;
 mod photos;
@@ -24,7 +26,10 @@ const SECTIONS: &[Section] = &[
 ];
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
     for (name, section) in SECTIONS {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {
             println!("\n== {name}");

@@ -17,14 +17,24 @@ pub struct Cost {
 /// A command of the binary under test, on a data directory of its own.
 pub fn photond(data: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_photond"));
-    command.args(args).env("PHOTOND_DATA_DIR", data).env("XDG_CONFIG_HOME", data).stdin(Stdio::null());
+    command
+        .args(args)
+        .env("PHOTOND_DATA_DIR", data)
+        .env("XDG_CONFIG_HOME", data)
+        .stdin(Stdio::null());
     command
 }
 
 /// Runs to the end, output thrown away.
+// wait4 below reaps the child: it alone tells what the child cost.
+#[allow(clippy::zombie_processes)]
 pub fn cost(command: &mut Command) -> Cost {
     let start = Instant::now();
-    let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().expect("it starts");
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("it starts");
     let pid = libc::pid_t::try_from(child.id()).expect("a pid");
     // SAFETY: both out parameters are valid for the call, and the child is ours and not reaped yet.
     let (status, usage) = unsafe {
@@ -57,7 +67,10 @@ pub fn percentile(values: &mut [f64], share: f64) -> f64 {
 
 /// A temporary folder with `photos` and `data` in it.
 pub fn scratch() -> (tempfile::TempDir, PathBuf, PathBuf) {
-    let dir = tempfile::Builder::new().prefix("photond-bench-").tempdir().expect("a temporary folder");
+    let dir = tempfile::Builder::new()
+        .prefix("photond-bench-")
+        .tempdir()
+        .expect("a temporary folder");
     let (photos, data) = (dir.path().join("photos"), dir.path().join("data"));
     std::fs::create_dir(&photos).expect("it can be made");
     (dir, photos, data)

@@ -26,7 +26,11 @@ pub fn synthetic(seed: u32, width: u32, height: u32) -> RgbImage {
             .sum();
         let grain = (next() >> 40) as i32 % 23 - 11;
         let base = (128.0 + 24.0 * v) as i32;
-        let edge = if ((x / 97) + (y / 61)).is_multiple_of(5) { 40 } else { 0 };
+        let edge = if ((x / 97) + (y / 61)).is_multiple_of(5) {
+            40
+        } else {
+            0
+        };
         Rgb([base + edge + grain, base + grain, base - edge + grain].map(|c| c.clamp(0, 255) as u8))
     })
 }
@@ -45,12 +49,23 @@ pub fn fill_large(folder: &Path, count: usize) -> String {
     let (sources, origin) = match folder_from("PHOTOND_BENCH_LARGE") {
         Some(real) => {
             let files = jpegs(&real);
-            let bytes: Vec<Vec<u8>> = files.iter().map(|f| std::fs::read(f).expect("readable")).collect();
-            (bytes, format!("{} real JPEGs of {}", files.len(), real.display()))
+            let bytes: Vec<Vec<u8>> = files
+                .iter()
+                .map(|f| std::fs::read(f).expect("readable"))
+                .collect();
+            (
+                bytes,
+                format!("{} real JPEGs of {}", files.len(), real.display()),
+            )
         }
         None => {
-            let made = (0..4).map(|i| jpeg(&synthetic(i, 4032, 3024), 78)).collect::<Vec<_>>();
-            (made, "synthetic 12 MP JPEGs (PHOTOND_BENCH_LARGE names real ones)".to_owned())
+            let made = (0..4)
+                .map(|i| jpeg(&synthetic(i, 4032, 3024), 78))
+                .collect::<Vec<_>>();
+            (
+                made,
+                "synthetic 12 MP JPEGs (PHOTOND_BENCH_LARGE names real ones)".to_owned(),
+            )
         }
     };
     for i in 0..count {
@@ -65,7 +80,9 @@ pub fn fill_large(folder: &Path, count: usize) -> String {
 
 /// A folder named in the environment.
 pub fn folder_from(variable: &str) -> Option<PathBuf> {
-    std::env::var_os(variable).map(PathBuf::from).filter(|p| p.is_dir())
+    std::env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|p| p.is_dir())
 }
 
 /// The JPEGs of a folder, sorted.

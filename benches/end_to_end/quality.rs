@@ -13,7 +13,10 @@ use crate::photos::{folder_from, jpeg, jpegs, synthetic};
 
 fn cosine(a: &Embedding, b: &Embedding) -> f64 {
     let dot = |x: &[f32], y: &[f32]| -> f64 {
-        x.iter().zip(y).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        x.iter()
+            .zip(y)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum()
     };
     dot(&a.values, &b.values)
         / (dot(&a.values, &a.values).sqrt() * dot(&b.values, &b.values).sqrt())
@@ -36,27 +39,54 @@ pub fn scaled_against_full() {
     let photos: Vec<(String, Vec<u8>)> = match folder_from("PHOTOND_BENCH_LARGE") {
         Some(folder) => jpegs(&folder)
             .into_iter()
-            .map(|f| (f.file_name().unwrap_or_default().to_string_lossy().into_owned(), std::fs::read(f).expect("readable")))
+            .map(|f| {
+                (
+                    f.file_name()
+                        .unwrap_or_default()
+                        .to_string_lossy()
+                        .into_owned(),
+                    std::fs::read(f).expect("readable"),
+                )
+            })
             .collect(),
-        None => (0..3).map(|i| (format!("synthetic {i}"), jpeg(&synthetic(i, 4032, 3024), 78))).collect(),
+        None => (0..3)
+            .map(|i| {
+                (
+                    format!("synthetic {i}"),
+                    jpeg(&synthetic(i, 4032, 3024), 78),
+                )
+            })
+            .collect(),
     };
     for (name, bytes) in photos {
-        let scaled = inspector.inspect(&bytes, Some("jpg")).expect("it is a photo");
+        let scaled = inspector
+            .inspect(&bytes, Some("jpg"))
+            .expect("it is a photo");
         // The full decode goes through a bitmap, which has no scaled decoding; turned upright here.
         let mut full = image::load_from_memory(&bytes).expect("it decodes");
         if let Some(turn) = image::metadata::Orientation::from_exif(scaled.orientation) {
             full.apply_orientation(turn);
         }
         let mut bitmap = Cursor::new(Vec::new());
-        full.to_rgb8().write_to(&mut bitmap, image::ImageFormat::Bmp).expect("it encodes");
-        let full = inspector.inspect(bitmap.get_ref(), Some("bmp")).expect("it is a picture");
+        full.to_rgb8()
+            .write_to(&mut bitmap, image::ImageFormat::Bmp)
+            .expect("it encodes");
+        let full = inspector
+            .inspect(bitmap.get_ref(), Some("bmp"))
+            .expect("it is a picture");
         let vectors = encoder
-            .encode(&[scaled.tensor.as_ref().expect("a tensor"), full.tensor.as_ref().expect("a tensor")])
+            .encode(&[
+                scaled.tensor.as_ref().expect("a tensor"),
+                full.tensor.as_ref().expect("a tensor"),
+            ])
             .expect("it runs");
         println!(
             "{name:28} cosine {:.4}   phash distance {}",
             cosine(&vectors[0], &vectors[1]),
-            scaled.perceptual_hash.distance(&full.perceptual_hash).map_or(-1, i64::from)
+            scaled
+                .perceptual_hash
+                .distance(&full.perceptual_hash)
+                .map_or(-1, i64::from)
         );
     }
 }
@@ -76,7 +106,10 @@ pub fn labels() {
         })
         .collect();
     let (_dir, _, data) = scratch();
-    cost(&mut photond(&data, &["index", "-q", &folder.to_string_lossy()]));
+    cost(&mut photond(
+        &data,
+        &["index", "-q", &folder.to_string_lossy()],
+    ));
     let tagger = tagger(&default_pack().expect("the built-in pack")).expect("it fits");
     let vocabulary = tagger.vocabulary();
     let rows = |args: &[&str]| -> Vec<serde_json::Value> {
@@ -94,20 +127,36 @@ pub fn labels() {
         .iter()
         .filter(|row| {
             let leaf = row["tags"].as_array().into_iter().flatten().find(|t| {
-                t["term"].as_str().and_then(|k| vocabulary.term(k)).is_some_and(|t| t.row.is_some())
+                t["term"]
+                    .as_str()
+                    .and_then(|k| vocabulary.term(k))
+                    .is_some_and(|t| t.row.is_some())
             });
             leaf.is_some_and(|t| labels.get(name(row).as_str()).copied() == t["term"].as_str())
         })
         .count();
-    println!("likeliest leaf is the class: {right} of {} ({:.1} %)", all.len(), 100.0 * right as f64 / all.len() as f64);
-    for (word, key) in [("dog", "n02084071"), ("bird", "n01503061"), ("cat", "n02121620"), ("vehicle", "n04524313"), ("food", "n00021265"), ("insect", "n02159955"), ("musical instrument", "n03800933")] {
+    println!(
+        "likeliest leaf is the class: {right} of {} ({:.1} %)",
+        all.len(),
+        100.0 * right as f64 / all.len() as f64
+    );
+    for (word, key) in [
+        ("dog", "n02084071"),
+        ("bird", "n01503061"),
+        ("cat", "n02121620"),
+        ("vehicle", "n04524313"),
+        ("food", "n00021265"),
+        ("insect", "n02159955"),
+        ("musical instrument", "n03800933"),
+    ] {
         let Some(top) = vocabulary.term(key) else {
             continue;
         };
         let belongs = |file: &str| {
-            labels.get(file).and_then(|k| vocabulary.term(k)).is_some_and(|leaf| {
-                leaf.row.is_some_and(|r| top.leaves.contains(&r))
-            })
+            labels
+                .get(file)
+                .and_then(|k| vocabulary.term(k))
+                .is_some_and(|leaf| leaf.row.is_some_and(|r| top.leaves.contains(&r)))
         };
         let wanted = labels.keys().filter(|f| belongs(f)).count();
         let found = rows(&["--tag", word]);

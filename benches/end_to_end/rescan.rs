@@ -55,17 +55,26 @@ fn idle(data: &std::path::Path, root: &str) {
         .expect("it starts");
     loop {
         std::thread::sleep(Duration::from_millis(300));
-        let status = photond(data, &["status", "--format", "json"]).output().expect("it runs");
+        let status = photond(data, &["status", "--format", "json"])
+            .output()
+            .expect("it runs");
         let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
         if status["daemon"]["activity"] == "idle" && status["daemon"]["pid"] == daemon.id() {
             break;
         }
     }
     std::thread::sleep(Duration::from_secs(2));
-    let proc = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", daemon.id())).unwrap_or_default();
+    let proc = |file: &str| {
+        std::fs::read_to_string(format!("/proc/{}/{file}", daemon.id())).unwrap_or_default()
+    };
     let cpu = || -> u64 {
         let stat = proc("stat");
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or("")
+            .split_whitespace()
+            .collect();
         fields[11].parse::<u64>().unwrap_or(0) + fields[12].parse::<u64>().unwrap_or(0)
     };
     let before = cpu();
@@ -74,10 +83,18 @@ fn idle(data: &std::path::Path, root: &str) {
     let ticks = cpu() - before;
     let rss = proc("status")
         .lines()
-        .find_map(|l| l.strip_prefix("VmRSS:").map(|v| v.trim().trim_end_matches(" kB").trim().to_owned()))
+        .find_map(|l| {
+            l.strip_prefix("VmRSS:")
+                .map(|v| v.trim().trim_end_matches(" kB").trim().to_owned())
+        })
         .and_then(|v| v.parse::<f64>().ok())
         .unwrap_or(f64::NAN);
-    println!("idle daemon over {} rows: {:.0} MB resident, {} ms CPU in {SECONDS} s", DIRS * FILES, rss / 1e3, ticks * 10);
+    println!(
+        "idle daemon over {} rows: {:.0} MB resident, {} ms CPU in {SECONDS} s",
+        DIRS * FILES,
+        rss / 1e3,
+        ticks * 10
+    );
     let _ = daemon.kill();
     let _ = daemon.wait();
 }

@@ -27,7 +27,12 @@ pub fn small() {
 }
 
 fn report(photos: &Path, data: &Path, count: usize, naive_count: usize) {
-    let run = |data: &Path| cost(&mut photond(data, &["index", "-q", &photos.to_string_lossy()]));
+    let run = |data: &Path| {
+        cost(&mut photond(
+            data,
+            &["index", "-q", &photos.to_string_lossy()],
+        ))
+    };
     run(&data.join("warm-up"));
     let (mut rates, mut cpus, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
     for i in 0..3 {
@@ -43,12 +48,22 @@ fn report(photos: &Path, data: &Path, count: usize, naive_count: usize) {
         median(&mut peaks)
     );
     let files = jpegs(photos);
-    let floor: Vec<f64> = files.iter().take(naive_count).map(|f| entropy_floor(f)).collect();
+    let floor: Vec<f64> = files
+        .iter()
+        .take(naive_count)
+        .map(|f| entropy_floor(f))
+        .collect();
     let floor = floor.iter().sum::<f64>() / floor.len() as f64;
-    println!("  decoder's floor   {:5.0} photos/s   {floor:6.1} ms (libjpeg at 1/8, one core, nothing else)", 1e3 / floor);
+    println!(
+        "  decoder's floor   {:5.0} photos/s   {floor:6.1} ms (libjpeg at 1/8, one core, nothing else)",
+        1e3 / floor
+    );
     let naive: Vec<f64> = files.iter().take(naive_count).map(|f| naive(f)).collect();
     let naive = naive.iter().sum::<f64>() / naive.len() as f64;
-    println!("  the naive way     {:5.0} photos/s   {naive:6.1} ms (full decode, Lanczos3, hash of the full picture; one core, no model)", 1e3 / naive);
+    println!(
+        "  the naive way     {:5.0} photos/s   {naive:6.1} ms (full decode, Lanczos3, hash of the full picture; one core, no model)",
+        1e3 / naive
+    );
 }
 
 /// Decoding at an eighth: what no JPEG indexer can do without.

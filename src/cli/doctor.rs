@@ -70,18 +70,17 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let bad = f.0.iter().filter(|x| x.level == Level::Bad).count();
     match args.format {
         TableOrJson::Json => {
-            let rows: Vec<_> = f
-                .0
-                .iter()
-                .map(|x| {
-                    let level = match x.level {
-                        Level::Good => "good",
-                        Level::Note => "note",
-                        Level::Bad => "bad",
-                    };
-                    json!({ "check": x.what, "level": level, "text": x.text })
-                })
-                .collect();
+            let rows: Vec<_> =
+                f.0.iter()
+                    .map(|x| {
+                        let level = match x.level {
+                            Level::Good => "good",
+                            Level::Note => "note",
+                            Level::Bad => "bad",
+                        };
+                        json!({ "check": x.what, "level": level, "text": x.text })
+                    })
+                    .collect();
             context.out.line(&serde_json::to_string_pretty(&rows)?)?;
         }
         TableOrJson::Table => {
@@ -91,7 +90,9 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
                     Level::Note => context.out.bold("note"),
                     Level::Bad => context.out.red("BAD "),
                 };
-                context.out.line(&format!("{mark}  {:9} {}", x.what, x.text))?;
+                context
+                    .out
+                    .line(&format!("{mark}  {:9} {}", x.what, x.text))?;
             }
         }
     }
@@ -111,20 +112,29 @@ fn settings(context: &Context_, f: &mut Findings) {
 fn data_dir(context: &Context_, f: &mut Findings) {
     let dir = &context.data_dir;
     if !dir.exists() {
-        f.note("data", format!("{} is made at the first run", dir.display()));
+        f.note(
+            "data",
+            format!("{} is made at the first run", dir.display()),
+        );
         return;
     }
     match tempfile_in(dir) {
         Ok(()) => f.good("data", dir.display().to_string()),
         Err(e) => f.bad(
             "data",
-            format!("{} cannot be written ({e}): make it writable or choose another with --data-dir", dir.display()),
+            format!(
+                "{} cannot be written ({e}): make it writable or choose another with --data-dir",
+                dir.display()
+            ),
         ),
     }
     if let Ok(fs) = rustix::fs::statvfs(dir) {
         let free = fs.f_bavail.saturating_mul(fs.f_frsize) >> 20;
         if free < 512 {
-            f.bad("disk", format!("only {free} MiB free at {}: make room", dir.display()));
+            f.bad(
+                "disk",
+                format!("only {free} MiB free at {}: make room", dir.display()),
+            );
         } else {
             f.good("disk", format!("{} MiB free", count(free)));
         }
@@ -153,7 +163,11 @@ fn index(context: &Context_, deep: bool, f: &mut Findings) -> Option<StoreReader
     match reader.counts(None) {
         Ok(c) => f.good(
             "index",
-            format!("{}, {} failed", plural(c.indexed, "photo", "photos"), count(c.failed)),
+            format!(
+                "{}, {} failed",
+                plural(c.indexed, "photo", "photos"),
+                count(c.failed)
+            ),
         ),
         Err(e) => f.bad("index", e.to_string()),
     }
@@ -171,10 +185,12 @@ fn index(context: &Context_, deep: bool, f: &mut Findings) -> Option<StoreReader
 }
 
 fn model(context: &Context_, f: &mut Findings) {
-    let checked = default_pack().map_err(anyhow::Error::from).and_then(|pack| {
-        tagger(&pack)?;
-        Ok(pack)
-    });
+    let checked = default_pack()
+        .map_err(anyhow::Error::from)
+        .and_then(|pack| {
+            tagger(&pack)?;
+            Ok(pack)
+        });
     let pack = match checked {
         Ok(pack) => pack,
         Err(e) => {
@@ -182,14 +198,20 @@ fn model(context: &Context_, f: &mut Findings) {
             return;
         }
     };
-    f.good("model", format!("{}, files and checksums are right", pack.id));
+    f.good(
+        "model",
+        format!("{}, files and checksums are right", pack.id),
+    );
     let tried = find_runtime(&context.data_dir).and_then(|choice| {
         let runtime = Runtime::load(&choice)?;
         ImageEncoder::new(&runtime, &pack, EncoderOptions { threads: 1 })?;
         Ok(choice)
     });
     match tried {
-        Ok(choice) => f.good("runtime", format!("{} ({})", choice.path.display(), choice.found_by)),
+        Ok(choice) => f.good(
+            "runtime",
+            format!("{} ({})", choice.path.display(), choice.found_by),
+        ),
         Err(e) => f.bad("runtime", e.to_string()),
     }
 }
@@ -200,7 +222,10 @@ fn roots(reader: &StoreReader, f: &mut Findings) -> anyhow::Result<()> {
         if !root.online {
             f.note(
                 "folder",
-                format!("{path} is offline ({}): its photos stay in the index", root.note.as_deref().unwrap_or("not there")),
+                format!(
+                    "{path} is offline ({}): its photos stay in the index",
+                    root.note.as_deref().unwrap_or("not there")
+                ),
             );
         } else if let Err(e) = std::fs::read_dir(&root.path) {
             f.bad("folder", format!("{path} cannot be read: {e}"));
@@ -226,12 +251,19 @@ fn daemon(context: &Context_, reader: &StoreReader, f: &mut Findings) -> anyhow:
     if age > 120 {
         f.bad(
             "daemon",
-            format!("process {} has not reported for {}: restart it (nothing is lost)", row.pid, span(age)),
+            format!(
+                "process {} has not reported for {}: restart it (nothing is lost)",
+                row.pid,
+                span(age)
+            ),
         );
         return Ok(());
     }
     f.good("daemon", format!("process {} is well", row.pid));
-    if let Some(watch) = serde_json::from_str::<Report>(&row.report).ok().and_then(|r| r.watch) {
+    if let Some(watch) = serde_json::from_str::<Report>(&row.report)
+        .ok()
+        .and_then(|r| r.watch)
+    {
         match watch.advice {
             Some(advice) => f.bad("watching", advice),
             None => f.good("watching", plural(watch.watched, "folder", "folders")),
@@ -243,7 +275,11 @@ fn daemon(context: &Context_, reader: &StoreReader, f: &mut Findings) -> anyhow:
 #[cfg(target_os = "linux")]
 fn watches(f: &mut Findings) {
     let read = |name: &str| -> Option<u64> {
-        std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok()?.trim().parse().ok()
+        std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     };
     let Some(limit) = read("max_user_watches") else {
         return;
@@ -254,7 +290,10 @@ fn watches(f: &mut Findings) {
             format!("only {} folders can be watched at once; for more: sudo sysctl fs.inotify.max_user_watches=1048576 (in /etc/sysctl.d/ to keep it)", count(limit)),
         );
     } else {
-        f.good("inotify", format!("up to {} folders can be watched", count(limit)));
+        f.good(
+            "inotify",
+            format!("up to {} folders can be watched", count(limit)),
+        );
     }
 }
 

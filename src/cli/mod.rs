@@ -118,7 +118,8 @@ pub fn main() -> ExitCode {
         Err(e) => {
             out.error(&format!("{e:#}"));
             let config = e.chain().any(|c| {
-                c.downcast_ref::<ConfigError>().is_some() || c.downcast_ref::<watch::NoRoots>().is_some()
+                c.downcast_ref::<ConfigError>().is_some()
+                    || c.downcast_ref::<watch::NoRoots>().is_some()
                     || matches!(
                         c.downcast_ref::<crate::daemon::DaemonError>(),
                         Some(
@@ -134,8 +135,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, out: Output) -> anyhow::Result<Exit> {
-    let data_dir = dirs::data_dir(cli.data_dir.as_deref())
-        .context("this system names no home directory: say where the index lives with --data-dir")?;
+    let data_dir = dirs::data_dir(cli.data_dir.as_deref()).context(
+        "this system names no home directory: say where the index lives with --data-dir",
+    )?;
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
     let usual = dirs::config_file().filter(|p| p.exists());
     let config_path = cli.config.or(usual);
@@ -187,7 +189,9 @@ fn logging(verbose: u8, quiet: bool) {
 fn quiet_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        let worker = std::thread::current().name().is_some_and(|n| n == "photond-worker");
+        let worker = std::thread::current()
+            .name()
+            .is_some_and(|n| n == "photond-worker");
         if worker {
             tracing::debug!("{info}");
         } else {

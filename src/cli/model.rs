@@ -54,7 +54,9 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
                             choice.path.display(),
                             choice.found_by
                         ))?,
-                        Err(e) => context.out.line(&format!("  {}", context.out.red(&e.to_string())))?,
+                        Err(e) => context
+                            .out
+                            .line(&format!("  {}", context.out.red(&e.to_string())))?,
                     }
                 }
             }
@@ -71,7 +73,9 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
             let runtime = Runtime::load(&choice)?;
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
             ImageEncoder::new(&runtime, &pack, EncoderOptions { threads })?;
-            context.out.line(&format!("it runs on {}", choice.path.display()))?;
+            context
+                .out
+                .line(&format!("it runs on {}", choice.path.display()))?;
             context.out.line(&format!("  {}", runtime.describe()))?;
         }
     }

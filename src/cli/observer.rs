@@ -55,7 +55,10 @@ impl Observer for Terminal {
         let Some(bar) = &self.bar else {
             return;
         };
-        let mut start = self.start.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut start = self
+            .start
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if activity == Activity::Idle {
             *start = None;
             bar.set_message(String::new());
@@ -65,7 +68,10 @@ impl Observer for Terminal {
         let begun = *start.get_or_insert_with(std::time::Instant::now);
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
         let done = now.indexed + now.failed;
-        let seconds = begun.elapsed().max(Duration::from_millis(200)).as_secs_f64();
+        let seconds = begun
+            .elapsed()
+            .max(Duration::from_millis(200))
+            .as_secs_f64();
         #[allow(clippy::cast_precision_loss)]
         let rate = done as f64 / seconds;
         let mut text = match activity {

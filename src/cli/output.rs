@@ -37,7 +37,11 @@ impl Output {
 
     /// The one line that says why the program ends.
     pub fn error(&self, text: &str) {
-        let tag = if self.color_err { "\x1b[1;31mphotond:\x1b[0m" } else { "photond:" };
+        let tag = if self.color_err {
+            "\x1b[1;31mphotond:\x1b[0m"
+        } else {
+            "photond:"
+        };
         let _ = writeln!(std::io::stderr().lock(), "{tag} {}", printable(text));
     }
 
@@ -94,7 +98,7 @@ pub(super) fn count(n: impl TryInto<i128>) -> String {
     let digits = n.unsigned_abs().to_string();
     let mut out = String::from(if n < 0 { "-" } else { "" });
     for (i, d) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(d);
@@ -104,7 +108,11 @@ pub(super) fn count(n: impl TryInto<i128>) -> String {
 
 /// `1 photo`, `2 photos`.
 pub(super) fn plural(n: impl TryInto<i128> + Copy, one: &str, many: &str) -> String {
-    let word = if n.try_into().is_ok_and(|n: i128| n == 1) { one } else { many };
+    let word = if n.try_into().is_ok_and(|n: i128| n == 1) {
+        one
+    } else {
+        many
+    };
     format!("{} {word}", count(n))
 }
 

@@ -83,7 +83,11 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         tagger: &tagger,
         cutoff: context.config.min_confidence,
     };
-    let format = if args.null { Format::Paths } else { args.format };
+    let format = if args.null {
+        Format::Paths
+    } else {
+        args.format
+    };
     let query = Query {
         tags: args.tags,
         not_tags: args.not_tags,
@@ -112,7 +116,14 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
                     (Format::Json, false) => ",\n",
                     _ => "",
                 };
-                json_row(&searcher, &query, hit, separator, format == Format::Jsonl, &mut out)
+                json_row(
+                    &searcher,
+                    &query,
+                    hit,
+                    separator,
+                    format == Format::Jsonl,
+                    &mut out,
+                )
             }
         };
         first = false;
@@ -143,14 +154,22 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     if format == Format::Table && !context.quiet {
-        let hint = if found == 0 && !query.tags.is_empty() && !query.all && query.min_confidence.is_none() {
-            " (--all also shows what lies below the cutoff)"
-        } else {
-            ""
-        };
-        context.out.notice(&format!("{}{hint}", plural(found, "photo", "photos")));
+        let hint =
+            if found == 0 && !query.tags.is_empty() && !query.all && query.min_confidence.is_none()
+            {
+                " (--all also shows what lies below the cutoff)"
+            } else {
+                ""
+            };
+        context
+            .out
+            .notice(&format!("{}{hint}", plural(found, "photo", "photos")));
     }
-    Ok(if found == 0 { Exit::Nothing } else { Exit::Done })
+    Ok(if found == 0 {
+        Exit::Nothing
+    } else {
+        Exit::Done
+    })
 }
 
 fn table_row(

@@ -31,7 +31,8 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         if let Some(rel) = RelPath::below(&root.path, &path) {
             if let Some((kind, message)) = reader.failure_at(root.id, &rel)? {
                 context.out.line(
-                    &json!({ "path": path.to_string_lossy(), "failed": kind, "error": message }).to_string(),
+                    &json!({ "path": path.to_string_lossy(), "failed": kind, "error": message })
+                        .to_string(),
                 )?;
                 return Ok(Exit::Done);
             }
@@ -43,18 +44,31 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     }
     if hit.is_none() && path.is_file() {
         let mut hasher = blake3::Hasher::new();
-        let mut file =
-            std::fs::File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut file = std::fs::File::open(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         std::io::copy(&mut file, &mut hasher)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        hit = reader.places(&ContentHash(*hasher.finalize().as_bytes()))?.into_iter().next();
+        hit = reader
+            .places(&ContentHash(*hasher.finalize().as_bytes()))?
+            .into_iter()
+            .next();
     }
     let Some(hit) = hit else {
-        let why = if path.exists() { "is not indexed" } else { "is neither there nor indexed" };
-        context.out.notice(&format!("photond: {} {why}", path.display()));
+        let why = if path.exists() {
+            "is not indexed"
+        } else {
+            "is neither there nor indexed"
+        };
+        context
+            .out
+            .notice(&format!("photond: {} {why}", path.display()));
         return Ok(Exit::Nothing);
     };
-    let tags = reader.tags_of(hit.photo.id, 0.0)?.into_iter().map(TagJson::from).collect();
+    let tags = reader
+        .tags_of(hit.photo.id, 0.0)?
+        .into_iter()
+        .map(TagJson::from)
+        .collect();
     let mut value = serde_json::to_value(PhotoJson::new(&hit, tags))?;
     let exif = &hit.photo.exif;
     let Value::Object(fields) = &mut value else {
@@ -103,7 +117,12 @@ fn real_path(given: &Path) -> PathBuf {
         return path;
     }
     let absolute = std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf());
-    match (absolute.parent().and_then(|p| std::fs::canonicalize(p).ok()), absolute.file_name()) {
+    match (
+        absolute
+            .parent()
+            .and_then(|p| std::fs::canonicalize(p).ok()),
+        absolute.file_name(),
+    ) {
         (Some(parent), Some(name)) => parent.join(name),
         _ => absolute,
     }

@@ -39,7 +39,9 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let status = read(context, &reader, args.errors)?;
     match args.format {
         TableOrJson::Json => {
-            context.out.line(&serde_json::to_string_pretty(&as_json(context, &status))?)?;
+            context
+                .out
+                .line(&serde_json::to_string_pretty(&as_json(context, &status))?)?;
         }
         TableOrJson::Table => {
             for line in as_text(context, &status) {
@@ -66,7 +68,9 @@ fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Resul
         alive: is_held(&context.data_dir),
         pid: daemon.as_ref().map(|d| d.pid),
         started_at: daemon.as_ref().map(|d| d.started_at),
-        heartbeat_age: daemon.as_ref().map(|d| (unix_now() - d.heartbeat_at).max(0)),
+        heartbeat_age: daemon
+            .as_ref()
+            .map(|d| (unix_now() - d.heartbeat_at).max(0)),
         report: daemon.and_then(|d| serde_json::from_str(&d.report).ok()),
         model,
     })
@@ -93,7 +97,10 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
             line += &format!(", {} missing", count(*missing));
         }
         if root.other_files > 0 {
-            line += &format!(", {} of other kinds", plural(root.other_files, "file", "files"));
+            line += &format!(
+                ", {} of other kinds",
+                plural(root.other_files, "file", "files")
+            );
         }
         line += &match root.last_full_scan {
             Some(at) => format!(
@@ -105,7 +112,10 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         lines.push(line);
         if !root.online {
             let why = root.note.as_deref().unwrap_or("not there");
-            lines.push(format!("  {}: {why}; its photos stay in the index", out.red("offline")));
+            lines.push(format!(
+                "  {}: {why}; its photos stay in the index",
+                out.red("offline")
+            ));
         } else if let Some(note) = &root.note {
             lines.push(format!("  {}", out.red(note)));
         }
@@ -122,9 +132,16 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         s.model
     ));
     if c.failed > 0 {
-        let kinds: Vec<String> =
-            s.kinds.iter().map(|(kind, n)| format!("{} {kind}", count(*n))).collect();
-        lines.push(format!("{} could not be indexed: {}", count(c.failed), kinds.join(", ")));
+        let kinds: Vec<String> = s
+            .kinds
+            .iter()
+            .map(|(kind, n)| format!("{} {kind}", count(*n)))
+            .collect();
+        lines.push(format!(
+            "{} could not be indexed: {}",
+            count(c.failed),
+            kinds.join(", ")
+        ));
         if s.failures.is_none() {
             lines.push(out.dim("  `photond status --errors` lists them"));
         }
@@ -152,13 +169,20 @@ fn daemon_line(context: &Context_, s: &Status) -> String {
         .started_at
         .map(|at| format!(", up {}", span(u64::try_from(unix_now() - at).unwrap_or(0))))
         .unwrap_or_default();
-    let pid = s.pid.map(|p| format!(" (process {p}{since})")).unwrap_or_default();
+    let pid = s
+        .pid
+        .map(|p| format!(" (process {p}{since})"))
+        .unwrap_or_default();
     // The lock says it lives, a heartbeat this old says it hangs.
     const STALE: i64 = 120;
     if s.heartbeat_age.is_some_and(|age| age > STALE) {
         return out.red(&format!(
             "photond is running{pid} but has not reported for {}; see `photond doctor`",
-            span(s.heartbeat_age.and_then(|a| u64::try_from(a).ok()).unwrap_or(0))
+            span(
+                s.heartbeat_age
+                    .and_then(|a| u64::try_from(a).ok())
+                    .unwrap_or(0)
+            )
         ));
     }
     format!("{}{pid}", out.green("photond is running"))
@@ -173,11 +197,21 @@ fn work_lines(context: &Context_, report: &Report) -> Vec<String> {
         Activity::Scanning => "looking through the folders".to_owned(),
         Activity::Paused => out.red(&format!(
             "paused: {}",
-            report.paused.as_deref().unwrap_or("the disk cannot be written")
+            report
+                .paused
+                .as_deref()
+                .unwrap_or("the disk cannot be written")
         )),
         Activity::Indexing => {
-            let eta = report.eta_s.map(|s| format!(", about {} left", span(s))).unwrap_or_default();
-            format!("indexing: {} under way, {:.0}/s{eta}", plural(queue, "file", "files"), report.rate)
+            let eta = report
+                .eta_s
+                .map(|s| format!(", about {} left", span(s)))
+                .unwrap_or_default();
+            format!(
+                "indexing: {} under way, {:.0}/s{eta}",
+                plural(queue, "file", "files"),
+                report.rate
+            )
         }
     });
     if let Some(watch) = &report.watch {
@@ -186,7 +220,10 @@ fn work_lines(context: &Context_, report: &Report) -> Vec<String> {
             line += &format!(", {} scanned at intervals instead", count(watch.polled));
         }
         if watch.overflows > 0 {
-            line += &format!(", {} answered by full scans", plural(watch.overflows, "event overflow", "event overflows"));
+            line += &format!(
+                ", {} answered by full scans",
+                plural(watch.overflows, "event overflow", "event overflows")
+            );
         }
         lines.push(line);
         if let Some(advice) = &watch.advice {

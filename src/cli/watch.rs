@@ -40,7 +40,11 @@ pub(super) fn setup(
     if let Some(n) = parallel {
         config.parallel = usize::from(n);
     }
-    let roots = if roots.is_empty() { config.roots.clone() } else { roots };
+    let roots = if roots.is_empty() {
+        config.roots.clone()
+    } else {
+        roots
+    };
     if roots.is_empty() {
         let config = context
             .config_path

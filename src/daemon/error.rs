@@ -20,7 +20,9 @@ pub enum DaemonError {
         holder: Option<u32>,
     },
     /// The data directory cannot be made or written.
-    #[error("cannot use the data directory {dir}: {reason}. Choose another with --data-dir or PHOTOND_DATA_DIR")]
+    #[error(
+        "cannot use the data directory {dir}: {reason}. Choose another with --data-dir or PHOTOND_DATA_DIR"
+    )]
     DataDir {
         /// The directory.
         dir: PathBuf,
@@ -72,5 +74,7 @@ pub enum DaemonError {
 }
 
 fn pid(holder: &Option<u32>) -> String {
-    holder.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    holder
+        .map(|pid| format!(" (process {pid})"))
+        .unwrap_or_default()
 }

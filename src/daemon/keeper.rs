@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::Observer;
 use super::error::DaemonError;
-use crate::index::{ArmDirectory, Indexer, RootHandle, RootState, ScanScope};
+use crate::index::{ArmDirectory, Indexer, RootHandle, RootState, ScanScope, Scanning};
 use crate::photo::RelPath;
 use crate::source::{Filter, LiveSource, SourceEvent};
 
@@ -66,6 +66,7 @@ impl Keeper {
                 own: tx.clone(),
                 requests: rx,
                 said: None,
+                starting: Some(indexer.progress().scanning()),
             };
             let handle = std::thread::Builder::new()
                 .name("photond-root".to_owned())
@@ -84,10 +85,7 @@ impl Keeper {
     }
 
     /// Passes live events on until their channel closes.
-    pub fn dispatcher(
-        &self,
-        events: Receiver<SourceEvent>,
-    ) -> Result<JoinHandle<()>, DaemonError> {
+    pub fn dispatcher(&self, events: Receiver<SourceEvent>) -> Result<JoinHandle<()>, DaemonError> {
         let (indexer, routes) = (Arc::clone(&self.indexer), Arc::clone(&self.routes));
         std::thread::Builder::new()
             .name("photond-events".to_owned())
@@ -125,7 +123,11 @@ impl Keeper {
 
 fn dispatch(indexer: &Indexer, routes: &Routes, event: SourceEvent) {
     let scan = |root: i64, scope: ScanScope| {
-        let route = routes.read().unwrap_or_else(PoisonError::into_inner).get(&root).cloned();
+        let route = routes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&root)
+            .cloned();
         if let Some(route) = route {
             // A full queue of requests is one request: look at everything.
             if route.try_send(Request::Scan(scope)).is_err() {
@@ -187,6 +189,8 @@ struct RootThread {
     own: Sender<Request>,
     requests: Receiver<Request>,
     said: Option<String>,
+    /// Until the first scan is through (or the root is known to be away), the daemon is not idle.
+    starting: Option<Scanning>,
 }
 
 struct Arming<'a>(&'a LiveSource);
@@ -214,7 +218,7 @@ impl RootThread {
                         return;
                     }
                 }
-                None => match self.requests.recv_timeout(PRESENCE) {
+                None => match self.wait_for_volume() {
                     Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                     Ok(Request::Scan(_)) | Err(RecvTimeoutError::Timeout) => {}
                 },
@@ -222,20 +226,31 @@ impl RootThread {
         }
     }
 
+    fn wait_for_volume(&mut self) -> Result<Request, RecvTimeoutError> {
+        self.starting = None;
+        self.requests.recv_timeout(PRESENCE)
+    }
+
     fn take_on(&mut self) -> Option<(Arc<RootHandle>, bool)> {
-        match self.indexer.attach(&self.plan.path, Arc::clone(&self.plan.filter)) {
+        match self
+            .indexer
+            .attach(&self.plan.path, Arc::clone(&self.plan.filter))
+        {
             Ok((RootState::Online { network, .. }, Some(handle))) => {
                 self.routes
                     .write()
                     .unwrap_or_else(PoisonError::into_inner)
                     .insert(handle.id, self.own.clone());
-                if let Err(e) =
-                    self.live.add_root(number(handle.id), &handle.path, Arc::clone(&self.plan.filter))
-                {
+                if let Err(e) = self.live.add_root(
+                    number(handle.id),
+                    &handle.path,
+                    Arc::clone(&self.plan.filter),
+                ) {
                     tracing::warn!("{e}");
                 }
                 if self.said.take().is_some() {
-                    self.observer.notice(&format!("{} is back", handle.path.display()));
+                    self.observer
+                        .notice(&format!("{} is back", handle.path.display()));
                 }
                 Some((handle, network))
             }
@@ -262,7 +277,7 @@ impl RootThread {
     }
 
     /// Works on the root until it leaves (false) or a stop is asked for (true).
-    fn keep(&self, handle: &Arc<RootHandle>, network: bool) -> bool {
+    fn keep(&mut self, handle: &Arc<RootHandle>, network: bool) -> bool {
         let every = if network {
             self.plan.rescan_every.min(NETWORK_RESCAN)
         } else {
@@ -279,6 +294,7 @@ impl RootThread {
                     return false;
                 }
                 first = false;
+                self.starting = None;
                 due = Instant::now() + every;
             }
             let wait = PRESENCE.min(due.saturating_duration_since(Instant::now()));
@@ -368,7 +384,10 @@ impl RootThread {
     }
 
     fn let_go(&self, handle: &RootHandle) {
-        self.routes.write().unwrap_or_else(PoisonError::into_inner).remove(&handle.id);
+        self.routes
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&handle.id);
         self.live.remove_root(number(handle.id));
         self.indexer.detach(handle.id);
     }

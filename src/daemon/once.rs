@@ -90,7 +90,8 @@ pub fn index_once(
             observer.progress(Activity::Scanning, &indexer.progress().snapshot());
         }
         for scan in scans {
-            scan.join().map_err(|_| crate::index::IndexError::StageDied("scan"))??;
+            scan.join()
+                .map_err(|_| crate::index::IndexError::StageDied("scan"))??;
         }
         Ok(())
     });
@@ -120,7 +121,10 @@ fn drain(indexer: &crate::index::Indexer, interrupted: &AtomicBool, observer: &d
     while !watch_stop(indexer, interrupted)
         && !indexer.progress().wait_idle(Duration::from_millis(100))
     {
-        observer.progress(indexer.progress().activity(), &indexer.progress().snapshot());
+        observer.progress(
+            indexer.progress().activity(),
+            &indexer.progress().snapshot(),
+        );
     }
 }
 

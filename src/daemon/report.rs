@@ -112,7 +112,11 @@ pub(super) fn report(
     let progress = indexer.progress();
     let counters = progress.snapshot();
     let rate = rate.update(Instant::now(), counters.indexed + counters.failed);
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
     // While folders are still being walked, how much is left is not known.
     let eta_s = (rate > 0.1 && progress.scans() == 0 && counters.queued > 0)
         .then(|| (counters.queued as f64 / rate).ceil() as u64);

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Observer;
 use super::error::DaemonError;
 use super::keeper::{Keeper, RootPlan};
 use super::report::{Rate, Report, WatchReport, report};
 use super::start::{Setup, Started};
-use super::Observer;
 use crate::index::{Activity, Indexer};
 use crate::source::{LiveConfig, LiveSource};
 use crate::store::Store;
@@ -24,7 +24,11 @@ pub struct WatchOptions {}
 const EVENTS: usize = 4096;
 /// How often the daemon looks around while there is work, and while there is none.
 const BUSY_TICK: Duration = Duration::from_millis(250);
-const IDLE_TICK: Duration = Duration::from_secs(5);
+const IDLE_TICK: Duration = Duration::from_secs(30);
+/// How long the daemon waits before it looks at work that has begun or ended.
+const TURN_PAUSE: Duration = Duration::from_millis(20);
+/// Shortest time between two rows: work that begins and ends in a moment is not worth two.
+const LEAST_HEARTBEAT: Duration = Duration::from_millis(300);
 /// How often the daemon writes its row while there is work, and while there is none.
 const BUSY_HEARTBEAT: Duration = Duration::from_secs(2);
 const IDLE_HEARTBEAT: Duration = Duration::from_secs(30);
@@ -43,7 +47,11 @@ pub fn watch(
     observer: Arc<dyn Observer>,
 ) -> Result<(), DaemonError> {
     let roots = setup.resolved_roots()?;
-    let Started { lock, indexer, model } = setup.start(setup.config.background, observer.as_ref())?;
+    let Started {
+        lock,
+        indexer,
+        model,
+    } = setup.start(setup.config.background, observer.as_ref())?;
     let indexer = Arc::new(indexer);
     refuse_unknown_missing(&indexer, &roots)?;
     let (events_out, events) = crossbeam_channel::bounded(EVENTS);
@@ -63,7 +71,14 @@ pub fn watch(
     let keeper = Keeper::start(&indexer, &live, &observer, plans)?;
     let dispatcher = keeper.dispatcher(events)?;
 
-    let served = serve(&indexer, &live, &keeper, &model, &setup.data_dir, observer.as_ref());
+    let served = serve(
+        &indexer,
+        &live,
+        &keeper,
+        &model,
+        &setup.data_dir,
+        observer.as_ref(),
+    );
 
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     indexer.ask_to_stop();
@@ -79,7 +94,10 @@ pub fn watch(
 }
 
 /// A root that is not there is waited for if it was indexed before, and is a mistake otherwise.
-fn refuse_unknown_missing(indexer: &Indexer, roots: &[std::path::PathBuf]) -> Result<(), DaemonError> {
+fn refuse_unknown_missing(
+    indexer: &Indexer,
+    roots: &[std::path::PathBuf],
+) -> Result<(), DaemonError> {
     for path in roots {
         let known = {
             let path = path.clone();
@@ -91,7 +109,8 @@ fn refuse_unknown_missing(indexer: &Indexer, roots: &[std::path::PathBuf]) -> Re
                 reason: if path.exists() {
                     "it is not a folder".to_owned()
                 } else {
-                    "there is no such folder; check the spelling, or mount its volume first".to_owned()
+                    "there is no such folder; check the spelling, or mount its volume first"
+                        .to_owned()
                 },
             });
         }
@@ -127,6 +146,9 @@ fn serve(
         // systemd wants to hear twice as often as it says.
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
         let mut next_bark = Instant::now();
+        let turned = Arc::new(tokio::sync::Notify::new());
+        let wake = Arc::clone(&turned);
+        indexer.progress().on_turn(move || wake.notify_one());
         loop {
             let busy = ticks.tick(observer);
             if let Some(every) = watchdog.filter(|_| next_bark <= Instant::now()) {
@@ -143,6 +165,8 @@ fn serve(
             }
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
+                // Work of many small pieces turns often; one look in a while is enough.
+                () = async { turned.notified().await; tokio::time::sleep(TURN_PAUSE).await } => {}
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
                 _ = hangup.recv() => keeper.rescan_all(),
@@ -186,13 +210,21 @@ impl<'a> Ticks<'a> {
 
     /// True while there is work.
     fn tick(&mut self, observer: &dyn Observer) -> bool {
-        let report = report(self.indexer, self.model, Some(self.watch_report()), &mut self.rate);
+        let report = report(
+            self.indexer,
+            self.model,
+            Some(self.watch_report()),
+            &mut self.rate,
+        );
         let busy = report.activity != Activity::Idle;
         observer.progress(report.activity, &report.counters);
         let heartbeat = if busy { BUSY_HEARTBEAT } else { IDLE_HEARTBEAT };
-        let due = self.last_heartbeat.is_none_or(|(at, activity)| {
-            at.elapsed() >= heartbeat || activity != report.activity
-        });
+        let turned = self
+            .last_heartbeat
+            .is_some_and(|(_, activity)| activity != report.activity);
+        let due = self
+            .last_heartbeat
+            .is_none_or(|(at, _)| at.elapsed() >= if turned { LEAST_HEARTBEAT } else { heartbeat });
         if due {
             self.last_heartbeat = Some((Instant::now(), report.activity));
             self.heartbeat(&report);
@@ -201,6 +233,8 @@ impl<'a> Ticks<'a> {
             give_memory_back();
         }
         self.was_busy = busy;
+        // A turn that was too soon after the last row is written at the next look.
+        let busy = busy || (turned && !due);
         if !busy && self.last_upkeep.is_none_or(|at| at.elapsed() >= UPKEEP) {
             self.last_upkeep = Some(Instant::now());
             let dir = self.data_dir.to_path_buf();
@@ -263,15 +297,19 @@ pub(super) fn on_stop_signal(stop: impl Fn() + Send + 'static) -> Result<SignalG
         what: "signal handling",
         source,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(start)?;
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let thread = std::thread::Builder::new()
         .name("photond-signals".to_owned())
         .spawn(move || {
             runtime.block_on(async move {
-                let (Ok(mut terminate), Ok(mut interrupt)) =
-                    (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-                else {
+                let (Ok(mut terminate), Ok(mut interrupt)) = (
+                    signal(SignalKind::terminate()),
+                    signal(SignalKind::interrupt()),
+                ) else {
                     return;
                 };
                 tokio::select! {
@@ -289,12 +327,21 @@ pub(super) fn on_stop_signal(stop: impl Fn() + Send + 'static) -> Result<SignalG
 
 /// Ends the signal thread when dropped.
 pub(super) struct SignalGuard {
-    inner: Mutex<Option<(tokio::sync::oneshot::Sender<()>, std::thread::JoinHandle<()>)>>,
+    inner: Mutex<
+        Option<(
+            tokio::sync::oneshot::Sender<()>,
+            std::thread::JoinHandle<()>,
+        )>,
+    >,
 }
 
 impl Drop for SignalGuard {
     fn drop(&mut self) {
-        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let inner = self
+            .inner
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some((end, thread)) = inner {
             let _ = end.send(());
             let _ = thread.join();

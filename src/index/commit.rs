@@ -43,7 +43,9 @@ impl CommitThread {
         let mut deadline = Instant::now();
         loop {
             let next = if batch.is_empty() {
-                self.input.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                self.input
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 self.input.recv_deadline(deadline)
             };

@@ -160,9 +160,15 @@ impl EmbedThread {
 
     /// Sends every photo of the batch on, with the model's results where there are any. An error
     /// means that the model itself has failed; the photos are sent on without results.
-    fn embed(&self, encoder: Option<&mut ImageEncoder>, mut batch: Vec<Seen>) -> Result<(), ModelError> {
-        let tensors: Vec<Option<Tensor>> =
-            batch.iter_mut().map(|seen| seen.inspection.tensor.take()).collect();
+    fn embed(
+        &self,
+        encoder: Option<&mut ImageEncoder>,
+        mut batch: Vec<Seen>,
+    ) -> Result<(), ModelError> {
+        let tensors: Vec<Option<Tensor>> = batch
+            .iter_mut()
+            .map(|seen| seen.inspection.tensor.take())
+            .collect();
         let (Some(encoder), Some(plan)) = (encoder, self.plan.as_ref()) else {
             batch.into_iter().for_each(|seen| self.pass_on(seen, None));
             return Ok(());
@@ -187,7 +193,9 @@ impl EmbedThread {
         .into_iter();
         for (seen, tensor) in batch.into_iter().zip(&tensors) {
             let result = match tensor {
-                Some(_) => vectors.next().map(|v| v.and_then(|v| self.results(plan, v))),
+                Some(_) => vectors
+                    .next()
+                    .map(|v| v.and_then(|v| self.results(plan, v))),
                 None => None,
             };
             self.pass_on(seen, result);
@@ -196,10 +204,13 @@ impl EmbedThread {
     }
 
     fn results(&self, plan: &ModelPlan, embedding: Embedding) -> Result<Box<Results>, ModelError> {
-        let tags = plan.tagger.tags(&embedding).map_err(|e| ModelError::BadOutput {
-            pack: plan.pack.id.to_string(),
-            reason: e.to_string(),
-        })?;
+        let tags = plan
+            .tagger
+            .tags(&embedding)
+            .map_err(|e| ModelError::BadOutput {
+                pack: plan.pack.id.to_string(),
+                reason: e.to_string(),
+            })?;
         Ok(Box::new(Results {
             model: self.shared.model.load(Ordering::Relaxed),
             bank: plan.tagger.bank_version().to_owned(),
@@ -267,5 +278,8 @@ fn load(plan: &ModelPlan) -> Result<(ImageEncoder, std::path::PathBuf), ModelErr
     let options = EncoderOptions {
         threads: plan.threads,
     };
-    Ok((ImageEncoder::new(&runtime, &plan.pack, options)?, choice.path))
+    Ok((
+        ImageEncoder::new(&runtime, &plan.pack, options)?,
+        choice.path,
+    ))
 }

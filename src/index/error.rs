@@ -9,7 +9,9 @@ pub enum IndexError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A stage has ended before its time.
-    #[error("the {0} thread has ended unexpectedly; restart photond (nothing that was indexed is lost)")]
+    #[error(
+        "the {0} thread has ended unexpectedly; restart photond (nothing that was indexed is lost)"
+    )]
     StageDied(&'static str),
     /// A thread could not be started.
     #[error("cannot start the {stage} thread: {source}")]

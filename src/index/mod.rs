@@ -31,6 +31,6 @@ pub use embed::{ModelPlan, ModelState};
 pub use error::IndexError;
 pub use pipeline::{Indexer, IndexerOptions};
 pub use prefilter::verdict;
-pub use progress::{Activity, Progress, Snapshot};
+pub use progress::{Activity, Progress, Scanning, Snapshot};
 pub use roots::{RootHandle, RootState};
 pub use scan::{ArmDirectory, ScanOutcome, ScanScope};

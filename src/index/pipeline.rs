@@ -91,7 +91,9 @@ impl Indexer {
         // Jobs put off are few: files caught while they were being written.
         let (later_out, later_in) = unbounded();
 
-        let readers = (0..parallel).map(|_| store.reader()).collect::<Result<Vec<_>, _>>()?;
+        let readers = (0..parallel)
+            .map(|_| store.reader())
+            .collect::<Result<Vec<_>, _>>()?;
         let commit = CommitThread {
             shared: Arc::clone(&shared),
             roots,
@@ -151,7 +153,10 @@ impl Indexer {
     /// How the model is doing.
     #[must_use]
     pub fn model_state(&self) -> ModelState {
-        self.model_state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.model_state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Waits until the model is running or known to be missing, at most `timeout`.
@@ -305,7 +310,9 @@ impl Indexer {
                     match self.backlog.send_timeout(job, Duration::from_millis(200)) {
                         Ok(()) => break,
                         Err(crossbeam_channel::SendTimeoutError::Timeout(back)) => job = back,
-                        Err(crossbeam_channel::SendTimeoutError::Disconnected(_)) => return Ok(count),
+                        Err(crossbeam_channel::SendTimeoutError::Disconnected(_)) => {
+                            return Ok(count);
+                        }
                     }
                 }
                 count += 1;
@@ -322,7 +329,8 @@ impl Indexer {
     /// True once a stop was asked for or the writer has died.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.shared.stop.load(Ordering::Relaxed) || self.shared.progress.dead.load(Ordering::Relaxed)
+        self.shared.stop.load(Ordering::Relaxed)
+            || self.shared.progress.dead.load(Ordering::Relaxed)
     }
 
     /// Stops in order: workers, model, writer. Returns the store for the last upkeep.
@@ -336,10 +344,17 @@ impl Indexer {
             worker.join().map_err(|_| IndexError::StageDied("worker"))?;
         }
         // Its input ends with the workers.
-        self.later.join().map_err(|_| IndexError::StageDied("later"))?;
-        self.embed.join().map_err(|_| IndexError::StageDied("embed"))?;
+        self.later
+            .join()
+            .map_err(|_| IndexError::StageDied("later"))?;
+        self.embed
+            .join()
+            .map_err(|_| IndexError::StageDied("embed"))?;
         drop(self.write);
-        let store = self.commit.join().map_err(|_| IndexError::StageDied("commit"))??;
+        let store = self
+            .commit
+            .join()
+            .map_err(|_| IndexError::StageDied("commit"))??;
         Ok(store)
     }
 }
@@ -352,7 +367,14 @@ fn put_off(input: &Receiver<(Instant, Job)>, again: &Sender<Job>, stop: &AtomicB
         // Half a second is how soon a stop is noticed while nothing comes in.
         let wake = next
             .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
-            .min(Instant::now() + if waiting.is_empty() { Duration::from_secs(3600) } else { Duration::from_millis(500) });
+            .min(
+                Instant::now()
+                    + if waiting.is_empty() {
+                        Duration::from_secs(3600)
+                    } else {
+                        Duration::from_millis(500)
+                    },
+            );
         match input.recv_deadline(wake) {
             Ok(job) => waiting.push(job),
             Err(RecvTimeoutError::Timeout) => {}

@@ -1,7 +1,7 @@
 //! What the pipeline is doing: counters that any thread may read.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Counters since the start, and the number of jobs under way.
@@ -34,6 +34,7 @@ pub struct Progress {
     scans: AtomicU64,
     outstanding: Mutex<u64>,
     idle: Condvar,
+    turning: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Set when a stage has failed for good.
     pub dead: AtomicBool,
 }
@@ -113,22 +114,47 @@ impl Progress {
     /// Why writing waits, if it does.
     #[must_use]
     pub fn paused(&self) -> Option<String> {
-        self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.paused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn set_paused(&self, why: Option<String>) {
         *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
-    /// Counts a job (or a scan) as under way until the ticket is dropped.
+    /// Sets what is called, from any thread, when work begins or ends. It must not block. Only the
+    /// first call counts.
+    pub fn on_turn(&self, call: impl Fn() + Send + Sync + 'static) {
+        let _ = self.turning.set(Box::new(call));
+    }
+
+    fn turn(&self) {
+        if let Some(call) = self.turning.get() {
+            call();
+        }
+    }
+
+    /// Counts a job as under way until the ticket is dropped.
     pub(super) fn ticket(self: &Arc<Self>) -> Ticket {
-        *self.lock() += 1;
+        let first = {
+            let mut count = self.lock();
+            *count += 1;
+            *count == 1
+        };
+        if first {
+            self.turn();
+        }
         Ticket(Arc::clone(self))
     }
 
-    /// Counts a scan as under way until the guard is dropped.
-    pub(super) fn scanning(self: &Arc<Self>) -> Scanning {
-        self.scans.fetch_add(1, Ordering::Relaxed);
+    /// Counts a scan as under way (or about to be) until the guard is dropped.
+    #[must_use]
+    pub fn scanning(self: &Arc<Self>) -> Scanning {
+        if self.scans.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.turn();
+        }
         Scanning(Arc::clone(self))
     }
 
@@ -149,7 +175,9 @@ impl Progress {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, u64> {
-        self.outstanding.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outstanding
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,19 +186,25 @@ pub(super) struct Ticket(Arc<Progress>);
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut count = self.0.lock();
-        *count = count.saturating_sub(1);
-        if *count == 0 {
+        let last = {
+            let mut count = self.0.lock();
+            *count = count.saturating_sub(1);
+            *count == 0
+        };
+        if last {
             self.0.idle.notify_all();
+            self.0.turn();
         }
     }
 }
 
 /// A scan under way.
-pub(super) struct Scanning(Arc<Progress>);
+pub struct Scanning(Arc<Progress>);
 
 impl Drop for Scanning {
     fn drop(&mut self) {
-        self.0.scans.fetch_sub(1, Ordering::Relaxed);
+        if self.0.scans.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.turn();
+        }
     }
 }

@@ -10,10 +10,7 @@ use crate::source::{OpenError, open_beneath};
 /// What reading gave.
 pub(super) enum Bytes {
     /// The buffer holds the file; stamp and hash belong together.
-    Read {
-        stamp: FileStamp,
-        hash: ContentHash,
-    },
+    Read { stamp: FileStamp, hash: ContentHash },
     /// It changed while it was read: look again later.
     Changing,
     /// It is larger than photond reads.
@@ -102,7 +99,15 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_nanos(50_000_000_123);
         assert_eq!(trusted(at(50_000_000_100), now).ctime_ns, 0);
         assert_eq!(trusted(at(49_000_000_100), now).ctime_ns, 77);
-        assert_eq!(trusted(at(49_000_000_000), now).ctime_ns, 0, "whole seconds: coarse clock");
-        assert_eq!(trusted(at(60_000_000_100), now).ctime_ns, 77, "a future stamp is not fresh");
+        assert_eq!(
+            trusted(at(49_000_000_000), now).ctime_ns,
+            0,
+            "whole seconds: coarse clock"
+        );
+        assert_eq!(
+            trusted(at(60_000_000_100), now).ctime_ns,
+            77,
+            "a future stamp is not fresh"
+        );
     }
 }

@@ -51,15 +51,25 @@ pub(super) struct Roots(RwLock<HashMap<i64, Arc<RootHandle>>>);
 
 impl Roots {
     pub fn get(&self, id: i64) -> Option<Arc<RootHandle>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
     }
 
     pub fn put(&self, handle: Arc<RootHandle>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(handle.id, handle);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(handle.id, handle);
     }
 
     pub fn remove(&self, id: i64) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
     }
 }
 

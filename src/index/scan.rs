@@ -12,10 +12,10 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::Sender;
 
 use super::job::{Job, Task, Write};
+use super::prefilter;
 use super::progress::Progress;
 use super::roots::RootHandle;
 use super::worker::Shared;
-use super::prefilter;
 use crate::media::DECODER_VERSION;
 use crate::photo::{RelPath, Verdict};
 use crate::source::{FileKind, WalkEvent, walk};
@@ -162,7 +162,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn on(&mut self, event: &WalkEvent<'_>, arm: Option<&dyn ArmDirectory>) -> Result<(), StoreError> {
+    fn on(
+        &mut self,
+        event: &WalkEvent<'_>,
+        arm: Option<&dyn ArmDirectory>,
+    ) -> Result<(), StoreError> {
         match event {
             WalkEvent::Dir { path } => {
                 if let Some(arm) = arm {
@@ -228,11 +232,8 @@ impl Run<'_> {
         self.outcome.gone = self.gone.len() as u64;
         let total = self.outcome.gone + self.outcome.files;
         let fresh = self.gone.iter().filter(|r| !r.missing).count() as u64;
-        let mass = !self.scope.deletion
-            && fresh > MASS_COUNT
-            && fresh * MASS_SHARE > total;
-        let excluded =
-            |row: &FileRow| self.root.filter.file_kind(&row.path) != FileKind::Candidate;
+        let mass = !self.scope.deletion && fresh > MASS_COUNT && fresh * MASS_SHARE > total;
+        let excluded = |row: &FileRow| self.root.filter.file_kind(&row.path) != FileKind::Candidate;
         for row in std::mem::take(&mut self.gone) {
             if row.missing && !self.scope.deletion {
                 self.outcome.held += 1;

@@ -105,7 +105,14 @@ impl Worker {
         if kind != FileKind::Candidate {
             // Left out since it was indexed, or never a photo.
             if row.is_some() && kind != FileKind::Temporary {
-                self.write(Change::Gone { key: job.key, excluded: true }, job.urgent, job.ticket);
+                self.write(
+                    Change::Gone {
+                        key: job.key,
+                        excluded: true,
+                    },
+                    job.urgent,
+                    job.ticket,
+                );
             }
             return Ok(());
         }
@@ -125,7 +132,14 @@ impl Worker {
         match verdict {
             Verdict::Gone => {
                 if row.is_some() && root.is_present() {
-                    self.write(Change::Gone { key: job.key, excluded: false }, job.urgent, job.ticket);
+                    self.write(
+                        Change::Gone {
+                            key: job.key,
+                            excluded: false,
+                        },
+                        job.urgent,
+                        job.ticket,
+                    );
                 }
             }
             Verdict::Unchanged => {
@@ -141,7 +155,12 @@ impl Worker {
 
     fn read(&mut self, root: &RootHandle, job: Job) -> Result<(), crate::store::StoreError> {
         Progress::add(&self.shared.progress.opened, 1);
-        match read(&root.path, &job.key.path, self.shared.max_file, &mut self.buffer) {
+        match read(
+            &root.path,
+            &job.key.path,
+            self.shared.max_file,
+            &mut self.buffer,
+        ) {
             Bytes::Read { stamp, hash } => {
                 Progress::add(&self.shared.progress.bytes, stamp.size);
                 self.identify(job, stamp, hash)
@@ -167,7 +186,14 @@ impl Worker {
             // The worker that comes with the deletion's own event settles it.
             Bytes::Gone => {
                 if root.is_present() {
-                    self.write(Change::Gone { key: job.key, excluded: false }, job.urgent, job.ticket);
+                    self.write(
+                        Change::Gone {
+                            key: job.key,
+                            excluded: false,
+                        },
+                        job.urgent,
+                        job.ticket,
+                    );
                 }
                 Ok(())
             }
@@ -202,7 +228,11 @@ impl Worker {
             // Other bytes by now: its own event or scan brings it in.
             return Ok(());
         }
-        let place = match self.shared.inflight.claim(hash, Place { key, stamp, ticket }) {
+        let place = match self
+            .shared
+            .inflight
+            .claim(hash, Place { key, stamp, ticket })
+        {
             Claim::Mine(place) => place,
             Claim::Waits => return Ok(()),
         };
@@ -296,7 +326,11 @@ impl Worker {
         ticket: super::progress::Ticket,
     ) {
         let extension = key.path.extension();
-        match self.shared.inspector.inspect(&self.buffer, extension.as_deref()) {
+        match self
+            .shared
+            .inspector
+            .inspect(&self.buffer, extension.as_deref())
+        {
             Ok(inspection) => {
                 let _ = self.out.embed.send(Seen {
                     hash,
@@ -338,7 +372,9 @@ impl Worker {
             stage: Stage::Read,
             kind: if denied { "unreadable" } else { "io" }.to_owned(),
             message: if denied {
-                format!("it cannot be read ({error}); make it readable for this user, it is then indexed by itself")
+                format!(
+                    "it cannot be read ({error}); make it readable for this user, it is then indexed by itself"
+                )
             } else {
                 format!("reading failed ({error}); it is tried again with the next scan")
             },

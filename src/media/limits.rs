@@ -14,7 +14,8 @@ pub struct Limits {
     /// 178 megapixels of RGB in formats that are decoded whole; baseline JPEG stays far below.
     pub max_alloc: u64,
     /// Pixels times scans in a progressive JPEG. Every scan walks the whole picture however few
-    /// bytes it has, so a small file can ask for hours. Default 3 billion: the usual 10 scans of 300 megapixels, two seconds at most.
+    /// bytes it has, so a small file can ask for hours. Default 3 billion: the usual 10 scans of
+    /// 300 megapixels, about two seconds.
     pub max_scan_pixels: u64,
     /// Bytes of metadata handed to the EXIF parser. Default 64 MiB: only a TIFF, whose metadata
     /// may lie anywhere in the file, comes near; a JPEG's block has at most 64 KiB.

@@ -1,7 +1,7 @@
 //! The preview: the upright picture, at most 256 pixels long, as a baseline JPEG.
 //!
-//! JPEG rather than lossless WebP: half a millisecond more work, a tenth of the bytes, and bytes
-//! are what a library of a million photos feels.
+//! JPEG rather than lossless WebP: about as much time (1 ms), a fifth of the bytes (11 to 15 KB
+//! against 63 to 85 for the same photos), and bytes are what a library of a million photos feels.
 
 use fast_image_resize::{FilterType, Resizer};
 use mozjpeg::{ColorSpace, Compress};
@@ -13,7 +13,7 @@ use crate::photo::Thumbnail;
 /// Longer side in pixels.
 pub(super) const SIDE: u32 = 256;
 
-/// JPEG quality: no visible blocks at thumbnail size, 8 to 15 KB a photo.
+/// JPEG quality: no visible blocks at thumbnail size.
 const QUALITY: f32 = 80.0;
 
 /// Makes the preview; the error is the encoder's or resampler's, in words.

@@ -12,7 +12,9 @@ pub enum ModelError {
         looked: Vec<PathBuf>,
     },
     /// The library is there but is not one that can be loaded.
-    #[error("{path} is no usable ONNX Runtime library: {reason}. Run `make runtime` to fetch it again, or set ORT_DYLIB_PATH to another one")]
+    #[error(
+        "{path} is no usable ONNX Runtime library: {reason}. Run `make runtime` to fetch it again, or set ORT_DYLIB_PATH to another one"
+    )]
     BadRuntime {
         /// The file.
         path: PathBuf,

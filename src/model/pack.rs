@@ -94,9 +94,15 @@ impl ModelPack {
         let fit = match (manifest.input.fit.as_str(), manifest.input.crop) {
             ("center-crop", Some(crop)) if crop > 0.0 && crop <= 1.0 => Fit::CenterCrop(crop),
             ("squash", None) => Fit::Squash,
-            (fit, crop) => return Err(bad(format!("input.fit = {fit:?} with crop {crop:?} is unknown"))),
+            (fit, crop) => {
+                return Err(bad(format!(
+                    "input.fit = {fit:?} with crop {crop:?} is unknown"
+                )));
+            }
         };
-        if manifest.dims == 0 || manifest.dims > 1 << 16 || !(16..=1024).contains(&manifest.input.size)
+        if manifest.dims == 0
+            || manifest.dims > 1 << 16
+            || !(16..=1024).contains(&manifest.input.size)
         {
             return Err(bad(format!(
                 "dims {} or input.size {} is out of range",
@@ -107,11 +113,18 @@ impl ModelPack {
         for (name, entry) in &manifest.files {
             let bytes = open(name).ok_or_else(|| bad(format!("{name} is missing")))?;
             if bytes.len() != entry.size {
-                return Err(bad(format!("{name} has {} bytes, not {}", bytes.len(), entry.size)));
+                return Err(bad(format!(
+                    "{name} has {} bytes, not {}",
+                    bytes.len(),
+                    entry.size
+                )));
             }
             let found = blake3::hash(&bytes).to_hex();
             if *found != *entry.blake3 {
-                return Err(bad(format!("{name} has BLAKE3 {found}, not {}", entry.blake3)));
+                return Err(bad(format!(
+                    "{name} has BLAKE3 {found}, not {}",
+                    entry.blake3
+                )));
             }
             files.insert(name.clone(), bytes);
         }
@@ -137,10 +150,13 @@ impl ModelPack {
     /// # Errors
     /// If the manifest does not name it.
     pub fn file(&self, name: &str) -> Result<&[u8], ModelError> {
-        self.files.get(name).map(AsRef::as_ref).ok_or_else(|| ModelError::BadPack {
-            pack: self.id.to_string(),
-            reason: format!("it has no {name}"),
-        })
+        self.files
+            .get(name)
+            .map(AsRef::as_ref)
+            .ok_or_else(|| ModelError::BadPack {
+                pack: self.id.to_string(),
+                reason: format!("it has no {name}"),
+            })
     }
 
     /// One of the pack's files as text.
@@ -156,6 +172,8 @@ impl ModelPack {
 
     /// Names and sizes in bytes of the pack's files.
     pub fn files(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.len()))
+        self.files
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.len()))
     }
 }

@@ -71,7 +71,10 @@ pub fn find_runtime(data_dir: &Path) -> Result<RuntimeChoice, ModelError> {
 
 fn places(data_dir: &Path) -> Vec<(PathBuf, &'static str)> {
     let mut places = Vec::new();
-    if let Some(bin) = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_path_buf)) {
+    if let Some(bin) = std::env::current_exe()
+        .ok()
+        .and_then(|exe| exe.parent().map(Path::to_path_buf))
+    {
         places.push((bin.clone(), "beside the binary"));
         places.push((bin.join("../lib/photond"), "beside the binary"));
         // A build tree: target/release/photond with runtime/ in the project.

@@ -33,7 +33,12 @@ pub fn parse_date(given: &str, edge: Edge, today: Date) -> Result<String, Search
 
 /// First moment, and first moment after.
 fn period(text: &str, today: Date) -> Option<(DateTime, DateTime)> {
-    let day = |d: Date| Some((d.at(0, 0, 0, 0), d.checked_add(1.day()).ok()?.at(0, 0, 0, 0)));
+    let day = |d: Date| {
+        Some((
+            d.at(0, 0, 0, 0),
+            d.checked_add(1.day()).ok()?.at(0, 0, 0, 0),
+        ))
+    };
     match text.to_ascii_lowercase().as_str() {
         "today" => return day(today),
         "yesterday" => return day(today.checked_sub(1.day()).ok()?),
@@ -49,7 +54,10 @@ fn period(text: &str, today: Date) -> Option<(DateTime, DateTime)> {
     let parts: Vec<&str> = date.split('-').collect();
     let widths = [4, 2, 2];
     if parts.len() > 3
-        || parts.iter().zip(widths).any(|(p, w)| p.len() != w || !p.bytes().all(|b| b.is_ascii_digit()))
+        || parts
+            .iter()
+            .zip(widths)
+            .any(|(p, w)| p.len() != w || !p.bytes().all(|b| b.is_ascii_digit()))
     {
         return None;
     }
@@ -62,7 +70,10 @@ fn period(text: &str, today: Date) -> Option<(DateTime, DateTime)> {
         _ => 1.day(),
     };
     let Some(time) = time else {
-        return Some((date.at(0, 0, 0, 0), date.checked_add(span).ok()?.at(0, 0, 0, 0)));
+        return Some((
+            date.at(0, 0, 0, 0),
+            date.checked_add(span).ok()?.at(0, 0, 0, 0),
+        ));
     };
     if parts.len() != 3 {
         return None;
@@ -83,7 +94,10 @@ fn period(text: &str, today: Date) -> Option<(DateTime, DateTime)> {
 /// `30d`, `6w`, `3m`, `2y`: the day that long ago.
 fn age(text: &str, today: Date) -> Option<Date> {
     let unit = text.chars().last()?;
-    let count: i32 = text[..text.len() - unit.len_utf8()].parse().ok().filter(|n| (0..=9000).contains(n))?;
+    let count: i32 = text[..text.len() - unit.len_utf8()]
+        .parse()
+        .ok()
+        .filter(|n| (0..=9000).contains(n))?;
     let span = match unit.to_ascii_lowercase() {
         'd' => count.days(),
         'w' => count.weeks(),
@@ -110,17 +124,40 @@ mod tests {
             (at(Edge::Start), at(Edge::End))
         };
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(both("2023"), pair("2023-01-01T00:00:00", "2024-01-01T00:00:00"));
-        assert_eq!(both("2024-02"), pair("2024-02-01T00:00:00", "2024-03-01T00:00:00"));
-        assert_eq!(both("2024-02-29"), pair("2024-02-29T00:00:00", "2024-03-01T00:00:00"));
-        assert_eq!(both("2024-02-29T23:59"), pair("2024-02-29T23:59:00", "2024-03-01T00:00:00"));
+        assert_eq!(
+            both("2023"),
+            pair("2023-01-01T00:00:00", "2024-01-01T00:00:00")
+        );
+        assert_eq!(
+            both("2024-02"),
+            pair("2024-02-01T00:00:00", "2024-03-01T00:00:00")
+        );
+        assert_eq!(
+            both("2024-02-29"),
+            pair("2024-02-29T00:00:00", "2024-03-01T00:00:00")
+        );
+        assert_eq!(
+            both("2024-02-29T23:59"),
+            pair("2024-02-29T23:59:00", "2024-03-01T00:00:00")
+        );
         assert_eq!(both("yesterday").0, "2024-03-30T00:00:00");
         assert_eq!(both("1m").0, "2024-02-29T00:00:00");
     }
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["", "2023-13", "2023-02-30", "20230101", "23", "2023-1-1", "x", "2023-01T10:00", "-5d", "2023-01-01T25:00"] {
+        for text in [
+            "",
+            "2023-13",
+            "2023-02-30",
+            "20230101",
+            "23",
+            "2023-1-1",
+            "x",
+            "2023-01T10:00",
+            "-5d",
+            "2023-01-01T25:00",
+        ] {
             assert!(parse_date(text, Edge::Start, today()).is_err(), "{text}");
         }
     }

@@ -14,13 +14,17 @@ pub enum SearchError {
         suggestions: Vec<String>,
     },
     /// A date that is none.
-    #[error("{given:?} is no date: give YYYY, YYYY-MM, YYYY-MM-DD, YYYY-MM-DDTHH:MM, today, yesterday, or an age like 30d, 6w, 3m, 2y")]
+    #[error(
+        "{given:?} is no date: give YYYY, YYYY-MM, YYYY-MM-DD, YYYY-MM-DDTHH:MM, today, yesterday, or an age like 30d, 6w, 3m, 2y"
+    )]
     BadDate {
         /// As given.
         given: String,
     },
     /// A place that is none.
-    #[error("{given:?} is no place: give LAT,LON or LAT,LON,KM in degrees and kilometres, like 48.86,2.35,5")]
+    #[error(
+        "{given:?} is no place: give LAT,LON or LAT,LON,KM in degrees and kilometres, like 48.86,2.35,5"
+    )]
     BadPlace {
         /// As given.
         given: String,

@@ -52,7 +52,9 @@ mod tests {
 
     #[test]
     fn what_is_no_place_is_refused() {
-        for text in ["", "48.8", "91,0", "0,181", "1,2,0", "1,2,-3", "a,b", "1,2,3,4", "NaN,0"] {
+        for text in [
+            "", "48.8", "91,0", "0,181", "1,2,0", "1,2,-3", "a,b", "1,2,3,4", "NaN,0",
+        ] {
             assert!(parse_place(text).is_err(), "{text}");
         }
     }

@@ -84,7 +84,10 @@ impl Searcher<'_> {
             words.iter().map(|word| self.terms(word)).collect()
         };
         let date = |given: &Option<String>, edge| {
-            given.as_deref().map(|d| parse_date(d, edge, today)).transpose()
+            given
+                .as_deref()
+                .map(|d| parse_date(d, edge, today))
+                .transpose()
         };
         Ok(PhotoFilter {
             tags: terms(&query.tags)?,
@@ -123,7 +126,10 @@ impl Searcher<'_> {
     /// The database.
     pub fn json(&self, hit: &Hit, min_confidence: f32) -> Result<PhotoJson, SearchError> {
         let tags = self.reader.tags_of(hit.photo.id, min_confidence)?;
-        Ok(PhotoJson::new(hit, tags.into_iter().map(TagJson::from).collect()))
+        Ok(PhotoJson::new(
+            hit,
+            tags.into_iter().map(TagJson::from).collect(),
+        ))
     }
 
     /// The tags of a hit that a person would say, most confident first.
@@ -132,7 +138,10 @@ impl Searcher<'_> {
     /// The database.
     pub fn said(&self, hit: &Hit, min_confidence: f32) -> Result<Vec<TagJson>, SearchError> {
         let tags = self.reader.tags_of(hit.photo.id, min_confidence)?;
-        let kept: Vec<(&str, f32)> = tags.iter().map(|t| (t.key.as_str(), t.confidence)).collect();
+        let kept: Vec<(&str, f32)> = tags
+            .iter()
+            .map(|t| (t.key.as_str(), t.confidence))
+            .collect();
         let said = self.tagger.worth_saying(&kept);
         Ok(tags
             .iter()

@@ -98,7 +98,11 @@ impl PhotoJson {
             width: photo.width,
             height: photo.height,
             size: hit.size,
-            captured_at: photo.exif.captured_at.as_ref().map(crate::photo::CapturedAt::to_iso),
+            captured_at: photo
+                .exif
+                .captured_at
+                .as_ref()
+                .map(crate::photo::CapturedAt::to_iso),
             camera: photo.exif.camera.clone(),
             lat: photo.exif.lat,
             lon: photo.exif.lon,

@@ -14,7 +14,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The file is a SQLite database of some other program.
-    #[error("{path} belongs to another program (application id {found:#x}); photond leaves it untouched. Use another --data-dir")]
+    #[error(
+        "{path} belongs to another program (application id {found:#x}); photond leaves it untouched. Use another --data-dir"
+    )]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -22,7 +24,9 @@ pub enum StoreError {
         found: i32,
     },
     /// The file was written by a newer photond.
-    #[error("{path} was written by a newer photond (schema {found}, this one knows up to {known}); it is left untouched. Install the newer version again, or use another --data-dir")]
+    #[error(
+        "{path} was written by a newer photond (schema {found}, this one knows up to {known}); it is left untouched. Install the newer version again, or use another --data-dir"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -32,7 +36,9 @@ pub enum StoreError {
         known: i32,
     },
     /// The schema is older than this program and the caller may only read.
-    #[error("{path} has schema {found} and needs an upgrade to {known}: start `photond watch` or `photond index` once")]
+    #[error(
+        "{path} has schema {found} and needs an upgrade to {known}: start `photond watch` or `photond index` once"
+    )]
     NeedsMigration {
         /// The file.
         path: PathBuf,
@@ -42,7 +48,9 @@ pub enum StoreError {
         known: i32,
     },
     /// The data directory cannot be written.
-    #[error("cannot write the index at {path}: {reason}. Make it writable or choose another place with --data-dir or PHOTOND_DATA_DIR")]
+    #[error(
+        "cannot write the index at {path}: {reason}. Make it writable or choose another place with --data-dir or PHOTOND_DATA_DIR"
+    )]
     NotWritable {
         /// The file or directory.
         path: PathBuf,
@@ -50,7 +58,9 @@ pub enum StoreError {
         reason: String,
     },
     /// The database would lie on a network file system, where SQLite's locks do not hold.
-    #[error("{path} lies on a network file system ({fs}); SQLite's locks are not reliable there. Choose a local --data-dir (the photos themselves may stay on the network)")]
+    #[error(
+        "{path} lies on a network file system ({fs}); SQLite's locks are not reliable there. Choose a local --data-dir (the photos themselves may stay on the network)"
+    )]
     NetworkFileSystem {
         /// The directory.
         path: PathBuf,

@@ -108,7 +108,9 @@ impl StoreReader {
                  GROUP BY x.kind ORDER BY 2 DESC, 1",
             )
             .at(&self.path)?;
-        let rows = stmt.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).at(&self.path)?;
+        let rows = stmt
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))
+            .at(&self.path)?;
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 }

@@ -51,7 +51,9 @@ impl Store {
                 "DELETE FROM embeddings WHERE photo = ?1",
                 "DELETE FROM photos WHERE id = ?1",
             ] {
-                tx.prepare_cached(sql).and_then(|mut s| s.execute([id])).at(&self.path)?;
+                tx.prepare_cached(sql)
+                    .and_then(|mut s| s.execute([id]))
+                    .at(&self.path)?;
             }
             tx.prepare_cached("DELETE FROM failures WHERE hash = ?1 AND stage = 'embed'")
                 .and_then(|mut s| s.execute([&hash.0[..]]))

@@ -50,7 +50,11 @@ pub(super) fn check(conn: &Connection, path: &Path) -> Result<i32, StoreError> {
 /// Brings the database to the current schema, one transaction a step.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let from = check(conn, path)?;
-    for (index, sql) in MIGRATIONS.iter().enumerate().skip(usize::try_from(from).unwrap_or(0)) {
+    for (index, sql) in MIGRATIONS
+        .iter()
+        .enumerate()
+        .skip(usize::try_from(from).unwrap_or(0))
+    {
         let version = i32::try_from(index + 1).unwrap_or(i32::MAX);
         apply(conn, sql, version).map_err(|source| StoreError::Migration {
             path: path.to_path_buf(),
@@ -76,13 +80,22 @@ mod tests {
     #[test]
     fn a_failing_migration_leaves_nothing_behind() {
         let mut conn = Connection::open_in_memory().unwrap();
-        let err = apply(&mut conn, "CREATE TABLE a (x) STRICT; CREATE TABLE b (y INTEGER) STRICT;", 1);
-        assert!(err.is_err(), "a STRICT column without a type is refused by SQLite");
+        let err = apply(
+            &mut conn,
+            "CREATE TABLE a (x) STRICT; CREATE TABLE b (y INTEGER) STRICT;",
+            1,
+        );
+        assert!(
+            err.is_err(),
+            "a STRICT column without a type is refused by SQLite"
+        );
         let left: i64 = conn
             .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))
             .unwrap();
         assert_eq!(left, 0);
-        let version: i32 = conn.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap();
+        let version: i32 = conn
+            .pragma_query_value(None, "user_version", |r| r.get(0))
+            .unwrap();
         assert_eq!(version, 0);
     }
 

@@ -79,7 +79,8 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut conn = Connection::open_with_flags(path, flags).map_err(|e| not_writable(path, e))?;
+        let mut conn =
+            Connection::open_with_flags(path, flags).map_err(|e| not_writable(path, e))?;
         conn.busy_timeout(Duration::from_secs(10)).at(path)?;
         migrate::check(&conn, path)?;
         // Readers go on while the writer commits; a crash loses at most the last commits, never
@@ -90,7 +91,8 @@ impl Store {
         conn.pragma_update(None, "foreign_keys", "ON").at(path)?;
         conn.pragma_update(None, "cache_size", -8192).at(path)?;
         // The WAL is cut back to this after a checkpoint.
-        conn.pragma_update(None, "journal_size_limit", 16 << 20).at(path)?;
+        conn.pragma_update(None, "journal_size_limit", 16 << 20)
+            .at(path)?;
         migrate::migrate(&mut conn, path)?;
         conn.set_prepared_statement_cache_capacity(64);
         // Damage in the schema's root pages shows here rather than in the middle of the work.
@@ -157,7 +159,10 @@ impl StoreReader {
     /// # Errors
     /// If the check itself cannot run.
     pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        let mut stmt = self.conn.prepare("PRAGMA integrity_check(20)").at(&self.path)?;
+        let mut stmt = self
+            .conn
+            .prepare("PRAGMA integrity_check(20)")
+            .at(&self.path)?;
         let rows = stmt
             .query_map([], |r| r.get::<_, String>(0))
             .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)

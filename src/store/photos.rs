@@ -115,7 +115,10 @@ impl StoreReader {
         );
         self.conn
             .prepare_cached(&sql)
-            .and_then(|mut s| s.query_row(params![root, path.as_bytes()], Hit::read).optional())
+            .and_then(|mut s| {
+                s.query_row(params![root, path.as_bytes()], Hit::read)
+                    .optional()
+            })
             .at(&self.path)
     }
 
@@ -134,8 +137,10 @@ impl StoreReader {
                  WHERE f.root = ?1 AND f.path = ?2",
             )
             .and_then(|mut s| {
-                s.query_row(params![root, path.as_bytes()], |r| Ok((r.get(0)?, r.get(1)?)))
-                    .optional()
+                s.query_row(params![root, path.as_bytes()], |r| {
+                    Ok((r.get(0)?, r.get(1)?))
+                })
+                .optional()
             })
             .at(&self.path)
     }

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::types::Value;
 use rusqlite::params_from_iter;
+use rusqlite::types::Value;
 
 use super::StoreReader;
 use super::error::{At, StoreError};

@@ -27,8 +27,9 @@ impl StoreReader {
     /// If the database cannot be read.
     pub fn counts(&self, model: Option<&str>) -> Result<Counts, StoreError> {
         let one = |sql: &str| self.conn.query_row(sql, [], |r| r.get::<_, i64>(0));
-        let failed = one("SELECT count(*) FROM files WHERE failure IS NOT NULL AND missing_since IS NULL")
-            .at(&self.path)?;
+        let failed =
+            one("SELECT count(*) FROM files WHERE failure IS NOT NULL AND missing_since IS NULL")
+                .at(&self.path)?;
         let missing =
             one("SELECT count(*) FROM files WHERE missing_since IS NOT NULL").at(&self.path)?;
         let all = one("SELECT count(*) FROM files").at(&self.path)?;

@@ -55,7 +55,8 @@ impl ThumbStore {
         // Derived data: not worth a sync.
         conn.pragma_update(None, "synchronous", "OFF").at(path)?;
         conn.pragma_update(None, "cache_size", -1024).at(path)?;
-        conn.pragma_update(None, "journal_size_limit", 8 << 20).at(path)?;
+        conn.pragma_update(None, "journal_size_limit", 8 << 20)
+            .at(path)?;
         conn.execute_batch(
             "CREATE TABLE IF NOT EXISTS thumbs (
                  hash   BLOB    NOT NULL PRIMARY KEY, -- the photo's content

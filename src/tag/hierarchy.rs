@@ -22,7 +22,9 @@ pub(super) fn narrowest<'a>(vocabulary: &Vocabulary, kept: &[(&'a str, f32)]) ->
                 && confidence < &(c * MUCH_SURER)
                 && vocabulary.term(other).is_some_and(|o| {
                     o.leaves.len() < term.leaves.len()
-                        && o.leaves.iter().all(|leaf| term.leaves.binary_search(leaf).is_ok())
+                        && o.leaves
+                            .iter()
+                            .all(|leaf| term.leaves.binary_search(leaf).is_ok())
                 })
         });
         if !said && names.insert(term.name.to_lowercase()) {
@@ -41,7 +43,10 @@ mod tests {
     fn the_narrowest_sure_term_is_said() {
         let v = Vocabulary::parse(SYNSETS, ALIASES).unwrap();
         assert_eq!(narrowest(&v, &[("n2", 0.9), ("n3", 0.8)]), ["n3"]);
-        assert_eq!(narrowest(&v, &[("n2", 0.9), ("n3", 0.3), ("n4", 0.2)]), ["n2", "n3", "n4"]);
+        assert_eq!(
+            narrowest(&v, &[("n2", 0.9), ("n3", 0.3), ("n4", 0.2)]),
+            ["n2", "n3", "n4"]
+        );
         assert_eq!(narrowest(&v, &[("n2", 0.9), ("n5", 0.3)]), ["n2", "n5"]);
     }
 }

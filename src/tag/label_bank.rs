@@ -60,7 +60,9 @@ impl LabelBank {
         };
         let (scales, biases) = (floats(16), floats(16 + rows * 4));
         if scales.iter().chain(&biases).any(|v| !v.is_finite()) {
-            return Err(TagError::Bank("it holds values that are not finite".to_owned()));
+            return Err(TagError::Bank(
+                "it holds values that are not finite".to_owned(),
+            ));
         }
         let weights = bytes[start..]
             .chunks_exact(dims)
@@ -139,7 +141,10 @@ pub(super) mod tests {
     #[test]
     fn scores_are_scaled_dot_products_plus_bias() {
         let bank = LabelBank::parse(&file(&[&[2, 0, -4], &[1, 1, 1]])).unwrap();
-        assert_eq!(bank.score(&[1.0, 10.0, 0.5]).unwrap(), vec![0.0, 0.5 * 11.5 + 1.0]);
+        assert_eq!(
+            bank.score(&[1.0, 10.0, 0.5]).unwrap(),
+            vec![0.0, 0.5 * 11.5 + 1.0]
+        );
         assert!(bank.score(&[1.0]).is_err());
     }
 

@@ -87,7 +87,9 @@ impl Tagger {
         // Equal sums (a term and its only child): the narrower term first.
         kept.sort_by(|a, b| {
             let leaves = |i: usize| self.vocabulary.terms()[i].leaves.len();
-            b.0.total_cmp(&a.0).then_with(|| leaves(a.1).cmp(&leaves(b.1))).then(a.1.cmp(&b.1))
+            b.0.total_cmp(&a.0)
+                .then_with(|| leaves(a.1).cmp(&leaves(b.1)))
+                .then(a.1.cmp(&b.1))
         });
         kept.truncate(self.keep.most);
         Ok(kept
@@ -148,7 +150,11 @@ mod tests {
 
     #[test]
     fn an_ancestor_has_the_probability_of_its_leaves() {
-        let tags = tagger().tags(&Embedding { values: vec![1.25, 1.0, 0.0] }).unwrap();
+        let tags = tagger()
+            .tags(&Embedding {
+                values: vec![1.25, 1.0, 0.0],
+            })
+            .unwrap();
         let of = |key: &str| tags.iter().find(|t| t.term == key).map(|t| t.confidence);
         assert!((of("n2").unwrap() - (of("n3").unwrap() + of("n4").unwrap())).abs() < 1e-6);
         assert_eq!(of("c.pet"), of("n2"));

@@ -99,7 +99,11 @@ impl Vocabulary {
                 terms[index].parents.push(parent);
             }
         }
-        let rows = terms.iter().filter_map(|t| t.row).max().map_or(0, |r| r + 1);
+        let rows = terms
+            .iter()
+            .filter_map(|t| t.row)
+            .max()
+            .map_or(0, |r| r + 1);
         collect_leaves(&mut terms)?;
         for (line, columns) in lines(aliases) {
             let bad = |reason: String| TagError::Line {
@@ -135,7 +139,11 @@ impl Vocabulary {
         for (index, term) in terms.iter().enumerate() {
             let tier = |own: Tier| if term.alias { Tier::Alias } else { own };
             let mut words = vec![(tier(Tier::Name), normalise(&term.name))];
-            words.extend(term.synonyms.iter().map(|w| (tier(Tier::Synonym), normalise(w))));
+            words.extend(
+                term.synonyms
+                    .iter()
+                    .map(|w| (tier(Tier::Synonym), normalise(w))),
+            );
             for (tier, word) in words {
                 by_word.entry(word).or_default().push((tier, index));
             }
@@ -198,7 +206,9 @@ impl Vocabulary {
         self.terms.iter().filter(move |t| {
             !t.leaves.is_empty()
                 && t.leaves.len() < top.leaves.len()
-                && t.leaves.iter().all(|leaf| top.leaves.binary_search(leaf).is_ok())
+                && t.leaves
+                    .iter()
+                    .all(|leaf| top.leaves.binary_search(leaf).is_ok())
         })
     }
 
@@ -286,7 +296,20 @@ fn normalise(word: &str) -> String {
 fn forms(word: &str) -> Vec<String> {
     let word = normalise(word);
     let mut forms = vec![word.clone()];
-    for (plural, singular) in [("ies", "y"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("s", ""), ("men", "man"), ("mice", "mouse"), ("geese", "goose"), ("children", "child"), ("people", "person"), ("feet", "foot"), ("teeth", "tooth")] {
+    for (plural, singular) in [
+        ("ies", "y"),
+        ("ves", "f"),
+        ("ves", "fe"),
+        ("es", ""),
+        ("s", ""),
+        ("men", "man"),
+        ("mice", "mouse"),
+        ("geese", "goose"),
+        ("children", "child"),
+        ("people", "person"),
+        ("feet", "foot"),
+        ("teeth", "tooth"),
+    ] {
         if let Some(stem) = word.strip_suffix(plural) {
             forms.push(format!("{stem}{singular}"));
         }
@@ -352,7 +375,10 @@ pub(super) mod tests {
         assert_eq!(found("pug_dog"), ["n4"]);
         assert!(found("beaches").contains(&"c.beach".to_owned()));
         assert!(found("pets").contains(&"n3".to_owned()));
-        assert_eq!(v.look_up("beagel"), Lookup::Unknown(vec!["beagle".to_owned()]));
+        assert_eq!(
+            v.look_up("beagel"),
+            Lookup::Unknown(vec!["beagle".to_owned()])
+        );
         assert_eq!(v.look_up("zzzzzz"), Lookup::Unknown(vec![]));
     }
 
@@ -360,17 +386,29 @@ pub(super) mod tests {
     fn the_closest_reading_of_a_word_wins() {
         let aliases = "#h\nc.x\tpug dog\tbeagle\tn5\n";
         let v = Vocabulary::parse(SYNSETS, aliases).unwrap();
-        assert_eq!(v.look_up("beagle"), Lookup::Found(vec!["n3".to_owned()]), "a name before an alias");
+        assert_eq!(
+            v.look_up("beagle"),
+            Lookup::Found(vec!["n3".to_owned()]),
+            "a name before an alias"
+        );
         let found = v.look_up("pug dog");
-        let Lookup::Found(keys) = found else { panic!("an alias before a synonym") };
+        let Lookup::Found(keys) = found else {
+            panic!("an alias before a synonym")
+        };
         assert!(keys.contains(&"c.x".to_owned()) && !keys.contains(&"n4".to_owned()));
     }
 
     #[test]
     fn bad_lines_are_named() {
-        let err = Vocabulary::parse("#h\nn1\tx\t0\ta\ta\t\n", "").err().unwrap().to_string();
+        let err = Vocabulary::parse("#h\nn1\tx\t0\ta\ta\t\n", "")
+            .err()
+            .unwrap()
+            .to_string();
         assert!(err.contains("line 2"), "{err}");
-        let err = Vocabulary::parse("#h\nn1\t0\t0\ta\ta\tn9\n", "").err().unwrap().to_string();
+        let err = Vocabulary::parse("#h\nn1\t0\t0\ta\ta\tn9\n", "")
+            .err()
+            .unwrap()
+            .to_string();
         assert!(err.contains("n9"), "{err}");
     }
 }

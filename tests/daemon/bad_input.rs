@@ -31,17 +31,27 @@ fn bad_files_are_recorded_and_the_rest_goes_on() {
     save(2, &env.photo("good.jpg"));
     fs::write(env.photo("really-a-png.jpg"), {
         let mut bytes = std::io::Cursor::new(Vec::new());
-        crate::env::picture(3, 50, 50).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        crate::env::picture(3, 50, 50)
+            .write_to(&mut bytes, image::ImageFormat::Png)
+            .unwrap();
         bytes.into_inner()
     })
     .unwrap();
     fs::write(env.photo("truncated.jpg"), &good[..good.len() / 2]).unwrap();
     fs::write(env.photo("empty.jpg"), b"").unwrap();
-    fs::write(env.photo("text.jpg"), b"this is no picture at all, just words").unwrap();
+    fs::write(
+        env.photo("text.jpg"),
+        b"this is no picture at all, just words",
+    )
+    .unwrap();
     fs::write(env.photo("bomb.png"), png_header(50_000, 50_000)).unwrap();
     fs::write(env.photo("unknown"), b"no extension and no magic").unwrap();
     let summary = env.index();
-    assert_eq!((&summary["indexed"], &summary["failed"]), (&2.into(), &5.into()), "{summary}");
+    assert_eq!(
+        (&summary["indexed"], &summary["failed"]),
+        (&2.into(), &5.into()),
+        "{summary}"
+    );
     let status = env.status();
     let kind = |name: &str| {
         status["errors"]
@@ -60,10 +70,17 @@ fn bad_files_are_recorded_and_the_rest_goes_on() {
     assert_eq!(row["format"], "png", "the bytes decide");
 
     let again = env.index();
-    assert_eq!(again["opened"], 0, "failures are not tried in a loop: {again}");
+    assert_eq!(
+        again["opened"], 0,
+        "failures are not tried in a loop: {again}"
+    );
     fs::write(env.photo("truncated.jpg"), &good).unwrap();
     let mended = env.index();
-    assert_eq!((&mended["indexed"], &mended["failed"]), (&1.into(), &0.into()), "{mended}");
+    assert_eq!(
+        (&mended["indexed"], &mended["failed"]),
+        (&1.into(), &0.into()),
+        "{mended}"
+    );
     assert_eq!(env.status()["counts"]["failed"], 4);
 }
 
@@ -95,7 +112,10 @@ fn odd_names_come_through_unharmed() {
     names.sort();
     assert_eq!(found, names);
     let table = env.ok(&["query"]);
-    assert!(!table.contains('\x1b'), "no escape sequence reaches the terminal");
+    assert!(
+        !table.contains('\x1b'),
+        "no escape sequence reaches the terminal"
+    );
     assert_eq!(table.lines().count(), names.len());
     if cfg!(target_os = "linux") {
         let row = env.query(&["--path", "latin1-*"]).remove(0);
@@ -114,7 +134,11 @@ fn an_unreadable_file_is_recorded_and_indexed_once_it_can_be_read() {
     save(2, &env.photo("b.jpg"));
     fs::set_permissions(env.photo("a.jpg"), fs::Permissions::from_mode(0o000)).unwrap();
     let summary = env.index();
-    assert_eq!((&summary["indexed"], &summary["failed"]), (&1.into(), &1.into()), "{summary}");
+    assert_eq!(
+        (&summary["indexed"], &summary["failed"]),
+        (&1.into(), &1.into()),
+        "{summary}"
+    );
     assert_eq!(env.status()["errors"][0]["kind"], "unreadable");
     fs::set_permissions(env.photo("a.jpg"), fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(env.index()["indexed"], 1);
@@ -155,17 +179,33 @@ fn without_a_runtime_it_indexes_and_later_catches_up() {
     }
     let photos = env.photos();
     let args = ["index", "--format", "json", photos.to_str().unwrap()];
-    let output = env.command(&args).env("ORT_DYLIB_PATH", "/nowhere/lib.so").output().unwrap();
+    let output = env
+        .command(&args)
+        .env("ORT_DYLIB_PATH", "/nowhere/lib.so")
+        .output()
+        .unwrap();
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&summary["indexed"], &summary["embedded"]), (&3.into(), &0.into()), "{summary}");
+    assert_eq!(
+        (&summary["indexed"], &summary["embedded"]),
+        (&3.into(), &0.into()),
+        "{summary}"
+    );
     assert_eq!(summary["model"]["ready"], false);
-    let doctor = env.command(&["doctor"]).env("ORT_DYLIB_PATH", "/nowhere/lib.so").output().unwrap();
+    let doctor = env
+        .command(&["doctor"])
+        .env("ORT_DYLIB_PATH", "/nowhere/lib.so")
+        .output()
+        .unwrap();
     assert_eq!(doctor.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&doctor.stdout).contains("ORT_DYLIB_PATH"));
 
     let cut = env.outside("libonnxruntime.so");
     fs::write(&cut, vec![0x7f; 4096]).unwrap();
-    let output = env.command(&args).env("ORT_DYLIB_PATH", &cut).output().unwrap();
+    let output = env
+        .command(&args)
+        .env("ORT_DYLIB_PATH", &cut)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "a cut-off library stops nothing");
 
     if env.has_model() {
@@ -181,14 +221,24 @@ fn a_data_directory_that_cannot_be_written_is_said_so() {
     fs::write(env.outside("file"), b"in the way").unwrap();
     let photos = env.photos();
     let blocked = env.outside("file/data");
-    let output = env.run(&["--data-dir", blocked.to_str().unwrap(), "index", photos.to_str().unwrap()]);
+    let output = env.run(&[
+        "--data-dir",
+        blocked.to_str().unwrap(),
+        "index",
+        photos.to_str().unwrap(),
+    ]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--data-dir"));
     if permissions_bind(&photos) {
         let closed = env.outside("closed");
         fs::create_dir(&closed).unwrap();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
-        let output = env.run(&["--data-dir", closed.to_str().unwrap(), "index", photos.to_str().unwrap()]);
+        let output = env.run(&[
+            "--data-dir",
+            closed.to_str().unwrap(),
+            "index",
+            photos.to_str().unwrap(),
+        ]);
         assert_eq!(output.status.code(), Some(2));
     }
 }
@@ -201,11 +251,20 @@ fn foreign_and_newer_databases_are_left_untouched_and_damaged_ones_replaced() {
     let index = env.data().join("index.db");
     fs::create_dir_all(env.data()).unwrap();
     for (pragma, word) in [
-        ("PRAGMA application_id = 77; CREATE TABLE x (y);", "another program"),
-        ("PRAGMA application_id = 1885893732; PRAGMA user_version = 900; CREATE TABLE x (y);", "newer photond"),
+        (
+            "PRAGMA application_id = 77; CREATE TABLE x (y);",
+            "another program",
+        ),
+        (
+            "PRAGMA application_id = 1885893732; PRAGMA user_version = 900; CREATE TABLE x (y);",
+            "newer photond",
+        ),
     ] {
         let _ = fs::remove_file(&index);
-        rusqlite::Connection::open(&index).unwrap().execute_batch(pragma).unwrap();
+        rusqlite::Connection::open(&index)
+            .unwrap()
+            .execute_batch(pragma)
+            .unwrap();
         let before = fs::read(&index).unwrap();
         let output = env.run(&["index", photos.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(2));
@@ -216,10 +275,19 @@ fn foreign_and_newer_databases_are_left_untouched_and_damaged_ones_replaced() {
     fs::write(&index, vec![0x5a; 64 << 10]).unwrap();
     let output = env.run(&["index", photos.to_str().unwrap()]);
     assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("damaged"), "the user is told");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("damaged"),
+        "the user is told"
+    );
     let kept = fs::read_dir(env.data())
         .unwrap()
-        .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().contains("damaged"))
+        .filter(|e| {
+            e.as_ref()
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .contains("damaged")
+        })
         .count();
     assert_eq!(kept, 1, "the damaged file is kept");
     assert_eq!(env.query(&[]).len(), 1);

@@ -24,7 +24,10 @@ pub struct Daemon {
 
 impl TestEnv {
     pub fn new() -> Self {
-        let dir = tempfile::Builder::new().prefix("photond-").tempdir().unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("photond-")
+            .tempdir()
+            .unwrap();
         fs::create_dir(dir.path().join("photos")).unwrap();
         Self { dir }
     }
@@ -108,20 +111,6 @@ impl TestEnv {
         }
     }
 
-    /// File names of a query's results, sorted.
-    pub fn names(&self, args: &[&str]) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .query(args)
-            .iter()
-            .map(|row| {
-                let path = Path::new(row["path"].as_str().unwrap());
-                path.file_name().unwrap().to_string_lossy().into_owned()
-            })
-            .collect();
-        names.sort();
-        names
-    }
-
     /// Paths below the watched folder, sorted.
     pub fn paths(&self) -> Vec<String> {
         let photos = self.photos();
@@ -130,7 +119,10 @@ impl TestEnv {
             .iter()
             .map(|row| {
                 let path = Path::new(row["path"].as_str().unwrap());
-                path.strip_prefix(&photos).unwrap().to_string_lossy().into_owned()
+                path.strip_prefix(&photos)
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned()
             })
             .collect();
         paths.sort();
@@ -147,7 +139,10 @@ impl TestEnv {
         let mut all = vec!["watch", photos.to_str().unwrap()];
         all.extend(args);
         let mut command = self.command(&all);
-        command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
         prepare(&mut command);
         let daemon = Daemon {
             child: command.spawn().unwrap(),
@@ -161,7 +156,9 @@ impl TestEnv {
             status["daemon"]["pid"] == pid
                 && status["daemon"]["activity"] == "idle"
                 && status["roots"].as_array().is_some_and(|r| {
-                    r.iter().all(|root| root["last_full_scan"].is_number() || root["state"] == "offline")
+                    r.iter().all(|root| {
+                        root["last_full_scan"].is_number() || root["state"] == "offline"
+                    })
                 })
         });
         daemon
@@ -210,7 +207,10 @@ impl Daemon {
     }
 
     pub fn signal(&self, name: &str) {
-        let done = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        let done = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.pid().to_string())
+            .status();
         assert!(done.unwrap().success());
     }
 
@@ -259,7 +259,8 @@ pub fn picture(seed: u32, width: u32, height: u32) -> RgbImage {
         .collect();
     RgbImage::from_fn(width, height, |x, y| {
         let (x, y) = (i64::from(x), i64::from(y));
-        let inside = |b: &&(i64, i64, i64, [u8; 3])| (x - b.0).pow(2) + (y - b.1).pow(2) < b.2.pow(2);
+        let inside =
+            |b: &&(i64, i64, i64, [u8; 3])| (x - b.0).pow(2) + (y - b.1).pow(2) < b.2.pow(2);
         match blobs.iter().find(inside) {
             Some(b) => Rgb(b.3),
             None => Rgb([(x % 256) as u8, (y % 256) as u8, ((x + y) % 256) as u8]),

@@ -8,14 +8,20 @@ use crate::env::{TestEnv, jpeg, picture, save};
 #[test]
 fn every_format_is_indexed_upright_with_hash_and_size() {
     let env = TestEnv::new();
-    for (i, ext) in ["jpg", "png", "gif", "webp", "tiff", "bmp"].iter().enumerate() {
+    for (i, ext) in ["jpg", "png", "gif", "webp", "tiff", "bmp"]
+        .iter()
+        .enumerate()
+    {
         save(i as u32, &env.photo(&format!("a.{ext}")));
     }
     let summary = env.index();
     assert_eq!(summary["indexed"], 6, "{summary}");
     assert_eq!(summary["failed"], 0);
     for row in env.query(&[]) {
-        assert_eq!((row["width"].as_u64(), row["height"].as_u64()), (Some(320), Some(240)));
+        assert_eq!(
+            (row["width"].as_u64(), row["height"].as_u64()),
+            (Some(320), Some(240))
+        );
         let bytes = fs::read(row["path"].as_str().unwrap()).unwrap();
         assert_eq!(row["hash"], blake3::hash(&bytes).to_hex().as_str());
         assert_eq!(row["size"], bytes.len());
@@ -38,13 +44,19 @@ fn a_tag_of_a_photo_finds_it() {
         assert!(!tags.is_empty(), "the likeliest leaf is always kept");
         let best = tags[0]["name"].as_str().unwrap();
         let found = env.query(&["--tag", best, "--all"]);
-        assert!(found.iter().any(|r| r["path"] == row["path"]), "{best} does not find {row}");
+        assert!(
+            found.iter().any(|r| r["path"] == row["path"]),
+            "{best} does not find {row}"
+        );
         let without = env.query(&["--not-tag", best, "--all"]);
         assert!(!without.iter().any(|r| r["path"] == row["path"]));
     }
     let unknown = env.run(&["query", "--tag", "beagel"]);
     assert_eq!(unknown.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&unknown.stderr).contains("beagle"), "a suggestion");
+    assert!(
+        String::from_utf8_lossy(&unknown.stderr).contains("beagle"),
+        "a suggestion"
+    );
 }
 
 #[test]
@@ -57,7 +69,11 @@ fn a_second_pass_opens_nothing() {
     }
     assert_eq!(env.index()["indexed"], 40);
     let again = env.index();
-    assert_eq!((&again["unchanged"], &again["opened"], &again["indexed"]), (&40.into(), &0.into(), &0.into()), "{again}");
+    assert_eq!(
+        (&again["unchanged"], &again["opened"], &again["indexed"]),
+        (&40.into(), &0.into(), &0.into()),
+        "{again}"
+    );
 
     // And by the system's own account.
     if Command::new("strace").arg("-V").output().is_err() {
@@ -85,7 +101,10 @@ fn a_second_pass_opens_nothing() {
     }
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("2023"), "the folders were walked");
-    let opened: Vec<&str> = log.lines().filter(|l| l.contains(".jpg\"") || l.contains(".png\"")).collect();
+    let opened: Vec<&str> = log
+        .lines()
+        .filter(|l| l.contains(".jpg\"") || l.contains(".png\""))
+        .collect();
     assert!(opened.is_empty(), "{opened:?}");
 }
 
@@ -97,15 +116,25 @@ fn copies_and_renames_cost_no_decoding() {
         fs::write(env.photo(&format!("copy{i}.jpg")), &bytes).unwrap();
     }
     let first = env.index();
-    assert_eq!((&first["indexed"], &first["decoded"]), (&10.into(), &1.into()), "{first}");
+    assert_eq!(
+        (&first["indexed"], &first["decoded"]),
+        (&10.into(), &1.into()),
+        "{first}"
+    );
     fs::rename(env.photo("copy0.jpg"), env.photo("renamed.jpg")).unwrap();
     fs::create_dir(env.photo("sub")).unwrap();
     fs::rename(env.photo("copy1.jpg"), env.photo("sub/moved.jpg")).unwrap();
     let second = env.index();
-    assert_eq!((&second["decoded"], &second["gone"]), (&0.into(), &2.into()), "{second}");
+    assert_eq!(
+        (&second["decoded"], &second["gone"]),
+        (&0.into(), &2.into()),
+        "{second}"
+    );
     let paths = env.paths();
     assert_eq!(paths.len(), 10);
-    assert!(paths.contains(&"renamed.jpg".to_owned()) && paths.contains(&"sub/moved.jpg".to_owned()));
+    assert!(
+        paths.contains(&"renamed.jpg".to_owned()) && paths.contains(&"sub/moved.jpg".to_owned())
+    );
 }
 
 #[test]
@@ -117,14 +146,21 @@ fn new_content_under_an_old_name_is_seen_even_with_size_and_mtime_kept() {
     let before = env.query(&[])[0]["hash"].clone();
     let meta = fs::metadata(&path).unwrap();
     picture(2, 64, 64).save(&path).unwrap();
-    assert_eq!(fs::metadata(&path).unwrap().len(), meta.len(), "a bitmap keeps its size");
+    assert_eq!(
+        fs::metadata(&path).unwrap().len(),
+        meta.len(),
+        "a bitmap keeps its size"
+    );
     let file = fs::File::options().write(true).open(&path).unwrap();
     file.set_modified(meta.modified().unwrap()).unwrap();
     drop(file);
     env.index();
     let after = env.query(&[])[0]["hash"].clone();
     assert_ne!(before, after);
-    assert_eq!(after, blake3::hash(&fs::read(&path).unwrap()).to_hex().as_str());
+    assert_eq!(
+        after,
+        blake3::hash(&fs::read(&path).unwrap()).to_hex().as_str()
+    );
 }
 
 #[test]
@@ -141,12 +177,20 @@ fn filters_narrow_and_formats_agree() {
     assert_eq!(env.query(&["--path", "**/2023/**"]).len(), 3);
     assert_eq!(env.query(&["--limit", "4"]).len(), 4);
     assert_eq!(env.query(&["--until", "1999"]).len(), 0);
-    assert_eq!(env.query(&["--since", "1d"]).len(), 6, "no camera date: the file's own");
+    assert_eq!(
+        env.query(&["--since", "1d"]).len(),
+        6,
+        "no camera date: the file's own"
+    );
     let nul = env.run(&["query", "-0"]).stdout;
     assert_eq!(nul.iter().filter(|b| **b == 0).count(), 6);
     assert_eq!(env.ok(&["query", "--format", "paths"]).lines().count(), 6);
     assert_eq!(env.ok(&["query", "--format", "jsonl"]).lines().count(), 6);
-    for bad in [["query", "--since", "soon"], ["query", "--near", "200,0"], ["query", "--path", "a["]] {
+    for bad in [
+        ["query", "--since", "soon"],
+        ["query", "--near", "200,0"],
+        ["query", "--path", "a["],
+    ] {
         let output = env.run(&bad);
         assert_eq!(output.status.code(), Some(2), "{bad:?}");
         assert!(!output.stderr.is_empty());
@@ -165,12 +209,20 @@ fn other_files_are_left_alone_and_excludes_hold() {
     }
     fs::write(env.photo(".photondignore"), "private/\n").unwrap();
     let summary = env.index();
-    assert_eq!((&summary["indexed"], &summary["failed"]), (&1.into(), &0.into()), "{summary}");
+    assert_eq!(
+        (&summary["indexed"], &summary["failed"]),
+        (&1.into(), &0.into()),
+        "{summary}"
+    );
     assert_eq!(env.status()["roots"][0]["other_files"], 2);
     fs::remove_file(env.photo(".photondignore")).unwrap();
     env.index();
     assert_eq!(env.paths(), ["a.jpg", "private/b.jpg"]);
     fs::write(env.photo(".photondignore"), "private/\n").unwrap();
     env.index();
-    assert_eq!(env.paths(), ["a.jpg"], "what is left out later leaves the index");
+    assert_eq!(
+        env.paths(),
+        ["a.jpg"],
+        "what is left out later leaves the index"
+    );
 }

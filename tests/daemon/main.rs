@@ -2,6 +2,8 @@
 //!
 //! Tests wait for conditions, never for time; a wait that ends without its condition fails.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 mod bad_input;
 mod env;
 mod indexing;

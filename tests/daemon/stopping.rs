@@ -36,7 +36,10 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
     assert_eq!(second["decoded"], 300 - committed, "{second}");
     assert_eq!(second["unchanged"], committed, "{second}");
     assert_eq!(env.query(&[]).len(), 300);
-    assert!(env.ok(&["doctor", "--deep", "--format", "json"]).contains("every page is sound"));
+    assert!(
+        env.ok(&["doctor", "--deep", "--format", "json"])
+            .contains("every page is sound")
+    );
 }
 
 #[test]
@@ -55,7 +58,9 @@ fn sigterm_ends_it_cleanly_in_the_middle_of_work() {
         serde_json::from_slice::<serde_json::Value>(&output.stdout)
             .is_ok_and(|s| s["counts"]["indexed"].as_u64() > Some(0))
     });
-    let kill = std::process::Command::new("kill").arg(child.id().to_string()).status();
+    let kill = std::process::Command::new("kill")
+        .arg(child.id().to_string())
+        .status();
     assert!(kill.unwrap().success());
     env.wait_until("it has ended", || child.try_wait().unwrap().is_some());
     assert_eq!(child.wait().unwrap().code(), Some(0));
@@ -74,9 +79,16 @@ fn one_process_a_data_directory() {
         let second = env.run(&[command, photos.to_str().unwrap()]);
         assert_eq!(second.status.code(), Some(2));
         let said = String::from_utf8_lossy(&second.stderr).into_owned();
-        assert!(said.contains(&daemon.pid().to_string()), "it names the other one: {said}");
+        assert!(
+            said.contains(&daemon.pid().to_string()),
+            "it names the other one: {said}"
+        );
     }
     assert_eq!(env.query(&[]).len(), 1, "queries go on");
     daemon.kill();
-    assert_eq!(env.index()["unchanged"], 1, "a killed daemon leaves no lock behind");
+    assert_eq!(
+        env.index()["unchanged"],
+        1,
+        "a killed daemon leaves no lock behind"
+    );
 }

@@ -26,7 +26,9 @@ fn what_lands_is_found_and_what_leaves_is_not() {
     let before = env.query(&["--path", "first.jpg"])[0]["hash"].clone();
     fs::write(env.photo("first.jpg"), jpeg(9)).unwrap();
     env.wait_until("the new content is known", || {
-        env.query(&["--path", "first.jpg"]).first().is_some_and(|r| r["hash"] != before)
+        env.query(&["--path", "first.jpg"])
+            .first()
+            .is_some_and(|r| r["hash"] != before)
     });
     assert_eq!(daemon.stop(), Some(0));
 }
@@ -51,7 +53,12 @@ fn folders_come_go_and_move_with_their_photos() {
     fs::rename(env.photo("tree"), env.photo("wood")).unwrap();
     env.wait_for_paths(&["a/b/c/deep.jpg", "wood/x/2.jpg", "wood/x/3.jpg"]);
     save(4, &env.photo("wood/x/4.jpg"));
-    env.wait_for_paths(&["a/b/c/deep.jpg", "wood/x/2.jpg", "wood/x/3.jpg", "wood/x/4.jpg"]);
+    env.wait_for_paths(&[
+        "a/b/c/deep.jpg",
+        "wood/x/2.jpg",
+        "wood/x/3.jpg",
+        "wood/x/4.jpg",
+    ]);
 
     fs::remove_dir_all(env.photo("wood")).unwrap();
     fs::rename(env.photo("a"), env.outside("a")).unwrap();
@@ -76,7 +83,10 @@ fn a_file_being_written_is_indexed_once_and_whole() {
     env.wait_for_paths(&["slow.jpg"]);
     let status = env.status();
     assert_eq!(status["counts"]["failed"], 0, "never seen half: {status}");
-    assert_eq!(env.query(&[])[0]["hash"], blake3::hash(&bytes).to_hex().as_str());
+    assert_eq!(
+        env.query(&[])[0]["hash"],
+        blake3::hash(&bytes).to_hex().as_str()
+    );
     assert_eq!(daemon.stop(), Some(0));
 }
 
@@ -90,10 +100,14 @@ fn a_root_that_leaves_keeps_its_photos_and_comes_back() {
     assert_eq!(env.paths().len(), 5);
     let photos = env.photos();
     fs::rename(&photos, env.outside("unplugged")).unwrap();
-    env.wait_until("the root is offline", || env.status()["roots"][0]["state"] == "offline");
+    env.wait_until("the root is offline", || {
+        env.status()["roots"][0]["state"] == "offline"
+    });
     assert_eq!(env.query(&[]).len(), 5, "nothing is deleted");
     fs::rename(env.outside("unplugged"), &photos).unwrap();
-    env.wait_until("the root is back", || env.status()["roots"][0]["state"] == "online");
+    env.wait_until("the root is back", || {
+        env.status()["roots"][0]["state"] == "online"
+    });
     save(9, &env.photo("9.jpg"));
     env.wait_until("it is watched again", || env.query(&[]).len() == 6);
     assert_eq!(daemon.stop(), Some(0));
@@ -114,10 +128,18 @@ fn a_mass_disappearance_is_held_until_it_is_confirmed() {
     fs::rename(env.photo("many"), env.outside("many")).unwrap();
     save(1000, &env.photo("left.jpg"));
     let summary = env.index();
-    assert_eq!((&summary["held"], &summary["gone"]), (&150.into(), &0.into()), "{summary}");
+    assert_eq!(
+        (&summary["held"], &summary["gone"]),
+        (&150.into(), &0.into()),
+        "{summary}"
+    );
     fs::rename(env.outside("many"), env.photo("many")).unwrap();
     let summary = env.index();
-    assert_eq!((&summary["held"], &summary["decoded"]), (&0.into(), &0.into()), "{summary}");
+    assert_eq!(
+        (&summary["held"], &summary["decoded"]),
+        (&0.into(), &0.into()),
+        "{summary}"
+    );
     assert_eq!(env.query(&[]).len(), 151);
     fs::remove_dir_all(env.photo("many")).unwrap();
     let photos = env.photos();
