@@ -10,21 +10,22 @@
 //! the root is scanned. That happens at most once in `rebuild_pause`; until then events are
 //! discarded, since the scan will cover them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 
 use super::canary::{Canary, Verdict};
 use super::filter::{FileKind, Filter, IGNORE_FILE};
-use super::live::{Found, LiveConfig, RescanReason, SourceEvent};
+use super::live::{LiveConfig, RescanReason, SourceEvent};
 use super::open::{Probe, probe};
-use super::settle::{Hint, Settled, Settler};
-use super::watch::{Message, RECURSIVE, Raw, Signals, Watcher, What};
-use super::watched::{DegradeReason, Forgot, Watched, accessible};
+use super::settle::{Hint, Settler};
+use super::shared::Shared;
+use super::watch::{Message, Raw, Watcher, What};
+use super::watched::{DegradeReason, Forgot, Watched};
 use crate::photo::RelPath;
 
 /// Messages taken in one turn, so that a storm does not keep settled paths waiting.
@@ -33,59 +34,7 @@ const BATCH: usize = 4096;
 /// How often a thread that waits for room in the caller's channel looks whether it is to stop.
 const STOP_LOOK: Duration = Duration::from_millis(50);
 
-/// What a root's thread shares with the [`LiveSource`](super::LiveSource).
-#[derive(Debug)]
-pub(super) struct Shared {
-    watched: Mutex<Watched>,
-    signals: Arc<Signals>,
-    degraded: Mutex<Option<DegradeReason>>,
-    pub(super) armed: AtomicUsize,
-    pub(super) polled: AtomicUsize,
-    pub(super) overflows: AtomicU64,
-    pub(super) failures: AtomicU64,
-    pub(super) stop: AtomicBool,
-}
-
-impl Shared {
-    pub(super) fn new(root: &Path, cfg: &LiveConfig) -> Self {
-        Self {
-            watched: Mutex::new(Watched::new(root, cfg.max_watches)),
-            signals: Arc::default(),
-            degraded: Mutex::default(),
-            armed: AtomicUsize::new(0),
-            polled: AtomicUsize::new(0),
-            overflows: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
-            stop: AtomicBool::new(false),
-        }
-    }
-
-    pub(super) fn signals(&self) -> &Arc<Signals> {
-        &self.signals
-    }
-
-    /// Does something with the watches, under their lock, and keeps the public counts.
-    pub(super) fn with_watched<T>(&self, f: impl FnOnce(&mut Watched) -> T) -> T {
-        // Each change of the table is complete before anything that could panic.
-        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = f(&mut watched);
-        let (armed, polled) = watched.counts();
-        self.armed.store(armed, Ordering::Relaxed);
-        self.polled.store(polled, Ordering::Relaxed);
-        result
-    }
-
-    pub(super) fn degraded(&self) -> Option<DegradeReason> {
-        self.degraded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn set_degraded(&self, why: Option<DegradeReason>) {
-        *self.degraded.lock().unwrap_or_else(PoisonError::into_inner) = why;
-    }
-}
+mod report;
 
 /// See the module.
 pub(super) struct Follower {
@@ -161,7 +110,7 @@ impl Follower {
         }
         self.settle(now);
         self.judge_dirs();
-        if self.canary.look(now, &self.shared.signals) == Verdict::Dead {
+        if self.canary.look(now, self.shared.signals()) == Verdict::Dead {
             tracing::warn!(root = %self.root.display(), "the watcher is dead and is started again");
             self.shared.failures.fetch_add(1, Ordering::Relaxed);
             self.rebuild_watcher(RescanReason::WatcherError);
@@ -203,7 +152,7 @@ impl Follower {
     }
 
     fn look_at_flags(&mut self, now: Instant) {
-        let signals = &self.shared.signals;
+        let signals = self.shared.signals();
         let lost = signals.overflow.swap(false, Ordering::AcqRel);
         let broken = signals.broken.swap(false, Ordering::AcqRel)
             || self.shared.with_watched(|w| std::mem::take(&mut w.dead));
@@ -306,123 +255,6 @@ impl Follower {
         }
     }
 
-    /// Looks at the paths that came to rest.
-    fn settle(&mut self, now: Instant) {
-        let mut found: HashMap<RelPath, Found> = HashMap::new();
-        let root = &self.root;
-        let settled = self.settler.due(now, &mut |path| {
-            let (what, stamp) = match probe(root, path) {
-                Ok(Probe::File(stamp)) => (Found::File(stamp), Some(stamp)),
-                Ok(Probe::Dir) => (Found::Dir, None),
-                Ok(Probe::Special) => (Found::Special, None),
-                Ok(Probe::Gone) => (Found::Gone, None),
-                Err(_) => (Found::Unreadable, None),
-            };
-            found.insert(path.clone(), what);
-            stamp
-        });
-        for Settled {
-            key: path, hint, ..
-        } in settled
-        {
-            let found = found.get(&path).copied().unwrap_or(Found::Gone);
-            self.report(path, hint, found);
-        }
-    }
-
-    fn report(&mut self, path: RelPath, hint: Hint, found: Found) {
-        if path.name() == IGNORE_FILE.as_bytes() {
-            return self.ignore_file_changed(&path.parent().unwrap_or_default());
-        }
-        if found == Found::Dir && !self.filter.dir_excluded(&path) {
-            match hint {
-                Hint::Doubt => self.dir_touched(&path),
-                _ => drop(self.dirs.entry(path.clone()).or_insert(RescanReason::Moved)),
-            }
-            if hint == Hint::Doubt {
-                return;
-            }
-        }
-        if self.filter.file_kind(&path) == FileKind::Candidate {
-            self.send(SourceEvent::Path {
-                root: self.id,
-                path,
-                found,
-            });
-        }
-    }
-
-    /// A directory's metadata changed: interesting if it can be read now and could not before, or
-    /// the other way round. (A copy that sets the times of directories must cost no scans.)
-    fn dir_touched(&mut self, dir: &RelPath) {
-        let readable = accessible(&dir.under(&self.root)).is_ok();
-        let armed = RECURSIVE || self.shared.with_watched(|w| w.is_armed(dir));
-        if armed && !readable {
-            self.forget(dir, true);
-        }
-        if armed != readable {
-            self.dirs.insert(dir.clone(), RescanReason::Permissions);
-        }
-    }
-
-    fn ignore_file_changed(&mut self, dir: &RelPath) {
-        if self.filter.dir_excluded(dir) {
-            return;
-        }
-        // Scanned even if the rules are known: a walk further down may have learned them.
-        self.filter.learn(dir);
-        let filter = &self.filter;
-        let out = self
-            .shared
-            .with_watched(|w| w.armed_where(dir, |d| filter.dir_excluded(d)));
-        for excluded in out {
-            self.forget(&excluded, true);
-        }
-        self.dirs
-            .insert(dir.clone(), RescanReason::IgnoreFileChanged);
-    }
-
-    /// Says of each directory with events that it is to be scanned or that it is gone.
-    fn judge_dirs(&mut self) {
-        let dirs = std::mem::take(&mut self.dirs);
-        let mut said: BTreeSet<RelPath> = BTreeSet::new();
-        // In the order of the names a directory comes before what is in it.
-        for (dir, why) in dirs {
-            if covered(&said, &dir) || self.filter.dir_excluded(&dir) {
-                continue;
-            }
-            let event = match probe(&self.root, &dir) {
-                Ok(Probe::Dir) | Err(_) => {
-                    // Whoever armed it has read it since, or is about to.
-                    if why == RescanReason::NewDirectory
-                        && self.shared.with_watched(|w| w.is_armed(&dir))
-                    {
-                        continue;
-                    }
-                    SourceEvent::Rescan {
-                        root: self.id,
-                        dir: dir.clone(),
-                        why,
-                    }
-                }
-                Ok(_) if dir.is_root() => SourceEvent::Rescan {
-                    root: self.id,
-                    dir: dir.clone(),
-                    why,
-                },
-                Ok(_) => {
-                    self.filter.forget(&dir);
-                    SourceEvent::DirGone {
-                        root: self.id,
-                        path: dir.clone(),
-                    }
-                }
-            };
-            said.insert(dir);
-            self.send(event);
-        }
-    }
-
     fn rebuild_watcher(&mut self, why: RescanReason) {
         // Events of the old watcher are covered by the scan; those of the new one are not lost,
         // since it is started after this.
@@ -441,7 +273,7 @@ impl Follower {
 
     fn install_watcher(&mut self) {
         let canary = self.canary.dir().cloned();
-        let signals = Arc::clone(&self.shared.signals);
+        let signals = Arc::clone(self.shared.signals());
         let watcher = Watcher::start(&self.root, canary.clone(), self.wake.clone(), signals);
         let watched = self.shared.with_watched(|w| {
             w.install(watcher);
@@ -518,16 +350,4 @@ impl Follower {
     fn stopped(&self) -> bool {
         self.shared.stop.load(Ordering::Acquire)
     }
-}
-
-/// True if a directory above `dir` is in the set.
-fn covered(said: &BTreeSet<RelPath>, dir: &RelPath) -> bool {
-    let mut above = dir.parent();
-    while let Some(at) = above {
-        if said.contains(&at) {
-            return true;
-        }
-        above = at.parent();
-    }
-    false
 }

@@ -22,8 +22,9 @@ use crossbeam_channel::Sender;
 
 use super::error::{ArmError, SourceError};
 use super::filter::Filter;
-use super::follow::{Follower, Shared};
+use super::follow::Follower;
 use super::settle::SettleConfig;
+use super::shared::Shared;
 use super::watch::Message;
 use super::watched::{Arm, DegradeReason};
 use crate::photo::{FileStamp, RelPath};
@@ -305,7 +306,11 @@ impl LiveSource {
     /// The signals of a root, to play the kernel in tests.
     #[cfg(test)]
     pub(super) fn signals(&self, id: usize) -> Arc<super::watch::Signals> {
-        Arc::clone(self.roots.read().unwrap()[&id].shared.signals())
+        Arc::clone(
+            self.roots.read().unwrap_or_else(PoisonError::into_inner)[&id]
+                .shared
+                .signals(),
+        )
     }
 }
 

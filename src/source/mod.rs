@@ -18,7 +18,7 @@
 //! | `open` | how a file is opened without leaving the root |
 //! | `settle` | when a path with events is worth a look (pure) |
 //! | `watch`, `watched` | one root's watcher, and which directories have a watch |
-//! | `follow`, `canary`, `live` | the thread of a root, and all roots together |
+//! | `follow`, `shared`, `canary`, `live` | the thread of a root, and all roots together |
 //! | `root` | which volume a root is |
 
 mod canary;
@@ -31,6 +31,7 @@ mod names;
 mod open;
 mod root;
 mod settle;
+mod shared;
 #[cfg(test)]
 mod testing;
 mod walk;

@@ -267,6 +267,7 @@ fn open_error(root: &Path, rel: &RelPath, e: Errno) -> OpenError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::Read;
     use std::os::unix::fs::symlink;

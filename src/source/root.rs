@@ -279,6 +279,7 @@ fn fuse_is_local(fs_type: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,5 +1,7 @@
 //! Things the tests of this module share.
 
+#![allow(clippy::unwrap_used)]
+
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -105,8 +105,9 @@ pub(super) struct Watcher {
 /// Whether a watcher's thread lives.
 #[derive(Debug, Default)]
 struct Life {
-    /// It is being ended by us.
-    closing: AtomicBool,
+    /// It has been started and not been ended by us: the end of its callback is a failure. (A
+    /// watcher the system refuses to start drops its callback too.)
+    running: AtomicBool,
     /// Its callback has been dropped.
     over: AtomicBool,
 }
@@ -134,10 +135,13 @@ impl Watcher {
         };
         let handler = move |event| sink.take(event);
         match RecommendedWatcher::new(handler, config) {
-            Ok(inner) => Ok(Self {
-                inner: Some(inner),
-                life,
-            }),
+            Ok(inner) => {
+                life.running.store(true, Ordering::Release);
+                Ok(Self {
+                    inner: Some(inner),
+                    life,
+                })
+            }
             Err(e) => Err(e.to_string()),
         }
     }
@@ -172,7 +176,7 @@ impl Drop for Watcher {
         let Some(inner) = self.inner.take() else {
             return;
         };
-        self.life.closing.store(true, Ordering::Release);
+        self.life.running.store(false, Ordering::Release);
         if self.life.over.load(Ordering::Acquire) {
             // Its own drop would panic. The thread's unwinding has closed what it held; the end
             // of a channel is all that leaks.
@@ -212,7 +216,7 @@ struct Sink {
 impl Drop for Sink {
     fn drop(&mut self) {
         self.life.over.store(true, Ordering::Release);
-        if !self.life.closing.load(Ordering::Acquire) {
+        if self.life.running.load(Ordering::Acquire) {
             self.raise(&self.signals.broken);
         }
     }
@@ -290,6 +294,7 @@ fn meaning(event: &Event) -> Option<What> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -355,5 +360,18 @@ mod tests {
         assert_eq!(meaning(&name(RenameMode::Both)), None);
         let read = EventKind::Access(AccessKind::Close(AccessMode::Read));
         assert_eq!(meaning(&Event::new(read)), None);
+    }
+
+    #[test]
+    fn only_the_unexpected_end_of_a_running_watcher_is_a_failure() {
+        for running in [false, true] {
+            let (sink, rx) = sink(9);
+            let (signals, life) = (Arc::clone(&sink.signals), Arc::clone(&sink.life));
+            life.running.store(running, Ordering::Release);
+            drop(sink);
+            assert_eq!(signals.broken.load(Ordering::Acquire), running);
+            assert_eq!(rx.len(), usize::from(running));
+            assert!(life.over.load(Ordering::Acquire));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The settler against a simulated file and clock.
 
+#![allow(clippy::unwrap_used)]
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,5 +1,7 @@
 //! The walk against real trees: order, completeness, depth, and what it must not touch.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};

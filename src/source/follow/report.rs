@@ -1,0 +1,145 @@
+//! What a followed root's thread says: of the paths that came to rest, and of the directories
+//! that had events in this turn.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use super::Follower;
+use crate::photo::RelPath;
+use crate::source::filter::{FileKind, IGNORE_FILE};
+use crate::source::live::{Found, RescanReason, SourceEvent};
+use crate::source::open::{Probe, probe};
+use crate::source::settle::{Hint, Settled};
+use crate::source::watch::RECURSIVE;
+use crate::source::watched::accessible;
+
+impl Follower {
+    /// Looks at the paths that came to rest.
+    pub(super) fn settle(&mut self, now: Instant) {
+        let mut found: HashMap<RelPath, Found> = HashMap::new();
+        let root = &self.root;
+        let settled = self.settler.due(now, &mut |path| {
+            let (what, stamp) = match probe(root, path) {
+                Ok(Probe::File(stamp)) => (Found::File(stamp), Some(stamp)),
+                Ok(Probe::Dir) => (Found::Dir, None),
+                Ok(Probe::Special) => (Found::Special, None),
+                Ok(Probe::Gone) => (Found::Gone, None),
+                Err(_) => (Found::Unreadable, None),
+            };
+            found.insert(path.clone(), what);
+            stamp
+        });
+        for Settled {
+            key: path, hint, ..
+        } in settled
+        {
+            let found = found.get(&path).copied().unwrap_or(Found::Gone);
+            self.report(path, hint, found);
+        }
+    }
+
+    fn report(&mut self, path: RelPath, hint: Hint, found: Found) {
+        if path.name() == IGNORE_FILE.as_bytes() {
+            return self.ignore_file_changed(&path.parent().unwrap_or_default());
+        }
+        if found == Found::Dir && !self.filter.dir_excluded(&path) {
+            match hint {
+                Hint::Doubt => self.dir_touched(&path),
+                _ => drop(self.dirs.entry(path.clone()).or_insert(RescanReason::Moved)),
+            }
+            if hint == Hint::Doubt {
+                return;
+            }
+        }
+        if self.filter.file_kind(&path) == FileKind::Candidate {
+            self.send(SourceEvent::Path {
+                root: self.id,
+                path,
+                found,
+            });
+        }
+    }
+
+    /// A directory's metadata changed: interesting if it can be read now and could not before, or
+    /// the other way round. (A copy that sets the times of directories must cost no scans.)
+    fn dir_touched(&mut self, dir: &RelPath) {
+        let readable = accessible(&dir.under(&self.root)).is_ok();
+        let armed = RECURSIVE || self.shared.with_watched(|w| w.is_armed(dir));
+        if armed && !readable {
+            self.forget(dir, true);
+        }
+        if armed != readable {
+            self.dirs.insert(dir.clone(), RescanReason::Permissions);
+        }
+    }
+
+    fn ignore_file_changed(&mut self, dir: &RelPath) {
+        if self.filter.dir_excluded(dir) {
+            return;
+        }
+        // Scanned even if the rules are known: a walk further down may have learned them.
+        self.filter.learn(dir);
+        let filter = &self.filter;
+        let out = self
+            .shared
+            .with_watched(|w| w.armed_where(dir, |d| filter.dir_excluded(d)));
+        for excluded in out {
+            self.forget(&excluded, true);
+        }
+        self.dirs
+            .insert(dir.clone(), RescanReason::IgnoreFileChanged);
+    }
+
+    /// Says of each directory with events that it is to be scanned or that it is gone.
+    pub(super) fn judge_dirs(&mut self) {
+        let dirs = std::mem::take(&mut self.dirs);
+        let mut said: BTreeSet<RelPath> = BTreeSet::new();
+        // In the order of the names a directory comes before what is in it.
+        for (dir, why) in dirs {
+            if covered(&said, &dir) || self.filter.dir_excluded(&dir) {
+                continue;
+            }
+            let event = match probe(&self.root, &dir) {
+                Ok(Probe::Dir) | Err(_) => {
+                    // Whoever armed it has read it since, or is about to.
+                    if why == RescanReason::NewDirectory
+                        && self.shared.with_watched(|w| w.is_armed(&dir))
+                    {
+                        continue;
+                    }
+                    SourceEvent::Rescan {
+                        root: self.id,
+                        dir: dir.clone(),
+                        why,
+                    }
+                }
+                Ok(_) if dir.is_root() => SourceEvent::Rescan {
+                    root: self.id,
+                    dir: dir.clone(),
+                    why,
+                },
+                Ok(_) => {
+                    self.filter.forget(&dir);
+                    SourceEvent::DirGone {
+                        root: self.id,
+                        path: dir.clone(),
+                    }
+                }
+            };
+            said.insert(dir);
+            self.send(event);
+        }
+    }
+}
+
+/// True if a directory above `dir` is in the set.
+fn covered(said: &BTreeSet<RelPath>, dir: &RelPath) -> bool {
+    let mut above = dir.parent();
+    while let Some(at) = above {
+        if said.contains(&at) {
+            return true;
+        }
+        above = at.parent();
+    }
+    false
+}

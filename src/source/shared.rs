@@ -1,0 +1,64 @@
+//! What a root's thread shares with the live source: the watches behind their lock, counts that
+//! can be read without it, and the word to stop.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::live::LiveConfig;
+use super::watch::Signals;
+use super::watched::{DegradeReason, Watched};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Shared {
+    watched: Mutex<Watched>,
+    signals: Arc<Signals>,
+    degraded: Mutex<Option<DegradeReason>>,
+    pub(super) armed: AtomicUsize,
+    pub(super) polled: AtomicUsize,
+    pub(super) overflows: AtomicU64,
+    pub(super) failures: AtomicU64,
+    pub(super) stop: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn new(root: &Path, cfg: &LiveConfig) -> Self {
+        Self {
+            watched: Mutex::new(Watched::new(root, cfg.max_watches)),
+            signals: Arc::default(),
+            degraded: Mutex::default(),
+            armed: AtomicUsize::new(0),
+            polled: AtomicUsize::new(0),
+            overflows: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn signals(&self) -> &Arc<Signals> {
+        &self.signals
+    }
+
+    /// Does something with the watches, under their lock, and keeps the public counts.
+    pub(super) fn with_watched<T>(&self, f: impl FnOnce(&mut Watched) -> T) -> T {
+        // Each change of the table is complete before anything that could panic.
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = f(&mut watched);
+        let (armed, polled) = watched.counts();
+        self.armed.store(armed, Ordering::Relaxed);
+        self.polled.store(polled, Ordering::Relaxed);
+        result
+    }
+
+    pub(super) fn degraded(&self) -> Option<DegradeReason> {
+        self.degraded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn set_degraded(&self, why: Option<DegradeReason>) {
+        *self.degraded.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+}
