@@ -36,9 +36,11 @@ CREATE TABLE photos (
     altitude_m      REAL,
     phash           BLOB    NOT NULL,
     decoder_version INTEGER NOT NULL,             -- which version of the image code made this row
-    indexed_at      INTEGER NOT NULL
+    indexed_at      INTEGER NOT NULL,
+    orphaned_at     INTEGER                       -- since when no path points at it; NULL: one does
 ) STRICT;
 CREATE INDEX photos_by_place ON photos (lat, lon) WHERE lat IS NOT NULL;   -- query --near
+CREATE INDEX photos_orphaned ON photos (orphaned_at) WHERE orphaned_at IS NOT NULL;  -- the sweep
 CREATE INDEX photos_by_time  ON photos (captured_unix);                    -- query --since/--until
 
 -- What could not be indexed, and why. Tied to the content where it was read, to the path where not.

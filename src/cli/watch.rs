@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::observer::Terminal;
 use super::{Context_, Exit};
-use crate::daemon::{Observer, Setup, WatchOptions, watch};
+use crate::config::Config;
+use crate::daemon::{Observer, Reload, Setup, WatchOptions, watch};
 
 /// Index what is in the folders, then keep the index current until stopped
 ///
 /// Runs in the foreground; Ctrl-C or SIGTERM stops it within seconds and loses nothing. Started
-/// again, it goes on where it was. Under systemd it reports readiness and feeds the watchdog.
+/// again, it goes on where it was. SIGHUP reads the settings again. Under systemd it reports readiness and feeds the watchdog.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Folders to watch [default: `roots` in the settings file]
@@ -60,11 +61,43 @@ pub(super) fn setup(
     })
 }
 
+/// What SIGHUP does: the settings file is read again, the arguments stay in force.
+fn reload(context: &Context_, args: &Args) -> Reload {
+    let data_dir = context.data_dir.clone();
+    let path = context.config_path.clone();
+    let roots = args.roots.clone();
+    Box::new(move || {
+        let config = match &path {
+            Some(path) => {
+                Config::read(path, crate::dirs::home().as_deref()).map_err(|e| e.to_string())?
+            }
+            None => Config::default(),
+        };
+        let roots = if roots.is_empty() {
+            config.roots.clone()
+        } else {
+            roots.clone()
+        };
+        if roots.is_empty() {
+            return Err("the settings name no folder".to_owned());
+        }
+        Ok(Setup {
+            data_dir: data_dir.clone(),
+            roots,
+            config,
+        })
+    })
+}
+
 pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
+    let again = reload(context, &args);
     let setup = setup(context, "watch", args.roots, args.parallel)?;
     let terminal = Arc::new(Terminal::new(context.out, context.quiet));
     let observer: Arc<dyn Observer> = terminal.clone();
-    let result = watch(&setup, WatchOptions::default(), observer);
+    let options = WatchOptions {
+        reload: Some(again),
+    };
+    let result = watch(&setup, options, observer);
     terminal.finish();
     result?;
     Ok(Exit::Done)

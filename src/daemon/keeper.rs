@@ -21,6 +21,9 @@ use crate::source::{Filter, LiveSource, SourceEvent};
 const PRESENCE: Duration = Duration::from_secs(5);
 /// How often a root on a network file system is scanned: other machines' changes cause no events.
 const NETWORK_RESCAN: Duration = Duration::from_secs(300);
+/// How long a root's thread may take to end; one that hangs in a system call on a dead volume is
+/// left behind.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// Scan requests waiting for one root: they are merged when taken, so few are needed.
 const REQUESTS: usize = 256;
 
@@ -34,6 +37,8 @@ type Routes = Arc<RwLock<HashMap<i64, Sender<Request>>>>;
 /// All root threads, and where live events go.
 pub(super) struct Keeper {
     indexer: Arc<Indexer>,
+    live: Arc<LiveSource>,
+    observer: Arc<dyn Observer>,
     routes: Routes,
     threads: Vec<(Sender<Request>, JoinHandle<()>)>,
 }
@@ -53,35 +58,47 @@ impl Keeper {
         observer: &Arc<dyn Observer>,
         plans: Vec<RootPlan>,
     ) -> Result<Self, DaemonError> {
-        let routes = Routes::default();
-        let mut threads = Vec::new();
-        for plan in plans {
-            let (tx, rx) = bounded(REQUESTS);
-            let thread = RootThread {
-                indexer: Arc::clone(indexer),
-                live: Arc::clone(live),
-                observer: Arc::clone(observer),
-                routes: Arc::clone(&routes),
-                plan,
-                own: tx.clone(),
-                requests: rx,
-                said: None,
-                starting: Some(indexer.progress().scanning()),
-            };
-            let handle = std::thread::Builder::new()
-                .name("photond-root".to_owned())
-                .spawn(move || thread.run())
-                .map_err(|source| DaemonError::Start {
-                    what: "a folder's thread",
-                    source,
-                })?;
-            threads.push((tx, handle));
-        }
-        Ok(Self {
+        let mut keeper = Self {
             indexer: Arc::clone(indexer),
-            routes,
-            threads,
-        })
+            live: Arc::clone(live),
+            observer: Arc::clone(observer),
+            routes: Routes::default(),
+            threads: Vec::new(),
+        };
+        for plan in plans {
+            keeper.keep(plan)?;
+        }
+        Ok(keeper)
+    }
+
+    fn keep(&mut self, plan: RootPlan) -> Result<(), DaemonError> {
+        let (tx, rx) = bounded(REQUESTS);
+        let thread = RootThread {
+            indexer: Arc::clone(&self.indexer),
+            live: Arc::clone(&self.live),
+            observer: Arc::clone(&self.observer),
+            routes: Arc::clone(&self.routes),
+            plan,
+            own: tx.clone(),
+            requests: rx,
+            said: None,
+            starting: Some(self.indexer.progress().scanning()),
+        };
+        let handle = std::thread::Builder::new()
+            .name("photond-root".to_owned())
+            .spawn(move || thread.run())
+            .map_err(|source| DaemonError::Start {
+                what: "a folder's thread",
+                source,
+            })?;
+        self.threads.push((tx, handle));
+        Ok(())
+    }
+
+    /// Lets all roots go and takes these on, each with a full scan.
+    pub fn replace(&mut self, plans: Vec<RootPlan>) -> Result<(), DaemonError> {
+        self.end_threads();
+        plans.into_iter().try_for_each(|plan| self.keep(plan))
     }
 
     /// Passes live events on until their channel closes.
@@ -103,20 +120,25 @@ impl Keeper {
             })
     }
 
-    /// Asks for a full scan of every root.
-    pub fn rescan_all(&self) {
-        for (tx, _) in &self.threads {
-            let _ = tx.try_send(Request::Scan(whole()));
-        }
+    /// Ends the root threads; scans break off when the pipeline has been asked to stop.
+    pub fn stop(mut self) {
+        self.end_threads();
     }
 
-    /// Ends the root threads; scans break off when the pipeline has been asked to stop.
-    pub fn stop(self) {
+    fn end_threads(&mut self) {
         for (tx, _) in &self.threads {
             let _ = tx.send_timeout(Request::Stop, Duration::from_secs(1));
         }
-        for (_, thread) in self.threads {
-            let _ = thread.join();
+        let end = Instant::now() + STOP_PATIENCE;
+        for (_, thread) in self.threads.drain(..) {
+            while !thread.is_finished() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if thread.is_finished() {
+                let _ = thread.join();
+            } else {
+                tracing::warn!("a folder's thread is left behind: its volume hangs");
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ pub use lock::{DataDirLock, is_held};
 pub use once::{OnceOptions, Summary, index_once};
 pub use report::{ModelReport, Report, WatchReport};
 pub use start::{Setup, tagger};
-pub use watch::{WatchOptions, watch};
+pub use watch::{Reload, WatchOptions, watch};
 
 use crate::index::{Activity, Snapshot};
 

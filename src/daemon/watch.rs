@@ -14,11 +14,18 @@ use super::report::{Rate, Report, WatchReport, report};
 use super::start::{Setup, Started};
 use crate::index::{Activity, Indexer};
 use crate::source::{LiveConfig, LiveSource};
-use crate::store::Store;
+use crate::store::{Store, ThumbStore};
+
+/// Reads the settings again, for SIGHUP; the error is a line for people.
+pub type Reload = Box<dyn Fn() -> Result<Setup, String> + Send + Sync>;
 
 /// What can be chosen about watching.
-#[derive(Debug, Clone, Default)]
-pub struct WatchOptions {}
+#[derive(Default)]
+pub struct WatchOptions {
+    /// How SIGHUP gets new settings. Folders and exclude patterns change at once, the rest at the
+    /// next start. Bad settings change nothing.
+    pub reload: Option<Reload>,
+}
 
 /// Live events on their way to the pipeline: beyond this the source collapses them into scans.
 const EVENTS: usize = 4096;
@@ -43,7 +50,7 @@ const UPKEEP: Duration = Duration::from_secs(86400);
 /// If it cannot start, or the index cannot be written any more.
 pub fn watch(
     setup: &Setup,
-    _options: WatchOptions,
+    options: WatchOptions,
     observer: Arc<dyn Observer>,
 ) -> Result<(), DaemonError> {
     let roots = setup.resolved_roots()?;
@@ -60,21 +67,24 @@ pub fn watch(
         ..LiveConfig::default()
     };
     let live = Arc::new(LiveSource::start(source, events_out));
-    let mut plans = Vec::new();
-    for path in &roots {
-        plans.push(RootPlan {
-            path: path.clone(),
-            filter: setup.filter(path)?,
-            rescan_every: Duration::from_secs_f64(setup.config.rescan_hours * 3600.0),
-        });
-    }
-    let keeper = Keeper::start(&indexer, &live, &observer, plans)?;
+    let mut keeper = Keeper::start(&indexer, &live, &observer, plans(setup)?)?;
     let dispatcher = keeper.dispatcher(events)?;
 
+    let reload = |keeper: &mut Keeper| {
+        let Some(reload) = &options.reload else {
+            return;
+        };
+        let new = reload().and_then(|setup| plans(&setup).map_err(|e| e.to_string()));
+        match new.map(|plans| keeper.replace(plans)) {
+            Ok(Ok(())) => observer.notice("settings read again"),
+            Ok(Err(e)) => observer.notice(&e.to_string()),
+            Err(why) => observer.notice(&format!("{why}; the settings stay as they were")),
+        }
+    };
     let served = serve(
         &indexer,
         &live,
-        &keeper,
+        (&mut keeper, &reload),
         &model,
         &setup.data_dir,
         observer.as_ref(),
@@ -91,6 +101,20 @@ pub fn watch(
     let store = indexer.stop()?;
     drop((store, lock));
     served
+}
+
+fn plans(setup: &Setup) -> Result<Vec<RootPlan>, DaemonError> {
+    setup
+        .resolved_roots()?
+        .into_iter()
+        .map(|path| {
+            Ok(RootPlan {
+                filter: setup.filter(&path)?,
+                path,
+                rescan_every: Duration::from_secs_f64(setup.config.rescan_hours * 3600.0),
+            })
+        })
+        .collect()
 }
 
 /// A root that is not there is waited for if it was indexed before, and is a mistake otherwise.
@@ -127,7 +151,7 @@ fn stop_source(live: Arc<LiveSource>) {
 fn serve(
     indexer: &Arc<Indexer>,
     live: &Arc<LiveSource>,
-    keeper: &Keeper,
+    (keeper, reload): (&mut Keeper, &dyn Fn(&mut Keeper)),
     model: &str,
     data_dir: &Path,
     observer: &dyn Observer,
@@ -169,7 +193,7 @@ fn serve(
                 () = async { turned.notified().await; tokio::time::sleep(TURN_PAUSE).await } => {}
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
-                _ = hangup.recv() => keeper.rescan_all(),
+                _ = hangup.recv() => reload(keeper),
             }
         }
     })
@@ -273,7 +297,8 @@ fn upkeep(store: &mut Store, data_dir: &Path) {
     let done = store
         .release_missing(Some(cutoff))
         .and_then(|_| store.sweep(GRACE, 10_000))
-        .and_then(|_| store.back_up(data_dir));
+        .and_then(|swept| ThumbStore::open(data_dir)?.remove(&swept.photos))
+        .and_then(|()| store.back_up(data_dir));
     if let Err(e) = done {
         tracing::warn!("upkeep: {e}");
     }

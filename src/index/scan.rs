@@ -18,7 +18,7 @@ use super::roots::RootHandle;
 use super::worker::Shared;
 use crate::media::DECODER_VERSION;
 use crate::photo::{RelPath, Verdict};
-use crate::source::{FileKind, WalkEvent, walk};
+use crate::source::{FileKind, WalkError, WalkEvent, walk};
 use crate::store::{Change, FileKey, FileRow, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.
@@ -89,6 +89,7 @@ impl Scanner {
             gone: Vec::new(),
             unreadable: Vec::new(),
             failed: None,
+            deletion: scope.deletion,
         };
         let walked = walk(&root.path, &scope.dir, &root.filter, &mut |event| {
             if self.shared.stop.load(Ordering::Relaxed) {
@@ -108,12 +109,13 @@ impl Scanner {
         let stopped = self.shared.stop.load(Ordering::Relaxed);
         match walked {
             Ok(summary) => run.outcome.other = summary.other,
-            Err(e) if !scope.dir.is_root() => {
-                // The directory is not there any more: its rows are looked at one by one.
+            Err(e @ WalkError::StartGone { .. }) => {
+                // The directory has left meanwhile: its rows are looked at one by one.
                 tracing::debug!("{e}");
+                run.deletion = root.is_present();
             }
             Err(e) => {
-                // The root itself: nothing can be said of its files.
+                // The root itself is not there or cannot be read: nothing can be said of its files.
                 tracing::warn!("{e}");
                 return Ok(run.outcome);
             }
@@ -159,6 +161,7 @@ struct Run<'a> {
     gone: Vec<FileRow>,
     unreadable: Vec<RelPath>,
     failed: Option<StoreError>,
+    deletion: bool,
 }
 
 impl Run<'_> {
@@ -230,12 +233,15 @@ impl Run<'_> {
         }
         self.outcome.complete = true;
         self.outcome.gone = self.gone.len() as u64;
-        let total = self.outcome.gone + self.outcome.files;
         let fresh = self.gone.iter().filter(|r| !r.missing).count() as u64;
-        let mass = !self.scope.deletion && fresh > MASS_COUNT && fresh * MASS_SHARE > total;
+        let mut mass = !self.deletion && fresh > MASS_COUNT;
+        if mass {
+            let known = self.scanner.reader.files_in_root(self.root.id)?;
+            mass = fresh * MASS_SHARE > u64::try_from(known).unwrap_or(0);
+        }
         let excluded = |row: &FileRow| self.root.filter.file_kind(&row.path) != FileKind::Candidate;
         for row in std::mem::take(&mut self.gone) {
-            if row.missing && !self.scope.deletion {
+            if row.missing && !self.deletion && !excluded(&row) {
                 self.outcome.held += 1;
             } else if mass && !excluded(&row) {
                 self.outcome.held += 1;

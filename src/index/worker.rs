@@ -15,7 +15,7 @@ use super::{prefilter, priority};
 use crate::media::{DECODER_VERSION, Inspector};
 use crate::photo::{ContentHash, FileStamp, Verdict};
 use crate::source::{FileKind, stamp_beneath};
-use crate::store::{Change, Failure, Known, Stage, StoreReader};
+use crate::store::{Change, Failure, FileKey, Known, Stage, StoreReader};
 
 /// What all workers share.
 pub(super) struct Shared {
@@ -131,7 +131,9 @@ impl Worker {
         };
         match verdict {
             Verdict::Gone => {
-                if row.is_some() && root.is_present() {
+                if row.is_none() {
+                    self.rows_below(root, &job)?;
+                } else if root.is_present() {
                     self.write(
                         Change::Gone {
                             key: job.key,
@@ -151,6 +153,33 @@ impl Worker {
             Verdict::Touched | Verdict::Changed => self.read(root, job)?,
         }
         Ok(())
+    }
+
+    /// A path without a row may have been a folder: whatever was known below it is looked at.
+    fn rows_below(&self, root: &RootHandle, job: &Job) -> Result<(), crate::store::StoreError> {
+        let mut after = None;
+        loop {
+            let page = self
+                .reader
+                .files_page(root.id, &job.key.path, after.as_ref(), 512)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.path.clone());
+            for row in page {
+                let job = Job {
+                    key: FileKey {
+                        root: root.id,
+                        path: row.path,
+                    },
+                    task: Task::Refresh,
+                    urgent: true,
+                    tries: 0,
+                    ticket: self.shared.progress.ticket(),
+                };
+                let _ = self.out.later.send((Instant::now(), job));
+            }
+        }
     }
 
     fn read(&mut self, root: &RootHandle, job: Job) -> Result<(), crate::store::StoreError> {
@@ -320,7 +349,7 @@ impl Worker {
 
     fn embed_only(
         &mut self,
-        key: &crate::store::FileKey,
+        key: &FileKey,
         hash: ContentHash,
         urgent: bool,
         ticket: super::progress::Ticket,

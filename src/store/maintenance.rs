@@ -17,29 +17,42 @@ pub struct Swept {
 }
 
 impl Store {
-    /// Removes up to `limit` photos that no path points at and that were indexed more than
-    /// `grace` ago. The grace is what makes a file that is moved away and back cost nothing.
+    /// Removes up to `limit` photos that no path has pointed at for `grace`. The first sweep that
+    /// finds a photo without a path only notes the time: the grace is what makes a file that is
+    /// moved away and back cost nothing. Photos with tags of the user's own are kept.
     ///
     /// # Errors
     /// If the database cannot be written.
     pub fn sweep(&mut self, grace: Duration, limit: usize) -> Result<Swept, StoreError> {
-        let cutoff = unix_now() - i64::try_from(grace.as_secs()).unwrap_or(i64::MAX / 2);
+        let now = unix_now();
+        let cutoff = now.saturating_sub(i64::try_from(grace.as_secs()).unwrap_or(i64::MAX));
         let tx = self.conn.transaction().at(&self.path)?;
+        tx.execute(
+            "UPDATE photos SET orphaned_at = NULL WHERE orphaned_at IS NOT NULL
+             AND EXISTS (SELECT 1 FROM files f WHERE f.photo = photos.id)",
+            [],
+        )
+        .at(&self.path)?;
+        tx.execute(
+            "UPDATE photos SET orphaned_at = ?1 WHERE orphaned_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM files f WHERE f.photo = photos.id)",
+            [now],
+        )
+        .at(&self.path)?;
         let mut gone: Vec<(i64, ContentHash)> = Vec::new();
         {
             let mut stmt = tx
                 .prepare_cached(
-                    "SELECT p.id, p.hash FROM photos p WHERE p.indexed_at < ?1
-                     AND NOT EXISTS (SELECT 1 FROM files f WHERE f.photo = p.id) 
+                    "SELECT p.id, p.hash FROM photos p WHERE p.orphaned_at <= ?1
                      AND NOT EXISTS (SELECT 1 FROM tags g WHERE g.photo = p.id AND g.source = 1)
                      LIMIT ?2",
                 )
                 .at(&self.path)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let rows = stmt
-                .query_map(
-                    params![cutoff, i64::try_from(limit).unwrap_or(i64::MAX)],
-                    |r| Ok((r.get(0)?, ContentHash(r.get(1)?))),
-                )
+                .query_map(params![cutoff, limit], |r| {
+                    Ok((r.get(0)?, ContentHash(r.get(1)?)))
+                })
                 .at(&self.path)?;
             for row in rows {
                 gone.push(row.at(&self.path)?);

@@ -191,6 +191,50 @@ impl TestEnv {
         }
     }
 
+    /// Walks the folder and waits until the index says the same: every path, every hash.
+    pub fn wait_for_truth(&self) {
+        let mut truth = Vec::new();
+        let mut folders = vec![self.photos()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let hash = blake3::hash(&fs::read(&path).unwrap()).to_hex().to_string();
+                    truth.push((path.to_str().unwrap().to_owned(), hash));
+                }
+            }
+        }
+        truth.sort();
+        let start = Instant::now();
+        loop {
+            let mut index: Vec<(String, String)> = self
+                .query(&[])
+                .iter()
+                .map(|r| {
+                    (
+                        r["path"].as_str().unwrap().to_owned(),
+                        r["hash"].as_str().unwrap().to_owned(),
+                    )
+                })
+                .collect();
+            index.sort();
+            if index == truth {
+                return;
+            }
+            if start.elapsed() > PATIENCE {
+                let missed: Vec<_> = truth.iter().filter(|t| !index.contains(t)).collect();
+                let stale: Vec<_> = index.iter().filter(|i| !truth.contains(i)).collect();
+                panic!(
+                    "not indexed: {missed:#?}\nstale: {stale:#?}\n{}",
+                    self.status()["daemon"]
+                );
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Whether ONNX Runtime is there; tests about tags skip without it, and say so.
     pub fn has_model(&self) -> bool {
         let there = self.run(&["model", "verify"]).status.success();

@@ -148,3 +148,89 @@ fn a_mass_disappearance_is_held_until_it_is_confirmed() {
     assert_eq!(env.paths(), ["left.jpg"]);
     assert_eq!(env.status()["counts"]["missing"], 0);
 }
+
+#[test]
+fn lost_events_become_a_scan() {
+    // The kernel's queue holds 16,384 events; a stopped daemon cannot take any.
+    const FILES: usize = 17_000;
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let env = TestEnv::new();
+    let daemon = env.watch_with(&[], |command| {
+        // Without the model, so that the test is about events.
+        command.env("ORT_DYLIB_PATH", "/nowhere");
+    });
+    daemon.signal("STOP");
+    for i in 0..FILES {
+        fs::write(
+            env.photo(&format!("{i}.pgm")),
+            format!("P2\n# {i}\n1 1\n255\n7\n"),
+        )
+        .unwrap();
+    }
+    daemon.signal("CONT");
+    env.wait_until("every file is indexed", || {
+        env.status()["counts"]["indexed"] == FILES
+    });
+    env.wait_until("the overflow is reported", || {
+        env.status()["daemon"]["watch"]["overflows"].as_u64() > Some(0)
+    });
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn settings_are_read_again_and_bad_ones_change_nothing() {
+    let env = TestEnv::new();
+    save(1, &env.photo("keep.jpg"));
+    fs::create_dir(env.photo("drafts")).unwrap();
+    save(2, &env.photo("drafts/a.jpg"));
+    let config = env.outside("config.toml");
+    fs::write(&config, "").unwrap();
+    let daemon = env.watch_with(&["--config", config.to_str().unwrap()], |_| {});
+    env.wait_for_paths(&["drafts/a.jpg", "keep.jpg"]);
+    fs::write(&config, "exclude = 7\n").unwrap();
+    daemon.signal("HUP");
+    fs::write(env.photo("drafts/b.jpg"), jpeg(3)).unwrap();
+    env.wait_for_paths(&["drafts/a.jpg", "drafts/b.jpg", "keep.jpg"]);
+    fs::write(&config, "exclude = ['drafts/']\n").unwrap();
+    daemon.signal("HUP");
+    env.wait_for_paths(&["keep.jpg"]);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_storm_of_changes_ends_in_the_truth() {
+    let env = TestEnv::new();
+    let daemon = env.watch();
+    let seed = std::process::id();
+    eprintln!("seed {seed}");
+    let mut state = u64::from(seed) | 1;
+    let mut next = |n: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % n as u64).unwrap()
+    };
+    let pool: Vec<Vec<u8>> = (0..12).map(jpeg).collect();
+    let dirs = ["", "a/", "a/b/", "c/"];
+    for _ in 0..600 {
+        let place = |d: usize, f: usize| env.photo(&format!("{}{f}.jpg", dirs[d]));
+        let (from, to) = (place(next(4), next(8)), place(next(4), next(8)));
+        let _ = match next(7) {
+            0 | 1 => fs::create_dir_all(to.parent().unwrap())
+                .and_then(|()| fs::write(&to, &pool[next(12)])),
+            2 | 3 => fs::rename(&from, &to),
+            4 => fs::remove_file(&from),
+            5 => fs::rename(
+                env.photo(["a", "c", "d"][next(3)]),
+                env.photo(["a", "c", "d"][next(3)]),
+            ),
+            // A file copied onto itself would be emptied.
+            _ if from == to => Ok(()),
+            _ => fs::copy(&from, &to).map(|_| ()),
+        };
+    }
+    env.wait_for_truth();
+    assert_eq!(daemon.stop(), Some(0));
+}
