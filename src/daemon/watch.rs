@@ -12,7 +12,7 @@ use super::error::DaemonError;
 use super::keeper::{Keeper, RootPlan};
 use super::report::{Rate, Report, WatchReport, report};
 use super::start::{Setup, Started};
-use crate::index::{Activity, Indexer};
+use crate::index::{Activity, Indexer, Snapshot};
 use crate::source::{LiveConfig, LiveSource};
 use crate::store::{Store, ThumbStore};
 
@@ -37,7 +37,7 @@ const TURN_PAUSE: Duration = Duration::from_millis(20);
 /// Shortest time between two rows: work that begins and ends in a moment is not worth two.
 const LEAST_HEARTBEAT: Duration = Duration::from_millis(300);
 /// How often the daemon writes its row while there is work, and while there is none.
-const BUSY_HEARTBEAT: Duration = Duration::from_secs(2);
+const BUSY_HEARTBEAT: Duration = Duration::from_secs(1);
 const IDLE_HEARTBEAT: Duration = Duration::from_secs(30);
 /// How long content without a path is kept.
 const GRACE: Duration = Duration::from_secs(30 * 86400);
@@ -207,7 +207,7 @@ struct Ticks<'a> {
     data_dir: &'a Path,
     rate: Rate,
     started_at: i64,
-    last_heartbeat: Option<(Instant, Activity)>,
+    last_heartbeat: Option<(Instant, (Activity, Snapshot))>,
     last_upkeep: Option<Instant>,
     was_busy: bool,
 }
@@ -242,15 +242,19 @@ impl<'a> Ticks<'a> {
         );
         let busy = report.activity != Activity::Idle;
         observer.progress(report.activity, &report.counters);
-        let heartbeat = if busy { BUSY_HEARTBEAT } else { IDLE_HEARTBEAT };
-        let turned = self
-            .last_heartbeat
-            .is_some_and(|(_, activity)| activity != report.activity);
+        let state = (report.activity, report.counters);
+        // Work that has ended is worth a row at once, work that goes on now and then.
+        let turned = self.last_heartbeat.is_some_and(|(_, was)| was != state);
+        let least = match (busy, turned) {
+            (false, true) => LEAST_HEARTBEAT,
+            (true, _) => BUSY_HEARTBEAT,
+            (false, false) => IDLE_HEARTBEAT,
+        };
         let due = self
             .last_heartbeat
-            .is_none_or(|(at, _)| at.elapsed() >= if turned { LEAST_HEARTBEAT } else { heartbeat });
+            .is_none_or(|(at, _)| at.elapsed() >= least);
         if due {
-            self.last_heartbeat = Some((Instant::now(), report.activity));
+            self.last_heartbeat = Some((Instant::now(), state));
             self.heartbeat(&report);
         }
         if self.was_busy && !busy {

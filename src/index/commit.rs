@@ -12,7 +12,7 @@ use super::progress::{Progress, Ticket};
 use super::roots::Roots;
 use super::worker::Shared;
 use crate::media::DECODER_VERSION;
-use crate::photo::ContentHash;
+use crate::photo::{ContentHash, FileStamp, Verdict};
 use crate::source::stamp_beneath;
 use crate::store::{Change, FileKey, Store, StoreError, ThumbStore};
 
@@ -131,7 +131,9 @@ impl CommitThread {
     }
 
     /// The last look at the file before its row is written: between reading and now it may have
-    /// vanished or come back, and the order in which two jobs for one path arrive here is open.
+    /// changed, vanished or come back, and the order in which two jobs for one path arrive here is
+    /// open. Only what is still true is written; the event of the change itself, or the next scan,
+    /// brings the rest.
     fn check(&self, change: Change) -> Option<Change> {
         match change {
             Change::Indexed {
@@ -141,19 +143,30 @@ impl CommitThread {
                 decoder_version,
                 results,
             } => {
-                let there = self.lies_there(&key);
-                if !there && inspection.is_none() {
+                let holds = self.still_holds(&key, &stamp);
+                if !holds && inspection.is_none() {
                     return None;
                 }
+                // The content is kept even so: it was read, and may lie elsewhere.
                 Some(Change::Indexed {
-                    place: there.then_some((key, stamp)),
+                    place: holds.then_some((key, stamp)),
                     hash,
                     inspection,
                     decoder_version,
                     results,
                 })
             }
-            Change::Failed { ref key, .. } if !self.lies_there(key) => None,
+            Change::Failed {
+                ref key,
+                ref stamp,
+                hash: Some(_),
+                ..
+            } if !self.still_holds(key, stamp) => None,
+            Change::Failed {
+                ref key,
+                hash: None,
+                ..
+            } if !self.lies_there(key) => None,
             Change::Gone {
                 ref key,
                 excluded: false,
@@ -164,6 +177,23 @@ impl CommitThread {
                 None
             }
             other => Some(other),
+        }
+    }
+
+    /// True if the file still has the stamp under which it was read (or cannot be asked).
+    fn still_holds(&self, key: &FileKey, read: &FileStamp) -> bool {
+        let Some(root) = self.roots.get(key.root) else {
+            return true;
+        };
+        match stamp_beneath(&root.path, &key.path) {
+            Ok(None) => !root.is_present(),
+            Err(_) => true,
+            Ok(Some(now)) => match read.compare(&now) {
+                Verdict::Unchanged => true,
+                // Stored without its ctime because it was too fresh to be trusted.
+                Verdict::Touched => read.ctime_ns == 0 && read.inode == now.inode,
+                Verdict::Changed | Verdict::Gone => false,
+            },
         }
     }
 
