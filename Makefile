@@ -60,10 +60,10 @@ install: build
 	install -d $(PREFIX)/bin $(PREFIX)/lib/photond
 	install -m 755 $(PHOTOND) $(PREFIX)/bin/photond
 	cp runtime/libonnxruntime.* $(PREFIX)/lib/photond/
-	$(PYTHON) tools/install_service.py --prefix $(PREFIX)
+	$(PREFIX)/bin/photond service install --no-start
 
 uninstall:
-	$(PYTHON) tools/install_service.py --prefix $(PREFIX) --remove
+	-$(PREFIX)/bin/photond service uninstall
 	rm -f $(PREFIX)/bin/photond
 	rm -rf $(PREFIX)/lib/photond
 

@@ -9,6 +9,7 @@ mod model;
 mod observer;
 mod output;
 mod query;
+mod service;
 mod show;
 mod status;
 mod tags;
@@ -81,6 +82,8 @@ enum Command {
     Show(show::Args),
     /// Show and check the models that make tags
     Model(model::Args),
+    /// Run as a service of the user (systemd or launchd)
+    Service(service::Args),
     /// Check everything that could be wrong, and say the fix
     Doctor(doctor::Args),
 }
@@ -96,6 +99,8 @@ struct Context_ {
     data_dir: PathBuf,
     config: Config,
     config_path: Option<PathBuf>,
+    /// `--config`, as given.
+    config_given: Option<PathBuf>,
     out: Output,
     quiet: bool,
 }
@@ -140,6 +145,7 @@ fn run(cli: Cli, out: Output) -> anyhow::Result<Exit> {
     )?;
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
     let usual = dirs::config_file().filter(|p| p.exists());
+    let config_given = cli.config.clone();
     let config_path = cli.config.or(usual);
     let config = match &config_path {
         Some(path) => Config::read(path, dirs::home().as_deref())?,
@@ -149,6 +155,7 @@ fn run(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         data_dir,
         config,
         config_path,
+        config_given,
         out,
         quiet: cli.quiet,
     };
@@ -160,6 +167,7 @@ fn run(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Tags(args) => tags::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
+        Command::Service(args) => service::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
     }
 }

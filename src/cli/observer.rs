@@ -1,7 +1,7 @@
 //! The daemon's voice on the terminal: notices, and a progress bar where there is a terminal.
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -13,7 +13,8 @@ pub(super) struct Terminal {
     out: Output,
     quiet: bool,
     bar: Option<ProgressBar>,
-    start: Mutex<Option<std::time::Instant>>,
+    /// Since when there is work, and what was done before.
+    start: Mutex<Option<(Instant, u64)>>,
 }
 
 impl Terminal {
@@ -59,21 +60,23 @@ impl Observer for Terminal {
             .start
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let done = now.indexed + now.failed;
         if activity == Activity::Idle {
-            *start = None;
-            bar.set_message(String::new());
-            bar.set_draw_target(ProgressDrawTarget::hidden());
+            if start.take().is_some() {
+                bar.finish_and_clear();
+            }
             return;
         }
-        let begun = *start.get_or_insert_with(std::time::Instant::now);
-        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
-        let done = now.indexed + now.failed;
+        let (begun, before) = *start.get_or_insert_with(|| {
+            bar.reset();
+            (Instant::now(), done)
+        });
         let seconds = begun
             .elapsed()
             .max(Duration::from_millis(200))
             .as_secs_f64();
         #[allow(clippy::cast_precision_loss)]
-        let rate = done as f64 / seconds;
+        let rate = (done - before) as f64 / seconds;
         let mut text = match activity {
             Activity::Paused => "waiting for disk space".to_owned(),
             _ => format!("{} indexed", plural(now.indexed, "photo", "photos")),

@@ -95,7 +95,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let terminal = Arc::new(Terminal::new(context.out, context.quiet));
     let observer: Arc<dyn Observer> = terminal.clone();
     let options = WatchOptions {
-        reload: Some(again),
+        reload: (!context.out.terminal_err).then_some(again),
     };
     let result = watch(&setup, options, observer);
     terminal.finish();

@@ -29,6 +29,8 @@ const REQUESTS: usize = 256;
 
 enum Request {
     Scan(ScanScope),
+    /// The model has come: photos indexed without it get their tags.
+    CatchUp,
     Stop,
 }
 
@@ -120,6 +122,13 @@ impl Keeper {
             })
     }
 
+    /// Has photos without tags tagged, now that the model is there.
+    pub fn catch_up(&self) {
+        if let Some((tx, _)) = self.threads.first() {
+            let _ = tx.try_send(Request::CatchUp);
+        }
+    }
+
     /// Ends the root threads; scans break off when the pipeline has been asked to stop.
     pub fn stop(mut self) {
         self.end_threads();
@@ -180,7 +189,8 @@ fn dispatch(indexer: &Indexer, routes: &Routes, event: SourceEvent) {
             },
         ),
         SourceEvent::WatchDegraded { dir, reason, .. } => {
-            tracing::warn!("{dir:?} cannot be watched ({reason:?}); it is scanned at intervals");
+            // `status` and `doctor` say it with the remedy.
+            tracing::info!("{dir:?} cannot be watched ({reason:?}); it is scanned at intervals");
         }
     }
 }
@@ -242,6 +252,7 @@ impl RootThread {
                 }
                 None => match self.wait_for_volume() {
                     Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                    Ok(Request::CatchUp) => self.catch_up(),
                     Ok(Request::Scan(_)) | Err(RecvTimeoutError::Timeout) => {}
                 },
             }
@@ -322,6 +333,7 @@ impl RootThread {
             let wait = PRESENCE.min(due.saturating_duration_since(Instant::now()));
             match self.requests.recv_timeout(wait) {
                 Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(Request::CatchUp) => self.catch_up(),
                 Ok(Request::Scan(scope)) => {
                     if !handle.is_present() {
                         return false;
@@ -352,6 +364,7 @@ impl RootThread {
         while let Ok(request) = self.requests.try_recv() {
             match request {
                 Request::Stop => return None,
+                Request::CatchUp => self.catch_up(),
                 Request::Scan(scope) => scopes.push(scope),
             }
         }
@@ -382,17 +395,28 @@ impl RootThread {
             ));
         }
         if first {
+            let word = if outcome.files == 1 {
+                "photo"
+            } else {
+                "photos"
+            };
             self.observer.notice(&format!(
-                "{}: {} photos found, {} new or changed; watching",
+                "{}: {} {word} found, {} new or changed; watching",
                 handle.path.display(),
                 outcome.files,
                 outcome.changed
             ));
         }
-        if let Err(e) = self.indexer.catch_up() {
-            tracing::warn!("{e}");
-        }
+        self.catch_up();
         true
+    }
+
+    fn catch_up(&self) {
+        match self.indexer.catch_up() {
+            Ok(0) => {}
+            Ok(n) => tracing::info!("{n} photos indexed without the model get their tags"),
+            Err(e) => tracing::warn!("{e}"),
+        }
     }
 
     fn scan(&self, handle: &RootHandle, scope: &ScanScope) -> Option<crate::index::ScanOutcome> {

@@ -43,7 +43,11 @@ pub fn index_once(
     observer: &dyn Observer,
 ) -> Result<Summary, DaemonError> {
     let begun = Instant::now();
-    let roots = setup.resolved_roots()?;
+    let mut roots = Vec::new();
+    for path in setup.resolved_roots()? {
+        let filter = setup.filter(&path)?;
+        roots.push((path, filter));
+    }
     let interrupted = Arc::new(AtomicBool::new(false));
     let Started {
         lock,
@@ -53,10 +57,9 @@ pub fn index_once(
     let flag = Arc::clone(&interrupted);
     let _signals = watch::on_stop_signal(move || flag.store(true, Ordering::Relaxed))?;
     let mut handles = Vec::new();
-    for path in &roots {
-        match indexer.attach(path, setup.filter(path)?)? {
+    for (path, filter) in &roots {
+        match indexer.attach(path, Arc::clone(filter))? {
             (RootState::Offline { why }, _) => {
-                indexer.stop()?;
                 return Err(DaemonError::Root {
                     path: path.clone(),
                     reason: why,

@@ -49,6 +49,7 @@ impl Setup {
     ) -> Result<Started, DaemonError> {
         let lock = DataDirLock::take(&self.data_dir)?;
         let (store, recovery) = Store::open(&self.data_dir)?;
+        self.refuse_unknown_missing(&store)?;
         match recovery {
             Some(Recovery::RestoredBackup { aside }) => observer.notice(&format!(
                 "the index was damaged: the last backup took its place, the damaged file is kept as {}",
@@ -84,6 +85,22 @@ impl Setup {
         })
     }
 
+    /// A root that is not there is waited for if it was indexed before, and is a mistake otherwise.
+    fn refuse_unknown_missing(&self, store: &Store) -> Result<(), DaemonError> {
+        for path in self.resolved_roots()? {
+            if path.is_dir() || store.root_at(&path)?.is_some() {
+                continue;
+            }
+            let reason = if path.exists() {
+                "it is not a folder".to_owned()
+            } else {
+                "there is no such folder; check the spelling, or mount its volume first".to_owned()
+            };
+            return Err(DaemonError::Root { path, reason });
+        }
+        Ok(())
+    }
+
     fn parallel(&self) -> usize {
         match self.config.parallel {
             0 => std::thread::available_parallelism().map_or(2, usize::from),
@@ -112,12 +129,30 @@ impl Setup {
     }
 
     pub(super) fn filter(&self, root: &Path) -> Result<Arc<Filter>, DaemonError> {
+        let mut exclude = self.config.exclude.clone();
+        // Our own files are no photos.
+        if let Ok(inside) = absolute(&self.data_dir).strip_prefix(root) {
+            exclude.push(format!("/{}/", literal(&inside.to_string_lossy())));
+        }
         let config = FilterConfig {
-            exclude: self.config.exclude.clone(),
+            exclude,
             hidden: self.config.hidden,
         };
         Ok(Arc::new(Filter::new(root, &config)?))
     }
+}
+
+/// A path as a gitignore pattern that matches just it.
+fn literal(path: &str) -> String {
+    path.chars()
+        .flat_map(|c| {
+            "\\*?[]{}!# "
+                .contains(c)
+                .then_some('\\')
+                .into_iter()
+                .chain([c])
+        })
+        .collect()
 }
 
 /// Symbolic links resolved where the folder is there; merely absolute where it is not.

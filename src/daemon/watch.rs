@@ -12,7 +12,7 @@ use super::error::DaemonError;
 use super::keeper::{Keeper, RootPlan};
 use super::report::{Rate, Report, WatchReport, report};
 use super::start::{Setup, Started};
-use crate::index::{Activity, Indexer, Snapshot};
+use crate::index::{Activity, Indexer, ModelState, Snapshot};
 use crate::source::{LiveConfig, LiveSource};
 use crate::store::{Store, ThumbStore};
 
@@ -23,7 +23,8 @@ pub type Reload = Box<dyn Fn() -> Result<Setup, String> + Send + Sync>;
 #[derive(Default)]
 pub struct WatchOptions {
     /// How SIGHUP gets new settings. Folders and exclude patterns change at once, the rest at the
-    /// next start. Bad settings change nothing.
+    /// next start. Bad settings change nothing. `None`: SIGHUP stops, as it does when the terminal
+    /// is closed.
     pub reload: Option<Reload>,
 }
 
@@ -53,26 +54,25 @@ pub fn watch(
     options: WatchOptions,
     observer: Arc<dyn Observer>,
 ) -> Result<(), DaemonError> {
-    let roots = setup.resolved_roots()?;
+    let plans_at_start = plans(setup)?;
     let Started {
         lock,
         indexer,
         model,
     } = setup.start(setup.config.background, observer.as_ref())?;
     let indexer = Arc::new(indexer);
-    refuse_unknown_missing(&indexer, &roots)?;
     let (events_out, events) = crossbeam_channel::bounded(EVENTS);
     let source = LiveConfig {
         canary_dir: Some(setup.data_dir.join("canary")),
         ..LiveConfig::default()
     };
     let live = Arc::new(LiveSource::start(source, events_out));
-    let mut keeper = Keeper::start(&indexer, &live, &observer, plans(setup)?)?;
+    let mut keeper = Keeper::start(&indexer, &live, &observer, plans_at_start)?;
     let dispatcher = keeper.dispatcher(events)?;
 
     let reload = |keeper: &mut Keeper| {
         let Some(reload) = &options.reload else {
-            return;
+            return false;
         };
         let new = reload().and_then(|setup| plans(&setup).map_err(|e| e.to_string()));
         match new.map(|plans| keeper.replace(plans)) {
@@ -80,6 +80,7 @@ pub fn watch(
             Ok(Err(e)) => observer.notice(&e.to_string()),
             Err(why) => observer.notice(&format!("{why}; the settings stay as they were")),
         }
+        true
     };
     let served = serve(
         &indexer,
@@ -117,31 +118,6 @@ fn plans(setup: &Setup) -> Result<Vec<RootPlan>, DaemonError> {
         .collect()
 }
 
-/// A root that is not there is waited for if it was indexed before, and is a mistake otherwise.
-fn refuse_unknown_missing(
-    indexer: &Indexer,
-    roots: &[std::path::PathBuf],
-) -> Result<(), DaemonError> {
-    for path in roots {
-        let known = {
-            let path = path.clone();
-            indexer.with_store(move |store| store.root_at(&path))?
-        };
-        if known.is_none() && !path.is_dir() {
-            return Err(DaemonError::Root {
-                path: path.clone(),
-                reason: if path.exists() {
-                    "it is not a folder".to_owned()
-                } else {
-                    "there is no such folder; check the spelling, or mount its volume first"
-                        .to_owned()
-                },
-            });
-        }
-    }
-    Ok(())
-}
-
 fn stop_source(live: Arc<LiveSource>) {
     if let Some(live) = Arc::into_inner(live) {
         live.stop();
@@ -151,7 +127,7 @@ fn stop_source(live: Arc<LiveSource>) {
 fn serve(
     indexer: &Arc<Indexer>,
     live: &Arc<LiveSource>,
-    (keeper, reload): (&mut Keeper, &dyn Fn(&mut Keeper)),
+    (keeper, reload): (&mut Keeper, &dyn Fn(&mut Keeper) -> bool),
     model: &str,
     data_dir: &Path,
     observer: &dyn Observer,
@@ -170,11 +146,17 @@ fn serve(
         // systemd wants to hear twice as often as it says.
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
         let mut next_bark = Instant::now();
+        let mut was_ready = false;
         let turned = Arc::new(tokio::sync::Notify::new());
         let wake = Arc::clone(&turned);
         indexer.progress().on_turn(move || wake.notify_one());
         loop {
             let busy = ticks.tick(observer);
+            let ready = matches!(indexer.model_state(), ModelState::Ready { .. });
+            if ready && !was_ready {
+                keeper.catch_up();
+            }
+            was_ready = ready;
             if let Some(every) = watchdog.filter(|_| next_bark <= Instant::now()) {
                 let _ = sd_notify::notify(&[NotifyState::Watchdog]);
                 next_bark = Instant::now() + every;
@@ -193,7 +175,11 @@ fn serve(
                 () = async { turned.notified().await; tokio::time::sleep(TURN_PAUSE).await } => {}
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
-                _ = hangup.recv() => reload(keeper),
+                _ = hangup.recv() => {
+                    if !reload(keeper) {
+                        return Ok(());
+                    }
+                }
             }
         }
     })

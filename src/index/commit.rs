@@ -14,7 +14,7 @@ use super::worker::Shared;
 use crate::media::DECODER_VERSION;
 use crate::photo::{ContentHash, FileStamp, Verdict};
 use crate::source::stamp_beneath;
-use crate::store::{Change, FileKey, Store, StoreError, ThumbStore};
+use crate::store::{Change, FileKey, Stage, Store, StoreError, ThumbStore};
 
 /// Rows in one transaction: enough to make its cost small, few enough to keep memory small.
 const BATCH: usize = 128;
@@ -165,8 +165,9 @@ impl CommitThread {
             Change::Failed {
                 ref key,
                 hash: None,
+                failure: Some(ref failure),
                 ..
-            } if !self.lies_there(key) => None,
+            } if failure.stage != Stage::Scan && !self.lies_there(key) => None,
             Change::Gone {
                 ref key,
                 excluded: false,
@@ -254,7 +255,12 @@ impl CommitThread {
         for change in changes {
             match change {
                 Change::Indexed { place: Some(_), .. } => Progress::add(&p.indexed, 1),
-                Change::Failed { .. } => Progress::add(&p.failed, 1),
+                Change::Failed { key, failure, .. } => {
+                    Progress::add(&p.failed, 1);
+                    if let Some(failure) = failure {
+                        tracing::info!("{}: {}", key.path, failure.message);
+                    }
+                }
                 Change::Gone { .. } => Progress::add(&p.gone, 1),
                 _ => {}
             }

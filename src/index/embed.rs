@@ -107,7 +107,9 @@ impl EmbedThread {
             Ok((encoder, runtime)) => {
                 let id = self.adopt(plan.pack.id.clone(), plan.pack.dims)?;
                 self.shared.model.store(id, Ordering::Relaxed);
+                tracing::info!("{} runs on {}", plan.pack.id, runtime.display());
                 self.set(ModelState::Ready { runtime });
+                self.shared.progress.turn();
                 Some(encoder)
             }
             Err(e) => {

@@ -43,9 +43,9 @@ pub struct Indexer {
     model_state: Arc<Mutex<ModelState>>,
     data_dir: std::path::PathBuf,
     workers: Vec<JoinHandle<()>>,
-    embed: JoinHandle<()>,
-    later: JoinHandle<()>,
-    commit: JoinHandle<Result<Store, StoreError>>,
+    embed: Option<JoinHandle<()>>,
+    later: Option<JoinHandle<()>>,
+    commit: Option<JoinHandle<Result<Store, StoreError>>>,
 }
 
 /// Live paths waiting for a worker: a burst this long is a second's work or more, and the watcher
@@ -138,9 +138,9 @@ impl Indexer {
             model_state,
             data_dir: data_dir.to_path_buf(),
             workers,
-            embed,
-            later,
-            commit,
+            embed: Some(embed),
+            later: Some(later),
+            commit: Some(commit),
         })
     }
 
@@ -337,25 +337,51 @@ impl Indexer {
     ///
     /// # Errors
     /// What made the writer fail, or the name of a stage that panicked.
-    pub fn stop(self) -> Result<Store, IndexError> {
+    pub fn stop(mut self) -> Result<Store, IndexError> {
+        self.shut_down()?.ok_or(IndexError::StageDied("commit"))
+    }
+
+    /// Ends every thread; `None` if that was done before.
+    fn shut_down(&mut self) -> Result<Option<Store>, IndexError> {
         self.ask_to_stop();
-        drop((self.urgent, self.backlog));
-        for worker in self.workers {
-            worker.join().map_err(|_| IndexError::StageDied("worker"))?;
+        // A channel without its last sender is what ends a stage.
+        self.urgent = bounded(0).0;
+        self.backlog = bounded(0).0;
+        let mut died = None;
+        for worker in std::mem::take(&mut self.workers) {
+            if worker.join().is_err() {
+                died = Some("worker");
+            }
         }
-        // Its input ends with the workers.
-        self.later
-            .join()
-            .map_err(|_| IndexError::StageDied("later"))?;
-        self.embed
-            .join()
-            .map_err(|_| IndexError::StageDied("embed"))?;
-        drop(self.write);
-        let store = self
-            .commit
-            .join()
-            .map_err(|_| IndexError::StageDied("commit"))??;
-        Ok(store)
+        // Its input ends with the workers, and the model's with theirs.
+        for (stage, thread) in [("later", self.later.take()), ("embed", self.embed.take())] {
+            if thread.is_some_and(|t| t.join().is_err()) {
+                died = Some(stage);
+            }
+        }
+        self.write = bounded(0).0;
+        let store = match self.commit.take() {
+            Some(thread) => Some(
+                thread
+                    .join()
+                    .map_err(|_| IndexError::StageDied("commit"))??,
+            ),
+            None => None,
+        };
+        match died {
+            Some(stage) => Err(IndexError::StageDied(stage)),
+            None => Ok(store),
+        }
+    }
+}
+
+impl Drop for Indexer {
+    /// However it ends, no thread is left behind: a process that exits under a thread that is
+    /// inside the model's runtime can crash.
+    fn drop(&mut self) {
+        if let Err(e) = self.shut_down() {
+            tracing::warn!("{e}");
+        }
     }
 }
 

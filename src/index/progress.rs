@@ -130,7 +130,8 @@ impl Progress {
         let _ = self.turning.set(Box::new(call));
     }
 
-    fn turn(&self) {
+    /// Tells whoever listens that something has begun or ended.
+    pub(super) fn turn(&self) {
         if let Some(call) = self.turning.get() {
             call();
         }

@@ -17,9 +17,9 @@ use super::progress::Progress;
 use super::roots::RootHandle;
 use super::worker::Shared;
 use crate::media::DECODER_VERSION;
-use crate::photo::{RelPath, Verdict};
+use crate::photo::{FileStamp, RelPath, Verdict};
 use crate::source::{FileKind, WalkError, WalkEvent, walk};
-use crate::store::{Change, FileKey, FileRow, StoreError, StoreReader};
+use crate::store::{Change, Failure, FileKey, FileRow, Stage, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.
 pub trait ArmDirectory: Send + Sync {
@@ -60,6 +60,9 @@ pub struct ScanOutcome {
 /// More rows than this, and more than a fifth of the root's, gone at once: held, not deleted.
 const MASS_COUNT: u64 = 100;
 const MASS_SHARE: u64 = 5;
+/// From this many on, a root with nothing left in it is held too: an empty folder may be put where
+/// the photos were.
+const EMPTIED_COUNT: u64 = 10;
 /// Rows read from the database at a time.
 const PAGE: usize = 4096;
 
@@ -180,7 +183,7 @@ impl Run<'_> {
                 self.outcome.files += 1;
                 Progress::add(&self.scanner.shared.progress.seen, 1);
                 while let Some(row) = self.known.next_before(path)? {
-                    self.without_file(row);
+                    self.gone.push(row);
                 }
                 let row = self.known.take_equal(path)?;
                 match prefilter::verdict(row.as_ref(), Some(stamp), DECODER_VERSION) {
@@ -201,7 +204,7 @@ impl Run<'_> {
                 self.unreadable.push((*path).clone());
                 if *is_dir {
                     self.outcome.unreadable += 1;
-                    tracing::warn!("{}: {error}", path.under(&self.root.path).display());
+                    self.folder_unreadable(path, error);
                 } else {
                     // The worker records why it cannot be read.
                     self.queue((*path).clone());
@@ -220,21 +223,45 @@ impl Run<'_> {
         self.scanner.submit(key, self.scope.urgent);
     }
 
-    fn without_file(&mut self, row: FileRow) {
-        // Of what lies in a directory that cannot be read, nothing is known.
-        if !self.unreadable.iter().any(|dir| row.path.is_within(dir)) {
-            self.gone.push(row);
-        }
+    /// A folder that cannot be read is a failure of its own: what lies in it may be missed.
+    fn folder_unreadable(&self, path: &RelPath, error: &std::io::Error) {
+        let failure = Failure {
+            stage: Stage::Scan,
+            kind: "unreadable-folder".to_owned(),
+            message: format!(
+                "the folder cannot be read ({error}), so its photos are not indexed; make it readable for this user"
+            ),
+            decoder_version: DECODER_VERSION,
+        };
+        let _ = self.scanner.write.send(Write::Change {
+            change: Change::Failed {
+                key: FileKey {
+                    root: self.root.id,
+                    path: path.clone(),
+                },
+                stamp: FileStamp::default(),
+                hash: None,
+                failure: Some(failure),
+            },
+            release: None,
+            urgent: false,
+            ticket: Some(self.scanner.shared.progress.ticket()),
+        });
     }
 
     fn finish(mut self) -> Result<ScanOutcome, StoreError> {
         while let Some(row) = self.known.next()? {
-            self.without_file(row);
+            self.gone.push(row);
         }
+        // Of what lies in a directory that cannot be read, nothing is known.
+        let unreadable = std::mem::take(&mut self.unreadable);
+        self.gone
+            .retain(|row| !unreadable.iter().any(|dir| row.path.is_within(dir)));
         self.outcome.complete = true;
         self.outcome.gone = self.gone.len() as u64;
         let fresh = self.gone.iter().filter(|r| !r.missing).count() as u64;
-        let mut mass = !self.deletion && fresh > MASS_COUNT;
+        let emptied = self.scope.dir.is_root() && self.outcome.files == 0 && fresh >= EMPTIED_COUNT;
+        let mut mass = !self.deletion && (emptied || fresh > MASS_COUNT);
         if mass {
             let known = self.scanner.reader.files_in_root(self.root.id)?;
             mass = fresh * MASS_SHARE > u64::try_from(known).unwrap_or(0);

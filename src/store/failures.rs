@@ -9,6 +9,8 @@ use crate::photo::{ContentHash, RelPath};
 /// Where in the pipeline a file failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// The folder it lies in (or is) could not be walked.
+    Scan,
     /// Its bytes could not be had.
     Read,
     /// Its bytes are no picture that can be decoded.
@@ -22,6 +24,7 @@ impl Stage {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Scan => "scan",
             Self::Read => "read",
             Self::Inspect => "inspect",
             Self::Embed => "embed",
@@ -49,7 +52,7 @@ pub struct FailureRow {
     pub root: std::path::PathBuf,
     /// Path below it.
     pub path: RelPath,
-    /// `read`, `inspect` or `embed`.
+    /// `scan`, `read`, `inspect` or `embed`.
     pub stage: String,
     /// Stable short key.
     pub kind: String,
