@@ -86,6 +86,7 @@ CREATE TABLE embeddings (
     vector BLOB    NOT NULL,                      -- dims × f16, little endian
     PRIMARY KEY (model, photo)
 ) STRICT;
+CREATE INDEX embeddings_by_photo ON embeddings (photo);                    -- show, sweep
 
 -- Terms that tags name: interned, so that a tag row is small.
 CREATE TABLE terms (

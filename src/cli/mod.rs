@@ -22,7 +22,10 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ConfigError};
+use crate::daemon::DaemonError;
 use crate::dirs;
+use crate::index::IndexError;
+use crate::store::{StoreError, suspect_damage};
 use output::Output;
 
 /// Finds your photos by what is in them, and keeps up as they come in.
@@ -116,12 +119,26 @@ pub fn main() -> ExitCode {
     });
     logging(cli.verbose, cli.quiet);
     quiet_panics();
+    let data_dir = dirs::data_dir(cli.data_dir.as_deref());
     match run(cli, out) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Nothing) => ExitCode::from(1),
         Err(e) if output::is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
-            out.error(&format!("{e:#}"));
+            out.error(&chain(&e));
+            let damaged = e.chain().any(|c| {
+                c.downcast_ref::<StoreError>()
+                    .is_some_and(StoreError::is_corruption)
+                    || c.downcast_ref::<DaemonError>().is_some_and(|e| match e {
+                        DaemonError::Store(e) | DaemonError::Index(IndexError::Store(e)) => {
+                            e.is_corruption()
+                        }
+                        _ => false,
+                    })
+            });
+            if let Some(dir) = data_dir.filter(|_| damaged) {
+                suspect_damage(&dir);
+            }
             let config = e.chain().any(|c| {
                 c.downcast_ref::<ConfigError>().is_some()
                     || c.downcast_ref::<watch::NoRoots>().is_some()
@@ -137,6 +154,19 @@ pub fn main() -> ExitCode {
             ExitCode::from(if config { 78 } else { 2 })
         }
     }
+}
+
+/// An error with its causes, none said twice.
+fn chain(e: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in e.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 fn run(cli: Cli, out: Output) -> anyhow::Result<Exit> {

@@ -5,14 +5,15 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::Receiver;
 
 use super::Observer;
 use super::error::DaemonError;
+use super::requests::{Requests, Wanted};
 use crate::index::{ArmDirectory, Indexer, RootHandle, RootState, ScanScope, Scanning};
 use crate::photo::RelPath;
 use crate::source::{Filter, LiveSource, SourceEvent};
@@ -24,17 +25,10 @@ const NETWORK_RESCAN: Duration = Duration::from_secs(300);
 /// How long a root's thread may take to end; one that hangs in a system call on a dead volume is
 /// left behind.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// Scan requests waiting for one root: they are merged when taken, so few are needed.
-const REQUESTS: usize = 256;
+/// How soon a scan that failed is tried again.
+const RETRY: Duration = Duration::from_secs(60);
 
-enum Request {
-    Scan(ScanScope),
-    /// The model has come: photos indexed without it get their tags.
-    CatchUp,
-    Stop,
-}
-
-type Routes = Arc<RwLock<HashMap<i64, Sender<Request>>>>;
+type Routes = Arc<RwLock<HashMap<i64, Arc<Requests>>>>;
 
 /// All root threads, and where live events go.
 pub(super) struct Keeper {
@@ -42,7 +36,7 @@ pub(super) struct Keeper {
     live: Arc<LiveSource>,
     observer: Arc<dyn Observer>,
     routes: Routes,
-    threads: Vec<(Sender<Request>, JoinHandle<()>)>,
+    threads: Vec<(Arc<Requests>, JoinHandle<()>)>,
 }
 
 /// What a root thread needs.
@@ -74,17 +68,16 @@ impl Keeper {
     }
 
     fn keep(&mut self, plan: RootPlan) -> Result<(), DaemonError> {
-        let (tx, rx) = bounded(REQUESTS);
+        let requests = Arc::new(Requests::default());
         let thread = RootThread {
             indexer: Arc::clone(&self.indexer),
             live: Arc::clone(&self.live),
             observer: Arc::clone(&self.observer),
             routes: Arc::clone(&self.routes),
             plan,
-            own: tx.clone(),
-            requests: rx,
+            requests: Arc::clone(&requests),
             said: None,
-            starting: Some(self.indexer.progress().scanning()),
+            starting: Mutex::new(Some(self.indexer.progress().scanning())),
         };
         let handle = std::thread::Builder::new()
             .name("photond-root".to_owned())
@@ -93,7 +86,7 @@ impl Keeper {
                 what: "a folder's thread",
                 source,
             })?;
-        self.threads.push((tx, handle));
+        self.threads.push((requests, handle));
         Ok(())
     }
 
@@ -124,8 +117,8 @@ impl Keeper {
 
     /// Has photos without tags tagged, now that the model is there.
     pub fn catch_up(&self) {
-        if let Some((tx, _)) = self.threads.first() {
-            let _ = tx.try_send(Request::CatchUp);
+        if let Some((requests, _)) = self.threads.first() {
+            requests.catch_up();
         }
     }
 
@@ -135,8 +128,8 @@ impl Keeper {
     }
 
     fn end_threads(&mut self) {
-        for (tx, _) in &self.threads {
-            let _ = tx.send_timeout(Request::Stop, Duration::from_secs(1));
+        for (requests, _) in &self.threads {
+            requests.stop();
         }
         let end = Instant::now() + STOP_PATIENCE;
         for (_, thread) in self.threads.drain(..) {
@@ -160,10 +153,7 @@ fn dispatch(indexer: &Indexer, routes: &Routes, event: SourceEvent) {
             .get(&root)
             .cloned();
         if let Some(route) = route {
-            // A full queue of requests is one request: look at everything.
-            if route.try_send(Request::Scan(scope)).is_err() {
-                let _ = route.send_timeout(Request::Scan(whole()), Duration::from_secs(1));
-            }
+            route.scan(scope);
         }
     };
     match event {
@@ -218,11 +208,10 @@ struct RootThread {
     observer: Arc<dyn Observer>,
     routes: Routes,
     plan: RootPlan,
-    own: Sender<Request>,
-    requests: Receiver<Request>,
+    requests: Arc<Requests>,
     said: Option<String>,
     /// Until the first scan is through (or the root is known to be away), the daemon is not idle.
-    starting: Option<Scanning>,
+    starting: Mutex<Option<Scanning>>,
 }
 
 struct Arming<'a>(&'a LiveSource);
@@ -238,30 +227,39 @@ impl ArmDirectory for Arming<'_> {
 
 impl RootThread {
     fn run(mut self) {
-        loop {
-            if self.indexer.is_stopping() {
-                return;
-            }
-            match self.take_on() {
-                Some((handle, network)) => {
-                    let stop = self.keep(&handle, network);
-                    self.let_go(&handle);
-                    if stop {
-                        return;
-                    }
+        while !self.indexer.is_stopping() {
+            let Some((handle, network)) = self.take_on() else {
+                self.started();
+                match self.requests.next(PRESENCE) {
+                    Wanted::Stop => return,
+                    Wanted::CatchUp => self.catch_up(),
+                    Wanted::Whole | Wanted::Nothing => {}
                 }
-                None => match self.wait_for_volume() {
-                    Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                    Ok(Request::CatchUp) => self.catch_up(),
-                    Ok(Request::Scan(_)) | Err(RecvTimeoutError::Timeout) => {}
-                },
+                continue;
+            };
+            self.requests.set_released(false);
+            let stop = std::thread::scope(|scope| {
+                // New folders must not wait behind the first scan of a large root.
+                scope.spawn(|| {
+                    while let Some(scopes) = self.requests.next_folders() {
+                        for scope in scopes.iter().take_while(|_| handle.is_present()) {
+                            self.scan(&handle, scope);
+                        }
+                    }
+                });
+                let stop = self.keep(&handle, network);
+                self.requests.set_released(true);
+                stop
+            });
+            self.let_go(&handle);
+            if stop {
+                return;
             }
         }
     }
 
-    fn wait_for_volume(&mut self) -> Result<Request, RecvTimeoutError> {
-        self.starting = None;
-        self.requests.recv_timeout(PRESENCE)
+    fn started(&self) {
+        *self.starting.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn take_on(&mut self) -> Option<(Arc<RootHandle>, bool)> {
@@ -273,7 +271,7 @@ impl RootThread {
                 self.routes
                     .write()
                     .unwrap_or_else(PoisonError::into_inner)
-                    .insert(handle.id, self.own.clone());
+                    .insert(handle.id, Arc::clone(&self.requests));
                 if let Err(e) = self.live.add_root(
                     number(handle.id),
                     &handle.path,
@@ -310,7 +308,7 @@ impl RootThread {
     }
 
     /// Works on the root until it leaves (false) or a stop is asked for (true).
-    fn keep(&mut self, handle: &Arc<RootHandle>, network: bool) -> bool {
+    fn keep(&self, handle: &RootHandle, network: bool) -> bool {
         let every = if network {
             self.plan.rescan_every.min(NETWORK_RESCAN)
         } else {
@@ -323,74 +321,34 @@ impl RootThread {
                 return true;
             }
             if Instant::now() >= due {
-                if !self.full_scan(handle, first) && !handle.is_present() {
-                    return false;
-                }
-                first = false;
-                self.starting = None;
-                due = Instant::now() + every;
+                let complete = self.full_scan(handle, first);
+                self.started();
+                first &= !complete;
+                due = Instant::now() + if complete { every } else { RETRY.min(every) };
             }
-            let wait = PRESENCE.min(due.saturating_duration_since(Instant::now()));
-            match self.requests.recv_timeout(wait) {
-                Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-                Ok(Request::CatchUp) => self.catch_up(),
-                Ok(Request::Scan(scope)) => {
-                    if !handle.is_present() {
-                        return false;
-                    }
-                    let Some(scopes) = self.merge(scope) else {
-                        return true;
-                    };
-                    if scopes.iter().any(|s| s.dir.is_root()) {
-                        due = Instant::now();
-                        continue;
-                    }
-                    for scope in scopes {
-                        self.scan(handle, &scope);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    if !handle.is_present() {
-                        return false;
-                    }
-                }
+            let left = due.saturating_duration_since(Instant::now());
+            match self.requests.next(PRESENCE.min(left)) {
+                Wanted::Stop => return true,
+                Wanted::CatchUp => self.catch_up(),
+                Wanted::Whole => due = Instant::now(),
+                Wanted::Nothing => {}
+            }
+            if !handle.is_present() {
+                return false;
             }
         }
     }
 
-    /// Takes all waiting requests at once; those inside another are dropped. `None`: stop.
-    fn merge(&self, first: ScanScope) -> Option<Vec<ScanScope>> {
-        let mut scopes = vec![first];
-        while let Ok(request) = self.requests.try_recv() {
-            match request {
-                Request::Stop => return None,
-                Request::CatchUp => self.catch_up(),
-                Request::Scan(scope) => scopes.push(scope),
-            }
-        }
-        let inside = |i: usize| {
-            scopes.iter().enumerate().any(|(j, other)| {
-                i != j
-                    && other.deletion == scopes[i].deletion
-                    && scopes[i].dir.is_within(&other.dir)
-                    && (scopes[i].dir != other.dir || j < i)
-            })
-        };
-        let keep: Vec<bool> = (0..scopes.len()).map(|i| !inside(i)).collect();
-        let mut keep = keep.iter();
-        scopes.retain(|_| *keep.next().unwrap_or(&true));
-        Some(scopes)
-    }
-
-    fn full_scan(&self, handle: &Arc<RootHandle>, first: bool) -> bool {
+    fn full_scan(&self, handle: &RootHandle, first: bool) -> bool {
         let outcome = self.scan(handle, &whole());
         let Some(outcome) = outcome.filter(|o| o.complete) else {
             return false;
         };
         if outcome.held > 0 {
             self.observer.notice(&format!(
-                "{} files in {} disappeared at once and are held, not deleted: bring them back, or confirm with `photond index --confirm-deletions`",
+                "{} files in {} disappeared at once and are held, not deleted: bring them back, or confirm with `photond index --confirm-deletions {}`",
                 outcome.held,
+                handle.path.display(),
                 handle.path.display()
             ));
         }
@@ -424,6 +382,10 @@ impl RootThread {
             Ok(outcome) => Some(outcome),
             Err(e) => {
                 tracing::warn!("{}: {e}", handle.path.display());
+                if !scope.dir.is_root() {
+                    // What could not be looked at now is looked at with everything else.
+                    self.requests.scan(whole());
+                }
                 None
             }
         }

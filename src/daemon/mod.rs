@@ -9,6 +9,7 @@ mod keeper;
 mod lock;
 mod once;
 mod report;
+mod requests;
 mod start;
 mod watch;
 

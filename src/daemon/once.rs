@@ -68,10 +68,6 @@ pub fn index_once(
             (_, handle) => handles.extend(handle),
         }
     }
-    if options.confirm_deletions {
-        let n = indexer.with_store(|store| store.release_missing(None))?;
-        observer.notice(&format!("{n} missing files forgotten"));
-    }
     indexer.wait_for_model(Duration::from_secs(30));
     let scanned: Result<(), DaemonError> = std::thread::scope(|scope| {
         let scans: Vec<_> = handles
@@ -104,6 +100,16 @@ pub fn index_once(
             indexer.catch_up()?;
             drain(&indexer, &interrupted, observer);
         }
+    }
+    if scanned.is_ok() && options.confirm_deletions && !indexer.is_stopping() {
+        // After the scan: what has come back is no longer held.
+        let mut forgotten = 0;
+        for root in &handles {
+            let id = root.id;
+            forgotten += indexer.with_store(move |store| store.release_missing(id, None))?;
+        }
+        let word = if forgotten == 1 { "file" } else { "files" };
+        observer.notice(&format!("{forgotten} missing {word} forgotten"));
     }
     let counters = indexer.progress().snapshot();
     let model = ModelReport::new(&model, indexer.model_state());

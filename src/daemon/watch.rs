@@ -1,6 +1,7 @@
 //! `photond watch`: start-up as a table of contents, the timers, and the ordered stop.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -147,14 +148,18 @@ fn serve(
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
         let mut next_bark = Instant::now();
         let mut was_ready = false;
+        let mut seen_untagged = 0;
         let turned = Arc::new(tokio::sync::Notify::new());
         let wake = Arc::clone(&turned);
         indexer.progress().on_turn(move || wake.notify_one());
         loop {
             let busy = ticks.tick(observer);
             let ready = matches!(indexer.model_state(), ModelState::Ready { .. });
-            if ready && !was_ready {
+            // Also those that were on their way without a tensor when it came.
+            let untagged = indexer.progress().untagged.load(Ordering::Relaxed);
+            if ready && (!was_ready || (!busy && untagged != seen_untagged)) {
                 keeper.catch_up();
+                seen_untagged = untagged;
             }
             was_ready = ready;
             if let Some(every) = watchdog.filter(|_| next_bark <= Instant::now()) {
@@ -285,10 +290,10 @@ impl<'a> Ticks<'a> {
 fn upkeep(store: &mut Store, data_dir: &Path) {
     let cutoff = crate::store::unix_now() - i64::try_from(GRACE.as_secs()).unwrap_or(i64::MAX);
     let done = store
-        .release_missing(Some(cutoff))
+        .release_all_missing(cutoff)
         .and_then(|_| store.sweep(GRACE, 10_000))
         .and_then(|swept| ThumbStore::open(data_dir)?.remove(&swept.photos))
-        .and_then(|()| store.back_up(data_dir));
+        .and_then(|()| store.back_up_if_older(data_dir, UPKEEP));
     if let Err(e) = done {
         tracing::warn!("upkeep: {e}");
     }

@@ -89,23 +89,27 @@ impl CommitThread {
             let mut tickets = Vec::new();
             for p in pending.drain(..) {
                 if let Some(hash) = p.release {
-                    released.push((hash, matches!(p.change, Change::Failed { .. })));
+                    let failure = match &p.change {
+                        Change::Failed { failure, .. } => Some(failure.clone()),
+                        _ => None,
+                    };
+                    released.push((hash, failure));
                 }
                 tickets.extend(p.ticket);
                 changes.extend(self.check(p.change));
             }
-            if !self.write(&changes)? {
+            if !self.write(&mut changes)? {
                 return Ok(());
             }
             self.count(&changes);
-            for (hash, failed) in released {
+            for (hash, failure) in released {
                 for place in self.inflight.release(&hash) {
-                    let change = if failed {
+                    let change = if let Some(failure) = &failure {
                         Change::Failed {
                             key: place.key,
                             stamp: place.stamp,
                             hash: Some(hash),
-                            failure: None,
+                            failure: failure.clone(),
                         }
                     } else {
                         Progress::add(&self.shared.progress.deduplicated, 1);
@@ -165,7 +169,7 @@ impl CommitThread {
             Change::Failed {
                 ref key,
                 hash: None,
-                failure: Some(ref failure),
+                ref failure,
                 ..
             } if failure.stage != Stage::Scan && !self.lies_there(key) => None,
             Change::Gone {
@@ -210,25 +214,42 @@ impl CommitThread {
     }
 
     /// Writes a batch, waiting while the disk is full. False: a stop came first, nothing written.
-    fn write(&mut self, changes: &[Change]) -> Result<bool, StoreError> {
+    fn write(&mut self, changes: &mut Vec<Change>) -> Result<bool, StoreError> {
         let mut wait = Duration::from_millis(250);
+        let mut paused = false;
         loop {
             match self.try_write(changes) {
                 Ok(()) => {
-                    self.shared.progress.set_paused(None);
+                    if paused {
+                        tracing::warn!("writing goes on");
+                        self.shared.progress.set_paused(None);
+                        self.shared.progress.turn();
+                    }
                     return Ok(true);
                 }
                 Err(e) if e.is_temporary() => {
-                    tracing::warn!("{e}; waiting, nothing is lost");
-                    self.shared.progress.set_paused(Some(e.to_string()));
-                    if self.shared.stop.load(Ordering::Relaxed) {
-                        return Ok(false);
+                    if !paused {
+                        tracing::warn!("{e}; waiting, nothing is lost");
+                        self.shared.progress.set_paused(Some(e.to_string()));
+                        self.shared.progress.turn();
                     }
-                    std::thread::sleep(wait);
-                    wait = (wait * 2).min(Duration::from_secs(10));
+                    paused = true;
                 }
                 Err(e) => return Err(e),
             }
+            let until = Instant::now() + wait;
+            while Instant::now() < until {
+                if self.shared.stop.load(Ordering::Relaxed) {
+                    return Ok(false);
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            wait = (wait * 2).min(Duration::from_secs(10));
+            // Much may have happened to the files meanwhile.
+            *changes = std::mem::take(changes)
+                .into_iter()
+                .filter_map(|c| self.check(c))
+                .collect();
         }
     }
 
@@ -257,9 +278,7 @@ impl CommitThread {
                 Change::Indexed { place: Some(_), .. } => Progress::add(&p.indexed, 1),
                 Change::Failed { key, failure, .. } => {
                     Progress::add(&p.failed, 1);
-                    if let Some(failure) = failure {
-                        tracing::info!("{}: {}", key.path, failure.message);
-                    }
+                    tracing::info!("{}: {}", key.path, failure.message);
                 }
                 Change::Gone { .. } => Progress::add(&p.gone, 1),
                 _ => {}

@@ -90,6 +90,7 @@ impl EmbedThread {
             if let Err(e) = self.embed(encoder.as_mut(), batch) {
                 tracing::warn!("{e}; trying again in {} s", RETRY.as_secs());
                 self.set(ModelState::Missing(e.to_string()));
+                self.shared.tensors.store(false, Ordering::Relaxed);
                 self.shared.model.store(0, Ordering::Relaxed);
                 encoder = None;
                 last_try = Instant::now();
@@ -107,6 +108,7 @@ impl EmbedThread {
             Ok((encoder, runtime)) => {
                 let id = self.adopt(plan.pack.id.clone(), plan.pack.dims)?;
                 self.shared.model.store(id, Ordering::Relaxed);
+                self.shared.tensors.store(true, Ordering::Relaxed);
                 tracing::info!("{} runs on {}", plan.pack.id, runtime.display());
                 self.set(ModelState::Ready { runtime });
                 self.shared.progress.turn();
@@ -119,6 +121,7 @@ impl EmbedThread {
                     tracing::warn!("{message}");
                 }
                 self.set(ModelState::Missing(message));
+                self.shared.tensors.store(false, Ordering::Relaxed);
                 None
             }
         }
@@ -223,7 +226,10 @@ impl EmbedThread {
 
     fn pass_on(&self, seen: Seen, results: Option<Result<Box<Results>, ModelError>>) {
         let (results, failure) = match results {
-            None => (None, None),
+            None => {
+                Progress::add(&self.shared.progress.untagged, 1);
+                (None, None)
+            }
             Some(Ok(results)) => {
                 Progress::add(&self.shared.progress.embedded, 1);
                 (Some(results), None)
@@ -253,9 +259,6 @@ impl EmbedThread {
                 ticket,
             });
         };
-        if let Some(failure) = failure {
-            send(Change::NotEmbedded { hash, failure }, None, None);
-        }
         match (place, results) {
             (Some(place), results) => send(
                 Change::Indexed {
@@ -270,6 +273,10 @@ impl EmbedThread {
             ),
             (None, Some(results)) => send(Change::Embedded { hash, results }, None, ticket),
             (None, None) => drop(ticket),
+        }
+        // After the photo itself: a failure without a photo would look like a broken file.
+        if let Some(failure) = failure {
+            send(Change::NotEmbedded { hash, failure }, None, None);
         }
     }
 }

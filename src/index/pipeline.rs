@@ -79,8 +79,10 @@ impl Indexer {
             inflight: Arc::clone(&inflight),
             inspector: Inspector::new(Limits::default(), input),
             plain: Inspector::new(Limits::default(), None),
+            tensors: AtomicBool::new(options.model.is_some()),
             model: AtomicI64::new(0),
             max_file: options.max_file,
+            damaged: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             background: options.background,
         });
@@ -102,10 +104,13 @@ impl Indexer {
             thumbs,
             input: write_in,
         };
-        let dead = Arc::clone(&shared);
+        let watched = Deadman(Arc::clone(&shared));
         let commit = spawn("commit", move || {
             let result = commit.run();
-            dead.progress.dead.store(result.is_err(), Ordering::Relaxed);
+            if result.is_err() {
+                watched.report();
+            }
+            drop(watched);
             result
         })?;
         let model_state = Arc::new(Mutex::new(ModelState::default()));
@@ -116,7 +121,11 @@ impl Indexer {
             input: embed_in,
             write: write.clone(),
         };
-        let embed = spawn("embed", move || embed.run())?;
+        let watched = Deadman(Arc::clone(&shared));
+        let embed = spawn("embed", move || {
+            embed.run();
+            drop(watched);
+        })?;
         let mut workers = Vec::with_capacity(parallel);
         for reader in readers {
             let out = Outputs {
@@ -126,7 +135,11 @@ impl Indexer {
             };
             let worker = Worker::new(Arc::clone(&shared), reader, out);
             let (urgent, backlog) = (urgent_in.clone(), backlog_in.clone());
-            workers.push(spawn("worker", move || worker.run(&urgent, &backlog))?);
+            let watched = Deadman(Arc::clone(&shared));
+            workers.push(spawn("worker", move || {
+                worker.run(&urgent, &backlog);
+                drop(watched);
+            })?);
         }
         let (again, stop) = (urgent.clone(), Arc::clone(&shared));
         let later = spawn("later", move || put_off(&later_in, &again, &stop.stop))?;
@@ -220,10 +233,11 @@ impl Indexer {
                 }
                 Ok((state, None))
             }
-            RootState::Online { volume, .. } => {
+            RootState::Online { volume, place, .. } => {
+                let place = *place;
                 let (path_owned, volume) = (path.to_path_buf(), volume.clone());
                 let row = self.with_store(move |store| store.adopt_root(&path_owned, &volume))?;
-                let handle = Arc::new(RootHandle::new(row.id, path, filter));
+                let handle = Arc::new(RootHandle::new(row.id, path, filter, place));
                 self.shared.roots.put(Arc::clone(&handle));
                 Ok((state, Some(handle)))
             }
@@ -264,7 +278,9 @@ impl Indexer {
             urgent: self.urgent.clone(),
             write: self.write.clone(),
         };
-        let outcome = scanner.scan(root, scope, arm)?;
+        let outcome = scanner
+            .scan(root, scope, arm)
+            .inspect_err(|e| self.shared.met(e))?;
         if outcome.complete && scope.dir.is_root() {
             let note = (outcome.held > 0).then(|| {
                 format!(
@@ -369,6 +385,12 @@ impl Indexer {
             None => None,
         };
         match died {
+            _ if self.shared.damaged.load(Ordering::Relaxed) => {
+                Err(IndexError::Store(StoreError::Damaged {
+                    path: self.data_dir.join(crate::store::INDEX_FILE),
+                    reason: "found while reading it".to_owned(),
+                }))
+            }
             Some(stage) => Err(IndexError::StageDied(stage)),
             None => Ok(store),
         }
@@ -418,6 +440,24 @@ fn put_off(input: &Receiver<(Instant, Job)>, again: &Sender<Job>, stop: &AtomicB
             } else {
                 index += 1;
             }
+        }
+    }
+}
+
+/// Makes the death of a stage known, whether it ended with an error or a panic.
+struct Deadman(Arc<Shared>);
+
+impl Deadman {
+    fn report(&self) {
+        self.0.progress.dead.store(true, Ordering::Relaxed);
+        self.0.progress.turn();
+    }
+}
+
+impl Drop for Deadman {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.report();
         }
     }
 }

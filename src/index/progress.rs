@@ -23,6 +23,8 @@ pub struct Progress {
     pub inspected: AtomicU64,
     /// Contents the model has seen.
     pub embedded: AtomicU64,
+    /// Contents committed without the model's results, to be caught up.
+    pub untagged: AtomicU64,
     /// Paths committed as failed.
     pub failed: AtomicU64,
     /// Paths forgotten.

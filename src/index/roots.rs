@@ -21,14 +21,14 @@ pub struct RootHandle {
 }
 
 impl RootHandle {
-    /// Takes a folder on.
+    /// Takes a folder on that was found at this device and inode.
     #[must_use]
-    pub fn new(id: i64, path: &Path, filter: Arc<Filter>) -> Self {
+    pub fn new(id: i64, path: &Path, filter: Arc<Filter>, place: (u64, u64)) -> Self {
         Self {
             id,
             path: path.to_path_buf(),
             filter,
-            seen_as: place_of(path).unwrap_or_default(),
+            seen_as: place,
         }
     }
 
@@ -80,6 +80,8 @@ pub enum RootState {
     Online {
         /// Volume identity.
         volume: String,
+        /// Device and inode of the folder itself.
+        place: (u64, u64),
         /// On a network file system: no events from other machines, so it is scanned more often.
         network: bool,
     },
@@ -108,6 +110,7 @@ impl RootState {
                     }
                     _ => Self::Online {
                         volume,
+                        place: (facts.device, facts.inode),
                         network: facts.network_fs,
                     },
                 }

@@ -241,7 +241,7 @@ impl Run<'_> {
                 },
                 stamp: FileStamp::default(),
                 hash: None,
-                failure: Some(failure),
+                failure,
             },
             release: None,
             urgent: false,

@@ -15,7 +15,7 @@ use super::{prefilter, priority};
 use crate::media::{DECODER_VERSION, Inspector};
 use crate::photo::{ContentHash, FileStamp, Verdict};
 use crate::source::{FileKind, stamp_beneath};
-use crate::store::{Change, Failure, FileKey, Known, Stage, StoreReader};
+use crate::store::{Change, Failure, FileKey, FileRow, Known, Stage, StoreReader};
 
 /// What all workers share.
 pub(super) struct Shared {
@@ -25,11 +25,26 @@ pub(super) struct Shared {
     pub inspector: Inspector,
     /// Makes no tensors: used while there is no model.
     pub plain: Inspector,
+    /// Tensors are wanted: the model runs, or is being loaded.
+    pub tensors: AtomicBool,
     /// `models.id` of the model in use; 0: none.
     pub model: std::sync::atomic::AtomicI64,
     pub max_file: u64,
+    /// Damage was met in the database.
+    pub damaged: AtomicBool,
     pub stop: AtomicBool,
     pub background: bool,
+}
+
+impl Shared {
+    /// Damage met while reading ends the pipeline: the next start repairs the index.
+    pub fn met(&self, e: &crate::store::StoreError) {
+        if e.is_corruption() {
+            self.damaged.store(true, Ordering::Relaxed);
+            self.progress.dead.store(true, Ordering::Relaxed);
+            self.progress.turn();
+        }
+    }
 }
 
 /// Where a worker's results go.
@@ -91,9 +106,9 @@ impl Worker {
             return;
         };
         if let Err(e) = self.look_at(&root, job) {
-            // The database cannot be read: the writer will say so; this file comes back with the
-            // next scan.
+            // This file comes back with the next scan.
             tracing::warn!("{e}");
+            self.shared.met(&e);
         }
     }
 
@@ -119,8 +134,7 @@ impl Worker {
         let stamp = match stamp_beneath(&root.path, path) {
             Ok(stamp) => stamp,
             Err(error) => {
-                let stamp = row.map(|r| r.stamp).unwrap_or_default();
-                self.unreadable(job, stamp, &error);
+                self.unreadable(job, row.as_ref(), FileStamp::default(), &error);
                 return Ok(());
             }
         };
@@ -133,7 +147,9 @@ impl Worker {
             Verdict::Gone => {
                 if row.is_none() {
                     self.rows_below(root, &job)?;
-                } else if root.is_present() {
+                }
+                // Even without a row: one may be on its way to the writer.
+                if root.is_present() {
                     self.write(
                         Change::Gone {
                             key: job.key,
@@ -150,7 +166,7 @@ impl Worker {
                     self.write(Change::Found { key: job.key }, job.urgent, job.ticket);
                 }
             }
-            Verdict::Touched | Verdict::Changed => self.read(root, job)?,
+            Verdict::Touched | Verdict::Changed => self.read(root, job, row.as_ref())?,
         }
         Ok(())
     }
@@ -182,7 +198,12 @@ impl Worker {
         }
     }
 
-    fn read(&mut self, root: &RootHandle, job: Job) -> Result<(), crate::store::StoreError> {
+    fn read(
+        &mut self,
+        root: &RootHandle,
+        job: Job,
+        row: Option<&FileRow>,
+    ) -> Result<(), crate::store::StoreError> {
         Progress::add(&self.shared.progress.opened, 1);
         match read(
             &root.path,
@@ -203,9 +224,9 @@ impl Worker {
                     stage: Stage::Read,
                     kind: "too-large".to_owned(),
                     message: format!(
-                        "the file has {} MiB, more than the {} MiB that max_file_mib allows; raise it in the settings to index it",
-                        stamp.size >> 20,
-                        limit >> 20
+                        "the file has {}, more than the {} that max_file_mib allows; raise it in the settings to index it",
+                        size(stamp.size),
+                        size(limit)
                     ),
                     decoder_version: DECODER_VERSION,
                 };
@@ -228,7 +249,7 @@ impl Worker {
             }
             Bytes::Unreadable { error } => {
                 let stamp = stamp_beneath(&root.path, &job.key.path).ok().flatten();
-                self.unreadable(job, stamp.unwrap_or_default(), &error);
+                self.unreadable(job, row, stamp.unwrap_or_default(), &error);
                 Ok(())
             }
         }
@@ -283,14 +304,14 @@ impl Worker {
                     results: None,
                 }
             }
-            Some(Known::Failed) => Change::Failed {
+            Some(Known::Failed(failure)) if !by_name(&failure) => Change::Failed {
                 key: place.key,
                 stamp: place.stamp,
                 hash: Some(hash),
-                failure: None,
+                failure,
             },
-            None => {
-                self.inspect(place, hash, urgent, model.is_some());
+            Some(Known::Failed(_)) | None => {
+                self.inspect(place, hash, urgent);
                 return Ok(());
             }
         };
@@ -303,8 +324,8 @@ impl Worker {
         Ok(())
     }
 
-    fn inspect(&mut self, place: Place, hash: ContentHash, urgent: bool, with_tensor: bool) {
-        let inspector = if with_tensor {
+    fn inspect(&mut self, place: Place, hash: ContentHash, urgent: bool) {
+        let inspector = if self.shared.tensors.load(Ordering::Relaxed) {
             &self.shared.inspector
         } else {
             &self.shared.plain
@@ -337,7 +358,7 @@ impl Worker {
                         key: place.key,
                         stamp: place.stamp,
                         hash: Some(hash),
-                        failure: Some(failure),
+                        failure,
                     },
                     release: Some(hash),
                     urgent,
@@ -395,8 +416,19 @@ impl Worker {
         let _ = self.out.later.send((Instant::now() + delay, job));
     }
 
-    fn unreadable(&self, job: Job, stamp: FileStamp, error: &std::io::Error) {
+    fn unreadable(
+        &self,
+        job: Job,
+        row: Option<&FileRow>,
+        stamp: FileStamp,
+        error: &std::io::Error,
+    ) {
         let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        if !denied && row.is_some() {
+            // A failing disk says nothing of the photo: what is known of it stays.
+            tracing::warn!("{}: {error}; its row stays as it was", job.key.path);
+            return;
+        }
         let failure = Failure {
             stage: Stage::Read,
             kind: if denied { "unreadable" } else { "io" }.to_owned(),
@@ -426,7 +458,7 @@ impl Worker {
             key: job.key,
             stamp,
             hash,
-            failure: Some(failure),
+            failure,
         };
         self.write(change, job.urgent, job.ticket);
     }
@@ -443,6 +475,19 @@ impl Worker {
     fn send(&self, write: Write) {
         // The writer goes last: this fails only when it has died, and then everything stops.
         let _ = self.out.write.send(write);
+    }
+}
+
+/// A verdict that came from the name as well as from the bytes: another name may mean another one.
+fn by_name(failure: &Failure) -> bool {
+    matches!(failure.kind.as_str(), "not-an-image" | "unsupported")
+}
+
+/// A size for people.
+fn size(bytes: u64) -> String {
+    match bytes >> 20 {
+        mib @ 0..=9_999 => format!("{mib} MiB"),
+        mib => format!("{} GiB", mib >> 10),
     }
 }
 

@@ -8,8 +8,8 @@ use std::error::Error as _;
 use std::io::{self, Cursor};
 
 use image::codecs::{bmp, gif, ico, jpeg as jpeg_codec, png, pnm, tga, tiff, webp};
-use image::error::UnsupportedErrorKind;
-use image::{ColorType, ImageDecoder, ImageError};
+use image::error::{LimitErrorKind, UnsupportedErrorKind};
+use image::{ColorType, ExtendedColorType, ImageDecoder, ImageError};
 
 use super::error::InspectError;
 use super::jpeg::{self, Need};
@@ -17,6 +17,7 @@ use super::jpeg_layout::{Coding, Layout};
 use super::limits::Limits;
 use super::picture::{Channels, Picture};
 use super::wholeness::is_cut_short;
+use super::wording;
 use crate::photo::Format;
 
 /// Pixels, and the size the file says, which a scaled picture no longer shows.
@@ -71,11 +72,11 @@ pub(super) fn decode(
 /// Formats told by their bytes and left for a later version.
 pub(super) fn no_decoder(format: Format) -> InspectError {
     let why = match format {
-        Format::Heic => "a HEIC/HEIF picture (HEVC coded)",
-        Format::Avif => "an AVIF picture (AV1 coded)",
-        Format::Jxl => "a JPEG XL picture",
-        Format::Raw => "a camera raw file",
-        _ => "a picture",
+        Format::Heic => "HEVC coding",
+        Format::Avif => "AV1 coding",
+        Format::Jxl => "JPEG XL coding",
+        Format::Raw => "a camera's unprocessed sensor data",
+        _ => "the format",
     };
     InspectError::unsupported(format, why)
 }
@@ -97,13 +98,17 @@ fn jpeg(bytes: &[u8], need: Need, limits: &Limits) -> Result<Decoded, InspectErr
         }
         Err(error) => error,
     };
-    // What libjpeg calls damaged, another reading of the standard may still show; only a file that
+    // What libjpeg calls damaged or cannot do, another reading of the standard may still show; only a file that
     // reaches its end marker gets that chance, for this decoder takes half files for whole.
     let baseline = layout
         .frame
         .as_ref()
         .is_some_and(|f| f.coding == Coding::Baseline);
-    if !matches!(error, InspectError::Corrupt { .. }) || !baseline || !layout.scans().ended {
+    let refused = matches!(
+        error,
+        InspectError::Corrupt { .. } | InspectError::Unsupported { .. }
+    );
+    if !refused || !baseline || !layout.scans().ended {
         return Err(error);
     }
     jpeg_codec::JpegDecoder::new(Cursor::new(bytes))
@@ -158,7 +163,7 @@ fn whole(
     let mut data = vec![0; len];
     decoder.read_image(&mut data).map_err(fail)?;
     let (channels, data) = reduce(data, color)
-        .ok_or_else(|| InspectError::unsupported(format, format!("{color:?}")))?;
+        .ok_or_else(|| InspectError::unsupported(format, "an unusual kind of samples"))?;
     Ok(Decoded {
         picture: Picture::new(width, height, channels, data),
         width,
@@ -216,25 +221,31 @@ fn failure(format: Format, (width, height): (u32, u32), error: ImageError) -> In
     }
     match error {
         ImageError::Unsupported(e) => match e.kind() {
-            UnsupportedErrorKind::Color(c) => {
-                InspectError::unsupported(format, format!("a variant with colour type {c:?}"))
+            UnsupportedErrorKind::Color(ExtendedColorType::Unknown(bits)) => {
+                let why = format!("an unusual colour layout ({bits} bits a pixel)");
+                InspectError::unsupported(format, why)
             }
-            UnsupportedErrorKind::GenericFeature(what) => {
-                InspectError::unsupported(format, format!("a variant of the format ({what})"))
+            UnsupportedErrorKind::Color(_) => {
+                InspectError::unsupported(format, "an unusual colour layout")
             }
-            _ => InspectError::unsupported(format, e),
+            UnsupportedErrorKind::GenericFeature(what) => wording::unsupported(format, &what),
+            _ => wording::unsupported(format, &e.to_string()),
         },
         ImageError::Limits(e) => InspectError::TooLarge {
             format,
             width,
             height,
-            limit: e.to_string(),
+            limit: match e.kind() {
+                LimitErrorKind::InsufficientMemory => "decoding it takes too much memory",
+                _ => "more than its decoder takes",
+            }
+            .to_owned(),
         },
         // The wrapper's "format error decoding …" says nothing the cause does not.
-        e => match e.source() {
-            Some(cause) => InspectError::corrupt(format, cause),
-            None => InspectError::corrupt(format, e),
-        },
+        e => {
+            let words = e.source().map_or_else(|| e.to_string(), |c| c.to_string());
+            wording::refusal(format, (width, height), &words)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a file's bytes did not become an inspection, said so that a user knows what to do about it.
 
+use super::wording;
 use crate::photo::Format;
 
 /// What is wrong with one file's bytes. Belongs to that content only: the next file is unaffected,
@@ -14,14 +15,14 @@ pub enum InspectError {
     NotAnImage,
     /// A known format, or a variant of one, that this version has no decoder for.
     #[error(
-        "{}: {why}; recognised, not decoded by this version, and retried automatically when \
-         photond learns it",
+        "{}: {why}, which this version cannot decode yet; retried automatically when photond \
+         learns it",
         .format.name()
     )]
     Unsupported {
         /// What the bytes are.
         format: Format,
-        /// Which part of the format is meant.
+        /// Which part of the format is meant, as a noun that "which" can follow.
         why: String,
     },
     /// The picture's data ends before the picture does.
@@ -34,27 +35,34 @@ pub enum InspectError {
         format: Format,
     },
     /// The data breaks the rules of its format beyond what a viewer could show.
-    #[error("{}: the file is damaged ({reason}); restore it from a backup or its source", .format.name())]
+    #[error(
+        "{}: the data is damaged or breaks the format's rules ({reason}); if other programs cannot \
+         open it either, copy it again from its source",
+        .format.name()
+    )]
     Corrupt {
         /// What the bytes are.
         format: Format,
-        /// The decoder's words, made printable and short.
+        /// What is wrong, or the decoder's words, made printable and short.
         reason: String,
     },
     /// Decoding would take more than [`super::Limits`] allows; nothing was decoded.
-    #[error("{}: a picture of {width}×{height} pixels is beyond the limit ({limit})", .format.name())]
+    #[error("{}: {} is too large to decode ({limit})", .format.name(), a_picture_of(*.width, *.height))]
     TooLarge {
         /// What the bytes are.
         format: Format,
-        /// Width the header claims.
+        /// Width the header claims; 0 if it was refused before its size was known.
         width: u32,
-        /// Height the header claims.
+        /// Height the header claims; 0 if it was refused before its size was known.
         height: u32,
-        /// Which limit, with its value.
+        /// Which limit, with its value, as a remark of its own.
         limit: String,
     },
     /// A decoder panicked; it was contained.
-    #[error("{}: the decoder failed on this file ({message}); the file is likely damaged", .format.name())]
+    #[error(
+        "{}: the decoder gave up on this file, which is probably damaged ({message})",
+        .format.name()
+    )]
     Panicked {
         /// What the bytes are.
         format: Format,
@@ -100,12 +108,19 @@ impl InspectError {
             .unwrap_or("no message");
         Self::Panicked {
             format,
-            message: printable(message),
+            message: wording::brief(message),
         }
     }
 }
 
-/// Decoder messages can quote the file: control characters go, length is capped.
+fn a_picture_of(width: u32, height: u32) -> String {
+    match (width, height) {
+        (0, _) | (_, 0) => "the picture".to_owned(),
+        _ => format!("a picture of {width}×{height} pixels"),
+    }
+}
+
+/// Messages can quote the file: control characters go, length is capped.
 fn printable(text: &str) -> String {
     const MAX_CHARS: usize = 200;
     text.chars()
@@ -129,9 +144,26 @@ mod tests {
 
     #[test]
     fn every_error_names_its_format_and_the_unsupported_one_promises_a_retry() {
-        let e = InspectError::unsupported(Format::Heic, "HEIC pictures");
+        let e = InspectError::unsupported(Format::Heic, "HEVC coding");
         assert!(e.to_string().starts_with("heic: "), "{e}");
         assert!(e.to_string().contains("retried automatically"), "{e}");
         assert_eq!(e.kind(), "unsupported");
+    }
+
+    #[test]
+    fn a_panic_is_told_without_rust_syntax_and_a_size_only_when_it_is_known() {
+        let payload: Box<dyn std::any::Any + Send> =
+            Box::new("called `Option::unwrap()` on a Thing { a: 1 }".to_owned());
+        let text = InspectError::panicked(Format::Tiff, payload.as_ref()).to_string();
+        assert!(!text.contains(['{', '`']), "{text}");
+        let too_large = |width| InspectError::TooLarge {
+            format: Format::Tiff,
+            width,
+            height: 9,
+            limit: "at most 8 pixels a side".to_owned(),
+        };
+        let text = too_large(0).to_string();
+        assert!(!text.contains('0') && !text.contains('×'), "{text}");
+        assert!(too_large(7).to_string().contains("7×9"));
     }
 }

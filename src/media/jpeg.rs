@@ -19,6 +19,7 @@ use super::error::InspectError;
 use super::jpeg_layout::{Coding, Layout};
 use super::limits::Limits;
 use super::picture::{Channels, Picture};
+use super::wording;
 use crate::photo::Format;
 
 /// The least a scaled decode must keep, in pixels of the stored picture.
@@ -61,15 +62,23 @@ pub(super) fn decode(
     };
     let size = (frame.width, frame.height);
     limits.check_size(format, size.0, size.1)?;
-    if frame.precision != 8 {
-        let why = format!("JPEG with {} bits a sample", frame.precision);
-        return Err(InspectError::unsupported(format, why));
-    }
     if frame.coding == Coding::Exotic {
         return Err(InspectError::unsupported(
             format,
-            "lossless or hierarchical JPEG",
+            "lossless or hierarchical coding",
         ));
+    }
+    // The standard has 8 and 12 for all coding that is not lossless.
+    match frame.precision {
+        8 => {}
+        12 => {
+            let why = "12 bits a sample instead of 8";
+            return Err(InspectError::unsupported(format, why));
+        }
+        n => {
+            let what = format!("it claims {n} bits a sample");
+            return Err(InspectError::corrupt(format, what));
+        }
     }
     let eighths = need.eighths(size.0, size.1);
     let side = |v: u32| u64::from((v * u32::from(eighths)).div_ceil(8));
@@ -96,11 +105,11 @@ pub(super) fn decode(
             Ok(picture)
         }
         Ok(Err(e)) if e.kind() == io::ErrorKind::UnexpectedEof => Err(truncated()),
-        Ok(Err(e)) => Err(InspectError::corrupt(format, e)),
+        Ok(Err(e)) => Err(wording::refusal(format, size, &e.to_string())),
         Err(payload) => match payload.downcast::<Stop>() {
             Ok(stop) => match *stop {
                 Stop::FileEnded => Err(truncated()),
-                Stop::Error(message) => Err(InspectError::corrupt(format, message)),
+                Stop::Error(message) => Err(wording::refusal(format, size, &message)),
             },
             Err(panic) => resume_unwind(panic),
         },

@@ -46,9 +46,9 @@ impl Limits {
             return Err(InspectError::corrupt(format, "its width or height is zero"));
         }
         let limit = if width.max(height) > self.max_side {
-            format!("{} pixels a side", self.max_side)
+            format!("at most {} pixels a side", self.max_side)
         } else if u64::from(width) * u64::from(height) > self.max_pixels {
-            format!("{} million pixels", self.max_pixels / 1_000_000)
+            format!("at most {} million pixels", self.max_pixels / 1_000_000)
         } else {
             return Ok(());
         };
@@ -71,9 +71,9 @@ impl Limits {
             return Ok(());
         }
         let limit = format!(
-            "{} MiB of memory, it needs {}",
-            self.max_alloc >> 20,
-            bytes >> 20
+            "decoding it takes {} of memory, the limit is {}",
+            memory(bytes),
+            memory(self.max_alloc)
         );
         Err(InspectError::TooLarge {
             format,
@@ -93,12 +93,45 @@ impl Limits {
         if work <= self.max_scan_pixels {
             return Ok(());
         }
-        let limit = format!("{scans} progressive scans of it are too much work");
+        let limit = format!("its {scans} progressive scans are too much work");
         Err(InspectError::TooLarge {
             format: Format::Jpeg,
             width,
             height,
             limit,
         })
+    }
+}
+
+/// An amount of memory in the largest unit that leaves at least one of it.
+fn memory(bytes: u64) -> String {
+    let (unit, name) = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")]
+        .into_iter()
+        .find(|(shift, _)| bytes >> shift > 0)
+        .unwrap_or((0, "bytes"));
+    let tenths = u128::from(bytes) * 10 >> unit;
+    match tenths % 10 {
+        0 => format!("{} {name}", tenths / 10),
+        tenth => format!("{}.{tenth} {name}", tenths / 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_told_in_a_unit_of_its_size() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (4096, "4 KiB"),
+            (512 << 20, "512 MiB"),
+            (3 << 29, "1.5 GiB"),
+            (1 << 40, "1 TiB"),
+            (u64::MAX, "16777215.9 TiB"),
+        ] {
+            assert_eq!(memory(bytes), text);
+        }
     }
 }

@@ -26,6 +26,7 @@
 //! | `orientation` | the eight EXIF orientations, applied to small pictures only |
 //! | `exif_block`, `exif` | where each container keeps EXIF; range-checked camera facts from it |
 //! | `perceptual_hash`, `thumbnail`, `tensor` | the three things made from pixels |
+//! | `wording` | which error a decoder's complaint is, and what of its words is worth reading |
 //! | `inspect` | the order of all this, and the panic fence |
 
 mod decode;
@@ -45,6 +46,7 @@ mod tensor;
 mod tests;
 mod thumbnail;
 mod wholeness;
+mod wording;
 
 pub use error::InspectError;
 pub use inspect::Inspector;

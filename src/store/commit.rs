@@ -61,8 +61,8 @@ pub enum Change {
         stamp: FileStamp,
         /// The content, where its bytes were had.
         hash: Option<ContentHash>,
-        /// Why; absent when this content is known to have failed.
-        failure: Option<Failure>,
+        /// Why.
+        failure: Failure,
     },
     /// Nothing lies at this path any more.
     Gone {
@@ -147,17 +147,8 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
                 .query_row(params![key.root, key.path.as_bytes()], |r| r.get(0))
                 .optional()?
                 .flatten();
-            let id = match (failure, hash) {
-                (Some(failure), hash) => {
-                    Some(failures::put(conn, hash.as_ref(), previous, failure)?)
-                }
-                (None, Some(hash)) => failures::of_content(conn, hash)?,
-                (None, None) => None,
-            };
-            match id {
-                Some(id) => files::put(conn, key, stamp, &Points::Failure(id)),
-                None => Ok(()),
-            }
+            let id = failures::put(conn, hash.as_ref(), previous, failure)?;
+            files::put(conn, key, stamp, &Points::Failure(id))
         }
         Change::Gone { key, .. } => files::remove(conn, key).map(|_| ()),
         Change::Missing { key } => files::set_missing(conn, key, true),

@@ -77,6 +77,26 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// A check found damage.
+    #[error(
+        "{path} is damaged ({reason}): run `photond index` or start `photond watch` again; the last backup takes its place and the rest is indexed again"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the check said.
+        reason: String,
+    },
+    /// The database is there but cannot be read.
+    #[error(
+        "cannot read the index at {path}: {reason}. Make it readable for this user, or choose another --data-dir"
+    )]
+    NotReadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
     /// Any other answer of SQLite.
     #[error("{path}: {source}")]
     Sqlite {
@@ -91,6 +111,9 @@ impl StoreError {
     /// True if the file's contents are damaged (as opposed to busy, full, or forbidden).
     #[must_use]
     pub fn is_corruption(&self) -> bool {
+        if matches!(self, Self::Damaged { .. }) {
+            return true;
+        }
         self.code().is_some_and(|code| {
             matches!(
                 code,
@@ -113,6 +136,19 @@ impl StoreError {
         })
     }
 
+    /// SQLite's answer about the database at `path`.
+    pub(super) fn from_sqlite(path: &std::path::Path, source: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let path = path.to_path_buf();
+        match source.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged {
+                path,
+                reason: "SQLite cannot make sense of it".to_owned(),
+            },
+            _ => Self::Sqlite { path, source },
+        }
+    }
+
     fn code(&self) -> Option<rusqlite::ErrorCode> {
         match self {
             Self::Sqlite { source, .. } | Self::Migration { source, .. } => {
@@ -131,9 +167,6 @@ pub(super) trait At<T> {
 
 impl<T> At<T> for rusqlite::Result<T> {
     fn at(self, path: &std::path::Path) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Sqlite {
-            path: path.to_path_buf(),
-            source,
-        })
+        self.map_err(|source| StoreError::from_sqlite(path, source))
     }
 }

@@ -30,6 +30,15 @@ impl Stage {
             Self::Embed => "embed",
         }
     }
+
+    fn from_name(name: &str) -> Self {
+        match name {
+            "scan" => Self::Scan,
+            "read" => Self::Read,
+            "embed" => Self::Embed,
+            _ => Self::Inspect,
+        }
+    }
 }
 
 /// One failure, before it is stored.
@@ -99,6 +108,29 @@ impl StoreReader {
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 
+    /// The failure recorded for some content.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failure_of(&self, hash: &ContentHash) -> Result<Option<Failure>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT stage, kind, message, decoder_version FROM failures WHERE hash = ?1",
+            )
+            .and_then(|mut s| {
+                s.query_row([&hash.0[..]], |r| {
+                    Ok(Failure {
+                        stage: Stage::from_name(&r.get::<_, String>(0)?),
+                        kind: r.get(1)?,
+                        message: r.get(2)?,
+                        decoder_version: r.get(3)?,
+                    })
+                })
+                .optional()
+            })
+            .at(&self.path)
+    }
+
     /// How many files failed, by kind, most first.
     ///
     /// # Errors
@@ -125,6 +157,12 @@ pub(super) fn put(
     previous: Option<i64>,
     failure: &Failure,
 ) -> rusqlite::Result<i64> {
+    if let Some(hash) = hash
+        && let Some(id) = same(conn, hash, failure)?
+    {
+        // Another path with content that is known to fail.
+        return Ok(id);
+    }
     if let (None, Some(id)) = (hash, previous) {
         // The same path failed before without its bytes: one row, one more attempt.
         let updated = conn
@@ -165,17 +203,32 @@ pub(super) fn put(
     )
 }
 
-/// The failure recorded for some content.
-pub(super) fn of_content(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<Option<i64>> {
-    conn.prepare_cached("SELECT id FROM failures WHERE hash = ?1")?
-        .query_row([&hash.0[..]], |r| r.get(0))
-        .optional()
+/// The failure recorded for some content, if it is this very one.
+fn same(conn: &Connection, hash: &ContentHash, failure: &Failure) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached(
+        "SELECT id FROM failures WHERE hash = ?1 AND kind = ?2 AND message = ?3 AND decoder_version = ?4",
+    )?
+    .query_row(
+        params![&hash.0[..], failure.kind, failure.message, failure.decoder_version],
+        |r| r.get(0),
+    )
+    .optional()
 }
 
 /// Forgets the failure of some content: it has been indexed.
 pub(super) fn clear(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<()> {
     conn.prepare_cached("DELETE FROM failures WHERE hash = ?1 AND stage = 'embed'")?
         .execute([&hash.0[..]])?;
+    Ok(())
+}
+
+/// Drops every failure to which no file points (embed failures belong to a photo and stay).
+pub(super) fn drop_all_unused(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute(
+        "DELETE FROM failures WHERE stage <> 'embed'
+         AND NOT EXISTS (SELECT 1 FROM files f WHERE f.failure = failures.id)",
+        [],
+    )?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{At, StoreError};
-use super::{Store, StoreReader, unix_now};
+use super::{Failure, Stage, Store, StoreReader, unix_now};
 use crate::photo::{ContentHash, FileStamp, RelPath};
 
 /// Where a file lies: a root's key and the path below it.
@@ -29,14 +29,14 @@ pub struct FileRow {
 }
 
 /// What is known of some content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
     /// Indexed, and the given model (if one was asked for) has seen it.
     Complete,
     /// Indexed, but the model has not seen it yet.
     WithoutEmbedding,
     /// Failed in the image code of this very version.
-    Failed,
+    Failed(Failure),
 }
 
 impl StoreReader {
@@ -106,20 +106,20 @@ impl StoreReader {
             .prepare_cached("SELECT id FROM photos WHERE hash = ?1")
             .and_then(|mut s| s.query_row([&hash.0[..]], |r| r.get(0)).optional())
             .at(&self.path)?;
-        let failed: Option<u32> = self
-            .conn
-            .prepare_cached("SELECT decoder_version FROM failures WHERE hash = ?1")
-            .and_then(|mut s| s.query_row([&hash.0[..]], |r| r.get(0)).optional())
-            .at(&self.path)?;
-        let failed_now = failed.is_some_and(|v| v >= decoder_version);
+        let failure = self
+            .failure_of(hash)?
+            .filter(|f| f.decoder_version >= decoder_version);
         let Some(photo) = photo else {
-            return Ok(failed_now.then_some(Known::Failed));
+            // An embed failure alone is no verdict on the picture.
+            return Ok(failure
+                .filter(|f| f.stage != Stage::Embed)
+                .map(Known::Failed));
         };
         let Some(model) = model else {
             return Ok(Some(Known::Complete));
         };
-        let embedded = self.has_embedding(photo, model)?;
-        Ok(Some(if embedded || failed_now {
+        let embedded = failure.is_some() || self.has_embedding(photo, model)?;
+        Ok(Some(if embedded {
             Known::Complete
         } else {
             Known::WithoutEmbedding
@@ -128,7 +128,7 @@ impl StoreReader {
 }
 
 impl Store {
-    /// The stored stamp of one path, as the writer sees it.
+    /// How many rows are held as missing.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -142,18 +142,39 @@ impl Store {
             .at(&self.path)
     }
 
-    /// Deletes the rows held as missing: since before `cutoff` (Unix seconds), or all of them.
-    /// Returns how many.
+    /// Deletes the rows of all roots that are online which have been held as missing since before
+    /// `cutoff` (Unix seconds).
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn release_missing(&mut self, cutoff: Option<i64>) -> Result<usize, StoreError> {
-        self.conn
+    pub fn release_all_missing(&mut self, cutoff: i64) -> Result<(), StoreError> {
+        let online: Vec<i64> = self
+            .conn
+            .prepare("SELECT id FROM roots WHERE online = 1")
+            .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
+            .at(&self.path)?;
+        for root in online {
+            self.release_missing(root, Some(cutoff))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the rows of one root that are held as missing, since before `cutoff` (Unix seconds)
+    /// or all of them. Returns how many.
+    ///
+    /// # Errors
+    /// If the database cannot be written; then nothing is deleted.
+    pub fn release_missing(&mut self, root: i64, cutoff: Option<i64>) -> Result<usize, StoreError> {
+        let tx = self.conn.transaction().at(&self.path)?;
+        let released = tx
             .execute(
-                "DELETE FROM files WHERE missing_since IS NOT NULL AND missing_since < ?1",
-                [cutoff.unwrap_or(i64::MAX)],
+                "DELETE FROM files WHERE root = ?1 AND missing_since IS NOT NULL AND missing_since < ?2",
+                params![root, cutoff.unwrap_or(i64::MAX)],
             )
-            .at(&self.path)
+            .at(&self.path)?;
+        super::failures::drop_all_unused(&tx).at(&self.path)?;
+        tx.commit().at(&self.path)?;
+        Ok(released)
     }
 }
 

@@ -78,21 +78,44 @@ impl Store {
         })
     }
 
-    /// Copies the index to the backup file beside it, while readers and this writer go on, and
-    /// puts the copy in place only when it is whole.
+    /// Makes a backup unless there is one younger than `age`.
     ///
     /// # Errors
     /// If the copy cannot be made; the old backup stays.
+    pub fn back_up_if_older(&self, data_dir: &Path, age: Duration) -> Result<(), StoreError> {
+        let young = std::fs::metadata(data_dir.join(BACKUP_FILE))
+            .and_then(|m| m.modified())
+            .is_ok_and(|at| at.elapsed().is_ok_and(|since| since < age));
+        if young {
+            Ok(())
+        } else {
+            self.back_up(data_dir)
+        }
+    }
+
+    /// Copies the index to the backup file beside it, while readers go on, and puts the copy in
+    /// place only when it is whole and sound.
+    ///
+    /// # Errors
+    /// If the copy cannot be made or is damaged; the old backup stays.
     pub fn back_up(&self, data_dir: &Path) -> Result<(), StoreError> {
         let target = data_dir.join(BACKUP_FILE);
         let partial = data_dir.join(format!("{BACKUP_FILE}.partial"));
         let _ = std::fs::remove_file(&partial);
         {
             let mut copy = rusqlite::Connection::open(&partial).at(&partial)?;
-            let backup = rusqlite::backup::Backup::new(&self.conn, &mut copy).at(&partial)?;
-            backup
-                .run_to_completion(4096, Duration::ZERO, None)
+            rusqlite::backup::Backup::new(&self.conn, &mut copy)
+                .and_then(|backup| backup.run_to_completion(4096, Duration::ZERO, None))
                 .at(&partial)?;
+            let verdict: String = copy
+                .query_row("PRAGMA quick_check(1)", [], |r| r.get(0))
+                .at(&partial)?;
+            if verdict != "ok" {
+                return Err(StoreError::Damaged {
+                    path: self.path.clone(),
+                    reason: verdict,
+                });
+            }
         }
         std::fs::rename(&partial, &target).map_err(|e| StoreError::NotWritable {
             path: target,

@@ -31,7 +31,7 @@ pub use failures::{Failure, FailureRow, Stage};
 pub use files::{FileKey, FileRow, Known};
 pub use maintenance::Swept;
 pub use migrate::{APPLICATION_ID, current_version};
-pub use open::{BACKUP_FILE, INDEX_FILE, Recovery, Store, StoreReader};
+pub use open::{BACKUP_FILE, INDEX_FILE, Recovery, Store, StoreReader, suspect_damage};
 pub use photos::{Hit, PhotoRow};
 pub use query::{Listing, PhotoFilter, Place, TagCondition};
 pub use roots::RootRow;

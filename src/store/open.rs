@@ -18,6 +18,14 @@ pub const INDEX_FILE: &str = "index.db";
 /// File name of the last good copy.
 pub const BACKUP_FILE: &str = "index.db.backup";
 
+/// There while damage was met at run time: the next start checks the whole index.
+const SUSPECT_FILE: &str = "index.suspect";
+
+/// Notes that damage was met, so that the next start checks the whole index and recovers.
+pub fn suspect_damage(data_dir: &Path) {
+    let _ = std::fs::write(data_dir.join(SUSPECT_FILE), b"");
+}
+
 /// The writing connection. One a data directory, held by whoever holds the data directory's lock.
 pub struct Store {
     pub(super) conn: Connection,
@@ -54,21 +62,54 @@ impl Store {
     pub fn open(data_dir: &Path) -> Result<(Self, Option<Recovery>), StoreError> {
         refuse_network(data_dir)?;
         let path = data_dir.join(INDEX_FILE);
-        match Self::open_at(&path) {
+        let suspect = data_dir.join(SUSPECT_FILE);
+        let opened = Self::open_at(&path).and_then(|store| {
+            if suspect.exists() {
+                store.quick_check()?;
+            }
+            Ok(store)
+        });
+        let result = Self::recover(data_dir, &path, opened);
+        if result.is_ok() {
+            let _ = std::fs::remove_file(suspect);
+        }
+        result
+    }
+
+    fn quick_check(&self) -> Result<(), StoreError> {
+        let verdict: String = self
+            .conn
+            .query_row("PRAGMA quick_check(1)", [], |r| r.get(0))
+            .at(&self.path)?;
+        if verdict == "ok" {
+            return Ok(());
+        }
+        Err(StoreError::Damaged {
+            path: self.path.clone(),
+            reason: verdict,
+        })
+    }
+
+    fn recover(
+        data_dir: &Path,
+        path: &Path,
+        opened: Result<Self, StoreError>,
+    ) -> Result<(Self, Option<Recovery>), StoreError> {
+        match opened {
             Ok(store) => Ok((store, None)),
             Err(e) if e.is_corruption() => {
-                let aside = move_aside(&path)?;
+                let aside = move_aside(path)?;
                 let backup = data_dir.join(BACKUP_FILE);
-                if backup.exists() && std::fs::copy(&backup, &path).is_ok() {
-                    match Self::open_at(&path) {
+                if backup.exists() && std::fs::copy(&backup, path).is_ok() {
+                    match Self::open_at(path) {
                         Ok(store) => return Ok((store, Some(Recovery::RestoredBackup { aside }))),
                         Err(e) if e.is_corruption() => {
-                            move_aside(&path)?;
+                            move_aside(path)?;
                         }
                         Err(e) => return Err(e),
                     }
                 }
-                let store = Self::open_at(&path)?;
+                let store = Self::open_at(path)?;
                 Ok((store, Some(Recovery::StartedAfresh { aside })))
             }
             Err(e) => Err(e),
@@ -126,10 +167,14 @@ impl StoreReader {
     /// [`StoreError::NoIndex`] where there is none; foreign, newer and older schemas are refused.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
         let path = data_dir.join(INDEX_FILE);
-        if !path.exists() {
-            return Err(StoreError::NoIndex { path });
+        match std::fs::metadata(&path) {
+            Ok(_) => Self::open_at(&path),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(StoreError::NoIndex { path }),
+            Err(e) => Err(StoreError::NotReadable {
+                path,
+                reason: e.to_string(),
+            }),
         }
-        Self::open_at(&path)
     }
 
     fn open_at(path: &Path) -> Result<Self, StoreError> {
@@ -178,10 +223,7 @@ fn not_writable(path: &Path, e: rusqlite::Error) -> StoreError {
             path: path.to_path_buf(),
             reason: e.to_string(),
         },
-        _ => StoreError::Sqlite {
-            path: path.to_path_buf(),
-            source: e,
-        },
+        _ => StoreError::from_sqlite(path, e),
     }
 }
 
