@@ -6,6 +6,8 @@ CARGO   ?= cargo
 PYTHON  ?= python3
 PREFIX  ?= $(HOME)/.local
 PHOTOND := target/release/photond
+# Not every shell expands ~ in an argument, and folders have spaces.
+FOLDER  = $(patsubst ~/%,$(HOME)/%,$(DIR))
 
 # The JPEG decoder has SIMD code for x86-64 that nasm assembles. Without nasm it is built in C.
 ifneq ($(shell command -v nasm 2>/dev/null),)
@@ -26,11 +28,11 @@ help:
 
 watch: build
 	@test -n "$(DIR)" || { echo "say which folder: make watch DIR=~/Pictures"; exit 2; }
-	$(PHOTOND) watch $(DIR)
+	$(PHOTOND) watch "$(FOLDER)"
 
 index: build
 	@test -n "$(DIR)" || { echo "say which folder: make index DIR=~/Pictures"; exit 2; }
-	$(PHOTOND) index $(DIR)
+	$(PHOTOND) index "$(FOLDER)"
 
 build: runtime
 	$(CARGO) build --release --locked $(FEATURES)

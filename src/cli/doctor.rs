@@ -63,8 +63,10 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let reader = index(context, args.deep, &mut f);
     model(context, &mut f);
     if let Some(reader) = &reader {
-        roots(reader, &mut f)?;
-        daemon(context, reader, &mut f)?;
+        let checked = roots(reader, &mut f).and_then(|()| daemon(context, reader, &mut f));
+        if let Err(e) = checked {
+            f.bad("index", e.to_string());
+        }
     }
     watches(&mut f);
     let bad = f.0.iter().filter(|x| x.level == Level::Bad).count();
@@ -105,7 +107,24 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
 fn settings(context: &Context_, f: &mut Findings) {
     match &context.config_path {
         Some(path) => f.good("settings", path.display().to_string()),
-        None => f.good("settings", "no settings file, defaults are used"),
+        None => f.good(
+            "settings",
+            match crate::dirs::config_file() {
+                Some(path) => format!("defaults are used; {} would be read", path.display()),
+                None => "defaults are used".to_owned(),
+            },
+        ),
+    }
+    for root in &context.config.roots {
+        if !root.is_dir() {
+            f.note(
+                "settings",
+                format!(
+                    "`roots` names {}, which is not there now; mount it, or mend the settings",
+                    root.display()
+                ),
+            );
+        }
     }
 }
 
@@ -174,10 +193,13 @@ fn index(context: &Context_, deep: bool, f: &mut Findings) -> Option<StoreReader
     if deep {
         match reader.integrity() {
             Ok(problems) if problems.is_empty() => f.good("index", "every page is sound"),
-            Ok(problems) => f.bad(
+            Ok(problems) => {
+                crate::store::suspect_damage(&context.data_dir);
+                f.bad(
                 "index",
                 format!("damaged ({}): restart photond, it restores the last backup and indexes the rest again", problems.join("; ")),
-            ),
+            );
+            }
             Err(e) => f.bad("index", e.to_string()),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::observer::Terminal;
 use super::output::{count, plural};
 use super::{Context_, Exit, TableOrJson};
-use crate::daemon::{OnceOptions, Summary, index_once};
+use crate::daemon::{OnceOptions, Setup, Summary, forget_roots, index_once};
 
 /// Index folders once, with a summary, then exit
 ///
@@ -26,10 +26,16 @@ pub(super) struct Args {
     /// Forget files that are held because very many disappeared at once
     #[arg(long)]
     confirm_deletions: bool,
+    /// Forget the folders instead: take them out of the index (photos are not touched)
+    #[arg(long, conflicts_with = "confirm_deletions", requires = "roots")]
+    forget: bool,
 }
 
 pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let setup = super::watch::setup(context, "index", args.roots, args.parallel)?;
+    if args.forget {
+        return forget(context, &setup);
+    }
     let terminal = Terminal::new(context.out, context.quiet);
     let options = OnceOptions {
         confirm_deletions: args.confirm_deletions,
@@ -49,6 +55,24 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         anyhow::bail!("interrupted; what was indexed stays, run it again to go on");
     }
     Ok(Exit::Done)
+}
+
+fn forget(context: &Context_, setup: &Setup) -> anyhow::Result<Exit> {
+    let mut found = false;
+    for (path, files) in forget_roots(setup)? {
+        let path = path.display();
+        match files {
+            Some(n) => {
+                found = true;
+                let n = plural(n as u64, "file", "files");
+                context
+                    .out
+                    .line(&format!("{path}: {n} forgotten; the photos are untouched"))?;
+            }
+            None => context.out.notice(&format!("{path} is not in the index")),
+        }
+    }
+    Ok(if found { Exit::Done } else { Exit::Nothing })
 }
 
 fn as_text(s: &Summary) -> Vec<String> {
@@ -73,8 +97,11 @@ fn as_text(s: &Summary) -> Vec<String> {
             plural(c.changing, "file", "files")
         ));
     }
-    if c.failed > 0 {
-        lines.push("`photond status --errors` lists what failed, and why".to_owned());
+    if s.failing > 0 {
+        lines.push(format!(
+            "{} cannot be indexed; `photond status --errors` lists them, and why",
+            plural(s.failing, "file", "files")
+        ));
     }
     if s.held > 0 {
         lines.push(format!(
@@ -102,6 +129,7 @@ fn as_json(s: &Summary) -> serde_json::Value {
         "failed": c.failed,
         "gone": c.gone,
         "changing": c.changing,
+        "failing": s.failing,
         "held": s.held,
         "seconds": (s.elapsed.as_secs_f64() * 1e3).round() / 1e3,
         "model": s.model,

@@ -15,8 +15,11 @@ use crate::store::{Hit, StoreReader};
 /// Find photos
 ///
 /// All conditions hold at once. Without any, every photo is listed, newest first. A tag matches
-/// its synonyms and everything below it: `--tag dog` finds a beagle. Exits with 1 if nothing matches.
+/// its synonyms and everything below it, singular or plural: `--tag dog` finds a beagle. Photos
+/// without a camera date go by the file's date (in brackets in the table). JSON lists every stored
+/// tag with its confidence, also those below the cutoff. Exits with 1 if nothing matches.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// With this tag; several: with all of them
     #[arg(long = "tag", value_name = "T")]
@@ -36,7 +39,7 @@ pub(super) struct Args {
     /// Taken within KM kilometres (10 if not said) of a place
     #[arg(long, value_name = "LAT,LON[,KM]", allow_hyphen_values = true)]
     near: Option<String>,
-    /// Whose path matches; `*` stays in a folder, `**` crosses folders
+    /// In this folder, or whose path matches; `*` stays in a folder, `**` crosses folders
     #[arg(long, value_name = "GLOB")]
     path: Option<String>,
     /// Confidence from which a tag counts, 0 to 1 [default: from the settings, 0.3]
@@ -56,6 +59,12 @@ pub(super) struct Args {
     null: bool,
 }
 
+const EXAMPLES: &str = "Examples:
+  photond query --tag beach --tag dog           dogs on beaches
+  photond query --tag car --not-tag taxi --since 2023-06 --until 2023-08
+  photond query --near 48.86,2.35,5 --format jsonl | jq .path
+  photond query --path ~/Pictures/2023 -0 | xargs -0 ls -l";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people
@@ -68,6 +77,31 @@ enum Format {
     Jsonl,
 }
 
+/// `~/` and paths from here become whole paths; a folder means all that lies in it.
+fn expand(given: &str) -> String {
+    let home = crate::dirs::home();
+    let mut path = match (given.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest).to_string_lossy().into_owned(),
+        _ => given.to_owned(),
+    };
+    let literal = !path.contains(['*', '?', '[', '{']);
+    if literal || path.starts_with("./") || path.starts_with("../") {
+        if let Some(real) = literal.then(|| std::fs::canonicalize(&path).ok()).flatten() {
+            let folder = real.is_dir();
+            path = globset::escape(&real.to_string_lossy());
+            if folder {
+                path += "/**";
+            }
+        } else if path.starts_with('.')
+            && let Ok(here) = std::env::current_dir()
+        {
+            let here = globset::escape(&here.to_string_lossy());
+            path = format!("{here}/{}", path.trim_start_matches("./"));
+        }
+    }
+    path
+}
+
 fn confidence(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
@@ -77,7 +111,9 @@ fn confidence(text: &str) -> Result<f32, String> {
 
 pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let reader = StoreReader::open(&context.data_dir)?;
-    let tagger = tagger(&default_pack()?)?;
+    let pack = default_pack()?;
+    let model = pack.id.to_string();
+    let tagger = tagger(&pack)?;
     let searcher = Searcher {
         reader: &reader,
         tagger: &tagger,
@@ -95,7 +131,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         until: args.until,
         camera: args.camera,
         near: args.near,
-        path: args.path,
+        path: args.path.map(|given| expand(&given)),
         min_confidence: args.min_confidence,
         all: args.all,
         limit: args.limit,
@@ -103,16 +139,13 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
     let mut first = true;
     let mut failure: Option<anyhow::Error> = None;
-    if format == Format::Json {
-        out.write_all(b"[")?;
-    }
     let found = searcher.run(&query, &mut |hit| {
         let result = match format {
             Format::Table => table_row(context, &searcher, &query, hit, &mut out),
             Format::Paths => path_row(context, hit, args.null, &mut out),
             Format::Json | Format::Jsonl => {
                 let separator = match (format, first) {
-                    (Format::Json, true) => "\n",
+                    (Format::Json, true) => "[\n",
                     (Format::Json, false) => ",\n",
                     _ => "",
                 };
@@ -138,7 +171,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let found = match found {
         Err(e @ crate::search::SearchError::UnknownTag { .. }) => {
             if format == Format::Json {
-                out.write_all(b"]\n")?;
+                out.write_all(b"[]\n")?;
             }
             out.flush()?;
             context.out.notice(&format!("photond: {e}"));
@@ -150,9 +183,14 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         return Err(e);
     }
     if format == Format::Json {
-        out.write_all(if first { b"]\n" } else { b"\n]\n" })?;
+        out.write_all(if first { b"[]\n" } else { b"\n]\n" })?;
     }
     out.flush()?;
+    if found == 0 && !query.tags.is_empty() && reader.counts(Some(&model))?.embedded == 0 {
+        context
+            .out
+            .notice("no photo has tags yet: `photond doctor` says why");
+    }
     if format == Format::Table && !context.quiet {
         let hint =
             if found == 0 && !query.tags.is_empty() && !query.all && query.min_confidence.is_none()
@@ -188,12 +226,11 @@ fn table_row(
         .take(SAID)
         .map(|t| format!("{} {:.0}%", printable(&t.name), t.confidence * 100.0))
         .collect();
-    let taken = hit
-        .photo
-        .exif
-        .captured_at
-        .as_ref()
-        .map_or_else(String::new, |c| c.local.replace('T', " ")[..16].to_owned());
+    // The camera's time, or the file's in brackets: both are what --since and --until go by.
+    let taken = match &hit.photo.exif.captured_at {
+        Some(c) => c.local.replace('T', " ").chars().take(16).collect(),
+        None => format!("({})", file_date(hit.mtime_ns)),
+    };
     let away = if hit.online { "" } else { "  (offline)" };
     writeln!(
         out,
@@ -203,6 +240,14 @@ fn table_row(
         tags.join(", ")
     )?;
     Ok(())
+}
+
+/// The local date of a file time.
+fn file_date(mtime_ns: i64) -> String {
+    jiff::Timestamp::from_second(mtime_ns.div_euclid(1_000_000_000)).map_or_else(
+        |_| String::new(),
+        |t| t.to_zoned(jiff::tz::TimeZone::system()).date().to_string(),
+    )
 }
 
 fn path_row(context: &Context_, hit: &Hit, null: bool, out: &mut impl Write) -> anyhow::Result<()> {

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::output::{count, plural, printable, span};
 use super::{Context_, Exit, TableOrJson};
-use crate::daemon::{Report, is_held};
+use crate::daemon::{Report, held_says, is_held};
 use crate::index::Activity;
-use crate::model::default_pack;
+use crate::model::{default_pack, find_runtime};
 use crate::store::{Counts, FailureRow, RootRow, StoreReader, unix_now};
 
 /// Show what is indexed, what is going on, and what failed
@@ -31,7 +31,11 @@ struct Status {
     started_at: Option<i64>,
     heartbeat_age: Option<i64>,
     report: Option<Report>,
+    /// What the running process says of itself outside the database: why it cannot write there.
+    said: Option<String>,
     model: String,
+    /// Why photos have no tags yet, if some have none.
+    untagged: Option<String>,
 }
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
@@ -60,8 +64,16 @@ fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Resul
         roots.push((root, counts));
     }
     let daemon = reader.daemon()?;
+    let counts = reader.counts(Some(&model))?;
+    let untagged =
+        (counts.embedded < counts.photos).then(|| match find_runtime(&context.data_dir) {
+            Err(e) => e.to_string(),
+            Ok(_) => "they get them while photond runs".to_owned(),
+        });
     Ok(Status {
-        counts: reader.counts(Some(&model))?,
+        counts,
+        said: held_says(&context.data_dir),
+        untagged,
         roots,
         kinds: reader.failure_kinds()?,
         failures: errors.then(|| reader.failures()).transpose()?,
@@ -80,7 +92,9 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
     let out = context.out;
     let c = &s.counts;
     let mut lines = vec![daemon_line(context, s)];
-    if let Some(report) = s.report.as_ref().filter(|_| s.alive) {
+    if let Some(said) = &s.said {
+        lines.push(out.red(&format!("paused: {}", printable(said))));
+    } else if let Some(report) = s.report.as_ref().filter(|_| s.alive) {
         lines.extend(work_lines(context, report));
     }
     lines.push(String::new());
@@ -131,6 +145,13 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         count(c.embedded),
         s.model
     ));
+    if let Some(why) = &s.untagged {
+        lines.push(format!(
+            "{} no tags yet: {}",
+            plural(c.photos - c.embedded, "photo has", "photos have"),
+            printable(why)
+        ));
+    }
     if c.failed > 0 {
         let kinds: Vec<String> = s
             .kinds
@@ -173,6 +194,9 @@ fn daemon_line(context: &Context_, s: &Status) -> String {
         .pid
         .map(|p| format!(" (process {p}{since})"))
         .unwrap_or_default();
+    if s.said.is_some() {
+        return out.red(&format!("photond is running{pid} but cannot write"));
+    }
     // The lock says it lives, a heartbeat this old says it hangs.
     const STALE: i64 = 120;
     if s.heartbeat_age.is_some_and(|age| age > STALE) {
@@ -263,8 +287,11 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "pid": s.pid.filter(|_| s.alive),
             "started_at": s.started_at,
             "heartbeat_age_s": s.heartbeat_age,
-            "activity": report.filter(|_| s.alive).map(|r| r.activity),
-            "paused": report.filter(|_| s.alive).and_then(|r| r.paused.clone()),
+            "activity": match &s.said {
+                Some(_) => Some(Activity::Paused),
+                None => report.filter(|_| s.alive).map(|r| r.activity),
+            },
+            "paused": s.said.clone().or_else(|| report.filter(|_| s.alive).and_then(|r| r.paused.clone())),
             "queue": report.filter(|_| s.alive).map_or(0, |r| r.counters.queued),
             "rate": report.filter(|_| s.alive).map_or(0.0, |r| r.rate),
             "eta_s": report.filter(|_| s.alive).and_then(|r| r.eta_s),
@@ -275,6 +302,8 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "id": s.model,
             "ready": report.filter(|_| s.alive).map(|r| r.model.ready),
             "detail": report.filter(|_| s.alive).map(|r| r.model.detail.clone()),
+            "untagged": c.photos - c.embedded,
+            "untagged_because": s.untagged,
         },
         "counts": {
             "files": c.files,

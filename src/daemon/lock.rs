@@ -2,7 +2,7 @@
 //! whose locks are SQLite's).
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -11,9 +11,12 @@ use super::error::DaemonError;
 
 const LOCK_FILE: &str = "photond.lock";
 
+/// The lock file has this size from the start: what is said through it needs no free disk space.
+const SIZE: usize = 1024;
+
 /// Held as long as this value lives; the system drops it with the process, however it ends.
 pub struct DataDirLock {
-    _file: File,
+    file: File,
 }
 
 impl DataDirLock {
@@ -27,29 +30,50 @@ impl DataDirLock {
             reason: e.to_string(),
         };
         std::fs::create_dir_all(data_dir).map_err(fail)?;
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(data_dir.join(LOCK_FILE))
             .map_err(fail)?;
-        if let Err(e) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        // `is_held` in another process holds the lock for a moment.
+        let mut tries = 0;
+        while let Err(e) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
             if e != rustix::io::Errno::WOULDBLOCK {
                 return Err(fail(e.into()));
             }
-            let mut text = String::new();
-            let _ = file.read_to_string(&mut text);
-            return Err(DaemonError::Locked {
-                dir: data_dir.to_path_buf(),
-                holder: text.trim().parse().ok(),
-            });
+            tries += 1;
+            if tries > 10 {
+                return Err(DaemonError::Locked {
+                    dir: data_dir.to_path_buf(),
+                    holder: read(data_dir).and_then(|(pid, _)| pid),
+                });
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        file.set_len(0).map_err(fail)?;
-        file.rewind().map_err(fail)?;
-        writeln!(file, "{}", std::process::id()).map_err(fail)?;
-        Ok(Self { _file: file })
+        file.set_len(SIZE as u64).map_err(fail)?;
+        let lock = Self { file };
+        lock.say("").map_err(fail)?;
+        Ok(lock)
     }
+
+    /// Leaves a line for `status`, even on a full disk; the empty line takes it back.
+    pub(super) fn say(&self, line: &str) -> std::io::Result<()> {
+        let mut text = format!("{}\n{}", std::process::id(), line.replace('\n', " ")).into_bytes();
+        text.truncate(SIZE - 1);
+        text.resize(SIZE, b'\n');
+        self.file.write_all_at(&text, 0)
+    }
+}
+
+/// Process id and line of whoever holds the lock (or held it last).
+fn read(data_dir: &Path) -> Option<(Option<u32>, String)> {
+    let bytes = std::fs::read(data_dir.join(LOCK_FILE)).ok()?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let mut lines = text.lines();
+    let pid = lines.next().and_then(|l| l.trim().parse().ok());
+    Some((pid, lines.next().unwrap_or_default().to_owned()))
 }
 
 /// Whether a process holds the lock now. Does not wait and changes nothing.
@@ -59,4 +83,14 @@ pub fn is_held(data_dir: &Path) -> bool {
         return false;
     };
     flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+}
+
+/// The line that the running process has left, if there is one: why it cannot write.
+#[must_use]
+pub fn held_says(data_dir: &Path) -> Option<String> {
+    is_held(data_dir)
+        .then(|| read(data_dir))
+        .flatten()
+        .map(|(_, line)| line)
+        .filter(|line| !line.is_empty())
 }

@@ -14,8 +14,8 @@ mod start;
 mod watch;
 
 pub use error::DaemonError;
-pub use lock::{DataDirLock, is_held};
-pub use once::{OnceOptions, Summary, index_once};
+pub use lock::{DataDirLock, held_says, is_held};
+pub use once::{OnceOptions, Summary, forget_roots, index_once};
 pub use report::{ModelReport, Report, WatchReport};
 pub use start::{Setup, tagger};
 pub use watch::{Reload, WatchOptions, watch};

@@ -1,15 +1,18 @@
 //! `photond index`: one pass over the folders, then an end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::DaemonError;
+use super::lock::DataDirLock;
 use super::report::ModelReport;
 use super::start::{Setup, Started};
 use super::{Observer, watch};
 use crate::index::{Activity, RootState, ScanScope, Snapshot};
 use crate::photo::RelPath;
+use crate::store::Store;
 
 /// How one pass is made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,6 +28,8 @@ pub struct Summary {
     pub counters: Snapshot,
     /// Wall time.
     pub elapsed: Duration,
+    /// Files that cannot be indexed, those of earlier passes included.
+    pub failing: i64,
     /// Files held as missing now.
     pub held: i64,
     /// The model.
@@ -116,14 +121,31 @@ pub fn index_once(
     let store = indexer.stop()?;
     scanned?;
     let held = store.held_missing()?;
+    let failing = store.reader()?.counts(None)?.failed;
     drop((store, lock));
     Ok(Summary {
         counters,
         elapsed: begun.elapsed(),
+        failing,
         held,
         model,
         interrupted: interrupted.load(Ordering::Relaxed),
     })
+}
+
+/// Takes the setup's roots out of the index; for each, how many files that were.
+///
+/// # Errors
+/// If another process works on the index, or it cannot be written.
+pub fn forget_roots(setup: &Setup) -> Result<Vec<(PathBuf, Option<usize>)>, DaemonError> {
+    let _lock = DataDirLock::take(&setup.data_dir)?;
+    let (mut store, _) = Store::open(&setup.data_dir)?;
+    let mut forgotten = Vec::new();
+    for path in setup.resolved_roots()? {
+        let files = store.forget_root(&path)?;
+        forgotten.push((path, files));
+    }
+    Ok(forgotten)
 }
 
 fn drain(indexer: &crate::index::Indexer, interrupted: &AtomicBool, observer: &dyn Observer) {

@@ -157,9 +157,22 @@ fn literal(path: &str) -> String {
 
 /// Symbolic links resolved where the folder is there; merely absolute where it is not.
 fn absolute(given: &Path) -> PathBuf {
-    std::fs::canonicalize(given)
-        .or_else(|_| std::path::absolute(given))
-        .unwrap_or_else(|_| given.to_path_buf())
+    // Links followed at most: as many as the system itself would.
+    const LINKS: usize = 40;
+    let mut path = std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf());
+    for _ in 0..LINKS {
+        if let Ok(real) = std::fs::canonicalize(&path) {
+            return real;
+        }
+        // The volume behind a link is away: the link still says where it was.
+        let Ok(target) = std::fs::read_link(&path) else {
+            break;
+        };
+        path = path
+            .parent()
+            .map_or_else(|| target.clone(), |dir| dir.join(&target));
+    }
+    path
 }
 
 /// The running pipeline with its lock.

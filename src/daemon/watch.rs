@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Observer;
 use super::error::DaemonError;
 use super::keeper::{Keeper, RootPlan};
+use super::lock::DataDirLock;
 use super::report::{Rate, Report, WatchReport, report};
 use super::start::{Setup, Started};
 use crate::index::{Activity, Indexer, ModelState, Snapshot};
@@ -87,8 +88,7 @@ pub fn watch(
         &indexer,
         &live,
         (&mut keeper, &reload),
-        &model,
-        &setup.data_dir,
+        (&model, &setup.data_dir, &lock),
         observer.as_ref(),
     );
 
@@ -129,8 +129,7 @@ fn serve(
     indexer: &Arc<Indexer>,
     live: &Arc<LiveSource>,
     (keeper, reload): (&mut Keeper, &dyn Fn(&mut Keeper) -> bool),
-    model: &str,
-    data_dir: &Path,
+    (model, data_dir, lock): (&str, &Path, &DataDirLock),
     observer: &dyn Observer,
 ) -> Result<(), DaemonError> {
     let start = |what| move |source| DaemonError::Start { what, source };
@@ -142,7 +141,7 @@ fn serve(
         let mut terminate = signal(SignalKind::terminate()).map_err(start("signal handling"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start("signal handling"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(start("signal handling"))?;
-        let mut ticks = Ticks::new(indexer, live, model, data_dir);
+        let mut ticks = Ticks::new(indexer, live, (model, data_dir, lock));
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         // systemd wants to hear twice as often as it says.
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
@@ -201,14 +200,15 @@ struct Ticks<'a> {
     last_heartbeat: Option<(Instant, (Activity, Snapshot))>,
     last_upkeep: Option<Instant>,
     was_busy: bool,
+    lock: &'a DataDirLock,
+    said: Option<String>,
 }
 
 impl<'a> Ticks<'a> {
     fn new(
         indexer: &'a Arc<Indexer>,
         live: &'a Arc<LiveSource>,
-        model: &'a str,
-        data_dir: &'a Path,
+        (model, data_dir, lock): (&'a str, &'a Path, &'a DataDirLock),
     ) -> Self {
         Self {
             indexer,
@@ -220,6 +220,8 @@ impl<'a> Ticks<'a> {
             last_heartbeat: None,
             last_upkeep: None,
             was_busy: true,
+            lock,
+            said: None,
         }
     }
 
@@ -233,6 +235,13 @@ impl<'a> Ticks<'a> {
         );
         let busy = report.activity != Activity::Idle;
         observer.progress(report.activity, &report.counters);
+        // On a full disk the row cannot be written; this line needs no room.
+        if self.said != report.paused {
+            if let Err(e) = self.lock.say(report.paused.as_deref().unwrap_or_default()) {
+                tracing::debug!("{e}");
+            }
+            self.said.clone_from(&report.paused);
+        }
         let state = (report.activity, report.counters);
         // Work that has ended is worth a row at once, work that goes on now and then.
         let turned = self.last_heartbeat.is_some_and(|(_, was)| was != state);

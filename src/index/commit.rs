@@ -275,7 +275,13 @@ impl CommitThread {
         let p = &self.shared.progress;
         for change in changes {
             match change {
-                Change::Indexed { place: Some(_), .. } => Progress::add(&p.indexed, 1),
+                Change::Indexed {
+                    place: Some((key, _)),
+                    ..
+                } => {
+                    Progress::add(&p.indexed, 1);
+                    tracing::debug!("{} indexed", key.path);
+                }
                 Change::Failed { key, failure, .. } => {
                     Progress::add(&p.failed, 1);
                     tracing::info!("{}: {}", key.path, failure.message);

@@ -281,6 +281,14 @@ impl Indexer {
         let outcome = scanner
             .scan(root, scope, arm)
             .inspect_err(|e| self.shared.met(e))?;
+        tracing::info!(
+            "{}: {} photos seen, {} new or changed, {} gone, {} held",
+            scope.dir.under(&root.path).display(),
+            outcome.files,
+            outcome.changed,
+            outcome.gone,
+            outcome.held
+        );
         if outcome.complete && scope.dir.is_root() {
             let note = (outcome.held > 0).then(|| {
                 format!(

@@ -109,7 +109,7 @@ fn memory(bytes: u64) -> String {
         .into_iter()
         .find(|(shift, _)| bytes >> shift > 0)
         .unwrap_or((0, "bytes"));
-    let tenths = u128::from(bytes) * 10 >> unit;
+    let tenths = (u128::from(bytes) * 10) >> unit;
     match tenths % 10 {
         0 => format!("{} {name}", tenths / 10),
         tenth => format!("{}.{tenth} {name}", tenths / 10),

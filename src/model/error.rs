@@ -13,7 +13,7 @@ pub enum ModelError {
     },
     /// The library is there but is not one that can be loaded.
     #[error(
-        "{path} is no usable ONNX Runtime library: {reason}. Run `make runtime` to fetch it again, or set ORT_DYLIB_PATH to another one"
+        "{path} is no usable ONNX Runtime library ({reason}); `make runtime` in the project fetches one"
     )]
     BadRuntime {
         /// The file.

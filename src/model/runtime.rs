@@ -52,7 +52,7 @@ pub fn find_runtime(data_dir: &Path) -> Result<RuntimeChoice, ModelError> {
         } else {
             Err(ModelError::BadRuntime {
                 path,
-                reason: "ORT_DYLIB_PATH names no file".to_owned(),
+                reason: "ORT_DYLIB_PATH names no file: unset it or mend it".to_owned(),
             })
         };
     }
@@ -60,6 +60,7 @@ pub fn find_runtime(data_dir: &Path) -> Result<RuntimeChoice, ModelError> {
     for (dir, found_by) in places(data_dir) {
         let path = dir.join(LIBRARY);
         if path.is_file() {
+            let path = std::fs::canonicalize(&path).unwrap_or(path);
             return Ok(RuntimeChoice { path, found_by });
         }
         if !looked.contains(&dir) {

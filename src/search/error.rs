@@ -44,7 +44,7 @@ pub enum SearchError {
 
 fn hint(suggestions: &[String]) -> String {
     if suggestions.is_empty() {
-        "; `photond tags` lists the ones in use".to_owned()
+        " among the things that the model knows; `photond tags` lists those in use".to_owned()
     } else {
         format!("; did you mean {}?", suggestions.join(", "))
     }

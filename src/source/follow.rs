@@ -324,7 +324,7 @@ impl Follower {
 
     fn tell_news(&mut self) {
         for (dir, reason) in self.shared.with_watched(Watched::take_news) {
-            tracing::warn!(root = %self.root.display(), ?dir, %reason, "polled instead of watched");
+            tracing::debug!(root = %self.root.display(), ?dir, %reason, "polled instead of watched");
             self.shared.set_degraded(Some(reason.clone()));
             self.send(SourceEvent::WatchDegraded {
                 root: self.id,

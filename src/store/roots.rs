@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::{At, StoreError};
 use super::{Store, StoreReader, unix_now};
@@ -97,8 +97,32 @@ impl Store {
                 RootRow::read,
             )
             .at(&self.path)?;
+        own_all(&tx, &row).at(&self.path)?;
         tx.commit().at(&self.path)?;
         Ok(row)
+    }
+
+    /// Forgets the roots at `path`, whatever their volume, with all their files. Returns how many
+    /// files that were; `None` if there is no such root. Photos on disk are not touched.
+    ///
+    /// # Errors
+    /// If the database cannot be written; then nothing is forgotten.
+    pub fn forget_root(&mut self, path: &Path) -> Result<Option<usize>, StoreError> {
+        use std::os::unix::ffi::OsStrExt;
+        let bytes = path.as_os_str().as_bytes();
+        let tx = self.conn.transaction().at(&self.path)?;
+        let files = tx
+            .execute(
+                "DELETE FROM files WHERE root IN (SELECT id FROM roots WHERE path = ?1)",
+                [bytes],
+            )
+            .at(&self.path)?;
+        let roots = tx
+            .execute("DELETE FROM roots WHERE path = ?1", [bytes])
+            .at(&self.path)?;
+        super::failures::drop_all_unused(&tx).at(&self.path)?;
+        tx.commit().at(&self.path)?;
+        Ok((roots > 0).then_some(files))
     }
 
     /// The newest root known at `path`, whatever its volume.
@@ -150,5 +174,113 @@ impl Store {
             )
             .at(&self.path)?;
         Ok(())
+    }
+}
+
+/// Gives a root all rows of files below it that other roots have, so that no file is listed twice:
+/// roots inside it are taken over whole, a root around it hands over what lies below.
+fn own_all(conn: &Connection, owner: &RootRow) -> rusqlite::Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    let others: Vec<RootRow> = conn
+        .prepare(&format!("SELECT {COLUMNS} FROM roots WHERE id <> ?1"))?
+        .query_map([owner.id], RootRow::read)?
+        .collect::<rusqlite::Result<_>>()?;
+    for other in others {
+        if let Ok(inner) = other.path.strip_prefix(&owner.path) {
+            // Another volume that is away keeps its rows: its files are not here now.
+            if inner.as_os_str().is_empty() || !other.online {
+                continue;
+            }
+            conn.execute(
+                "UPDATE OR REPLACE files SET root = ?1, path = CAST(?2 || '/' || path AS BLOB) WHERE root = ?3",
+                params![owner.id, inner.as_os_str().as_bytes(), other.id],
+            )?;
+            conn.execute("DELETE FROM roots WHERE id = ?1", [other.id])?;
+        } else if let Ok(inner) = owner.path.strip_prefix(&other.path) {
+            let inner = inner.as_os_str().as_bytes();
+            let low = [inner, b"/"].concat();
+            let high = [inner, b"0"].concat();
+            conn.execute(
+                "UPDATE OR REPLACE files SET root = ?1, path = substr(path, ?2)
+                 WHERE root = ?3 AND path >= ?4 AND path < ?5",
+                params![
+                    owner.id,
+                    i64::try_from(low.len() + 1).unwrap_or(i64::MAX),
+                    other.id,
+                    low,
+                    high
+                ],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::photo::{FileStamp, RelPath};
+    use crate::store::{Change, Failure, FileKey, Stage};
+
+    fn paths(store: &Store) -> Vec<(String, Vec<u8>)> {
+        let reader = store.reader().unwrap();
+        let mut all = Vec::new();
+        for root in reader.roots().unwrap() {
+            let rows = reader
+                .files_page(root.id, &RelPath::root(), None, 100)
+                .unwrap();
+            all.extend(rows.into_iter().map(|f| {
+                (
+                    root.path.to_str().unwrap().to_owned(),
+                    f.path.as_bytes().to_vec(),
+                )
+            }));
+        }
+        all
+    }
+
+    #[test]
+    fn a_file_has_one_root_however_roots_nest() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(dir.path()).unwrap();
+        let put = |store: &mut Store, root: i64, path: &[u8]| {
+            let failed = Change::Failed {
+                key: FileKey {
+                    root,
+                    path: RelPath::from_bytes(path),
+                },
+                stamp: FileStamp::default(),
+                hash: None,
+                failure: Failure {
+                    stage: Stage::Read,
+                    kind: "io".to_owned(),
+                    message: "x".to_owned(),
+                    decoder_version: 1,
+                },
+            };
+            store.apply(&[failed]).unwrap();
+        };
+        let inner = store.adopt_root(Path::new("/p/a"), "v").unwrap();
+        put(&mut store, inner.id, b"1.jpg");
+        put(&mut store, inner.id, b"x\xe9/2.jpg");
+        let outer = store.adopt_root(Path::new("/p"), "v").unwrap();
+        put(&mut store, outer.id, b"ab/3.jpg");
+        let of = |root: &str, paths: &[&[u8]]| -> Vec<(String, Vec<u8>)> {
+            paths
+                .iter()
+                .map(|p| (root.to_owned(), p.to_vec()))
+                .collect()
+        };
+        assert_eq!(
+            paths(&store),
+            of("/p", &[b"a/1.jpg", b"a/x\xe9/2.jpg", b"ab/3.jpg"])
+        );
+        store.adopt_root(Path::new("/p/a"), "v").unwrap();
+        let mut wanted = of("/p", &[b"ab/3.jpg"]);
+        wanted.extend(of("/p/a", &[b"1.jpg", b"x\xe9/2.jpg"]));
+        assert_eq!(paths(&store), wanted);
+        assert_eq!(store.forget_root(Path::new("/p")).unwrap(), Some(1));
+        assert_eq!(store.forget_root(Path::new("/q")).unwrap(), None);
+        assert_eq!(paths(&store), of("/p/a", &[b"1.jpg", b"x\xe9/2.jpg"]));
     }
 }

@@ -215,12 +215,18 @@ impl Vocabulary {
     /// Up to five names close to a word that is not there.
     fn suggest(&self, word: &str) -> Vec<String> {
         let word = normalise(word);
-        let limit = 1 + word.chars().count() / 4;
+        // Short words have too many neighbours: `water` is no misspelt `wader`.
+        let limit = match word.chars().count() {
+            0..=4 => 0,
+            5..=7 => 1,
+            _ => 2,
+        };
         let mut close: Vec<(usize, &String)> = self
             .by_word
             .keys()
             .filter_map(|known| {
-                let distance = edits(&word, known, limit)?;
+                let same_start = word.chars().next() == known.chars().next();
+                let distance = edits(&word, known, limit).filter(|_| same_start)?;
                 Some((distance, known))
             })
             .collect();

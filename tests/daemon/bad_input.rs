@@ -292,3 +292,62 @@ fn foreign_and_newer_databases_are_left_untouched_and_damaged_ones_replaced() {
     assert_eq!(kept, 1, "the damaged file is kept");
     assert_eq!(env.query(&[]).len(), 1);
 }
+
+#[test]
+fn damage_met_at_work_is_repaired_at_the_next_start() {
+    let env = TestEnv::new();
+    for i in 0..40 {
+        fs::write(env.photo(&format!("{i}.jpg")), jpeg(i)).unwrap();
+    }
+    env.index();
+    let photos = env.photos();
+    let index = env.data().join("index.db");
+    // Every page but those of the schema: the files' rows are among them.
+    let mut bytes = fs::read(&index).unwrap();
+    let page = 4096;
+    for at in (page * 8..bytes.len()).step_by(page) {
+        bytes[at..at + 64].fill(0xa5);
+    }
+    fs::write(&index, bytes).unwrap();
+    let mut told = String::new();
+    for _ in 0..3 {
+        let output = env.run(&["index", photos.to_str().unwrap()]);
+        told += &String::from_utf8_lossy(&output.stderr);
+        if output.status.success() {
+            break;
+        }
+    }
+    assert!(told.contains("damaged"), "{told}");
+    assert_eq!(env.query(&[]).len(), 40);
+    assert!(
+        env.ok(&["doctor", "--deep"])
+            .contains("every page is sound")
+    );
+}
+
+#[test]
+fn early_mistakes_never_crash() {
+    let env = TestEnv::new();
+    let missing = env.outside("not-there");
+    let config = env.outside("bad.toml");
+    fs::write(&config, "exclude = ['[']\n").unwrap();
+    let photos = env.photos();
+    for _ in 0..10 {
+        assert_eq!(
+            env.run(&["watch", missing.to_str().unwrap()]).status.code(),
+            Some(78)
+        );
+        let bad = env.run(&[
+            "--config",
+            config.to_str().unwrap(),
+            "watch",
+            photos.to_str().unwrap(),
+        ]);
+        assert_eq!(
+            bad.status.code(),
+            Some(78),
+            "{}",
+            String::from_utf8_lossy(&bad.stderr)
+        );
+    }
+}

@@ -226,3 +226,79 @@ fn other_files_are_left_alone_and_excludes_hold() {
         "what is left out later leaves the index"
     );
 }
+
+#[test]
+fn a_broken_file_stays_known_as_broken_wherever_it_goes() {
+    let env = TestEnv::new();
+    let good = jpeg(1);
+    fs::write(env.photo("bad.jpg"), &good[..good.len() / 2]).unwrap();
+    env.index();
+    fs::rename(env.photo("bad.jpg"), env.photo("worse.jpg")).unwrap();
+    env.index();
+    let status = env.status();
+    assert_eq!(status["counts"]["failed"], 1, "{status}");
+    assert!(
+        status["errors"][0]["path"]
+            .as_str()
+            .unwrap()
+            .ends_with("worse.jpg")
+    );
+
+    // Where the name has a say, another name is another try.
+    crate::env::picture(2, 40, 30)
+        .save(env.photo("t.tga"))
+        .unwrap();
+    fs::rename(env.photo("t.tga"), env.photo("t.jpg")).unwrap();
+    assert_eq!(env.index()["failed"], 1);
+    fs::rename(env.photo("t.jpg"), env.photo("t.tga")).unwrap();
+    assert_eq!(env.index()["indexed"], 1);
+}
+
+#[test]
+fn nested_folders_list_no_photo_twice_and_folders_can_be_forgotten() {
+    let env = TestEnv::new();
+    fs::create_dir_all(env.photo("a")).unwrap();
+    fs::create_dir_all(env.photo("b")).unwrap();
+    save(1, &env.photo("a/1.jpg"));
+    save(2, &env.photo("b/2.jpg"));
+    let (a, all) = (env.photo("a"), env.photos());
+    let (a, all) = (a.to_str().unwrap(), all.to_str().unwrap());
+    env.ok(&["index", a]);
+    let summary = env.json(&["index", "--format", "json", all]);
+    assert_eq!(
+        (&summary["unchanged"], &summary["indexed"]),
+        (&1.into(), &1.into()),
+        "{summary}"
+    );
+    assert_eq!(env.paths(), ["a/1.jpg", "b/2.jpg"]);
+    let summary = env.json(&["index", "--format", "json", a]);
+    assert_eq!(
+        (&summary["opened"], &summary["unchanged"]),
+        (&0.into(), &1.into()),
+        "{summary}"
+    );
+    assert_eq!(env.paths(), ["a/1.jpg", "b/2.jpg"]);
+    env.ok(&["index", "--forget", a]);
+    assert_eq!(env.paths(), ["b/2.jpg"]);
+    assert_eq!(env.run(&["index", "--forget", a]).status.code(), Some(1));
+}
+
+#[test]
+fn an_index_inside_the_folder_does_not_index_itself() {
+    let env = TestEnv::new();
+    save(1, &env.photo("a.jpg"));
+    let data = env.photo("index [1]");
+    let (data, photos) = (data.to_str().unwrap().to_owned(), env.photos());
+    for _ in 0..2 {
+        let text = env.ok(&[
+            "--data-dir",
+            &data,
+            "index",
+            "--format",
+            "json",
+            photos.to_str().unwrap(),
+        ]);
+        let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(summary["failing"], 0, "{summary}");
+    }
+}

@@ -234,3 +234,79 @@ fn a_storm_of_changes_ends_in_the_truth() {
     env.wait_for_truth();
     assert_eq!(daemon.stop(), Some(0));
 }
+
+#[test]
+fn photos_that_were_there_before_the_model_get_their_tags() {
+    let env = TestEnv::new();
+    if !env.has_model() {
+        return;
+    }
+    for i in 0..3 {
+        save(i, &env.photo(&format!("{i}.jpg")));
+    }
+    // A first daemon without a runtime, a second with it; and one that starts from nothing.
+    let daemon = env.watch_with(&[], |c| {
+        c.env("ORT_DYLIB_PATH", "/nowhere");
+    });
+    assert_eq!(env.status()["counts"]["embedded"], 0);
+    assert!(env.ok(&["status"]).contains("no tags yet"));
+    assert_eq!(daemon.stop(), Some(0));
+    let daemon = env.watch();
+    env.wait_until("they are caught up", || {
+        env.status()["counts"]["embedded"] == 3
+    });
+    assert_eq!(daemon.stop(), Some(0));
+
+    let fresh = TestEnv::new();
+    save(1, &fresh.photo("only.jpg"));
+    let daemon = fresh.watch();
+    fresh.wait_until("it has tags", || fresh.status()["counts"]["embedded"] == 1);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn new_folders_are_found_in_the_middle_of_a_first_scan_however_many() {
+    let env = TestEnv::new();
+    fs::create_dir(env.photo("old")).unwrap();
+    for i in 0..400 {
+        fs::write(env.photo(&format!("old/{i}.jpg")), jpeg(i)).unwrap();
+    }
+    let photos = env.photos();
+    let mut child = env
+        .command(&["watch", photos.to_str().unwrap(), "--parallel", "1"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    env.wait_until("the first scan is at work", || {
+        let output = env.run(&["status", "--format", "json"]);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout)
+            .is_ok_and(|s| s["counts"]["indexed"].as_u64() > Some(0))
+    });
+    let bytes = jpeg(7);
+    for i in 0..300 {
+        fs::create_dir(env.photo(&format!("n{i}"))).unwrap();
+        fs::write(env.photo(&format!("n{i}/x.jpg")), &bytes).unwrap();
+    }
+    env.wait_for_truth();
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[test]
+fn an_emptied_root_keeps_its_photos_until_it_is_confirmed() {
+    let env = TestEnv::new();
+    for i in 0..12 {
+        save(i, &env.photo(&format!("{i}.jpg")));
+    }
+    let daemon = env.watch();
+    let photos = env.photos();
+    fs::rename(&photos, env.outside("away")).unwrap();
+    fs::create_dir(&photos).unwrap();
+    env.wait_until("they are held", || env.status()["counts"]["missing"] == 12);
+    fs::remove_dir(&photos).unwrap();
+    fs::rename(env.outside("away"), &photos).unwrap();
+    env.wait_until("they are back", || env.query(&[]).len() == 12);
+    assert_eq!(env.status()["counts"]["missing"], 0);
+    assert_eq!(daemon.stop(), Some(0));
+}

@@ -111,6 +111,69 @@ fn errors_inside_libjpeg_do_not_reach_the_panic_hook() {
     assert!(matches!(&error, InspectError::Corrupt { reason, .. } if reason.contains("Huffman")));
 }
 
+/// The same JPEG, its frame header claiming `bits` a sample.
+fn jpeg_of_depth(bits: u8) -> Vec<u8> {
+    let mut bytes = jpeg(&scene(64, 64), Jpeg::Baseline, None);
+    let frame = bytes.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+    bytes[frame + 4] = bits;
+    bytes
+}
+
+#[test]
+fn what_is_legal_and_not_implemented_is_told_from_what_is_broken() {
+    // Eight bits of palette index, then grey with two channels: both legal in a TIFF.
+    let tiff = |photometric: u8, samples: u8| {
+        tiff_block(&[
+            (256, 4, 1, &[1, 0, 0, 0]),
+            (257, 4, 1, &[1, 0, 0, 0]),
+            (
+                258,
+                3,
+                u32::from(samples),
+                &[8, 0, 8, 0][..2 * usize::from(samples)],
+            ),
+            (259, 3, 1, &[1, 0]),
+            (262, 3, 1, &[photometric, 0]),
+            (273, 4, 1, &[8, 0, 0, 0]),
+            (277, 3, 1, &[samples, 0]),
+            (278, 4, 1, &[1, 0, 0, 0]),
+            (279, 4, 1, &[samples, 0, 0, 0]),
+        ])
+    };
+    let mut top_down = encoded(&scene(8, 8), ImageFormat::Bmp);
+    top_down[22..26].copy_from_slice(&(-8_i32).to_le_bytes());
+    top_down[30] = 1; // run-length coded
+    for (bytes, extension, kind) in [
+        (tiff(3, 1), "tif", "unsupported"),
+        (tiff(1, 2), "tif", "unsupported"),
+        (jpeg_of_depth(12), "jpg", "unsupported"),
+        (jpeg_of_depth(5), "jpg", "corrupt"),
+        (top_down, "bmp", "unsupported"),
+    ] {
+        let error = look(&bytes, extension).unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.kind(), kind, "{text}");
+        assert!(!text.contains(['{', '`', '"', '\\']), "{text}");
+        let format = text.split(':').next().unwrap();
+        assert_eq!(
+            text.to_lowercase().matches(&format!("{format}:")).count(),
+            1,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_checksum_error_is_told_without_the_decoders_types() {
+    let mut bytes = png(&scene(8, 8), None);
+    bytes[29] ^= 0xFF; // the header chunk's checksum
+    let error = look(&bytes, "png").unwrap_err();
+    let InspectError::Corrupt { reason, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(reason, "CRC error while decoding IHDR chunk");
+}
+
 /// Bounds small enough that thousands of invented files decode in no time.
 fn tight() -> Limits {
     Limits {
