@@ -63,7 +63,9 @@ pub fn find_runtime(data_dir: &Path) -> Result<RuntimeChoice, ModelError> {
             let path = std::fs::canonicalize(&path).unwrap_or(path);
             return Ok(RuntimeChoice { path, found_by });
         }
-        if !looked.contains(&dir) {
+        // Places that are not there need not be named, but for the one that is the user's to fill.
+        let dir = std::fs::canonicalize(&dir).unwrap_or(dir);
+        if (dir.is_dir() || found_by == "the data directory") && !looked.contains(&dir) {
             looked.push(dir);
         }
     }
