@@ -11,7 +11,6 @@ use super::job::Write;
 use super::progress::{Progress, Ticket};
 use super::roots::Roots;
 use super::worker::Shared;
-use crate::media::DECODER_VERSION;
 use crate::photo::{ContentHash, FileStamp, Verdict};
 use crate::source::stamp_beneath;
 use crate::store::{Change, FileKey, Stage, Store, StoreError, ThumbStore};
@@ -113,13 +112,7 @@ impl CommitThread {
                         }
                     } else {
                         Progress::add(&self.shared.progress.deduplicated, 1);
-                        Change::Indexed {
-                            place: Some((place.key, place.stamp)),
-                            hash,
-                            inspection: None,
-                            decoder_version: DECODER_VERSION,
-                            results: None,
-                        }
+                        Change::known(place.key, place.stamp, hash)
                     };
                     batch.push(Pending {
                         change,

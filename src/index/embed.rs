@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::job::{Seen, Write};
-use super::priority;
 use super::progress::Progress;
 use super::worker::Shared;
+use super::{failing, priority};
 use crate::embedding::{Embedding, ModelId, Tensor};
 use crate::media::DECODER_VERSION;
 use crate::model::{EncoderOptions, ImageEncoder, ModelError, ModelPack, Runtime, find_runtime};
-use crate::store::{Change, Failure, Results, Stage};
+use crate::store::{Change, Results};
 use crate::tag::Tagger;
 
 /// Which model is to be used, and how.
@@ -234,15 +234,7 @@ impl EmbedThread {
                 Progress::add(&self.shared.progress.embedded, 1);
                 (Some(results), None)
             }
-            Some(Err(e)) => {
-                let failure = Failure {
-                    stage: Stage::Embed,
-                    kind: "model".to_owned(),
-                    message: e.to_string(),
-                    decoder_version: DECODER_VERSION,
-                };
-                (None, Some(failure))
-            }
+            Some(Err(e)) => (None, Some(failing::no_embedding(&e))),
         };
         let Seen {
             hash,

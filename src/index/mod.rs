@@ -16,8 +16,10 @@
 mod commit;
 mod embed;
 mod error;
+mod failing;
 mod inflight;
 mod job;
+mod later;
 mod pipeline;
 mod prefilter;
 mod priority;
@@ -25,6 +27,7 @@ mod progress;
 mod read;
 mod roots;
 mod scan;
+mod stage;
 mod worker;
 
 pub use embed::{ModelPlan, ModelState};

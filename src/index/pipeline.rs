@@ -6,16 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::commit::CommitThread;
 use super::embed::{EmbedThread, ModelPlan, ModelState};
 use super::error::IndexError;
 use super::inflight::InFlight;
 use super::job::{Job, Task, Write};
+use super::later::put_off;
 use super::progress::Progress;
 use super::roots::{RootHandle, RootState, Roots};
 use super::scan::{ArmDirectory, ScanOutcome, ScanScope, Scanner};
+use super::stage::{Deadman, spawn};
 use super::worker::{Outputs, Shared, Worker};
 use crate::media::{Inspector, Limits};
 use crate::photo::RelPath;
@@ -413,69 +415,4 @@ impl Drop for Indexer {
             tracing::warn!("{e}");
         }
     }
-}
-
-/// Holds jobs for files that were changing, and queues them again when their time has come.
-fn put_off(input: &Receiver<(Instant, Job)>, again: &Sender<Job>, stop: &AtomicBool) {
-    let mut waiting: Vec<(Instant, Job)> = Vec::new();
-    loop {
-        let next = waiting.iter().map(|(at, _)| *at).min();
-        // Half a second is how soon a stop is noticed while nothing comes in.
-        let wake = next
-            .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
-            .min(
-                Instant::now()
-                    + if waiting.is_empty() {
-                        Duration::from_secs(3600)
-                    } else {
-                        Duration::from_millis(500)
-                    },
-            );
-        match input.recv_deadline(wake) {
-            Ok(job) => waiting.push(job),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        if stop.load(Ordering::Relaxed) {
-            return;
-        }
-        let now = Instant::now();
-        let mut index = 0;
-        while index < waiting.len() {
-            if waiting[index].0 <= now {
-                let (_, job) = waiting.swap_remove(index);
-                let _ = again.send(job);
-            } else {
-                index += 1;
-            }
-        }
-    }
-}
-
-/// Makes the death of a stage known, whether it ended with an error or a panic.
-struct Deadman(Arc<Shared>);
-
-impl Deadman {
-    fn report(&self) {
-        self.0.progress.dead.store(true, Ordering::Relaxed);
-        self.0.progress.turn();
-    }
-}
-
-impl Drop for Deadman {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.report();
-        }
-    }
-}
-
-fn spawn<T: Send + 'static>(
-    stage: &'static str,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, IndexError> {
-    std::thread::Builder::new()
-        .name(format!("photond-{stage}"))
-        .spawn(work)
-        .map_err(|source| IndexError::Spawn { stage, source })
 }

@@ -12,14 +12,14 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::Sender;
 
 use super::job::{Job, Task, Write};
-use super::prefilter;
 use super::progress::Progress;
 use super::roots::RootHandle;
 use super::worker::Shared;
+use super::{failing, prefilter};
 use crate::media::DECODER_VERSION;
 use crate::photo::{FileStamp, RelPath, Verdict};
 use crate::source::{FileKind, WalkError, WalkEvent, walk};
-use crate::store::{Change, Failure, FileKey, FileRow, Stage, StoreError, StoreReader};
+use crate::store::{Change, FileKey, FileRow, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.
 pub trait ArmDirectory: Send + Sync {
@@ -225,14 +225,6 @@ impl Run<'_> {
 
     /// A folder that cannot be read is a failure of its own: what lies in it may be missed.
     fn folder_unreadable(&self, path: &RelPath, error: &std::io::Error) {
-        let failure = Failure {
-            stage: Stage::Scan,
-            kind: "unreadable-folder".to_owned(),
-            message: format!(
-                "the folder cannot be read ({error}), so its photos are not indexed; make it readable for this user"
-            ),
-            decoder_version: DECODER_VERSION,
-        };
         let _ = self.scanner.write.send(Write::Change {
             change: Change::Failed {
                 key: FileKey {
@@ -241,7 +233,7 @@ impl Run<'_> {
                 },
                 stamp: FileStamp::default(),
                 hash: None,
-                failure,
+                failure: failing::folder_unreadable(error),
             },
             release: None,
             urgent: false,

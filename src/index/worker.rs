@@ -11,11 +11,11 @@ use super::job::{Job, Place, Seen, Task, Write};
 use super::progress::Progress;
 use super::read::{Bytes, read};
 use super::roots::{RootHandle, Roots};
-use super::{prefilter, priority};
+use super::{failing, prefilter, priority};
 use crate::media::{DECODER_VERSION, Inspector};
 use crate::photo::{ContentHash, FileStamp, Verdict};
 use crate::source::{FileKind, stamp_beneath};
-use crate::store::{Change, Failure, FileKey, FileRow, Known, Stage, StoreReader};
+use crate::store::{Change, Failure, FileKey, FileRow, Known, StoreReader};
 
 /// What all workers share.
 pub(super) struct Shared {
@@ -149,16 +149,7 @@ impl Worker {
                     self.rows_below(root, &job)?;
                 }
                 // Even without a row: one may be on its way to the writer.
-                if root.is_present() {
-                    self.write(
-                        Change::Gone {
-                            key: job.key,
-                            excluded: false,
-                        },
-                        job.urgent,
-                        job.ticket,
-                    );
-                }
+                self.gone(root, job);
             }
             Verdict::Unchanged => {
                 Progress::add(&self.shared.progress.unchanged, 1);
@@ -220,31 +211,13 @@ impl Worker {
                 Ok(())
             }
             Bytes::TooLarge { stamp, limit } => {
-                let failure = Failure {
-                    stage: Stage::Read,
-                    kind: "too-large".to_owned(),
-                    message: format!(
-                        "the file has {}, more than the {} that max_file_mib allows; raise it in the settings to index it",
-                        size(stamp.size),
-                        size(limit)
-                    ),
-                    decoder_version: DECODER_VERSION,
-                };
+                let failure = failing::too_large(stamp.size, limit);
                 self.fail(job, stamp, None, failure);
                 Ok(())
             }
             // The worker that comes with the deletion's own event settles it.
             Bytes::Gone => {
-                if root.is_present() {
-                    self.write(
-                        Change::Gone {
-                            key: job.key,
-                            excluded: false,
-                        },
-                        job.urgent,
-                        job.ticket,
-                    );
-                }
+                self.gone(root, job);
                 Ok(())
             }
             Bytes::Unreadable { error } => {
@@ -296,13 +269,7 @@ impl Worker {
         let change = match known {
             Some(Known::Complete | Known::WithoutEmbedding) => {
                 Progress::add(&self.shared.progress.deduplicated, 1);
-                Change::Indexed {
-                    place: Some((place.key, place.stamp)),
-                    hash,
-                    inspection: None,
-                    decoder_version: DECODER_VERSION,
-                    results: None,
-                }
+                Change::known(place.key, place.stamp, hash)
             }
             Some(Known::Failed(failure)) if !by_name(&failure) => Change::Failed {
                 key: place.key,
@@ -347,18 +314,12 @@ impl Worker {
                 }
             }
             Err(e) => {
-                let failure = Failure {
-                    stage: Stage::Inspect,
-                    kind: e.kind().to_owned(),
-                    message: e.to_string(),
-                    decoder_version: DECODER_VERSION,
-                };
                 self.send(Write::Change {
                     change: Change::Failed {
                         key: place.key,
                         stamp: place.stamp,
                         hash: Some(hash),
-                        failure,
+                        failure: failing::undecodable(&e),
                     },
                     release: Some(hash),
                     urgent,
@@ -393,12 +354,7 @@ impl Worker {
             Err(e) => self.write(
                 Change::NotEmbedded {
                     hash,
-                    failure: Failure {
-                        stage: Stage::Embed,
-                        kind: e.kind().to_owned(),
-                        message: e.to_string(),
-                        decoder_version: DECODER_VERSION,
-                    },
+                    failure: failing::no_tensor(&e),
                 },
                 urgent,
                 ticket,
@@ -416,6 +372,17 @@ impl Worker {
         let _ = self.out.later.send((Instant::now() + delay, job));
     }
 
+    /// Nothing lies there, and not because its volume is away.
+    fn gone(&self, root: &RootHandle, job: Job) {
+        if root.is_present() {
+            let change = Change::Gone {
+                key: job.key,
+                excluded: false,
+            };
+            self.write(change, job.urgent, job.ticket);
+        }
+    }
+
     fn unreadable(
         &self,
         job: Job,
@@ -429,18 +396,7 @@ impl Worker {
             tracing::warn!("{}: {error}; its row stays as it was", job.key.path);
             return;
         }
-        let failure = Failure {
-            stage: Stage::Read,
-            kind: if denied { "unreadable" } else { "io" }.to_owned(),
-            message: if denied {
-                format!(
-                    "it cannot be read ({error}); make it readable for this user, it is then indexed by itself"
-                )
-            } else {
-                format!("reading failed ({error}); it is tried again with the next scan")
-            },
-            decoder_version: DECODER_VERSION,
-        };
+        let failure = failing::unreadable(error);
         // An I/O error is the disk's, not the file's: with no stamp the next scan tries again.
         let stamp = if denied {
             stamp
@@ -481,14 +437,6 @@ impl Worker {
 /// A verdict that came from the name as well as from the bytes: another name may mean another one.
 fn by_name(failure: &Failure) -> bool {
     matches!(failure.kind.as_str(), "not-an-image" | "unsupported")
-}
-
-/// A size for people.
-fn size(bytes: u64) -> String {
-    match bytes >> 20 {
-        mib @ 0..=9_999 => format!("{mib} MiB"),
-        mib => format!("{} GiB", mib >> 10),
-    }
 }
 
 /// How often a waiting worker looks whether it should stop.

@@ -34,7 +34,7 @@ pub enum Change {
         hash: ContentHash,
         /// What the image code found, for content seen for the first time.
         inspection: Option<Box<Inspection>>,
-        /// Version of the image code.
+        /// Version of the image code that made the inspection.
         decoder_version: u32,
         /// What the model made of it, if there was one.
         results: Option<Box<Results>>,
@@ -81,6 +81,20 @@ pub enum Change {
         /// Where it lies.
         key: FileKey,
     },
+}
+
+impl Change {
+    /// Content that is known lies at this path too.
+    #[must_use]
+    pub fn known(key: FileKey, stamp: FileStamp, hash: ContentHash) -> Self {
+        Self::Indexed {
+            place: Some((key, stamp)),
+            hash,
+            inspection: None,
+            decoder_version: 0,
+            results: None,
+        }
+    }
 }
 
 impl Store {
