@@ -145,7 +145,6 @@ pub fn labels() {
         ("bird", "n01503061"),
         ("cat", "n02121620"),
         ("vehicle", "n04524313"),
-        ("food", "n00021265"),
         ("insect", "n02159955"),
         ("musical instrument", "n03800933"),
     ] {

@@ -46,6 +46,8 @@ const IDLE_HEARTBEAT: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(30 * 86400);
 /// How often the index is swept and backed up.
 const UPKEEP: Duration = Duration::from_secs(86400);
+/// How long after the start that is first done: whoever has just logged in has other things to do.
+const FIRST_UPKEEP: Duration = Duration::from_secs(600);
 
 /// Watches the setup's roots until SIGTERM or SIGINT.
 ///
@@ -198,7 +200,7 @@ struct Ticks<'a> {
     rate: Rate,
     started_at: i64,
     last_heartbeat: Option<(Instant, (Activity, Snapshot))>,
-    last_upkeep: Option<Instant>,
+    next_upkeep: Instant,
     was_busy: bool,
     lock: &'a DataDirLock,
     said: Option<String>,
@@ -218,7 +220,7 @@ impl<'a> Ticks<'a> {
             rate: Rate::new(),
             started_at: crate::store::unix_now(),
             last_heartbeat: None,
-            last_upkeep: None,
+            next_upkeep: Instant::now() + FIRST_UPKEEP,
             was_busy: true,
             lock,
             said: None,
@@ -263,8 +265,8 @@ impl<'a> Ticks<'a> {
         self.was_busy = busy;
         // A turn that was too soon after the last row is written at the next look.
         let busy = busy || (turned && !due);
-        if !busy && self.last_upkeep.is_none_or(|at| at.elapsed() >= UPKEEP) {
-            self.last_upkeep = Some(Instant::now());
+        if !busy && self.next_upkeep <= Instant::now() {
+            self.next_upkeep = Instant::now() + UPKEEP;
             let dir = self.data_dir.to_path_buf();
             self.indexer.post(move |store| upkeep(store, &dir));
         }
