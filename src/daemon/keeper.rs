@@ -194,14 +194,6 @@ fn id(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn whole() -> ScanScope {
-    ScanScope {
-        dir: RelPath::root(),
-        deletion: false,
-        urgent: false,
-    }
-}
-
 struct RootThread {
     indexer: Arc<Indexer>,
     live: Arc<LiveSource>,
@@ -340,7 +332,7 @@ impl RootThread {
     }
 
     fn full_scan(&self, handle: &RootHandle, first: bool) -> bool {
-        let outcome = self.scan(handle, &whole());
+        let outcome = self.scan(handle, &ScanScope::whole());
         let Some(outcome) = outcome.filter(|o| o.complete) else {
             return false;
         };
@@ -384,7 +376,7 @@ impl RootThread {
                 tracing::warn!("{}: {e}", handle.path.display());
                 if !scope.dir.is_root() {
                     // What could not be looked at now is looked at with everything else.
-                    self.requests.scan(whole());
+                    self.requests.scan(ScanScope::whole());
                 }
                 None
             }

@@ -11,7 +11,6 @@ use super::report::ModelReport;
 use super::start::{Setup, Started};
 use super::{Observer, watch};
 use crate::index::{Activity, RootState, ScanScope, Snapshot};
-use crate::photo::RelPath;
 use crate::store::Store;
 
 /// How one pass is made.
@@ -79,14 +78,7 @@ pub fn index_once(
             .iter()
             .map(|root| {
                 let indexer = &indexer;
-                scope.spawn(move || {
-                    let all = ScanScope {
-                        dir: RelPath::root(),
-                        deletion: false,
-                        urgent: false,
-                    };
-                    indexer.scan(root, &all, None)
-                })
+                scope.spawn(move || indexer.scan(root, &ScanScope::whole(), None))
             })
             .collect();
         while scans.iter().any(|s| !s.is_finished()) && !watch_stop(&indexer, &interrupted) {

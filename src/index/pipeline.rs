@@ -16,7 +16,7 @@ use super::job::{Job, Task, Write};
 use super::later::put_off;
 use super::progress::Progress;
 use super::roots::{RootHandle, RootState, Roots};
-use super::scan::{ArmDirectory, ScanOutcome, ScanScope, Scanner};
+use super::scan::{ArmDirectory, ScanOutcome, ScanScope, Scanner, enqueue};
 use super::stage::{Deadman, spawn};
 use super::worker::{Outputs, Shared, Worker};
 use crate::media::{Inspector, Limits};
@@ -322,24 +322,16 @@ impl Indexer {
             };
             after = *last;
             for (_, hash, key) in page {
-                let mut job = Job {
+                let job = Job {
                     key,
                     task: Task::Embed(hash),
                     urgent: false,
                     tries: 0,
                     ticket: self.shared.progress.ticket(),
                 };
-                loop {
-                    if self.shared.stop.load(Ordering::Relaxed) {
-                        return Ok(count);
-                    }
-                    match self.backlog.send_timeout(job, Duration::from_millis(200)) {
-                        Ok(()) => break,
-                        Err(crossbeam_channel::SendTimeoutError::Timeout(back)) => job = back,
-                        Err(crossbeam_channel::SendTimeoutError::Disconnected(_)) => {
-                            return Ok(count);
-                        }
-                    }
+                let stopping = self.shared.stop.load(Ordering::Relaxed);
+                if stopping || !enqueue(&self.backlog, job, &self.shared.stop) {
+                    return Ok(count);
                 }
                 count += 1;
             }

@@ -7,9 +7,10 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{SendTimeoutError, Sender};
 
 use super::job::{Job, Task, Write};
 use super::progress::Progress;
@@ -36,6 +37,18 @@ pub struct ScanScope {
     pub deletion: bool,
     /// Commit what is found at once (it has just arrived) instead of behind the backlog.
     pub urgent: bool,
+}
+
+impl ScanScope {
+    /// All of a root, behind everything else.
+    #[must_use]
+    pub fn whole() -> Self {
+        Self {
+            dir: RelPath::root(),
+            deletion: false,
+            urgent: false,
+        }
+    }
 }
 
 /// What a scan found.
@@ -138,19 +151,21 @@ impl Scanner {
             ticket: self.shared.progress.ticket(),
         };
         let queue = if urgent { &self.urgent } else { &self.backlog };
-        // Full queue: wait, this is what bounds the memory; but not past a stop.
-        let mut job = job;
-        loop {
-            match queue.send_timeout(job, std::time::Duration::from_millis(200)) {
-                Ok(()) => return,
-                Err(crossbeam_channel::SendTimeoutError::Disconnected(_)) => return,
-                Err(crossbeam_channel::SendTimeoutError::Timeout(back)) => {
-                    if self.shared.stop.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    job = back;
-                }
-            }
+        let _ = enqueue(queue, job, &self.shared.stop);
+    }
+}
+
+/// Queues a job. A full queue is waited for, this is what bounds the memory, but not past a stop.
+/// False: a stop came first, or nobody works any more.
+pub(super) fn enqueue(queue: &Sender<Job>, mut job: Job, stop: &AtomicBool) -> bool {
+    loop {
+        match queue.send_timeout(job, Duration::from_millis(200)) {
+            Ok(()) => return true,
+            Err(SendTimeoutError::Disconnected(_)) => return false,
+            Err(SendTimeoutError::Timeout(back)) => job = back,
+        }
+        if stop.load(Ordering::Relaxed) {
+            return false;
         }
     }
 }
