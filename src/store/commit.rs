@@ -9,17 +9,23 @@ use super::{Store, embeddings, failures, files, photos, tags};
 use crate::embedding::{Embedding, Tag};
 use crate::photo::{ContentHash, FileStamp, Inspection};
 
-/// What the model made of one photo.
+/// What one model made of one photo.
 #[derive(Debug, Clone)]
-pub struct Results {
+pub struct ModelResult {
     /// `models.id`.
     pub model: i64,
-    /// Version of the label bank that scored the tags.
-    pub bank: String,
     /// The vector, `dims` values.
     pub embedding: Embedding,
-    /// Kept tags, with confidence.
-    pub tags: Vec<Tag>,
+    /// Version of the label bank and the tags it scored, for a model that makes tags: they replace
+    /// what this model said before.
+    pub tags: Option<(String, Vec<Tag>)>,
+}
+
+/// What the models made of one photo, written together.
+#[derive(Debug, Clone, Default)]
+pub struct Results {
+    /// One for each model that has seen it.
+    pub made: Vec<ModelResult>,
 }
 
 /// One thing to write.
@@ -36,20 +42,22 @@ pub enum Change {
         inspection: Option<Box<Inspection>>,
         /// Version of the image code that made the inspection.
         decoder_version: u32,
-        /// What the model made of it, if there was one.
+        /// What the models made of it, if there were any.
         results: Option<Box<Results>>,
     },
-    /// The model's results for content indexed before.
+    /// Models' results for content indexed before.
     Embedded {
         /// The content.
         hash: ContentHash,
-        /// What the model made of it.
+        /// What the models made of it.
         results: Box<Results>,
     },
-    /// The model gave no usable answer for this content; it stays indexed without a vector.
+    /// A model gave no usable answer for this content; it stays indexed without that vector.
     NotEmbedded {
         /// The content.
         hash: ContentHash,
+        /// The model (`models.id`); absent: no input for any model can be made of it.
+        model: Option<i64>,
         /// Why.
         failure: Failure,
     },
@@ -132,8 +140,7 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
                 },
             };
             if let Some(results) = results {
-                put_results(conn, photo, results)?;
-                failures::clear(conn, hash)?;
+                put_results(conn, photo, hash, results)?;
             }
             match place {
                 Some((key, stamp)) => files::put(conn, key, stamp, &Points::Photo(photo)),
@@ -142,14 +149,15 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
         }
         Change::Embedded { hash, results } => {
             if let Some(photo) = photos::id(conn, hash)? {
-                put_results(conn, photo, results)?;
-                failures::clear(conn, hash)?;
+                put_results(conn, photo, hash, results)?;
             }
             Ok(())
         }
-        Change::NotEmbedded { hash, failure } => {
-            failures::put(conn, Some(hash), None, failure).map(|_| ())
-        }
+        Change::NotEmbedded {
+            hash,
+            model,
+            failure,
+        } => failures::put(conn, Some(hash), *model, None, failure).map(|_| ()),
         Change::Failed {
             key,
             stamp,
@@ -161,7 +169,7 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
                 .query_row(params![key.root, key.path.as_bytes()], |r| r.get(0))
                 .optional()?
                 .flatten();
-            let id = failures::put(conn, hash.as_ref(), previous, failure)?;
+            let id = failures::put(conn, hash.as_ref(), None, previous, failure)?;
             files::put(conn, key, stamp, &Points::Failure(id))
         }
         Change::Gone { key, .. } => files::remove(conn, key).map(|_| ()),
@@ -170,7 +178,18 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
     }
 }
 
-fn put_results(conn: &Connection, photo: i64, results: &Results) -> rusqlite::Result<()> {
-    embeddings::put(conn, photo, results.model, &results.embedding)?;
-    tags::put_model_tags(conn, photo, results.model, &results.bank, &results.tags)
+fn put_results(
+    conn: &Connection,
+    photo: i64,
+    hash: &ContentHash,
+    results: &Results,
+) -> rusqlite::Result<()> {
+    for made in &results.made {
+        embeddings::put(conn, photo, made.model, &made.embedding)?;
+        if let Some((bank, tags)) = &made.tags {
+            tags::put_model_tags(conn, photo, made.model, bank, tags)?;
+        }
+        failures::clear(conn, hash, made.model)?;
+    }
+    Ok(())
 }

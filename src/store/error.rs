@@ -77,6 +77,20 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// A model's vectors are stored with another length than its pack has now.
+    #[error(
+        "{path} holds vectors of {model} with {stored} values, but its pack gives {found}: the pack is not the one that made them. Check it with `photond model verify`, or forget its vectors with `photond model remove`; they are then made anew"
+    )]
+    Dimensions {
+        /// The file.
+        path: PathBuf,
+        /// Name and revision of the model.
+        model: String,
+        /// Values a vector, as stored.
+        stored: usize,
+        /// Values a vector, as the pack says.
+        found: usize,
+    },
     /// A check found damage.
     #[error(
         "{path} is damaged ({reason}): run `photond index` or start `photond watch` again; the last backup takes its place and the rest is indexed again"

@@ -67,6 +67,8 @@ pub struct FailureRow {
     pub kind: String,
     /// A sentence for people.
     pub message: String,
+    /// The model that failed on it, where it is that model's failure alone.
+    pub model: Option<String>,
     /// How often it was tried.
     pub attempts: i64,
     /// When it last failed, Unix seconds.
@@ -83,13 +85,14 @@ impl StoreReader {
         let mut stmt = self
             .conn
             .prepare_cached(
-                "SELECT r.path, f.path, x.stage, x.kind, x.message, x.attempts, x.failed_at
+                "SELECT r.path, f.path, x.stage, x.kind, x.message, x.attempts, x.failed_at, NULL
                  FROM files f JOIN failures x ON x.id = f.failure JOIN roots r ON r.id = f.root
                  UNION ALL
-                 SELECT r.path, f.path, x.stage, x.kind, x.message, x.attempts, x.failed_at
+                 SELECT r.path, f.path, x.stage, x.kind, x.message, x.attempts, x.failed_at, m.name
                  FROM failures x JOIN photos p ON p.hash = x.hash
                  JOIN files f ON f.photo = p.id JOIN roots r ON r.id = f.root
-                 ORDER BY 1, 2",
+                 LEFT JOIN models m ON m.id = x.model
+                 ORDER BY 1, 2, 8",
             )
             .at(&self.path)?;
         let rows = stmt
@@ -102,33 +105,50 @@ impl StoreReader {
                     message: r.get(4)?,
                     attempts: r.get(5)?,
                     failed_at: r.get(6)?,
+                    model: r.get(7)?,
                 })
             })
             .at(&self.path)?;
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 
-    /// The failure recorded for some content.
+    /// The failure of some content itself; what only a model failed on is none.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn failure_of(&self, hash: &ContentHash) -> Result<Option<Failure>, StoreError> {
-        self.conn
+        let all = self.failures_of(hash)?;
+        Ok(all.into_iter().find(|(m, _)| m.is_none()).map(|(_, f)| f))
+    }
+
+    /// Every failure of some content: its own, and those of single models (`models.id`).
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failures_of(
+        &self,
+        hash: &ContentHash,
+    ) -> Result<Vec<(Option<i64>, Failure)>, StoreError> {
+        let mut stmt = self
+            .conn
             .prepare_cached(
-                "SELECT stage, kind, message, decoder_version FROM failures WHERE hash = ?1",
+                "SELECT model, stage, kind, message, decoder_version FROM failures WHERE hash = ?1",
             )
-            .and_then(|mut s| {
-                s.query_row([&hash.0[..]], |r| {
-                    Ok(Failure {
-                        stage: Stage::from_name(&r.get::<_, String>(0)?),
-                        kind: r.get(1)?,
-                        message: r.get(2)?,
-                        decoder_version: r.get(3)?,
-                    })
-                })
-                .optional()
+            .at(&self.path)?;
+        let rows = stmt
+            .query_map([&hash.0[..]], |r| {
+                Ok((
+                    r.get(0)?,
+                    Failure {
+                        stage: Stage::from_name(&r.get::<_, String>(1)?),
+                        kind: r.get(2)?,
+                        message: r.get(3)?,
+                        decoder_version: r.get(4)?,
+                    },
+                ))
             })
-            .at(&self.path)
+            .at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 
     /// How many files failed, by kind, most first.
@@ -150,15 +170,17 @@ impl StoreReader {
     }
 }
 
-/// Records a failure of some content (or of a path whose bytes were never had) and returns its id.
+/// Records a failure of some content (or of a path whose bytes were never had), or of one model on
+/// it, and returns its id.
 pub(super) fn put(
     conn: &Connection,
     hash: Option<&ContentHash>,
+    model: Option<i64>,
     previous: Option<i64>,
     failure: &Failure,
 ) -> rusqlite::Result<i64> {
     if let Some(hash) = hash
-        && let Some(id) = same(conn, hash, failure)?
+        && let Some(id) = same(conn, hash, model, failure)?
     {
         // Another path with content that is known to fail.
         return Ok(id);
@@ -183,9 +205,9 @@ pub(super) fn put(
         }
     }
     conn.prepare_cached(
-        "INSERT INTO failures (hash, stage, kind, message, decoder_version, failed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (hash) DO UPDATE SET stage = excluded.stage, kind = excluded.kind,
+        "INSERT INTO failures (hash, model, stage, kind, message, decoder_version, failed_at)
+         VALUES (?1, ?7, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (hash, coalesce(model, 0)) DO UPDATE SET stage = excluded.stage, kind = excluded.kind,
              message = excluded.message, decoder_version = excluded.decoder_version,
              failed_at = excluded.failed_at, attempts = attempts + 1
          RETURNING id",
@@ -197,28 +219,44 @@ pub(super) fn put(
             failure.kind,
             failure.message,
             failure.decoder_version,
-            unix_now()
+            unix_now(),
+            model
         ],
         |r| r.get(0),
     )
 }
 
-/// The failure recorded for some content, if it is this very one.
-fn same(conn: &Connection, hash: &ContentHash, failure: &Failure) -> rusqlite::Result<Option<i64>> {
+/// The failure recorded for some content and model, if it is this very one.
+fn same(
+    conn: &Connection,
+    hash: &ContentHash,
+    model: Option<i64>,
+    failure: &Failure,
+) -> rusqlite::Result<Option<i64>> {
     conn.prepare_cached(
-        "SELECT id FROM failures WHERE hash = ?1 AND kind = ?2 AND message = ?3 AND decoder_version = ?4",
+        "SELECT id FROM failures WHERE hash = ?1 AND coalesce(model, 0) = coalesce(?5, 0)
+         AND kind = ?2 AND message = ?3 AND decoder_version = ?4",
     )?
     .query_row(
-        params![&hash.0[..], failure.kind, failure.message, failure.decoder_version],
+        params![
+            &hash.0[..],
+            failure.kind,
+            failure.message,
+            failure.decoder_version,
+            model
+        ],
         |r| r.get(0),
     )
     .optional()
 }
 
-/// Forgets the failure of some content: it has been indexed.
-pub(super) fn clear(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<()> {
-    conn.prepare_cached("DELETE FROM failures WHERE hash = ?1 AND stage = 'embed'")?
-        .execute([&hash.0[..]])?;
+/// Forgets that one model failed on some content, or that no model's input could be made of it:
+/// that model has seen it now. What other models failed on stays.
+pub(super) fn clear(conn: &Connection, hash: &ContentHash, model: i64) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "DELETE FROM failures WHERE hash = ?1 AND stage = 'embed' AND (model IS NULL OR model = ?2)",
+    )?
+    .execute(params![&hash.0[..], model])?;
     Ok(())
 }
 

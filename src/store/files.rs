@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{At, StoreError};
-use super::{Failure, Stage, Store, StoreReader, unix_now};
+use super::{Failure, Stage, Store, StoreReader, unix_now, word_index};
 use crate::photo::{ContentHash, FileStamp, RelPath};
 
 /// Where a file lies: a root's key and the path below it.
@@ -31,9 +31,9 @@ pub struct FileRow {
 /// What is known of some content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
-    /// Indexed, and the given model (if one was asked for) has seen it.
+    /// Indexed, and each of the given models has seen it or failed on it.
     Complete,
-    /// Indexed, but the model has not seen it yet.
+    /// Indexed, but one of the models has not seen it yet.
     WithoutEmbedding,
     /// Failed in the image code of this very version.
     Failed(Failure),
@@ -91,39 +91,34 @@ impl StoreReader {
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 
-    /// What is known of a content hash, for the given model (`models.id`) if there is one.
+    /// What is known of a content hash, for all the given models (`models.id`). A failure of an
+    /// older image code counts for nothing.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn known(
         &self,
         hash: &ContentHash,
-        model: Option<i64>,
+        models: &[i64],
         decoder_version: u32,
     ) -> Result<Option<Known>, StoreError> {
-        let photo: Option<i64> = self
-            .conn
-            .prepare_cached("SELECT id FROM photos WHERE hash = ?1")
-            .and_then(|mut s| s.query_row([&hash.0[..]], |r| r.get(0)).optional())
-            .at(&self.path)?;
-        let failure = self
-            .failure_of(hash)?
-            .filter(|f| f.decoder_version >= decoder_version);
+        let photo = self.photo_id(hash)?;
+        let mut failures = self.failures_of(hash)?;
+        failures.retain(|(_, f)| f.decoder_version >= decoder_version);
         let Some(photo) = photo else {
             // An embed failure alone is no verdict on the picture.
-            return Ok(failure
-                .filter(|f| f.stage != Stage::Embed)
-                .map(Known::Failed));
+            return Ok(failures
+                .into_iter()
+                .find(|(model, f)| model.is_none() && f.stage != Stage::Embed)
+                .map(|(_, failure)| Known::Failed(failure)));
         };
-        let Some(model) = model else {
-            return Ok(Some(Known::Complete));
-        };
-        let embedded = failure.is_some() || self.has_embedding(photo, model)?;
-        Ok(Some(if embedded {
-            Known::Complete
-        } else {
-            Known::WithoutEmbedding
-        }))
+        for model in models {
+            let failed = failures.iter().any(|(m, _)| m.is_none_or(|m| m == *model));
+            if !failed && !self.has_embedding(photo, *model)? {
+                return Ok(Some(Known::WithoutEmbedding));
+            }
+        }
+        Ok(Some(Known::Complete))
     }
 }
 
@@ -166,15 +161,21 @@ impl Store {
     /// If the database cannot be written; then nothing is deleted.
     pub fn release_missing(&mut self, root: i64, cutoff: Option<i64>) -> Result<usize, StoreError> {
         let tx = self.conn.transaction().at(&self.path)?;
-        let released = tx
-            .execute(
-                "DELETE FROM files WHERE root = ?1 AND missing_since IS NOT NULL AND missing_since < ?2",
-                params![root, cutoff.unwrap_or(i64::MAX)],
+        let released: Vec<Option<i64>> = tx
+            .prepare_cached(
+                "DELETE FROM files WHERE root = ?1 AND missing_since IS NOT NULL AND missing_since < ?2
+                 RETURNING photo",
             )
+            .and_then(|mut s| {
+                s.query_map(params![root, cutoff.unwrap_or(i64::MAX)], |r| r.get(0))?
+                    .collect()
+            })
             .at(&self.path)?;
+        let count = released.len();
+        word_index::refresh_all(&tx, released.into_iter().flatten().collect()).at(&self.path)?;
         super::failures::drop_all_unused(&tx).at(&self.path)?;
         tx.commit().at(&self.path)?;
-        Ok(released)
+        Ok(count)
     }
 }
 
@@ -184,14 +185,15 @@ pub(super) enum Points {
     Failure(i64),
 }
 
-/// Writes the row of one path; a failure that nothing points at any more goes with it.
+/// Writes the row of one path, and the words of the photos it points at and pointed at; a failure
+/// that nothing points at any more goes with it.
 pub(super) fn put(
     conn: &Connection,
     key: &FileKey,
     stamp: &FileStamp,
     points: &Points,
 ) -> rusqlite::Result<()> {
-    let old: Option<i64> = failure_of(conn, key)?;
+    let (old_photo, old_failure) = points_at(conn, key)?;
     let (photo, failure) = match points {
         Points::Photo(id) => (Some(*id), None),
         Points::Failure(id) => (None, Some(*id)),
@@ -213,20 +215,28 @@ pub(super) fn put(
         photo,
         failure
     ])?;
-    if let Some(old) = old.filter(|old| Some(*old) != failure) {
+    if let Some(old) = old_failure.filter(|old| Some(*old) != failure) {
         super::failures::drop_if_unused(conn, old)?;
+    }
+    if old_photo != photo {
+        for photo in [old_photo, photo].into_iter().flatten() {
+            word_index::refresh(conn, photo)?;
+        }
     }
     Ok(())
 }
 
 /// Removes the row of one path.
 pub(super) fn remove(conn: &Connection, key: &FileKey) -> rusqlite::Result<bool> {
-    let old = failure_of(conn, key)?;
+    let (old_photo, old_failure) = points_at(conn, key)?;
     let removed = conn
         .prepare_cached("DELETE FROM files WHERE root = ?1 AND path = ?2")?
         .execute(params![key.root, key.path.as_bytes()])?;
-    if let Some(old) = old {
+    if let Some(old) = old_failure {
         super::failures::drop_if_unused(conn, old)?;
+    }
+    if let Some(old) = old_photo {
+        word_index::refresh(conn, old)?;
     }
     Ok(removed > 0)
 }
@@ -241,11 +251,14 @@ pub(super) fn set_missing(conn: &Connection, key: &FileKey, missing: bool) -> ru
     Ok(())
 }
 
-fn failure_of(conn: &Connection, key: &FileKey) -> rusqlite::Result<Option<i64>> {
-    conn.prepare_cached("SELECT failure FROM files WHERE root = ?1 AND path = ?2")?
-        .query_row(params![key.root, key.path.as_bytes()], |r| r.get(0))
+/// The photo or the failure that a path points at now.
+fn points_at(conn: &Connection, key: &FileKey) -> rusqlite::Result<(Option<i64>, Option<i64>)> {
+    conn.prepare_cached("SELECT photo, failure FROM files WHERE root = ?1 AND path = ?2")?
+        .query_row(params![key.root, key.path.as_bytes()], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })
         .optional()
-        .map(Option::flatten)
+        .map(Option::unwrap_or_default)
 }
 
 /// Everything strictly below `dir` lies between these two; `None`: no upper bound.

@@ -59,6 +59,7 @@ impl Store {
             }
         }
         for (id, hash) in &gone {
+            super::word_index::remove(&tx, *id).at(&self.path)?;
             for sql in [
                 "DELETE FROM tags WHERE photo = ?1",
                 "DELETE FROM embeddings WHERE photo = ?1",
@@ -71,6 +72,13 @@ impl Store {
             tx.prepare_cached("DELETE FROM failures WHERE hash = ?1 AND stage = 'embed'")
                 .and_then(|mut s| s.execute([&hash.0[..]]))
                 .at(&self.path)?;
+        }
+        if let Some(highest) = gone.iter().map(|(id, _)| *id).max() {
+            tx.execute(
+                "UPDATE database SET last_photo = max(last_photo, ?1)",
+                [highest],
+            )
+            .at(&self.path)?;
         }
         tx.commit().at(&self.path)?;
         Ok(Swept {
@@ -116,6 +124,11 @@ impl Store {
                     reason: verdict,
                 });
             }
+            // One file without a log beside it, and an identity of its own: whoever puts it back,
+            // derived files notice.
+            copy.pragma_update(None, "journal_mode", "DELETE")
+                .at(&partial)?;
+            super::open::draw_identity(&copy).at(&partial)?;
         }
         std::fs::rename(&partial, &target).map_err(|e| StoreError::NotWritable {
             path: target,

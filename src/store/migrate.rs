@@ -10,7 +10,10 @@ use super::error::{At, StoreError};
 pub const APPLICATION_ID: i32 = 0x7068_7464;
 
 /// Every migration in order; the schema version is the number of those applied.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_initial.sql"),
+    include_str!("../../migrations/0002_search.sql"),
+];
 
 /// The schema this program reads and writes.
 #[must_use]
@@ -47,9 +50,12 @@ pub(super) fn check(conn: &Connection, path: &Path) -> Result<i32, StoreError> {
     Ok(version)
 }
 
-/// Brings the database to the current schema, one transaction a step.
+/// Brings the database to the current schema, one transaction a step. Foreign keys are enforced
+/// from here on; a step may make tables anew that others refer to, so they are off while it runs
+/// and checked before it commits.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let from = check(conn, path)?;
+    conn.pragma_update(None, "foreign_keys", "OFF").at(path)?;
     for (index, sql) in MIGRATIONS
         .iter()
         .enumerate()
@@ -62,12 +68,23 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreErr
             source,
         })?;
     }
-    Ok(())
+    conn.pragma_update(None, "foreign_keys", "ON").at(path)
 }
 
 fn apply(conn: &mut Connection, sql: &str, version: i32) -> rusqlite::Result<()> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute_batch(sql)?;
+    let broken = tx
+        .prepare("PRAGMA foreign_key_check")?
+        .query([])?
+        .next()?
+        .is_some();
+    if broken {
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY),
+            Some("a row refers to one that is not there".to_owned()),
+        ));
+    }
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", version)?;
     tx.commit()

@@ -6,8 +6,9 @@
 //! computed. A row's meaning is written in `migrations/`.
 //!
 //! Cost: a point look-up of a stamp is one B-tree descent; a batch of a hundred photos is one
-//! fsync-free WAL append.
+//! fsync-free WAL append. A photo's words cost about as much as its other rows together.
 
+mod catch_up;
 mod commit;
 mod daemon;
 mod embeddings;
@@ -16,28 +17,40 @@ mod failures;
 mod files;
 mod maintenance;
 mod migrate;
+mod models;
 mod open;
 mod photos;
 mod query;
 mod roots;
 mod status;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod thumbs;
+mod vectors;
+mod word_index;
+mod words;
 
-pub use commit::{Change, Results};
+pub use catch_up::Coverage;
+pub use commit::{Change, ModelResult, Results};
 pub use daemon::DaemonRow;
 pub use error::StoreError;
 pub use failures::{Failure, FailureRow, Stage};
 pub use files::{FileKey, FileRow, Known};
 pub use maintenance::Swept;
 pub use migrate::{APPLICATION_ID, current_version};
+pub use models::{ModelRow, SpaceKind};
 pub use open::{BACKUP_FILE, INDEX_FILE, Recovery, Store, StoreReader, suspect_damage};
 pub use photos::{Hit, PhotoRow};
 pub use query::{Listing, PhotoFilter, Place, TagCondition};
 pub use roots::RootRow;
 pub use status::Counts;
-pub use tags::{TagCount, TagRow, TagSource};
+pub use tags::{TagConfidence, TagCount, TagRow, TagSource};
 pub use thumbs::{THUMBS_FILE, ThumbStore};
+pub use vectors::{
+    ModelVectors, Rows, VECTORS_DIR, VectorFile, VectorFileError, VectorSource, Vectors,
+};
+pub use word_index::{MatchedTerm, MatchedWord, WordMatches};
 
 /// Seconds since the Unix epoch, for the columns that people read. Nothing is ordered by it.
 pub(crate) fn unix_now() -> i64 {

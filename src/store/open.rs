@@ -102,7 +102,11 @@ impl Store {
                 let backup = data_dir.join(BACKUP_FILE);
                 if backup.exists() && std::fs::copy(&backup, path).is_ok() {
                     match Self::open_at(path) {
-                        Ok(store) => return Ok((store, Some(Recovery::RestoredBackup { aside }))),
+                        Ok(store) => {
+                            // Rows written since the backup are gone, their numbers come again.
+                            draw_identity(&store.conn).at(path)?;
+                            return Ok((store, Some(Recovery::RestoredBackup { aside })));
+                        }
                         Err(e) if e.is_corruption() => {
                             move_aside(path)?;
                         }
@@ -129,7 +133,6 @@ impl Store {
         conn.pragma_update(None, "journal_mode", "WAL")
             .map_err(|e| not_writable(path, e))?;
         conn.pragma_update(None, "synchronous", "NORMAL").at(path)?;
-        conn.pragma_update(None, "foreign_keys", "ON").at(path)?;
         conn.pragma_update(None, "cache_size", -8192).at(path)?;
         // The WAL is cut back to this after a checkpoint.
         conn.pragma_update(None, "journal_size_limit", 16 << 20)
@@ -137,7 +140,7 @@ impl Store {
         migrate::migrate(&mut conn, path)?;
         conn.set_prepared_statement_cache_capacity(64);
         // Damage in the schema's root pages shows here rather than in the middle of the work.
-        for table in ["roots", "files", "photos", "failures", "tags"] {
+        for table in ["roots", "files", "photos", "failures", "tags", "database"] {
             conn.query_row(&format!("SELECT 1 FROM {table} LIMIT 1"), [], |_| Ok(()))
                 .or_else(|e| match e {
                     rusqlite::Error::QueryReturnedNoRows => Ok(()),
@@ -199,6 +202,17 @@ impl StoreReader {
         })
     }
 
+    /// Which database this is: 16 random bytes, others after every restore from a backup and every
+    /// fresh start. A file derived from the database is worth nothing beside another identity.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn identity(&self) -> Result<[u8; 16], StoreError> {
+        self.conn
+            .query_row("SELECT identity FROM database", [], |r| r.get(0))
+            .at(&self.path)
+    }
+
     /// Checks the whole file; an empty list means that all is well.
     ///
     /// # Errors
@@ -214,6 +228,12 @@ impl StoreReader {
             .at(&self.path)?;
         Ok(rows.into_iter().filter(|line| line != "ok").collect())
     }
+}
+
+/// Gives the database a new identity, so that files derived from it before are made anew.
+pub(super) fn draw_identity(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute("UPDATE database SET identity = randomblob(16)", [])?;
+    Ok(())
 }
 
 fn not_writable(path: &Path, e: rusqlite::Error) -> StoreError {

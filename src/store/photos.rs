@@ -146,6 +146,16 @@ impl StoreReader {
     }
 }
 
+impl StoreReader {
+    /// The key of some content, if it is indexed.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn photo_id(&self, hash: &ContentHash) -> Result<Option<i64>, StoreError> {
+        id(&self.conn, hash).at(&self.path)
+    }
+}
+
 /// The key of some content.
 pub(super) fn id(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<Option<i64>> {
     conn.prepare_cached("SELECT id FROM photos WHERE hash = ?1")?
@@ -153,7 +163,8 @@ pub(super) fn id(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<Opti
         .optional()
 }
 
-/// Writes a photo and returns its key; a newer decoder's view replaces an older one's.
+/// Writes a photo and returns its key; a newer decoder's view replaces an older one's. A key is
+/// never given twice, not even that of a photo that was swept: derived files may still hold it.
 pub(super) fn put(
     conn: &Connection,
     hash: &ContentHash,
@@ -162,10 +173,11 @@ pub(super) fn put(
 ) -> rusqlite::Result<i64> {
     let captured = seen.exif.captured_at.as_ref();
     conn.prepare_cached(
-        "INSERT INTO photos (hash, format, width, height, orientation, captured_local,
+        "INSERT INTO photos (id, hash, format, width, height, orientation, captured_local,
              captured_offset, captured_unix, camera, lens, exposure_s, f_number, iso,
              focal_length_mm, lat, lon, altitude_m, phash, decoder_version, indexed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+         VALUES ((SELECT 1 + max(last_photo, coalesce((SELECT max(id) FROM photos), 0)) FROM database),
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
          ON CONFLICT (hash) DO UPDATE SET format = excluded.format, width = excluded.width,
              height = excluded.height, orientation = excluded.orientation,
              captured_local = excluded.captured_local, captured_offset = excluded.captured_offset,

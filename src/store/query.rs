@@ -70,13 +70,17 @@ impl StoreReader {
         filter: &PhotoFilter,
         visit: &mut dyn FnMut(Hit) -> ControlFlow<()>,
     ) -> Result<Listing, StoreError> {
-        let (sql, values) = statement(filter);
+        let (wheres, values) = conditions(filter);
+        let sql = format!(
+            "SELECT {HIT_COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
+             JOIN roots r ON r.id = f.root WHERE {wheres} ORDER BY {TAKEN} DESC, r.path, f.path"
+        );
         let mut stmt = self.conn.prepare(&sql).at(&self.path)?;
         let mut rows = stmt.query(params_from_iter(values)).at(&self.path)?;
         let mut seen = 0;
         while let Some(row) = rows.next().at(&self.path)? {
             let hit = Hit::read(row).at(&self.path)?;
-            if !within(&hit, filter.near) {
+            if !within(hit.photo.exif.lat, hit.photo.exif.lon, filter.near) {
                 continue;
             }
             seen += 1;
@@ -86,9 +90,76 @@ impl StoreReader {
         }
         Ok(Listing { seen })
     }
+
+    /// The photos with a place that [`Self::list`] would show, ascending, each once. Without any
+    /// condition an index alone is read.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn photo_ids(&self, filter: &PhotoFilter) -> Result<Vec<i64>, StoreError> {
+        let (wheres, values) = conditions(filter);
+        // Only what is asked for: a join would read every photo's row.
+        let sql = if values.is_empty() {
+            "SELECT DISTINCT photo, NULL, NULL FROM files INDEXED BY files_by_photo
+             WHERE photo IS NOT NULL AND missing_since IS NULL ORDER BY photo"
+                .to_owned()
+        } else {
+            format!(
+                "SELECT DISTINCT p.id, p.lat, p.lon FROM files f JOIN photos p ON p.id = f.photo
+                 WHERE {wheres} ORDER BY p.id"
+            )
+        };
+        let mut stmt = self.conn.prepare(&sql).at(&self.path)?;
+        let mut rows = stmt.query(params_from_iter(values)).at(&self.path)?;
+        let mut ids = Vec::new();
+        while let Some(row) = rows.next().at(&self.path)? {
+            let (lat, lon) = (row.get(1).at(&self.path)?, row.get(2).at(&self.path)?);
+            if within(lat, lon, filter.near) {
+                ids.push(row.get(0).at(&self.path)?);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The places of these photos that [`Self::list`] would show, by photo, folder and path.
+    /// Proportional to the photos asked for.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn hits_of(&self, photos: &[i64], filter: &PhotoFilter) -> Result<Vec<Hit>, StoreError> {
+        // So many ids at once that a common tag's photos are not read for each of them.
+        const CHUNK: usize = 10_000;
+        let (wheres, values) = conditions(filter);
+        let sql = format!(
+            "SELECT {HIT_COLUMNS} FROM json_each(?) ids CROSS JOIN photos p ON p.id = ids.value
+             CROSS JOIN files f ON f.photo = p.id JOIN roots r ON r.id = f.root
+             WHERE {wheres} ORDER BY p.id, r.path, f.path"
+        );
+        let mut sorted = photos.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let mut stmt = self.conn.prepare(&sql).at(&self.path)?;
+        let mut hits = Vec::new();
+        for chunk in sorted.chunks(CHUNK) {
+            let ids = Value::Text(format!("{chunk:?}"));
+            let bound = std::iter::once(&ids).chain(&values);
+            let rows = stmt
+                .query_map(params_from_iter(bound), Hit::read)
+                .at(&self.path)?;
+            for hit in rows {
+                let hit = hit.at(&self.path)?;
+                if within(hit.photo.exif.lat, hit.photo.exif.lon, filter.near) {
+                    hits.push(hit);
+                }
+            }
+        }
+        Ok(hits)
+    }
 }
 
-fn statement(filter: &PhotoFilter) -> (String, Vec<Value>) {
+/// The filter as conditions over `files f` and `photos p`, with their values. What the conditions
+/// let through, [`within`] must let through too.
+fn conditions(filter: &PhotoFilter) -> (String, Vec<Value>) {
     let mut wheres = vec!["f.missing_since IS NULL".to_owned()];
     let mut values: Vec<Value> = Vec::new();
     let mut tag = |condition: &TagCondition, negate: &str| {
@@ -126,19 +197,14 @@ fn statement(filter: &PhotoFilter) -> (String, Vec<Value>) {
         values.push(Value::Real(place.lat - dlat));
         values.push(Value::Real(place.lat + dlat));
     }
-    let sql = format!(
-        "SELECT {HIT_COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
-         JOIN roots r ON r.id = f.root WHERE {} ORDER BY {TAKEN} DESC, r.path, f.path",
-        wheres.join(" AND ")
-    );
-    (sql, values)
+    (wheres.join(" AND "), values)
 }
 
-fn within(hit: &Hit, near: Option<Place>) -> bool {
+fn within(lat: Option<f64>, lon: Option<f64>, near: Option<Place>) -> bool {
     let Some(place) = near else {
         return true;
     };
-    match (hit.photo.exif.lat, hit.photo.exif.lon) {
+    match (lat, lon) {
         (Some(lat), Some(lon)) => distance_km(place.lat, place.lon, lat, lon) <= place.km,
         _ => false,
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::{At, StoreError};
-use super::{Store, StoreReader, unix_now};
+use super::{Store, StoreReader, unix_now, word_index};
 
 /// A watched folder as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,18 +111,20 @@ impl Store {
         use std::os::unix::ffi::OsStrExt;
         let bytes = path.as_os_str().as_bytes();
         let tx = self.conn.transaction().at(&self.path)?;
-        let files = tx
-            .execute(
-                "DELETE FROM files WHERE root IN (SELECT id FROM roots WHERE path = ?1)",
-                [bytes],
+        let files: Vec<Option<i64>> = tx
+            .prepare(
+                "DELETE FROM files WHERE root IN (SELECT id FROM roots WHERE path = ?1) RETURNING photo",
             )
+            .and_then(|mut s| s.query_map([bytes], |r| r.get(0))?.collect())
             .at(&self.path)?;
+        let count = files.len();
+        word_index::refresh_all(&tx, files.into_iter().flatten().collect()).at(&self.path)?;
         let roots = tx
             .execute("DELETE FROM roots WHERE path = ?1", [bytes])
             .at(&self.path)?;
         super::failures::drop_all_unused(&tx).at(&self.path)?;
         tx.commit().at(&self.path)?;
-        Ok((roots > 0).then_some(files))
+        Ok((roots > 0).then_some(count))
     }
 
     /// The newest root known at `path`, whatever its volume.
@@ -178,28 +180,38 @@ impl Store {
 }
 
 /// Gives a root all rows of files below it that other roots have, so that no file is listed twice:
-/// roots inside it are taken over whole, a root around it hands over what lies below.
+/// roots inside it are taken over whole, a root around it hands over what lies below. Folder names
+/// below the root change by that, and with them the photos' words.
 fn own_all(conn: &Connection, owner: &RootRow) -> rusqlite::Result<()> {
     use std::os::unix::ffi::OsStrExt;
     let others: Vec<RootRow> = conn
         .prepare(&format!("SELECT {COLUMNS} FROM roots WHERE id <> ?1"))?
         .query_map([owner.id], RootRow::read)?
         .collect::<rusqlite::Result<_>>()?;
+    let mut moved = Vec::new();
     for other in others {
         if let Ok(inner) = other.path.strip_prefix(&owner.path) {
             // Another volume that is away keeps its rows: its files are not here now.
             if inner.as_os_str().is_empty() || !other.online {
                 continue;
             }
+            let inner = inner.as_os_str().as_bytes();
+            let (low, high) = bounds(inner);
+            moved.extend(photos_between(conn, other.id, &[], None)?);
+            // Rows of the owner at the same paths are replaced.
+            moved.extend(photos_between(conn, owner.id, &low, Some(&high))?);
             conn.execute(
                 "UPDATE OR REPLACE files SET root = ?1, path = CAST(?2 || '/' || path AS BLOB) WHERE root = ?3",
-                params![owner.id, inner.as_os_str().as_bytes(), other.id],
+                params![owner.id, inner, other.id],
             )?;
             conn.execute("DELETE FROM roots WHERE id = ?1", [other.id])?;
         } else if let Ok(inner) = owner.path.strip_prefix(&other.path) {
-            let inner = inner.as_os_str().as_bytes();
-            let low = [inner, b"/"].concat();
-            let high = [inner, b"0"].concat();
+            let (low, high) = bounds(inner.as_os_str().as_bytes());
+            let handed = photos_between(conn, other.id, &low, Some(&high))?;
+            if !handed.is_empty() {
+                moved.extend(handed);
+                moved.extend(photos_between(conn, owner.id, &[], None)?);
+            }
             conn.execute(
                 "UPDATE OR REPLACE files SET root = ?1, path = substr(path, ?2)
                  WHERE root = ?3 AND path >= ?4 AND path < ?5",
@@ -213,7 +225,27 @@ fn own_all(conn: &Connection, owner: &RootRow) -> rusqlite::Result<()> {
             )?;
         }
     }
-    Ok(())
+    word_index::refresh_all(conn, moved)
+}
+
+/// Every path below `dir` lies from the first of these up to the second.
+fn bounds(dir: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    ([dir, b"/"].concat(), [dir, b"0"].concat())
+}
+
+/// The photos that a root's paths from `low` up to `high` point at.
+fn photos_between(
+    conn: &Connection,
+    root: i64,
+    low: &[u8],
+    high: Option<&[u8]>,
+) -> rusqlite::Result<Vec<i64>> {
+    conn.prepare_cached(
+        "SELECT photo FROM files WHERE root = ?1 AND path >= ?2 AND (?3 IS NULL OR path < ?3)
+         AND photo IS NOT NULL",
+    )?
+    .query_map(params![root, low, high], |r| r.get(0))?
+    .collect()
 }
 
 #[cfg(test)]

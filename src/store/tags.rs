@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::StoreReader;
 use super::error::{At, StoreError};
+use super::{StoreReader, word_index};
 use crate::embedding::Tag;
 
 /// Who said so.
@@ -120,6 +120,57 @@ impl StoreReader {
     }
 }
 
+/// That a photo carries a term.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TagConfidence {
+    /// `photos.id`.
+    pub photo: i64,
+    /// Place of the term in the keys asked for.
+    pub term: usize,
+    /// 0 to 1; the highest where several said so.
+    pub confidence: f32,
+}
+
+impl StoreReader {
+    /// Which photos carry which of these terms at or above the confidence (or by a person's word),
+    /// by term, then photo; photos that lie nowhere included. Reads one index, proportional to
+    /// what it returns.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn tag_confidences(
+        &self,
+        keys: &[&str],
+        min_confidence: f32,
+    ) -> Result<Vec<TagConfidence>, StoreError> {
+        let mut stmt = self
+            .conn
+            .prepare_cached(
+                "SELECT g.photo, max(g.confidence) FROM tags g
+                 WHERE g.term = (SELECT id FROM terms WHERE key = ?1)
+                   AND (g.confidence >= ?2 OR g.source <> 0)
+                 GROUP BY g.photo ORDER BY g.photo",
+            )
+            .at(&self.path)?;
+        let mut found = Vec::new();
+        for (term, key) in keys.iter().enumerate() {
+            let rows = stmt
+                .query_map(params![key, min_confidence], |r| {
+                    Ok(TagConfidence {
+                        photo: r.get(0)?,
+                        term,
+                        confidence: r.get(1)?,
+                    })
+                })
+                .at(&self.path)?;
+            for row in rows {
+                found.push(row.at(&self.path)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
 /// Replaces what one model said of one photo.
 pub(super) fn put_model_tags(
     conn: &Connection,
@@ -141,6 +192,7 @@ pub(super) fn put_model_tags(
     Ok(())
 }
 
+/// The id of a term, interned if it is new; its name is searchable from then on.
 fn term_id(conn: &Connection, key: &str, name: &str) -> rusqlite::Result<i64> {
     let known: Option<(i64, String)> = conn
         .prepare_cached("SELECT id, name FROM terms WHERE key = ?1")?
@@ -148,11 +200,15 @@ fn term_id(conn: &Connection, key: &str, name: &str) -> rusqlite::Result<i64> {
         .optional()?;
     match known {
         Some((id, stored)) if stored == name => Ok(id),
-        _ => conn
-            .prepare_cached(
-                "INSERT INTO terms (key, name) VALUES (?1, ?2)
-                 ON CONFLICT (key) DO UPDATE SET name = excluded.name RETURNING id",
-            )?
-            .query_row([key, name], |r| r.get(0)),
+        _ => {
+            let id = conn
+                .prepare_cached(
+                    "INSERT INTO terms (key, name) VALUES (?1, ?2)
+                     ON CONFLICT (key) DO UPDATE SET name = excluded.name RETURNING id",
+                )?
+                .query_row([key, name], |r| r.get(0))?;
+            word_index::put_term(conn, id, name)?;
+            Ok(id)
+        }
     }
 }

@@ -1,0 +1,161 @@
+//! A small library to write into: photos are numbers, and so are their hashes.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::embedding::{Embedding, ModelId, Tag};
+use crate::photo::{
+    ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, RelPath, Thumbnail,
+};
+use crate::store::{
+    Change, Failure, FileKey, ModelResult, Results, SpaceKind, Stage, Store, StoreReader,
+};
+
+pub struct Library {
+    pub store: Store,
+    reader: Rc<StoreReader>,
+    pub dir: tempfile::TempDir,
+}
+
+impl Library {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, recovery) = Store::open(dir.path()).unwrap();
+        assert_eq!(recovery, None);
+        let reader = Rc::new(store.reader().unwrap());
+        Self { store, reader, dir }
+    }
+
+    pub fn reader(&self) -> Rc<StoreReader> {
+        Rc::clone(&self.reader)
+    }
+
+    pub fn root(&mut self, path: &str) -> i64 {
+        self.store.adopt_root(Path::new(path), "volume").unwrap().id
+    }
+
+    pub fn model(&mut self, name: &str, kind: SpaceKind) -> i64 {
+        self.store.adopt_model(&id(name), 4, kind).unwrap()
+    }
+
+    pub fn apply(&mut self, change: Change) {
+        self.store.apply(&[change]).unwrap();
+    }
+
+    /// Photo `n` lies at `path`; returns its id.
+    pub fn put(&mut self, root: i64, path: &str, n: u64) -> i64 {
+        self.apply(indexed(root, path.as_bytes(), n));
+        self.photo(n)
+    }
+
+    pub fn photo(&self, n: u64) -> i64 {
+        self.reader().photo_id(&hash(n)).unwrap().unwrap()
+    }
+
+    pub fn gone(&mut self, root: i64, path: &str) {
+        self.apply(Change::Gone {
+            key: key(root, path.as_bytes()),
+            excluded: false,
+        });
+    }
+
+    /// The model sees photo `n`.
+    pub fn embed(&mut self, n: u64, model: i64) {
+        self.apply(Change::Embedded {
+            hash: hash(n),
+            results: Box::new(Results {
+                made: vec![result(model, n)],
+            }),
+        });
+    }
+
+    pub fn tag(&mut self, n: u64, model: i64, tags: &[(&str, &str, f32)]) {
+        let mut made = result(model, n);
+        made.tags = Some((
+            "bank".to_owned(),
+            tags.iter()
+                .map(|(term, name, confidence)| Tag {
+                    term: (*term).to_owned(),
+                    name: (*name).to_owned(),
+                    confidence: *confidence,
+                })
+                .collect(),
+        ));
+        self.apply(Change::Embedded {
+            hash: hash(n),
+            results: Box::new(Results { made: vec![made] }),
+        });
+    }
+
+    /// The model (or for `None` the image code) fails on photo `n`.
+    pub fn fail(&mut self, n: u64, model: Option<i64>) {
+        self.apply(Change::NotEmbedded {
+            hash: hash(n),
+            model,
+            failure: failure(Stage::Embed),
+        });
+    }
+}
+
+pub fn id(name: &str) -> ModelId {
+    ModelId(name.to_owned())
+}
+
+pub fn hash(n: u64) -> ContentHash {
+    ContentHash(*blake3::hash(&n.to_le_bytes()).as_bytes())
+}
+
+pub fn key(root: i64, path: &[u8]) -> FileKey {
+    FileKey {
+        root,
+        path: RelPath::from_bytes(path),
+    }
+}
+
+pub fn failure(stage: Stage) -> Failure {
+    Failure {
+        stage,
+        kind: "truncated".to_owned(),
+        message: "it ends too soon".to_owned(),
+        decoder_version: 1,
+    }
+}
+
+pub fn indexed(root: i64, path: &[u8], n: u64) -> Change {
+    Change::Indexed {
+        place: Some((key(root, path), FileStamp::default())),
+        hash: hash(n),
+        inspection: Some(Box::new(inspection())),
+        decoder_version: 1,
+        results: None,
+    }
+}
+
+/// A vector that names its photo.
+pub fn result(model: i64, n: u64) -> ModelResult {
+    #[allow(clippy::cast_precision_loss)]
+    let values = vec![n as f32, 1.0, -0.5, 0.25];
+    ModelResult {
+        model,
+        embedding: Embedding { values },
+        tags: None,
+    }
+}
+
+fn inspection() -> Inspection {
+    Inspection {
+        format: Format::Jpeg,
+        width: 4,
+        height: 3,
+        orientation: 1,
+        exif: Exif::default(),
+        perceptual_hash: PerceptualHash(vec![0; 32]),
+        thumbnail: Thumbnail {
+            width: 1,
+            height: 1,
+            mime: "image/jpeg",
+            bytes: Vec::new(),
+        },
+        tensors: Vec::new(),
+    }
+}

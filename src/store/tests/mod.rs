@@ -1,0 +1,7 @@
+//! The store as its callers see it: whole databases on disk, changes in, rows out.
+
+mod library;
+mod migration;
+mod models;
+mod reading;
+mod word_search;

@@ -1,0 +1,186 @@
+//! The full-text index: the words of photos' names and of terms, kept in step with every change.
+//!
+//! A photo's row holds the words of its first [`MAX_PLACES`] places in the order of (root, path),
+//! and is a function of `files` alone: whoever changes which paths point at a photo calls
+//! [`refresh`] in the same transaction. A photo that lies nowhere has no row. The index keeps no
+//! text of its own (it is contentless): what it knows can always be made again from `files`.
+
+use rusqlite::{Connection, params};
+
+use super::error::{At, StoreError};
+use super::{Store, StoreReader, words};
+
+/// Places of one photo whose names are searched: thousands of copies add nothing.
+const MAX_PLACES: i64 = 64;
+/// Words of one query that are looked up.
+const MAX_QUERY_WORDS: usize = 64;
+
+/// Where the words of a query are said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WordMatches {
+    /// The words, as given and in that order (the first 64).
+    pub words: Vec<MatchedWord>,
+    /// Terms whose name says one of them, by key.
+    pub terms: Vec<MatchedTerm>,
+    /// Photos that have a name: what a word's own number of photos is set against.
+    pub photos: i64,
+}
+
+/// A word and the photos whose file or folder names say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchedWord {
+    /// As given.
+    pub word: String,
+    /// Photos, ascending.
+    pub photos: Vec<i64>,
+}
+
+/// A term whose name says some of the words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchedTerm {
+    /// Key in its vocabulary.
+    pub key: String,
+    /// Name shown to people.
+    pub name: String,
+    /// Which words of the query, ascending.
+    pub words: Vec<usize>,
+    /// Words in the name.
+    pub length: usize,
+}
+
+impl StoreReader {
+    /// Looks each word up by itself: as it stands or in its parts, without case, accents and
+    /// English endings. Nothing in a word is syntax; one without a letter or digit matches nothing.
+    ///
+    /// Cost: proportional to the photos that match.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn matching_words(&self, asked: &[&str]) -> Result<WordMatches, StoreError> {
+        let mut found = WordMatches {
+            // The index's own table of its rows: counted without asking the index for each.
+            photos: self
+                .conn
+                .prepare_cached("SELECT count(*) FROM path_words_docsize")
+                .and_then(|mut s| s.query_row([], |r| r.get(0)))
+                .at(&self.path)?,
+            ..WordMatches::default()
+        };
+        let mut terms = std::collections::BTreeMap::<String, MatchedTerm>::new();
+        for (index, word) in asked.iter().take(MAX_QUERY_WORDS).enumerate() {
+            let mut photos = Vec::new();
+            if let Some(expression) = words::expression(word) {
+                photos = self.photos_saying(&expression).at(&self.path)?;
+                for (key, name) in self.terms_saying(&expression).at(&self.path)? {
+                    terms
+                        .entry(key.clone())
+                        .or_insert_with(|| MatchedTerm {
+                            length: words::count(&name),
+                            key,
+                            name,
+                            words: Vec::new(),
+                        })
+                        .words
+                        .push(index);
+                }
+            }
+            found.words.push(MatchedWord {
+                word: (*word).to_owned(),
+                photos,
+            });
+        }
+        found.terms = terms.into_values().collect();
+        Ok(found)
+    }
+
+    fn photos_saying(&self, expression: &str) -> rusqlite::Result<Vec<i64>> {
+        // Rows come in the order of rowid, which is how the index is kept.
+        self.conn
+            .prepare_cached(
+                "SELECT rowid FROM path_words WHERE path_words MATCH ?1 ORDER BY rowid",
+            )?
+            .query_map([expression], |r| r.get(0))?
+            .collect()
+    }
+
+    fn terms_saying(&self, expression: &str) -> rusqlite::Result<Vec<(String, String)>> {
+        self.conn
+            .prepare_cached(
+                "SELECT t.key, t.name FROM term_words w JOIN terms t ON t.id = w.rowid
+                 WHERE w.term_words MATCH ?1",
+            )?
+            .query_map([expression], |r| Ok((r.get(0)?, r.get(1)?)))?
+            .collect()
+    }
+}
+
+impl Store {
+    /// Makes the rows of up to `limit` photos that were indexed before there were words; true:
+    /// there are more, call again. Costs one look when there is nothing to do.
+    ///
+    /// # Errors
+    /// If the database cannot be written; then nothing of this step is.
+    pub fn fill_words(&mut self, limit: usize) -> Result<bool, StoreError> {
+        let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
+        let tx = self.conn.transaction().at(&self.path)?;
+        let todo: i64 = tx
+            .query_row("SELECT words_todo FROM database", [], |r| r.get(0))
+            .at(&self.path)?;
+        if todo == 0 {
+            return Ok(false);
+        }
+        let photos: Vec<i64> = tx
+            .prepare_cached("SELECT id FROM photos WHERE id <= ?1 ORDER BY id DESC LIMIT ?2")
+            .and_then(|mut s| s.query_map([todo, limit], |r| r.get(0))?.collect())
+            .at(&self.path)?;
+        for photo in &photos {
+            refresh(&tx, *photo).at(&self.path)?;
+        }
+        let left = match photos.last() {
+            Some(lowest) if i64::try_from(photos.len()).is_ok_and(|n| n == limit) => lowest - 1,
+            _ => 0,
+        };
+        tx.execute("UPDATE database SET words_todo = ?1", [left])
+            .at(&self.path)?;
+        tx.commit().at(&self.path)?;
+        Ok(left > 0)
+    }
+}
+
+/// Brings the words of one photo in step with its places.
+pub(super) fn refresh(conn: &Connection, photo: i64) -> rusqlite::Result<()> {
+    let places: Vec<Vec<u8>> = conn
+        .prepare_cached("SELECT path FROM files WHERE photo = ?1 ORDER BY root, path LIMIT ?2")?
+        .query_map([photo, MAX_PLACES], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    if places.is_empty() {
+        return remove(conn, photo);
+    }
+    let text = words::of_places(places.iter().map(Vec::as_slice));
+    conn.prepare_cached("INSERT OR REPLACE INTO path_words (rowid, words) VALUES (?1, ?2)")?
+        .execute(params![photo, text])?;
+    Ok(())
+}
+
+/// Brings the words of several photos in step; each is looked at once.
+pub(super) fn refresh_all(conn: &Connection, mut photos: Vec<i64>) -> rusqlite::Result<()> {
+    photos.sort_unstable();
+    photos.dedup();
+    photos
+        .into_iter()
+        .try_for_each(|photo| refresh(conn, photo))
+}
+
+/// Takes the words of a photo away.
+pub(super) fn remove(conn: &Connection, photo: i64) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM path_words WHERE rowid = ?1")?
+        .execute([photo])?;
+    Ok(())
+}
+
+/// Notes the name of a term.
+pub(super) fn put_term(conn: &Connection, term: i64, name: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT OR REPLACE INTO term_words (rowid, words) VALUES (?1, ?2)")?
+        .execute(params![term, name])?;
+    Ok(())
+}
