@@ -1,13 +1,27 @@
 //! `photond model`
 
-use serde_json::json;
+mod install;
+mod list;
 
-use super::output::count;
+use std::path::PathBuf;
+
+use super::output::{count, plural};
 use super::{Context_, Exit, TableOrJson};
-use crate::daemon::tagger;
-use crate::model::{EncoderOptions, ImageEncoder, Runtime, default_pack, find_runtime};
+use crate::daemon::{is_held, tagger};
+use crate::model::install::{
+    InstallError, LITE0_MINILM, bytes, check_name, is_built_in, remove as remove_pack,
+};
+use crate::model::packs::{Entry, Packs};
+use crate::model::{
+    EncoderOptions, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime, TextEncoder,
+    TextOptions, find_runtime,
+};
+use crate::store::{StoreError, StoreReader};
 
-/// Show and check the models that make tags
+/// List, install, choose and check models
+///
+/// The classifier makes the tags and always runs. Beside it one search model makes photos findable
+/// by a sentence or by another photo: lite0-minilm, unless another is installed and chosen.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -16,68 +30,238 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// List the models
+    /// List the models that are here and those that can be installed
     List {
         /// Shape of the list
         #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
         format: TableOrJson,
     },
-    /// Check files and checksums, and run the model once
-    Verify,
+    /// Install a model: from the Hugging Face hub, a mirror (HF_ENDPOINT), a folder or an archive
+    ///
+    /// A broken-off download goes on where it was. Nothing counts as installed before every file
+    /// has been compared with its checksum. HF_TOKEN, HTTPS_PROXY and NO_PROXY are respected.
+    Install {
+        /// A name from `model list`, or the path of a model.toml
+        name: String,
+        /// fp32 (as published), fp16 (half the size), int8 (a quarter, and twice as fast)
+        #[arg(long, value_name = "KIND")]
+        variant: Option<String>,
+        /// Take the files from a folder or tar archive instead of the network
+        #[arg(long, value_name = "DIR|FILE.tar")]
+        from: Option<PathBuf>,
+    },
+    /// Choose the model that --text and --like use
+    Use {
+        /// A name from `model list`
+        name: String,
+    },
+    /// Check files and checksums of one model or of all, and run it once
+    Verify {
+        /// A name from `model list` [default: all that are here]
+        name: Option<String>,
+    },
+    /// Remove an installed model
+    Remove {
+        /// A name from `model list`
+        name: String,
+    },
 }
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
-    let pack = default_pack()?;
-    match args.command {
-        Command::List { format } => {
-            let bytes: usize = pack.files().map(|(_, n)| n).sum();
-            let runtime = find_runtime(&context.data_dir);
-            match format {
-                TableOrJson::Json => context.out.line(
-                    &json!([{
-                        "id": pack.id.0, "kind": "classifier", "dims": pack.dims, "bytes": bytes,
-                        "licence": pack.licence, "built_in": true, "in_use": runtime.is_ok(),
-                    }])
-                    .to_string(),
-                )?,
-                TableOrJson::Table => {
-                    context.out.line(&format!(
-                        "{}  classifier, {} dimensions, {:.1} MB, built in, {}",
-                        context.out.bold(&pack.id.0),
-                        pack.dims,
-                        f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1e6,
-                        pack.licence
-                    ))?;
-                    match runtime {
-                        Ok(choice) => context.out.line(&format!(
-                            "  runs on {} ({})",
-                            choice.path.display(),
-                            choice.found_by
-                        ))?,
-                        Err(e) => context
-                            .out
-                            .line(&format!("  {}", context.out.red(&e.to_string())))?,
-                    }
-                }
+    match &args.command {
+        Command::List { format } => list::run(context, *format),
+        Command::Install {
+            name,
+            variant,
+            from,
+        } => install::run(context, name, variant.as_deref(), from.as_deref()),
+        Command::Use { name } => choose(context, name),
+        Command::Verify { name } => verify(context, name.as_deref()),
+        Command::Remove { name } => remove(context, name),
+    }
+}
+
+fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
+    let packs = Packs::new(&context.data_dir);
+    let pack = packs.open(name)?;
+    if pack.kind != Kind::DualEncoder {
+        anyhow::bail!(
+            "{name} makes the tags and always runs; it is no model for --text and --like (`photond model list` shows those)"
+        );
+    }
+    fits_index(context, &pack)?;
+    let before = packs.in_use().ok();
+    if let Err(e) = pack.text_side() {
+        context.out.notice(&format!(
+            "--like works with it, --text does not yet: {}",
+            missing_text(&e)
+        ));
+    }
+    if before.as_deref() == Some(name) {
+        context.out.line(&format!("{name} is in use already"))?;
+        return Ok(Exit::Done);
+    }
+    packs.set_in_use(name)?;
+    let what = match &pack.image {
+        ImageSide::Graph(_) => "looks at every photo once more",
+        ImageSide::Derived(_) => "makes its vectors from what is stored",
+    };
+    let who = if is_held(&context.data_dir) {
+        format!("the running photond switches by itself and {what}")
+    } else {
+        format!("the next `photond watch` or `photond index` {what}")
+    };
+    context.out.line(&format!("{name} is in use from now on"))?;
+    let until = before.map_or_else(String::new, |before| {
+        format!("; until that is done, --text and --like go by {before}")
+    });
+    context.out.line(&format!(
+        "  {who}{until} (`photond status` shows how far it is)"
+    ))?;
+    Ok(Exit::Done)
+}
+
+/// Vectors that are stored under this very name and revision must be as long as the pack's.
+fn fits_index(context: &Context_, pack: &ModelPack) -> anyhow::Result<()> {
+    let reader = match StoreReader::open(&context.data_dir) {
+        Ok(reader) => reader,
+        // An index that is not there yet, or that the next start brings up to date, holds nothing
+        // of this model.
+        Err(StoreError::NoIndex { .. } | StoreError::NeedsMigration { .. }) => return Ok(()),
+        Err(e) => return Err(e.into()),
+    };
+    if let Some(row) = reader.model(&pack.id)?
+        && row.dims != 0
+        && row.dims != pack.dims
+    {
+        return Err(InstallError::Dimensions {
+            id: pack.id.to_string(),
+            found: pack.dims,
+            stored: row.dims,
+        }
+        .into());
+    }
+    Ok(())
+}
+
+fn remove(context: &Context_, name: &str) -> anyhow::Result<Exit> {
+    check_name(name)?;
+    let packs = Packs::new(&context.data_dir);
+    if is_built_in(name) {
+        return Err(InstallError::BuiltIn {
+            name: name.to_owned(),
+            action: "remove",
+        }
+        .into());
+    }
+    if packs.in_use().is_ok_and(|in_use| in_use == name) {
+        return Err(InstallError::InUse {
+            name: name.to_owned(),
+            instead: LITE0_MINILM.to_owned(),
+        }
+        .into());
+    }
+    remove_pack(&context.data_dir, name)?;
+    context.out.line(&format!("{name} is removed"))?;
+    Ok(Exit::Done)
+}
+
+fn verify(context: &Context_, name: Option<&str>) -> anyhow::Result<Exit> {
+    let packs = Packs::new(&context.data_dir);
+    let entries: Vec<Entry> = match name {
+        None => packs.list(),
+        Some(name) => {
+            check_name(name)?;
+            let found = packs.list().into_iter().find(|e| e.name == name);
+            vec![found.ok_or_else(|| InstallError::NotInstalled {
+                name: name.to_owned(),
+            })?]
+        }
+    };
+    let mut damaged = 0usize;
+    let mut whole = Vec::new();
+    for entry in &entries {
+        match checked(entry) {
+            Ok((pack, says)) => {
+                context.out.line(&format!("{}: {says}", pack.id))?;
+                whole.push(pack);
+            }
+            Err(e) => {
+                damaged += 1;
+                let e = super::chain(&e);
+                context
+                    .out
+                    .line(&format!("{}: {}", entry.name, context.out.red(&e)))?;
             }
         }
-        Command::Verify => {
-            let tagger = tagger(&pack)?;
-            context.out.line(&format!(
-                "{}: files and checksums are right, {} terms over {} labels",
-                pack.id,
-                count(tagger.vocabulary().terms().len() as u64),
-                count(tagger.vocabulary().rows() as u64)
-            ))?;
-            let choice = find_runtime(&context.data_dir)?;
-            let runtime = Runtime::load(&choice)?;
-            let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            ImageEncoder::new(&runtime, &pack, EncoderOptions { threads })?;
-            context
-                .out
-                .line(&format!("it runs on {}", choice.path.display()))?;
-            context.out.line(&format!("  {}", runtime.describe()))?;
+    }
+    if damaged > 0 {
+        anyhow::bail!(
+            "{} damaged; `photond model install` puts it right, `photond model remove` takes it away",
+            plural(damaged, "model is", "models are")
+        );
+    }
+    run_once(context, &whole)?;
+    Ok(Exit::Done)
+}
+
+/// Why a pack cannot read sentences, and what to do.
+fn missing_text(e: &ModelError) -> String {
+    match e {
+        ModelError::NoText { remedy, .. } => remedy.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Every byte of a pack against its checksum.
+fn checked(entry: &Entry) -> anyhow::Result<(&ModelPack, String)> {
+    let pack = match &entry.pack {
+        Ok(pack) => pack,
+        Err(e) => anyhow::bail!("{e}"),
+    };
+    let read = pack.verify()?;
+    let mut says = format!("files and checksums are right ({})", bytes(read));
+    if pack.kind == Kind::Classifier && entry.dir.is_none() {
+        let tagger = tagger(pack)?;
+        says += &format!(
+            ", {} terms over {} labels",
+            count(tagger.vocabulary().terms().len() as u64),
+            count(tagger.vocabulary().rows() as u64)
+        );
+    }
+    if pack.kind == Kind::DualEncoder
+        && let Err(e) = pack.text_side()
+    {
+        says += &format!("; --text does not work: {}", missing_text(&e));
+    }
+    Ok((pack, says))
+}
+
+/// Loads each graph and runs it on a blank picture and an empty word.
+fn run_once(context: &Context_, packs: &[&ModelPack]) -> anyhow::Result<()> {
+    let choice = find_runtime(&context.data_dir)?;
+    let runtime = Runtime::load(&choice)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    for pack in packs {
+        if let ImageSide::Graph(_) = pack.image {
+            ImageEncoder::new(&runtime, pack, EncoderOptions { threads })?;
+        }
+        if pack.text_side().is_ok() {
+            let options = TextOptions {
+                threads,
+                quick: false,
+            };
+            TextEncoder::new(&runtime, pack, options)?;
         }
     }
-    Ok(Exit::Done)
+    let they = if packs.len() == 1 {
+        "it runs"
+    } else {
+        "they run"
+    };
+    context
+        .out
+        .line(&format!("{they} on {}", choice.path.display()))?;
+    context.out.line(&format!("  {}", runtime.describe()))?;
+    Ok(())
 }

@@ -1,13 +1,19 @@
-//! The pack compiled into the binary: tags with nothing to download.
+//! The packs compiled into the binary: tags, and an image side for sentences, with nothing to
+//! download.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 use super::error::ModelError;
-use super::pack::ModelPack;
+use super::manifest::Manifest;
+use super::pack::{ModelPack, Part};
 
-const MANIFEST: &str = include_str!("../../models/efficientnet-lite0/model.toml");
+/// Name in the pack, bytes.
+type Files = [(&'static str, &'static [u8])];
 
-const FILES: &[(&str, &[u8])] = &[
+const CLASSIFIER: &str = include_str!("../../models/efficientnet-lite0/model.toml");
+
+const CLASSIFIER_FILES: &Files = &[
     (
         "encoder.onnx",
         include_bytes!("../../models/efficientnet-lite0/encoder.onnx"),
@@ -31,10 +37,92 @@ const FILES: &[(&str, &[u8])] = &[
 /// # Errors
 /// Only if the binary itself is damaged: the files are checked like any pack's.
 pub fn default_pack() -> Result<ModelPack, ModelError> {
-    ModelPack::load(MANIFEST, |name| {
-        FILES
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, bytes)| Cow::Borrowed(*bytes))
+    ModelPack::load(CLASSIFIER, |name| {
+        compiled_in(CLASSIFIER_FILES, name).map(Cow::Borrowed)
     })
 }
+
+const MINILM: &str = include_str!("../../models/lite0-minilm/model.toml");
+
+const MINILM_FILES: &Files = &[(
+    "class_vectors.bin",
+    include_bytes!("../../models/lite0-minilm/class_vectors.bin"),
+)];
+
+/// The dual encoder whose photo vectors come from the embedded classifier. Its class vectors are
+/// compiled in; its text model and tokenizer are looked for below `places`, folders of packs, the
+/// first one first. Without them its image side works and its text side names what to run.
+///
+/// # Errors
+/// Only if the binary itself is damaged, or a text file cannot be read.
+pub fn lite0_minilm(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
+    partly_compiled_in(MINILM, MINILM_FILES, places)
+}
+
+fn compiled_in(files: &Files, name: &str) -> Option<&'static [u8]> {
+    files
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, bytes)| *bytes)
+}
+
+/// A pack of which some files are compiled in and the others lie in the first of `places` (folders
+/// of packs) that has all of them, whole. Without them the pack still opens: its image side works,
+/// and its text side says what is missing and what to do.
+fn partly_compiled_in(
+    manifest: &str,
+    files: &Files,
+    places: &[PathBuf],
+) -> Result<ModelPack, ModelError> {
+    let manifest = Manifest::parse(manifest)?;
+    let outside: Vec<&String> = manifest
+        .files
+        .keys()
+        .filter(|name| compiled_in(files, name).is_none())
+        .collect();
+    let mut damage = None;
+    for place in places {
+        let dir = place.join(&manifest.name);
+        if !outside.iter().all(|name| dir.join(name).is_file()) {
+            continue;
+        }
+        let opened = ModelPack::load_parts(manifest.clone(), |name| {
+            Some(compiled_in(files, name).map_or_else(
+                || Part::Disk(dir.join(name)),
+                |bytes| Part::Memory(Cow::Borrowed(bytes)),
+            ))
+        });
+        match opened {
+            Ok(pack) => return Ok(pack),
+            Err(ModelError::BadFile { file, reason, .. }) => {
+                damage.get_or_insert_with(|| format!("{file} {reason}"));
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    let reason = damage.unwrap_or_else(|| {
+        let names: Vec<&str> = outside.iter().map(|name| name.as_str()).collect();
+        let dirs: Vec<String> = places
+            .iter()
+            .map(|place| place.join(&manifest.name).display().to_string())
+            .collect();
+        match dirs[..] {
+            [] => format!("{} not found", names.join(", ")),
+            _ => format!("{} not found in {}", names.join(", "), dirs.join(", ")),
+        }
+    });
+    let remedy = format!("run `photond model install {}`", manifest.name);
+    ModelPack::load_parts(manifest, |name| {
+        Some(compiled_in(files, name).map_or_else(
+            || Part::Absent {
+                reason: reason.clone(),
+                remedy: remedy.clone(),
+            },
+            |bytes| Part::Memory(Cow::Borrowed(bytes)),
+        ))
+    })
+}
+
+#[cfg(test)]
+#[path = "embedded_tests.rs"]
+mod tests;

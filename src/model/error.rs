@@ -21,12 +21,68 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A pack's manifest or files are wrong.
+    /// A `model.toml` says something that cannot be.
+    #[error("model pack {pack}: {key} in model.toml {reason}; {remedy}")]
+    Manifest {
+        /// Pack name, or `(unnamed)`.
+        pack: String,
+        /// The key, or the line where there is no key yet.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A file of a pack is missing, cut off or not the one the manifest names.
+    #[error("model pack {pack}: {file} {reason}; {remedy}")]
+    BadFile {
+        /// Pack name.
+        pack: String,
+        /// Path, or name for a file that is compiled in.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A pack's parts do not belong together.
     #[error("model pack {pack}: {reason}")]
     BadPack {
         /// Pack name.
         pack: String,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// A graph or stored data has vectors of another length than the manifest says.
+    #[error(
+        "model {pack}: {what} has {found} dimensions, but the pack says {expected}; install the pack again or mend its model.toml"
+    )]
+    Dimensions {
+        /// Pack name.
+        pack: String,
+        /// Which part of it.
+        what: String,
+        /// What the manifest says.
+        expected: usize,
+        /// What is there.
+        found: usize,
+    },
+    /// The pack has no text side, or its files are not here.
+    #[error("model pack {pack} cannot read a sentence: {reason}; {remedy}")]
+    NoText {
+        /// Pack name.
+        pack: String,
+        /// Why not.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A text cannot be turned into tokens.
+    #[error("model {pack}: the text cannot be read: {reason}")]
+    Tokens {
+        /// Pack name.
+        pack: String,
+        /// Why not.
         reason: String,
     },
     /// The session could not be made or run.

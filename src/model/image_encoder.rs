@@ -1,13 +1,18 @@
 //! Pictures in, vectors out.
+//!
+//! Promises: never more pictures in a run than the pack allows (a graph that is quantised
+//! dynamically gives a picture another vector beside other pictures); every output has the pack's
+//! shape and only finite values, and vectors of a dual encoder have length one. A graph that cannot
+//! keep this is refused when it is loaded, with one blank picture.
 
-use ort::ep;
 use ort::session::Session;
-use ort::session::builder::GraphOptimizationLevel;
-use ort::value::TensorRef;
+use ort::value::TensorElementType;
 
 use super::error::ModelError;
-use super::pack::ModelPack;
+use super::pack::{ImageGraph, ImageSide, ModelPack};
 use super::runtime::Runtime;
+use super::session;
+use super::unit::finished;
 use crate::embedding::{Embedding, Tensor};
 
 /// How the session uses the machine.
@@ -20,121 +25,212 @@ pub struct EncoderOptions {
 /// A session with the buffer that its batches are gathered in. Owned by one thread.
 pub struct ImageEncoder {
     session: Session,
-    name: String,
-    input_name: String,
-    output_name: String,
-    size: u32,
+    pack: String,
+    graph: ImageGraph,
+    element: TensorElementType,
     dims: usize,
-    batch: Vec<f32>,
+    batch: usize,
+    gathered: Vec<f32>,
 }
 
 impl ImageEncoder {
     /// Makes the session and checks it with one blank picture.
     ///
     /// # Errors
-    /// If the graph does not load, or its answer has not the shape that the manifest promises.
+    /// If the pack has no image graph (a derived one has a [`super::Projection`] instead), the
+    /// graph does not load, or it has not the inputs and outputs that the manifest promises.
     pub fn new(
         runtime: &Runtime,
         pack: &ModelPack,
         options: EncoderOptions,
     ) -> Result<Self, ModelError> {
-        let run = |e: String| ModelError::Run {
-            pack: pack.id.to_string(),
-            reason: e,
+        let ImageSide::Graph(graph) = &pack.image else {
+            return Err(ModelError::BadPack {
+                pack: pack.id.to_string(),
+                reason: "its photo vectors come from a classifier, it has no image graph"
+                    .to_owned(),
+            });
         };
-        let session = build(runtime, pack, options).map_err(run)?;
+        let options = session::Options {
+            threads: options.threads,
+            optimise: true,
+        };
+        let session = session::open(runtime, pack, &graph.file, options)?;
         let mut encoder = Self {
-            session,
-            name: pack.id.to_string(),
-            input_name: pack.input_name.clone(),
-            output_name: pack.output_name.clone(),
-            size: pack.input.size,
+            pack: pack.id.to_string(),
+            element: TensorElementType::Float32,
+            graph: graph.clone(),
             dims: pack.dims,
-            batch: Vec::new(),
+            batch: graph.batch,
+            gathered: Vec::new(),
+            session,
         };
-        let side = pack.input.size as usize;
+        encoder.check_input()?;
+        encoder.check_output()?;
+        let side = graph.spec.size as usize;
         let blank = Tensor {
-            size: pack.input.size,
+            size: graph.spec.size,
             data: vec![0.0; 3 * side * side],
         };
         encoder.encode(&[&blank])?;
         Ok(encoder)
     }
 
+    /// Most pictures in one run. [`Self::encode`] takes any number and never exceeds this.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
     /// One vector a tensor, in order. All tensors have the pack's input size.
     ///
     /// # Errors
     /// [`ModelError::BadOutput`] if the answer has a wrong shape or a value that is not finite;
-    /// [`ModelError::Run`] if the run itself fails. A batch fails or succeeds as a whole.
+    /// [`ModelError::Run`] if the run itself fails. The call fails or succeeds as a whole.
     pub fn encode(&mut self, tensors: &[&Tensor]) -> Result<Vec<Embedding>, ModelError> {
-        let run = |e: ort::Error| ModelError::Run {
-            pack: self.name.clone(),
-            reason: e.to_string(),
-        };
-        let side = self.size as usize;
-        let plane = 3 * side * side;
-        self.batch.clear();
-        for tensor in tensors {
-            if tensor.size != self.size || tensor.data.len() != plane {
-                return Err(ModelError::BadOutput {
-                    pack: self.name.clone(),
-                    reason: format!("it wants {side}×{side} pictures, got {}", tensor.size),
-                });
-            }
-            self.batch.extend_from_slice(&tensor.data);
-        }
-        let shape = [tensors.len(), 3, side, side];
-        let input = TensorRef::from_array_view((shape, self.batch.as_slice())).map_err(run)?;
-        let outputs = self
-            .session
-            .run(ort::inputs![self.input_name.as_str() => input])
-            .map_err(run)?;
-        let bad = |reason: String| ModelError::BadOutput {
-            pack: self.name.clone(),
-            reason,
-        };
-        let output = outputs
-            .get(self.output_name.as_str())
-            .ok_or_else(|| bad(format!("no output named {}", self.output_name)))?;
-        let vectors = output.try_extract_array::<f32>().map_err(run)?;
-        if vectors.shape() != [tensors.len(), self.dims] {
-            return Err(bad(format!(
-                "shape {:?}, not [{}, {}]",
-                vectors.shape(),
-                tensors.len(),
-                self.dims
-            )));
-        }
         let mut embeddings = Vec::with_capacity(tensors.len());
-        for row in vectors.rows() {
-            let values = row.to_vec();
-            if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-                return Err(bad(format!("value {at} is {}", values[at])));
-            }
-            embeddings.push(Embedding { values });
+        for batch in tensors.chunks(self.batch) {
+            self.run(batch, &mut embeddings)?;
         }
         Ok(embeddings)
     }
+
+    fn run(&mut self, tensors: &[&Tensor], out: &mut Vec<Embedding>) -> Result<(), ModelError> {
+        let run = |e: ort::Error| ModelError::Run {
+            pack: self.pack.clone(),
+            reason: e.to_string(),
+        };
+        let bad = |reason: String| ModelError::BadOutput {
+            pack: self.pack.clone(),
+            reason,
+        };
+        let (graph, dims, pack) = (&self.graph, self.dims, &self.pack);
+        let side = graph.spec.size as usize;
+        self.gathered.clear();
+        for tensor in tensors {
+            if tensor.size as usize != side || tensor.data.len() != 3 * side * side {
+                return Err(bad(format!(
+                    "it wants {side}×{side} pictures, got {}",
+                    tensor.size
+                )));
+            }
+            self.gathered.extend_from_slice(&tensor.data);
+        }
+        let shape = [tensors.len(), 3, side, side];
+        let input = session::float_input(shape, &self.gathered, self.element).map_err(run)?;
+        let outputs = self
+            .session
+            .run(vec![(graph.input_name.as_str(), input)])
+            .map_err(run)?;
+        let output = outputs
+            .get(graph.output_name.as_str())
+            .ok_or_else(|| bad(format!("no output named {}", graph.output_name)))?;
+        let (shape, values) = session::floats(output).map_err(&bad)?;
+        match shape[..] {
+            [n, found] if n == tensors.len() && found == dims => {}
+            [n, found] if n == tensors.len() => return Err(other_dims(pack, graph, dims, found)),
+            _ => {
+                return Err(bad(format!(
+                    "shape {shape:?}, not [{}, {dims}]",
+                    tensors.len()
+                )));
+            }
+        }
+        for row in values.chunks_exact(dims) {
+            out.push(finished(pack, row.to_vec(), graph.normalise)?);
+        }
+        Ok(())
+    }
+
+    /// Type and shape of the input as the graph declares them.
+    fn check_input(&mut self) -> Result<(), ModelError> {
+        let bad = |reason: String| ModelError::BadPack {
+            pack: self.pack.clone(),
+            reason: format!("{} {reason}", self.graph.file),
+        };
+        let name = &self.graph.input_name;
+        let input = session::declared(self.session.inputs(), "input", name)
+            .map_err(|e| bad(format!("does not fit: {e}")))?;
+        if !session::is_float(input.element) {
+            return Err(bad(format!(
+                "takes {} at {name}, not floats",
+                input.element
+            )));
+        }
+        if let Some(other) = self.session.inputs().iter().find(|o| o.name() != name) {
+            return Err(bad(format!(
+                "wants an input {} besides {name}, of which model.toml says nothing",
+                other.name()
+            )));
+        }
+        let side = i64::from(self.graph.spec.size);
+        if let [n, channels, height, width] = input.shape[..] {
+            let fits = |declared: i64, ours: i64| declared < 0 || declared == ours;
+            if !fits(channels, 3) || !fits(height, side) || !fits(width, side) {
+                return Err(bad(format!(
+                    "takes {width}×{height} pictures with {channels} channels, but image.size in model.toml is {side}"
+                )));
+            }
+            match n {
+                1 => self.batch = 1,
+                n if n > 1 => {
+                    return Err(bad(format!(
+                        "takes exactly {n} pictures a run; export it for any number"
+                    )));
+                }
+                _ => {}
+            }
+        } else if !input.shape.is_empty() {
+            return Err(bad(format!(
+                "takes {:?} at {name}, not [N, 3, {side}, {side}]",
+                input.shape
+            )));
+        }
+        self.element = input.element;
+        Ok(())
+    }
+
+    /// Type and shape of the output as the graph declares them.
+    fn check_output(&self) -> Result<(), ModelError> {
+        let bad = |reason: String| ModelError::BadPack {
+            pack: self.pack.clone(),
+            reason: format!("{} {reason}", self.graph.file),
+        };
+        let name = &self.graph.output_name;
+        let output = session::declared(self.session.outputs(), "output", name)
+            .map_err(|e| bad(format!("does not fit: {e}")))?;
+        if !session::is_float(output.element) {
+            return Err(bad(format!(
+                "gives {} at {name}, not floats",
+                output.element
+            )));
+        }
+        match output.shape[..] {
+            [_, dims] if dims < 0 || dims as usize == self.dims => Ok(()),
+            [_, dims] => Err(other_dims(
+                &self.pack,
+                &self.graph,
+                self.dims,
+                dims as usize,
+            )),
+            [] => Ok(()),
+            _ => Err(bad(format!(
+                "gives {:?} at {name}, not one vector a picture",
+                output.shape
+            ))),
+        }
+    }
 }
 
-fn build(runtime: &Runtime, pack: &ModelPack, options: EncoderOptions) -> Result<Session, String> {
-    let graph = pack.file("encoder.onnx").map_err(|e| e.to_string())?;
-    let text = |e: &dyn std::fmt::Display| e.to_string();
-    let mut builder = Session::builder(&runtime.env)
-        .map_err(|e| text(&e))?
-        .with_optimization_level(GraphOptimizationLevel::Level3)
-        .map_err(|e| text(&e))?
-        .with_intra_threads(options.threads.max(1))
-        .map_err(|e| text(&e))?
-        .with_inter_threads(1)
-        .map_err(|e| text(&e))?
-        // ONNX Runtime's threads would spin between runs and keep idle cores busy.
-        .with_intra_op_spinning(false)
-        .map_err(|e| text(&e))?
-        .with_inter_op_spinning(false)
-        .map_err(|e| text(&e))?
-        // The arena keeps the largest batch's memory for ever; the pipeline has a memory budget.
-        .with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()])
-        .map_err(|e| text(&e))?;
-    builder.commit_from_memory(graph).map_err(|e| text(&e))
+fn other_dims(pack: &str, graph: &ImageGraph, expected: usize, found: usize) -> ModelError {
+    ModelError::Dimensions {
+        pack: pack.to_owned(),
+        what: format!("{} of {}", graph.output_name, graph.file),
+        expected,
+        found,
+    }
 }
+
+#[cfg(test)]
+#[path = "image_encoder_tests.rs"]
+mod tests;

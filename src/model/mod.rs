@@ -1,4 +1,9 @@
-//! Models: where the runtime is, what a pack is, and an encoder that runs it.
+//! Models: where the runtime is, what a pack is, and the encoders that run it.
+//!
+//! A pack is a classifier (a graph from pictures to vectors, whose label rows make the tags) or a
+//! dual encoder (pictures and sentences in one space, vectors of length one). A dual encoder's
+//! photo vectors come from a graph of its own ([`ImageEncoder`]) or from the classifier's
+//! probabilities ([`Projection`]); its sentences from a [`TextEncoder`].
 //!
 //! Promises: a pack's files are checked against its manifest before they are used; every output
 //! is checked for shape and finiteness; nothing here hangs when the runtime is missing (the
@@ -9,11 +14,30 @@
 mod embedded;
 mod error;
 mod image_encoder;
+pub mod install;
+mod manifest;
+mod manifest_check;
 mod pack;
+pub mod packs;
+pub mod projection;
 mod runtime;
+mod session;
+mod stamp;
+#[cfg(test)]
+mod testing;
+mod text_encoder;
+mod tokens;
+mod unit;
 
-pub use embedded::default_pack;
+pub use embedded::{default_pack, lite0_minilm};
 pub use error::ModelError;
 pub use image_encoder::{EncoderOptions, ImageEncoder};
-pub use pack::{Kind, ModelPack};
+pub use install::InstallError;
+pub use manifest::{
+    Calibration, DerivedTable, FileEntry, FitName, ImageTable, Kind, Licence, Manifest, Pooling,
+    Source, TextSpec,
+};
+pub use pack::{DerivedImage, ImageGraph, ImageSide, ModelPack};
+pub use projection::Projection;
 pub use runtime::{Runtime, RuntimeChoice, find_runtime};
+pub use text_encoder::{TextEncoder, TextOptions};

@@ -1,22 +1,23 @@
 //! Model packs: a manifest (`model.toml`) and the files it names, with size and BLAKE3.
+//!
+//! Promises: no file of a pack is used unless it has the size and checksum of the manifest. Files
+//! that are compiled in are hashed when the pack is loaded; files on disk stay there (a graph can
+//! have a gigabyte) and are hashed when the pack is opened, unless the `verified` stamp beside them
+//! still fits; sizes are always looked at. Never writes, but for that stamp when asked
+//! ([`ModelPack::open_and_stamp`]). A clone shares the bytes in memory.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-use serde::Deserialize;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::ModelError;
-use crate::embedding::{Fit, InputSpec, ModelId};
+use super::manifest::{Calibration, FileEntry, Kind, Manifest, TextSpec, UNNAMED};
+use super::stamp::{self, Stamp};
+use crate::embedding::{InputSpec, ModelId};
 
-/// What a pack can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Label rows are the classifier's own last layer; calibration is softmax.
-    Classifier,
-}
-
-/// A verified pack.
+/// A pack that is ready for its encoders.
 #[derive(Debug, Clone)]
 pub struct ModelPack {
     /// Name and revision, the key of everything the model makes.
@@ -25,155 +26,420 @@ pub struct ModelPack {
     pub kind: Kind,
     /// Length of its vectors.
     pub dims: usize,
-    /// How it wants its pictures.
-    pub input: InputSpec,
-    /// Name of the graph's input.
-    pub input_name: String,
-    /// Name of the graph's output.
-    pub output_name: String,
+    /// One line for people.
+    pub description: String,
     /// Licence of the weights, SPDX.
     pub licence: String,
-    files: BTreeMap<String, Cow<'static, [u8]>>,
+    /// Where a photo's vector comes from.
+    pub image: ImageSide,
+    /// How a sentence becomes a vector; dual encoders have it.
+    pub text: Option<TextSpec>,
+    /// What its scores mean.
+    pub calibration: Option<Calibration>,
+    /// Everything its `model.toml` says.
+    pub manifest: Manifest,
+    files: BTreeMap<String, PackFile>,
 }
 
-#[derive(Deserialize)]
-struct Manifest {
-    name: String,
-    revision: String,
-    kind: Kind,
-    dims: usize,
-    input: Input,
-    output: Output,
-    licence: Licence,
-    files: BTreeMap<String, FileEntry>,
+/// Where a photo's vector comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ImageSide {
+    /// A graph of the pack's own.
+    Graph(ImageGraph),
+    /// A classifier's probabilities, see [`super::Projection`].
+    Derived(DerivedImage),
 }
 
-#[derive(Deserialize)]
-struct Input {
-    tensor: String,
-    size: u32,
-    fit: String,
-    crop: Option<f32>,
-    mean: [f32; 3],
-    std: [f32; 3],
+/// A graph from pictures to vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageGraph {
+    /// Name of the file among the pack's.
+    pub file: String,
+    /// Name of the input, `[N, 3, size, size]`.
+    pub input_name: String,
+    /// Name of the output, `[N, dims]`.
+    pub output_name: String,
+    /// How it wants its pictures.
+    pub spec: InputSpec,
+    /// Most pictures in one run.
+    pub batch: usize,
+    /// Whether vectors are scaled to length one (dual encoders; a classifier's stay as they are).
+    pub normalise: bool,
 }
 
-#[derive(Deserialize)]
-struct Output {
-    tensor: String,
+/// An image side without a graph.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DerivedImage {
+    /// The classifier whose probabilities it takes.
+    pub from: ModelId,
+    /// Name of the file with its classes' vectors among the pack's.
+    pub class_vectors: String,
+    /// How many of the likeliest classes count.
+    pub top: usize,
 }
 
-#[derive(Deserialize)]
-struct Licence {
-    weights: String,
-}
-
-#[derive(Deserialize)]
-struct FileEntry {
-    size: usize,
+/// One file of a pack, after its check.
+#[derive(Debug, Clone)]
+struct PackFile {
+    size: u64,
     blake3: String,
+    content: Content,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    Memory(Arc<Cow<'static, [u8]>>),
+    Disk(PathBuf),
+    /// Known to be missing, and the pack is of use without it.
+    Absent {
+        reason: String,
+        remedy: String,
+    },
+}
+
+/// Where ONNX Runtime finds a graph.
+pub(super) enum GraphSource<'a> {
+    Memory(&'a [u8]),
+    File(&'a Path),
+}
+
+/// A file that [`ModelPack::load_parts`] is given.
+pub(super) enum Part {
+    /// Its bytes.
+    Memory(Cow<'static, [u8]>),
+    /// Where it lies on disk.
+    Disk(PathBuf),
+    /// It is missing and may be: why, and what to do.
+    Absent { reason: String, remedy: String },
 }
 
 impl ModelPack {
     /// Reads a manifest and takes its files from `open`, each checked for size and BLAKE3.
     ///
     /// # Errors
-    /// A manifest that cannot be understood, a missing file, a wrong size or checksum.
+    /// A manifest that makes no sense, a missing file, a wrong size or checksum.
     pub fn load(
         manifest: &str,
         mut open: impl FnMut(&str) -> Option<Cow<'static, [u8]>>,
     ) -> Result<Self, ModelError> {
-        let manifest: Manifest = toml::from_str(manifest).map_err(|e| ModelError::BadPack {
-            pack: "(unnamed)".to_owned(),
-            reason: format!("model.toml: {e}"),
-        })?;
-        let bad = |reason: String| ModelError::BadPack {
-            pack: manifest.name.clone(),
-            reason,
-        };
-        let fit = match (manifest.input.fit.as_str(), manifest.input.crop) {
-            ("center-crop", Some(crop)) if crop > 0.0 && crop <= 1.0 => Fit::CenterCrop(crop),
-            ("squash", None) => Fit::Squash,
-            (fit, crop) => {
-                return Err(bad(format!(
-                    "input.fit = {fit:?} with crop {crop:?} is unknown"
-                )));
-            }
-        };
-        if manifest.dims == 0
-            || manifest.dims > 1 << 16
-            || !(16..=1024).contains(&manifest.input.size)
-        {
-            return Err(bad(format!(
-                "dims {} or input.size {} is out of range",
-                manifest.dims, manifest.input.size
-            )));
-        }
-        let mut files = BTreeMap::new();
+        Self::load_parts(Manifest::parse(manifest)?, |name| {
+            open(name).map(Part::Memory)
+        })
+    }
+
+    /// Opens the pack in `dir`. Its files stay on disk; those that the stamp does not vouch for
+    /// are hashed.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and if a file cannot be read.
+    pub fn open_dir(dir: &Path) -> Result<Self, ModelError> {
+        Self::load_parts(read_manifest(dir)?, |name| Some(Part::Disk(dir.join(name))))
+    }
+
+    /// Opens the pack in `dir`, hashes every file whatever the stamp says, and writes the stamp.
+    /// The last step of an installation.
+    ///
+    /// # Errors
+    /// As [`Self::open_dir`], and if the stamp cannot be written.
+    pub fn open_and_stamp(dir: &Path) -> Result<Self, ModelError> {
+        let manifest = read_manifest(dir)?;
+        manifest.complete()?;
+        let mut stamp = Stamp::default();
         for (name, entry) in &manifest.files {
-            let bytes = open(name).ok_or_else(|| bad(format!("{name} is missing")))?;
-            if bytes.len() != entry.size {
-                return Err(bad(format!(
-                    "{name} has {} bytes, not {}",
-                    bytes.len(),
-                    entry.size
-                )));
-            }
-            let found = blake3::hash(&bytes).to_hex();
-            if *found != *entry.blake3 {
-                return Err(bad(format!(
-                    "{name} has BLAKE3 {found}, not {}",
-                    entry.blake3
-                )));
-            }
-            files.insert(name.clone(), bytes);
+            let path = dir.join(name);
+            let wrong = |reason| bad_file(&manifest.name, &path, reason);
+            let (size, blake3) = expected(entry);
+            look(&path, size).map_err(wrong)?;
+            let (found, metadata) = stamp::hash(&path).map_err(|e| wrong(e.to_string()))?;
+            same_hash(&found, blake3).map_err(wrong)?;
+            stamp.note(name, &metadata, &found);
+        }
+        stamp.write(dir).map_err(|e| {
+            bad_file(
+                &manifest.name,
+                &dir.join(stamp::FILE),
+                format!("cannot be written: {e}"),
+            )
+        })?;
+        Self::open_dir(dir)
+    }
+
+    /// Checks the parts that `part` gives for each name in the manifest.
+    pub(super) fn load_parts(
+        manifest: Manifest,
+        mut part: impl FnMut(&str) -> Option<Part>,
+    ) -> Result<Self, ModelError> {
+        manifest.complete()?;
+        let mut files = BTreeMap::new();
+        let mut stamps: BTreeMap<PathBuf, Stamp> = BTreeMap::new();
+        for (name, entry) in &manifest.files {
+            let (size, blake3) = expected(entry);
+            let content = match part(name) {
+                Some(Part::Memory(bytes)) => {
+                    let wrong = |reason| bad_file(&manifest.name, Path::new(name), reason);
+                    same_size(bytes.len() as u64, size).map_err(wrong)?;
+                    same_hash(blake3::hash(&bytes).to_hex().as_str(), blake3).map_err(wrong)?;
+                    Content::Memory(Arc::new(bytes))
+                }
+                Some(Part::Disk(path)) => {
+                    let dir = path.parent().unwrap_or(Path::new("")).to_path_buf();
+                    let stamp = stamps.entry(dir).or_insert_with_key(|dir| Stamp::read(dir));
+                    let wrong = |reason| bad_file(&manifest.name, &path, reason);
+                    let metadata = look(&path, size).map_err(wrong)?;
+                    if !stamp.vouches(name, &metadata, blake3) {
+                        let (found, _) = stamp::hash(&path).map_err(|e| wrong(e.to_string()))?;
+                        same_hash(&found, blake3).map_err(wrong)?;
+                    }
+                    Content::Disk(path)
+                }
+                Some(Part::Absent { reason, remedy }) => Content::Absent { reason, remedy },
+                None => {
+                    return Err(bad_file(
+                        &manifest.name,
+                        Path::new(name),
+                        "is missing".to_owned(),
+                    ));
+                }
+            };
+            let file = PackFile {
+                size,
+                blake3: blake3.to_owned(),
+                content,
+            };
+            files.insert(name.clone(), file);
         }
         Ok(Self {
-            id: ModelId(format!("{}@{}", manifest.name, manifest.revision)),
+            id: manifest.id(),
             kind: manifest.kind,
             dims: manifest.dims,
-            input: InputSpec {
-                size: manifest.input.size,
-                fit,
-                mean: manifest.input.mean,
-                std: manifest.input.std,
-            },
-            input_name: manifest.input.tensor,
-            output_name: manifest.output.tensor,
-            licence: manifest.licence.weights,
+            description: manifest.description.clone(),
+            licence: manifest.licence.weights.clone(),
+            image: image_side(&manifest)?,
+            text: manifest.text.clone(),
+            calibration: manifest.calibration.clone(),
+            manifest,
             files,
         })
     }
 
-    /// The bytes of one of the pack's files.
+    /// Pack name without the revision.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// How its image graph wants its pictures; derived packs see none.
+    #[must_use]
+    pub fn input(&self) -> Option<&InputSpec> {
+        match &self.image {
+            ImageSide::Graph(graph) => Some(&graph.spec),
+            ImageSide::Derived(_) => None,
+        }
+    }
+
+    /// The classifier whose probabilities this pack's photo vectors are made of, if they are.
+    #[must_use]
+    pub fn derived_from(&self) -> Option<&ModelId> {
+        match &self.image {
+            ImageSide::Graph(_) => None,
+            ImageSide::Derived(derived) => Some(&derived.from),
+        }
+    }
+
+    /// Why sentences cannot be encoded, with what to do: no text side, or its files are missing.
+    /// Says nothing about whether they would load.
     ///
     /// # Errors
-    /// If the manifest does not name it.
-    pub fn file(&self, name: &str) -> Result<&[u8], ModelError> {
-        self.files
-            .get(name)
-            .map(AsRef::as_ref)
-            .ok_or_else(|| ModelError::BadPack {
+    /// [`ModelError::NoText`].
+    pub fn text_side(&self) -> Result<&TextSpec, ModelError> {
+        let Some(text) = &self.text else {
+            return Err(ModelError::NoText {
                 pack: self.id.to_string(),
-                reason: format!("it has no {name}"),
-            })
+                reason: format!("it is a {}", self.kind),
+                remedy: "`photond model list` shows those that can".to_owned(),
+            });
+        };
+        for name in [&text.file, &text.tokenizer] {
+            self.there(name)?;
+        }
+        Ok(text)
+    }
+
+    /// The bytes of one of the pack's files, read from disk if they lie there.
+    ///
+    /// # Errors
+    /// If the manifest does not name it, it is missing, or cannot be read.
+    pub fn file(&self, name: &str) -> Result<Cow<'_, [u8]>, ModelError> {
+        match self.there(name)? {
+            GraphSource::Memory(bytes) => Ok(Cow::Borrowed(bytes)),
+            GraphSource::File(path) => fs::read(path)
+                .map(Cow::Owned)
+                .map_err(|e| bad_file(self.name(), path, format!("cannot be read: {e}"))),
+        }
     }
 
     /// One of the pack's files as text.
     ///
     /// # Errors
-    /// If the manifest does not name it, or it is not UTF-8.
-    pub fn text(&self, name: &str) -> Result<&str, ModelError> {
-        std::str::from_utf8(self.file(name)?).map_err(|e| ModelError::BadPack {
-            pack: self.id.to_string(),
-            reason: format!("{name}: {e}"),
-        })
+    /// As [`Self::file`], and if it is not UTF-8.
+    pub fn text_file(&self, name: &str) -> Result<Cow<'_, str>, ModelError> {
+        let not_text = |e: std::str::Utf8Error| {
+            bad_file(self.name(), Path::new(name), format!("is no text: {e}"))
+        };
+        match self.file(name)? {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes)
+                .map(Cow::Borrowed)
+                .map_err(not_text),
+            Cow::Owned(bytes) => String::from_utf8(bytes)
+                .map(Cow::Owned)
+                .map_err(|e| not_text(e.utf8_error())),
+        }
     }
 
-    /// Names and sizes in bytes of the pack's files.
-    pub fn files(&self) -> impl Iterator<Item = (&str, usize)> {
+    /// Names and sizes in bytes of the pack's files, those that are not here included.
+    pub fn files(&self) -> impl Iterator<Item = (&str, u64)> {
         self.files
             .iter()
-            .map(|(name, bytes)| (name.as_str(), bytes.len()))
+            .map(|(name, file)| (name.as_str(), file.size))
+    }
+
+    /// Hashes every file that is here, whatever a stamp says. Returns the number of bytes read.
+    ///
+    /// # Errors
+    /// The first file that is missing, cut off or another.
+    pub fn verify(&self) -> Result<u64, ModelError> {
+        let mut bytes = 0;
+        for (name, file) in &self.files {
+            let (path, found) = match &file.content {
+                Content::Memory(content) => {
+                    (Path::new(name), blake3::hash(content).to_hex().to_string())
+                }
+                Content::Disk(path) => {
+                    let wrong = |reason| bad_file(self.name(), path, reason);
+                    look(path, file.size).map_err(wrong)?;
+                    let (found, _) = stamp::hash(path).map_err(|e| wrong(e.to_string()))?;
+                    (path.as_path(), found)
+                }
+                Content::Absent { .. } => continue,
+            };
+            same_hash(&found, &file.blake3).map_err(|r| bad_file(self.name(), path, r))?;
+            bytes += file.size;
+        }
+        Ok(bytes)
+    }
+
+    /// Where a file's bytes are.
+    pub(super) fn there(&self, name: &str) -> Result<GraphSource<'_>, ModelError> {
+        let file = self.files.get(name).ok_or_else(|| ModelError::BadPack {
+            pack: self.id.to_string(),
+            reason: format!("it has no {name}"),
+        })?;
+        match &file.content {
+            Content::Memory(bytes) => Ok(GraphSource::Memory(bytes)),
+            Content::Disk(path) => Ok(GraphSource::File(path)),
+            Content::Absent { reason, remedy } => Err(ModelError::NoText {
+                pack: self.id.to_string(),
+                reason: reason.clone(),
+                remedy: remedy.clone(),
+            }),
+        }
     }
 }
+
+/// Reads `dir/model.toml`.
+pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, ModelError> {
+    let path = dir.join("model.toml");
+    let text = fs::read_to_string(&path).map_err(|e| {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        bad_file(&name, &path, format!("cannot be read: {e}"))
+    })?;
+    Manifest::parse(&text).map_err(|e| match e {
+        // The folder is a better name than none.
+        ModelError::Manifest {
+            pack,
+            key,
+            reason,
+            remedy,
+        } if pack == UNNAMED => ModelError::Manifest {
+            pack: dir.display().to_string(),
+            key,
+            reason,
+            remedy,
+        },
+        other => other,
+    })
+}
+
+fn image_side(manifest: &Manifest) -> Result<ImageSide, ModelError> {
+    match (&manifest.image, &manifest.derived) {
+        (Some(image), None) => Ok(ImageSide::Graph(ImageGraph {
+            file: image.file.clone(),
+            input_name: image.tensor.clone(),
+            output_name: image.output.clone(),
+            spec: image.spec(),
+            batch: image.batch,
+            normalise: manifest.kind == Kind::DualEncoder,
+        })),
+        (None, Some(derived)) => Ok(ImageSide::Derived(DerivedImage {
+            from: ModelId(derived.from.clone()),
+            class_vectors: derived.class_vectors.clone(),
+            top: derived.top,
+        })),
+        _ => Err(manifest.wrong("image", "must be there, or derived, and not both")),
+    }
+}
+
+/// Size and checksum of a complete manifest's entry.
+fn expected(entry: &FileEntry) -> (u64, &str) {
+    (
+        entry.size.unwrap_or_default(),
+        entry.blake3.as_deref().unwrap_or_default(),
+    )
+}
+
+/// A regular file of this size. Links are followed: model files are often shared that way.
+fn look(path: &Path, size: u64) -> Result<fs::Metadata, String> {
+    let metadata = fs::metadata(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => "is missing".to_owned(),
+        _ => format!("cannot be read: {e}"),
+    })?;
+    if !metadata.is_file() {
+        return Err("is no regular file".to_owned());
+    }
+    same_size(metadata.len(), size)?;
+    Ok(metadata)
+}
+
+fn same_size(found: u64, expected: u64) -> Result<(), String> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("has {found} bytes, not {expected}"))
+    }
+}
+
+fn same_hash(found: &str, expected: &str) -> Result<(), String> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("has BLAKE3 {found}, not {expected}"))
+    }
+}
+
+fn bad_file(pack: &str, path: &Path, reason: String) -> ModelError {
+    let compiled_in = path.components().count() == 1;
+    ModelError::BadFile {
+        pack: pack.to_owned(),
+        file: path.display().to_string(),
+        reason,
+        remedy: if compiled_in {
+            "photond itself is damaged or incomplete: install it again".to_owned()
+        } else {
+            format!("run `photond model install {pack}` again")
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "pack_tests.rs"]
+mod tests;

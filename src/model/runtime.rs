@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
 
@@ -32,6 +33,9 @@ pub struct RuntimeChoice {
 const LIBRARY: &str = "libonnxruntime.dylib";
 #[cfg(not(target_os = "macos"))]
 const LIBRARY: &str = "libonnxruntime.so";
+
+/// The one runtime of this process: a library cannot be unloaded, and makes one environment only.
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
 /// Smallest size in bytes of a real library (the smallest minimal builds are above 1 MB).
 const SMALLEST: u64 = 1 << 20;
@@ -99,7 +103,8 @@ fn places(data_dir: &Path) -> Vec<(PathBuf, &'static str)> {
 }
 
 impl Runtime {
-    /// Loads the library that was found. Once loaded it stays for the life of the process.
+    /// Loads the library that was found. Once loaded it stays for the life of the process, and
+    /// every later call gives the same one.
     ///
     /// # Errors
     /// If the file is no library of this platform, too old, or refuses to load.
@@ -108,6 +113,10 @@ impl Runtime {
             path: choice.path.clone(),
             reason,
         };
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
         look_at(&choice.path).map_err(&bad)?;
         let env = ort::init_from(&choice.path)
             .map_err(|e| bad(e.to_string()))?
@@ -115,10 +124,12 @@ impl Runtime {
             .with_telemetry(false)
             .build()
             .map_err(|e| bad(e.to_string()))?;
-        Ok(Self {
+        let runtime = Self {
             env,
             path: choice.path.clone(),
-        })
+        };
+        *loaded = Some(runtime.clone());
+        Ok(runtime)
     }
 
     /// What the library says of itself (version and build).

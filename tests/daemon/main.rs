@@ -6,6 +6,9 @@
 
 mod bad_input;
 mod env;
+#[path = "../../src/model/install/hostile.rs"]
+mod hostile;
 mod indexing;
+mod models;
 mod stopping;
 mod watching;

@@ -1,0 +1,261 @@
+use super::*;
+use crate::model::testing::{CLASSIFIER, DUAL};
+
+#[test]
+fn a_good_manifest_is_read_whole() {
+    let manifest = Manifest::parse(DUAL).unwrap();
+    assert_eq!(manifest.id(), ModelId("tiny-dual@r1".to_owned()));
+    assert_eq!(manifest.kind, Kind::DualEncoder);
+    let image = manifest.image.as_ref().unwrap();
+    assert_eq!(image.spec().fit, Fit::Squash);
+    assert_eq!(image.batch, 4);
+    let text = manifest.text.as_ref().unwrap();
+    assert_eq!((text.length, text.pad_id), (8, Some(1)));
+    assert_eq!(text.prompt, "a photo of a {}");
+    assert_eq!(
+        manifest.calibration,
+        Some(Calibration::Sigmoid {
+            scale: 117.33,
+            bias: -12.93
+        })
+    );
+    let source = manifest.source.as_ref().unwrap();
+    assert_eq!((&*source.repo, &*source.revision), ("someone/tiny", "main"));
+    let classifier = Manifest::parse(CLASSIFIER).unwrap();
+    assert_eq!(classifier.image.unwrap().spec().fit, Fit::CenterCrop(0.875));
+    assert_eq!(classifier.licence.others["vocabulary"], "WordNet-3.0");
+}
+
+#[test]
+fn what_is_written_reads_back_the_same() {
+    for text in [DUAL, CLASSIFIER] {
+        let manifest = Manifest::parse(text).unwrap();
+        assert_eq!(
+            Manifest::parse(&manifest.to_toml().unwrap()).unwrap(),
+            manifest
+        );
+    }
+    let values = BTreeMap::from([("floor".to_owned(), 0.25), ("slope".to_owned(), 11.0)]);
+    let cosine = Manifest {
+        calibration: Some(Calibration::Cosine { values }),
+        ..Manifest::parse(DUAL).unwrap()
+    };
+    assert_eq!(Manifest::parse(&cosine.to_toml().unwrap()).unwrap(), cosine);
+}
+
+#[test]
+fn a_variant_lies_over_the_rest() {
+    let int8 = Manifest::parse(DUAL).unwrap().variant("int8").unwrap();
+    assert_eq!(int8.name, "tiny-dual-int8");
+    assert_eq!(int8.image.as_ref().unwrap().batch, 1);
+    assert_eq!(int8.image.as_ref().unwrap().tensor, "pixel_values");
+    let entry = &int8.files["vision.onnx"];
+    assert_eq!(entry.path.as_deref(), Some("onnx/vision_quantized.onnx"));
+    assert_eq!(entry.size, None, "another file, another size");
+    assert!(int8.files["tokenizer.json"].blake3.is_some());
+    assert!(int8.variants.is_empty());
+    let text = Manifest::parse(DUAL)
+        .unwrap()
+        .variant("fp8")
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("tiny-dual") && text.contains("\"fp8\"") && text.contains("int8"));
+}
+
+#[test]
+fn an_installed_pack_needs_sizes_and_checksums() {
+    let mut manifest = Manifest::parse(DUAL).unwrap();
+    manifest.complete().unwrap();
+    manifest.files.get_mut("vision.onnx").unwrap().blake3 = None;
+    let text = manifest.complete().unwrap_err().to_string();
+    assert!(text.contains("files.\"vision.onnx\".blake3"), "{text}");
+    assert!(text.contains("model install tiny-dual"), "{text}");
+}
+
+/// A change to a good manifest, and the words its complaint must have.
+fn refused(base: &str, from: &str, to: &str, words: &[&str]) {
+    assert!(base.contains(from), "{from:?} is not in the manifest");
+    let text = Manifest::parse(&base.replacen(from, to, 1))
+        .expect_err(to)
+        .to_string();
+    for word in words {
+        assert!(text.contains(word), "{to:?}: {text}");
+    }
+    assert!(text.contains("model install"), "no remedy: {text}");
+}
+
+#[test]
+fn nonsense_is_refused_with_pack_key_reason_and_remedy() {
+    let dual: &[(&str, &str, &[&str])] = &[
+        ("dims = 3", "dims = 0", &["tiny-dual", "dims", "is 0"]),
+        ("dims = 3", "dims = 100000", &["dims", "100000"]),
+        ("dims = 3", "dims = -3", &["tiny-dual", "line 5"]),
+        ("name = \"tiny-dual\"", "name = \"../x\"", &["name"]),
+        ("name = \"tiny-dual\"", "name = \"in-use\"", &["name"]),
+        ("name = \"tiny-dual\"", "name = \"\"", &["name"]),
+        ("name = \"tiny-dual\"", "", &["(unnamed)", "`name`"]),
+        ("revision = \"r1\"", "revision = \"a b\"", &["revision"]),
+        ("\"dual-encoder\"", "\"tri-encoder\"", &["tri-encoder"]),
+        (
+            "\"dual-encoder\"",
+            "\"classifier\"",
+            &["text", "classifier"],
+        ),
+        (
+            "fit = \"squash\"",
+            "fit = \"stretch\"",
+            &["stretch", "squash"],
+        ),
+        (
+            "fit = \"squash\"",
+            "fit = \"center-crop\"",
+            &["image.crop", "missing"],
+        ),
+        (
+            "fit = \"squash\"",
+            "fit = \"squash\"\ncrop = 0.5",
+            &["image.crop"],
+        ),
+        (
+            "fit = \"squash\"",
+            "fit = \"center-crop\"\ncrop = 1.5",
+            &["1.5"],
+        ),
+        ("pooling = \"mean\"", "pooling = \"max\"", &["max", "mean"]),
+        ("size = 16", "size = 8", &["image.size", "is 8"]),
+        ("batch = 4", "batch = 0", &["image.batch", "is 0"]),
+        ("batch = 4", "bach = 4", &["unknown field", "bach"]),
+        ("std = [127.5,", "std = [0.0,", &["image.std"]),
+        ("mean = [127.5,", "mean = [nan,", &["image.mean"]),
+        (
+            "tensor = \"pixel_values\"",
+            "tensor = \"\"",
+            &["image.tensor"],
+        ),
+        (
+            "file = \"vision.onnx\"",
+            "file = \"x.onnx\"",
+            &["image.file", "x.onnx"],
+        ),
+        (
+            "[image]",
+            "[derived]\nfrom = \"a@b\"\nclass_vectors = \"tokenizer.json\"\ntop = 3\n[image]",
+            &["image", "derived", "both"],
+        ),
+        ("length = 8", "length = 0", &["text.length"]),
+        (
+            "mask = \"attention_mask\"",
+            "mask = \"input_ids\"",
+            &["two meanings"],
+        ),
+        ("a photo of a {}", "a photo", &["text.prompt", "{}"]),
+        ("scale = 117.33", "scale = 0.0", &["calibration.scale"]),
+        ("bias = -12.93", "bias = inf", &["calibration"]),
+        ("kind = \"sigmoid\"", "kind = \"softmax\"", &["calibration"]),
+        ("kind = \"sigmoid\"", "kind = \"sigmoidal\"", &["sigmoidal"]),
+        (
+            "weights = \"Apache-2.0\"",
+            "weights = \"\"",
+            &["licence.weights"],
+        ),
+        (
+            "repo = \"someone/tiny\"",
+            "repo = \"someone\"",
+            &["source.repo"],
+        ),
+        (
+            "repo = \"someone/tiny\"",
+            "repo = \"https://x/y\"",
+            &["source.repo"],
+        ),
+        (
+            "path = \"onnx/vision.onnx\"",
+            "path = \"../vision.onnx\"",
+            &[".path"],
+        ),
+        (
+            "path = \"onnx/vision.onnx\"",
+            "path = \"/vision.onnx\"",
+            &[".path"],
+        ),
+        (
+            "[files.\"text.onnx\"]",
+            "[files.\"../text.onnx\"]",
+            &["files.\"../text.onnx\""],
+        ),
+        (
+            "[files.\"text.onnx\"]",
+            "[files.\"a/text.onnx\"]",
+            &["files.\"a/text.onnx\""],
+        ),
+        (
+            "[files.\"text.onnx\"]",
+            "[files.\".text.onnx\"]",
+            &["files.\".text.onnx\""],
+        ),
+        (
+            "[files.\"text.onnx\"]",
+            "[files.\"model.toml\"]",
+            &["files.\"model.toml\""],
+        ),
+        ("blake3 = \"0", "blake3 = \"X", &["blake3", "hex"]),
+        ("size = 11", "size = 0", &[".size", "is 0"]),
+        (
+            "[variants.int8",
+            "[variants.\"in t8\"",
+            &["variants", "in t8"],
+        ),
+        ("dims = 3", "dims = 3\n[[[", &["tiny-dual"]),
+    ];
+    for (from, to, words) in dual {
+        refused(DUAL, from, to, words);
+    }
+    refused(
+        CLASSIFIER,
+        "[image]",
+        "[other]",
+        &["tiny-classifier", "other"],
+    );
+    refused(CLASSIFIER, "\"softmax\"", "\"cosine\"", &["calibration"]);
+    refused(
+        CLASSIFIER,
+        "label_bank = \"head.bin\"",
+        "label_bank = \"tail.bin\"",
+        &["roles.label_bank"],
+    );
+}
+
+#[test]
+fn a_dual_encoder_needs_both_sides() {
+    let mut manifest = Manifest::parse(DUAL).unwrap();
+    manifest.text = None;
+    let text = Manifest::parse(&manifest.to_toml().unwrap())
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("text in model.toml is missing"), "{text}");
+    let mut manifest = Manifest::parse(DUAL).unwrap();
+    manifest.image = None;
+    let text = Manifest::parse(&manifest.to_toml().unwrap())
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("image in model.toml is missing"), "{text}");
+    manifest.derived = Some(DerivedTable {
+        from: "nobody".to_owned(),
+        class_vectors: "tokenizer.json".to_owned(),
+        top: 10,
+    });
+    let text = Manifest::parse(&manifest.to_toml().unwrap())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("derived.from") && text.contains("nobody"),
+        "{text}"
+    );
+    let derived = manifest.derived.as_mut().unwrap();
+    derived.from = "someone@1".to_owned();
+    derived.top = 0;
+    let text = Manifest::parse(&manifest.to_toml().unwrap())
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("derived.top"), "{text}");
+}

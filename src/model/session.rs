@@ -1,0 +1,166 @@
+//! The one place that makes ONNX Runtime sessions, and their values as plain floats.
+//!
+//! Graphs on disk are loaded by ONNX Runtime from their path (their weights may lie in files beside
+//! them), compiled-in ones from memory. Exports differ in whether their inputs and outputs are
+//! float32 or float16: the session is asked, and both are float32 to the rest of the code.
+
+use std::borrow::Cow;
+
+use half::f16;
+use ort::ep;
+use ort::memory::Allocator;
+use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{DynTensor, DynTensorValueType, DynValue, Outlet, TensorElementType, TensorRef};
+
+use super::error::ModelError;
+use super::pack::{GraphSource, ModelPack};
+use super::runtime::Runtime;
+
+/// How a session is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Options {
+    /// Threads inside one run.
+    pub threads: usize,
+    /// Whether the graph is optimised first: faster runs, slower start.
+    pub optimise: bool,
+}
+
+/// Makes a session of one of the pack's graphs.
+pub(super) fn open(
+    runtime: &Runtime,
+    pack: &ModelPack,
+    file: &str,
+    options: Options,
+) -> Result<Session, ModelError> {
+    let source = pack.there(file)?;
+    build(runtime, source, options).map_err(|reason| ModelError::Run {
+        pack: pack.id.to_string(),
+        reason: format!("{file} does not load: {reason}"),
+    })
+}
+
+fn build(runtime: &Runtime, source: GraphSource<'_>, options: Options) -> Result<Session, String> {
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    let level = if options.optimise {
+        GraphOptimizationLevel::Level3
+    } else {
+        GraphOptimizationLevel::Disable
+    };
+    let mut builder = Session::builder(&runtime.env)
+        .map_err(|e| text(&e))?
+        .with_optimization_level(level)
+        .map_err(|e| text(&e))?
+        .with_intra_threads(options.threads.max(1))
+        .map_err(|e| text(&e))?
+        .with_inter_threads(1)
+        .map_err(|e| text(&e))?
+        // ONNX Runtime's threads would spin between runs and keep idle cores busy.
+        .with_intra_op_spinning(false)
+        .map_err(|e| text(&e))?
+        .with_inter_op_spinning(false)
+        .map_err(|e| text(&e))?
+        // The arena keeps the largest batch's memory for ever; the pipeline has a memory budget.
+        .with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()])
+        .map_err(|e| text(&e))?;
+    match source {
+        GraphSource::Memory(bytes) => builder.commit_from_memory(bytes),
+        GraphSource::File(path) => builder.commit_from_file(path),
+    }
+    .map_err(|e| text(&e))
+}
+
+/// What a graph says of one of its inputs or outputs.
+#[derive(Debug)]
+pub(super) struct Declared {
+    /// Type of its elements.
+    pub element: TensorElementType,
+    /// Its dimensions, −1 where any number will do. Empty if the graph does not say.
+    pub shape: Vec<i64>,
+}
+
+/// Finds an input or output by name.
+///
+/// # Errors
+/// With the names that there are.
+pub(super) fn declared(outlets: &[Outlet], what: &str, name: &str) -> Result<Declared, String> {
+    let outlet = outlets.iter().find(|o| o.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = outlets.iter().map(Outlet::name).collect();
+        format!(
+            "the graph has no {what} named {name}, but {}",
+            names.join(", ")
+        )
+    })?;
+    let element = outlet
+        .dtype()
+        .tensor_type()
+        .ok_or_else(|| format!("{what} {name} is no tensor"))?;
+    let shape = outlet
+        .dtype()
+        .tensor_shape()
+        .map(|s| s.to_vec())
+        .unwrap_or_default();
+    Ok(Declared { element, shape })
+}
+
+/// Whether vectors of this type can be fed and read.
+pub(super) fn is_float(element: TensorElementType) -> bool {
+    matches!(
+        element,
+        TensorElementType::Float32 | TensorElementType::Float16
+    )
+}
+
+/// A tensor of the session's type. Float32 is a view, float16 a copy.
+pub(super) fn float_input<const N: usize>(
+    shape: [usize; N],
+    values: &[f32],
+    element: TensorElementType,
+) -> ort::Result<SessionInputValue<'_>> {
+    if element != TensorElementType::Float16 {
+        return Ok(TensorRef::from_array_view((shape, values))?.into());
+    }
+    let mut tensor = DynTensor::new(
+        &Allocator::default(),
+        TensorElementType::Float16,
+        shape.map(|n| n as i64),
+    )?;
+    let at = tensor.data_ptr_mut().cast::<u16>();
+    if !at.is_null() {
+        // SAFETY: a new CPU tensor of 16-bit elements, zeroed, owned here and not yet shared; it
+        // has as many elements as its shape says, and never fewer are taken than there are values.
+        let room = unsafe { std::slice::from_raw_parts_mut(at, shape.iter().product::<usize>()) };
+        for (slot, value) in room.iter_mut().zip(values) {
+            *slot = f16::from_f32(*value).to_bits();
+        }
+    }
+    Ok(tensor.into())
+}
+
+/// Shape and values of an output. Float32 is a view, float16 a copy.
+///
+/// # Errors
+/// If it is another type.
+pub(super) fn floats(value: &DynValue) -> Result<(Vec<usize>, Cow<'_, [f32]>), String> {
+    let text = |e: ort::Error| e.to_string();
+    let sizes = |shape: &[i64]| shape.iter().map(|n| *n as usize).collect::<Vec<usize>>();
+    if value.dtype().tensor_type() != Some(TensorElementType::Float16) {
+        let (shape, values) = value.try_extract_tensor::<f32>().map_err(text)?;
+        return Ok((sizes(shape), Cow::Borrowed(values)));
+    }
+    let view = value
+        .view()
+        .downcast::<DynTensorValueType>()
+        .map_err(text)?;
+    let shape = sizes(view.shape());
+    let at = view.data_ptr().cast::<u16>();
+    let values = if at.is_null() {
+        Vec::new()
+    } else {
+        // SAFETY: the value is a tensor of 16-bit elements in CPU memory (no other execution
+        // provider is ever registered) with as many of them as its shape says, alive as `value`.
+        let bits = unsafe { std::slice::from_raw_parts(at, shape.iter().product()) };
+        bits.iter().map(|b| f16::from_bits(*b).to_f32()).collect()
+    };
+    Ok((shape, Cow::Owned(values)))
+}

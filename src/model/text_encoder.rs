@@ -1,0 +1,294 @@
+//! Sentences in, vectors of length one out, in the space of the pack's photo vectors.
+//!
+//! Each text is run alone: graphs that are quantised dynamically give a text another vector beside
+//! other texts, and a query must find the same photos whatever it is asked with. Costs one run a
+//! text. Which inputs an export has is asked of the graph: mask and token types that the manifest
+//! names are fed only where they are wanted.
+
+use ort::session::{Session, SessionInputValue};
+use ort::value::{Tensor, TensorElementType};
+
+use super::error::ModelError;
+use super::manifest::{Pooling, TextSpec};
+use super::pack::{ImageSide, ModelPack};
+use super::projection::Projection;
+use super::runtime::Runtime;
+use super::session;
+use super::tokens::{Row, Tokens};
+use super::unit::finished;
+use crate::embedding::Embedding;
+
+/// How the session is made.
+#[derive(Debug, Clone, Copy)]
+pub struct TextOptions {
+    /// Threads inside one run.
+    pub threads: usize,
+    /// For a single query: the graph is not optimised first and not tried with a text when it is
+    /// loaded (MiniLM is ready in 40 ms instead of 350 ms; its answers are checked all the same).
+    pub quick: bool,
+}
+
+/// A session with its tokenizer. Owned by one thread.
+pub struct TextEncoder {
+    session: Session,
+    tokens: Tokens,
+    spec: TextSpec,
+    pack: String,
+    dims: usize,
+    feeds: Vec<Feed>,
+    /// Taken from every vector of a derived pack.
+    centre: Option<Vec<f32>>,
+}
+
+/// One input of the graph.
+struct Feed {
+    name: String,
+    what: What,
+    element: TensorElementType,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    Ids,
+    Mask,
+    Types,
+}
+
+impl TextEncoder {
+    /// Reads the tokenizer and makes the session.
+    ///
+    /// # Errors
+    /// [`ModelError::NoText`] if the pack has no text side or its files are not here, with what to
+    /// do; else if they do not load or do not fit the manifest.
+    pub fn new(
+        runtime: &Runtime,
+        pack: &ModelPack,
+        options: TextOptions,
+    ) -> Result<Self, ModelError> {
+        let spec = pack.text_side()?.clone();
+        let tokens = Tokens::new(pack, &spec)?;
+        let centre = match &pack.image {
+            ImageSide::Derived(_) => Some(Projection::new(pack)?.into_centre()),
+            ImageSide::Graph(_) => None,
+        };
+        let how = session::Options {
+            threads: options.threads,
+            optimise: !options.quick,
+        };
+        let session = session::open(runtime, pack, &spec.file, how)?;
+        let mut encoder = Self {
+            pack: pack.id.to_string(),
+            dims: pack.dims,
+            feeds: Vec::new(),
+            session,
+            tokens,
+            spec,
+            centre,
+        };
+        encoder.feeds = encoder.check_inputs()?;
+        encoder.check_output()?;
+        if !options.quick {
+            encoder.encode(&["a photo"])?;
+        }
+        Ok(encoder)
+    }
+
+    /// Tokens of a text, special ones included, before anything is cut off.
+    ///
+    /// # Errors
+    /// If the tokenizer fails on it.
+    pub fn tokens(&self, text: &str) -> Result<usize, ModelError> {
+        self.tokens.count(text)
+    }
+
+    /// Most tokens, special ones included, that the model reads of a text.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.spec.length
+    }
+
+    /// One vector a text, in order. What is beyond [`Self::limit`] is not read.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokens`] for a text without any token, [`ModelError::BadOutput`] if the answer
+    /// has a wrong shape or is not finite, [`ModelError::Run`] if a run fails.
+    pub fn encode(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, ModelError> {
+        texts.iter().map(|text| self.one(text)).collect()
+    }
+
+    fn one(&mut self, text: &str) -> Result<Embedding, ModelError> {
+        let row = self.tokens.row(text)?;
+        let raw = self.run(&row)?;
+        let mut vector = finished(&self.pack, raw, true)?;
+        if let Some(centre) = &self.centre {
+            for (value, middle) in vector.values.iter_mut().zip(centre) {
+                *value -= middle;
+            }
+            vector = finished(&self.pack, vector.values, true)?;
+        }
+        Ok(vector)
+    }
+
+    fn run(&mut self, row: &Row) -> Result<Vec<f32>, ModelError> {
+        let run = |e: ort::Error| ModelError::Run {
+            pack: self.pack.clone(),
+            reason: e.to_string(),
+        };
+        let bad = |reason: String| ModelError::BadOutput {
+            pack: self.pack.clone(),
+            reason,
+        };
+        let mut inputs = Vec::with_capacity(self.feeds.len());
+        for feed in &self.feeds {
+            let values = match feed.what {
+                What::Ids => &row.ids,
+                What::Mask => &row.mask,
+                What::Types => &row.types,
+            };
+            let value = integers(values, feed.element).map_err(run)?;
+            inputs.push((feed.name.as_str(), value));
+        }
+        let outputs = self.session.run(inputs).map_err(run)?;
+        let output = outputs
+            .get(self.spec.output.as_str())
+            .ok_or_else(|| bad(format!("no output named {}", self.spec.output)))?;
+        let (shape, values) = session::floats(output).map_err(&bad)?;
+        let (count, dims) = (row.ids.len(), self.dims);
+        match (self.spec.pooling, &shape[..]) {
+            (Pooling::None, [1, found]) | (Pooling::Mean, [1, _, found]) if *found != dims => {
+                Err(other_dims(&self.pack, &self.spec, dims, *found))
+            }
+            (Pooling::None, [1, _]) => Ok(values.into_owned()),
+            (Pooling::Mean, [1, n, _]) if *n == count => Ok(mean(&values, &row.mask, dims)),
+            (Pooling::None, _) => Err(bad(format!("shape {shape:?}, not [1, {dims}]"))),
+            (Pooling::Mean, _) => Err(bad(format!("shape {shape:?}, not [1, {count}, {dims}]"))),
+        }
+    }
+
+    /// What each of the graph's inputs is given.
+    fn check_inputs(&self) -> Result<Vec<Feed>, ModelError> {
+        let bad = |reason: String| ModelError::BadPack {
+            pack: self.pack.clone(),
+            reason: format!("{} {reason}", self.spec.file),
+        };
+        let mut feeds = Vec::new();
+        for outlet in self.session.inputs() {
+            let name = outlet.name();
+            let what = if name == self.spec.ids {
+                What::Ids
+            } else if Some(name) == self.spec.mask.as_deref() {
+                What::Mask
+            } else if Some(name) == self.spec.types.as_deref() {
+                What::Types
+            } else {
+                return Err(bad(format!(
+                    "wants an input {name}, of which [text] in model.toml says nothing"
+                )));
+            };
+            let declared = session::declared(self.session.inputs(), "input", name).map_err(&bad)?;
+            if !matches!(
+                declared.element,
+                TensorElementType::Int64 | TensorElementType::Int32
+            ) {
+                return Err(bad(format!(
+                    "takes {} at {name}, not int64 or int32",
+                    declared.element
+                )));
+            }
+            if let [_, exact] = declared.shape[..]
+                && exact > 0
+                && (exact as usize != self.spec.length || self.spec.pad_id.is_none())
+            {
+                return Err(bad(format!(
+                    "takes exactly {exact} tokens: text.length in model.toml must be {exact} and text.pad_id must be set"
+                )));
+            }
+            feeds.push(Feed {
+                name: name.to_owned(),
+                what,
+                element: declared.element,
+            });
+        }
+        if feeds.iter().any(|f| f.what == What::Ids) {
+            Ok(feeds)
+        } else {
+            Err(bad(format!("has no input named {}", self.spec.ids)))
+        }
+    }
+
+    /// Type and shape of the output as the graph declares them.
+    fn check_output(&self) -> Result<(), ModelError> {
+        let bad = |reason: String| ModelError::BadPack {
+            pack: self.pack.clone(),
+            reason: format!("{} {reason}", self.spec.file),
+        };
+        let name = &self.spec.output;
+        let output = session::declared(self.session.outputs(), "output", name)
+            .map_err(|e| bad(format!("does not fit: {e}")))?;
+        if !session::is_float(output.element) {
+            return Err(bad(format!(
+                "gives {} at {name}, not floats",
+                output.element
+            )));
+        }
+        let rank = match self.spec.pooling {
+            Pooling::None => 2,
+            Pooling::Mean => 3,
+        };
+        match output.shape.last() {
+            None => Ok(()),
+            Some(_) if output.shape.len() != rank => Err(bad(format!(
+                "gives {:?} at {name}, which is not of {rank} dimensions as text.pooling in model.toml wants it",
+                output.shape
+            ))),
+            Some(&dims) if dims >= 0 && dims as usize != self.dims => {
+                Err(other_dims(&self.pack, &self.spec, self.dims, dims as usize))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+fn other_dims(pack: &str, spec: &TextSpec, expected: usize, found: usize) -> ModelError {
+    ModelError::Dimensions {
+        pack: pack.to_owned(),
+        what: format!("{} of {}", spec.output, spec.file),
+        expected,
+        found,
+    }
+}
+
+/// A row `[1, L]` of the session's type.
+fn integers(values: &[u32], element: TensorElementType) -> ort::Result<SessionInputValue<'static>> {
+    let shape = [1, values.len()];
+    Ok(if element == TensorElementType::Int32 {
+        let values: Vec<i32> = values.iter().map(|v| *v as i32).collect();
+        Tensor::from_array((shape, values))?.into()
+    } else {
+        let values: Vec<i64> = values.iter().map(|v| i64::from(*v)).collect();
+        Tensor::from_array((shape, values))?.into()
+    })
+}
+
+/// The mean of those rows of `[L, dims]` that are no padding.
+fn mean(values: &[f32], mask: &[u32], dims: usize) -> Vec<f32> {
+    let mut sum = vec![0f64; dims];
+    let mut count = 0.0;
+    for (row, _) in values
+        .chunks_exact(dims)
+        .zip(mask)
+        .filter(|(_, mask)| **mask != 0)
+    {
+        count += 1.0;
+        for (total, value) in sum.iter_mut().zip(row) {
+            *total += f64::from(*value);
+        }
+    }
+    sum.iter()
+        .map(|v| (v / f64::max(count, 1.0)) as f32)
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "text_encoder_tests.rs"]
+mod tests;
