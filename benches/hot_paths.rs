@@ -37,8 +37,9 @@ fn large_jpeg() -> Vec<u8> {
 
 fn inspect(c: &mut Criterion) {
     let bytes = large_jpeg();
-    let input = default_pack().expect("the built-in pack").input;
-    let inspector = Inspector::new(Limits::default(), Some(input));
+    let pack = default_pack().expect("the built-in pack");
+    let inputs = vec![pack.input().expect("it sees pictures").clone()];
+    let inspector = Inspector::new(Limits::default());
     let mut group = c.benchmark_group("inspect 12 MP JPEG");
     group
         .sample_size(10)
@@ -46,7 +47,7 @@ fn inspect(c: &mut Criterion) {
     group.bench_function("photond: scaled decode, hash, thumbnail, tensor", |b| {
         b.iter(|| {
             inspector
-                .inspect(black_box(&bytes), Some("jpg"))
+                .inspect(black_box(&bytes), Some("jpg"), &inputs)
                 .expect("a photo")
         });
     });
@@ -109,7 +110,12 @@ fn score(c: &mut Criterion) {
         values: vector.clone(),
     };
     group.bench_function("whole: scores, softmax, ancestors, kept tags", |b| {
-        b.iter(|| tagger.tags(black_box(&embedding)).expect("it fits"));
+        b.iter(|| {
+            let p = tagger
+                .probabilities(black_box(&embedding))
+                .expect("it fits");
+            tagger.tags(&p)
+        });
     });
     group.finish();
 }

@@ -369,6 +369,6 @@ pub struct Inspection {
     pub perceptual_hash: PerceptualHash,
     /// Preview of the upright picture.
     pub thumbnail: Thumbnail,
-    /// Model input made from the upright picture; absent when no input spec was asked for.
-    pub tensor: Option<crate::embedding::Tensor>,
+    /// Model inputs made from the upright picture, one a spec that was asked for, in their order.
+    pub tensors: Vec<crate::embedding::Tensor>,
 }

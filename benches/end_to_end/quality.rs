@@ -35,7 +35,8 @@ pub fn scaled_against_full() {
     let runtime = Runtime::load(&choice).expect("it loads");
     let mut encoder =
         ImageEncoder::new(&runtime, &pack, EncoderOptions { threads: 1 }).expect("it runs");
-    let inspector = Inspector::new(Limits::default(), Some(pack.input.clone()));
+    let inspector = Inspector::new(Limits::default());
+    let inputs = [pack.input().expect("it sees pictures").clone()];
     let photos: Vec<(String, Vec<u8>)> = match folder_from("PHOTOND_BENCH_LARGE") {
         Some(folder) => jpegs(&folder)
             .into_iter()
@@ -60,7 +61,7 @@ pub fn scaled_against_full() {
     };
     for (name, bytes) in photos {
         let scaled = inspector
-            .inspect(&bytes, Some("jpg"))
+            .inspect(&bytes, Some("jpg"), &inputs)
             .expect("it is a photo");
         // The full decode goes through a bitmap, which has no scaled decoding; turned upright here.
         let mut full = image::load_from_memory(&bytes).expect("it decodes");
@@ -72,13 +73,10 @@ pub fn scaled_against_full() {
             .write_to(&mut bitmap, image::ImageFormat::Bmp)
             .expect("it encodes");
         let full = inspector
-            .inspect(bitmap.get_ref(), Some("bmp"))
+            .inspect(bitmap.get_ref(), Some("bmp"), &inputs)
             .expect("it is a picture");
         let vectors = encoder
-            .encode(&[
-                scaled.tensor.as_ref().expect("a tensor"),
-                full.tensor.as_ref().expect("a tensor"),
-            ])
+            .encode(&[&scaled.tensors[0], &full.tensors[0]])
             .expect("it runs");
         println!(
             "{name:28} cosine {:.4}   phash distance {}",

@@ -9,6 +9,7 @@ mod model;
 mod observer;
 mod output;
 mod query;
+mod searching;
 mod service;
 mod show;
 mod status;

@@ -5,22 +5,40 @@ use std::ops::ControlFlow;
 
 use clap::ValueEnum;
 
-use super::output::{plural, printable};
+use super::output::{count, plural, printable};
 use super::{Context_, Exit};
 use crate::daemon::tagger;
-use crate::model::default_pack;
-use crate::search::{Query, Searcher};
+use crate::model::{ModelPack, default_pack};
+use crate::search::{Query, RankedHit, SearchError, Searcher, Space, Wish, choose};
 use crate::store::{Hit, StoreReader};
 
 /// Find photos
 ///
 /// All conditions hold at once. Without any, every photo is listed, newest first. A tag matches
-/// its synonyms and everything below it, singular or plural: `--tag dog` finds a beagle. Photos
+/// its synonyms and everything below it, singular or plural: `--tag dog` finds a beagle.
+///
+/// `--text` and `--like` rank photos by what is in them, the closest first, at most 100 if no
+/// --limit is given. Only confident results are shown; --all shows the whole ranking. Photos
 /// without a camera date go by the file's date (in brackets in the table). JSON lists every stored
 /// tag with its confidence, also those below the cutoff. Exits with 1 if nothing matches.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
+    /// Looking like this sentence; several: like all of it. A weight may stand before it
+    #[arg(long = "text", value_name = "[W:]Q")]
+    texts: Vec<String>,
+    /// Looking like this photo, indexed or not
+    #[arg(long = "like", value_name = "[W:]FILE")]
+    likes: Vec<String>,
+    /// Looking less like this sentence
+    #[arg(long = "minus-text", value_name = "[W:]Q")]
+    minus_texts: Vec<String>,
+    /// Looking less like this photo
+    #[arg(long = "minus-like", value_name = "[W:]FILE")]
+    minus_likes: Vec<String>,
+    /// Say of each result why it is one (with --text or --like)
+    #[arg(long)]
+    explain: bool,
     /// With this tag; several: with all of them
     #[arg(long = "tag", value_name = "T")]
     tags: Vec<String>,
@@ -45,7 +63,7 @@ pub(super) struct Args {
     /// Confidence from which a tag counts, 0 to 1 [default: from the settings, 0.3]
     #[arg(long, value_name = "X", value_parser = confidence)]
     min_confidence: Option<f32>,
-    /// Also what lies below the cutoff
+    /// Also what lies below the cutoff, or is no confident answer
     #[arg(long)]
     all: bool,
     /// At most this many
@@ -59,11 +77,14 @@ pub(super) struct Args {
     null: bool,
 }
 
-const EXAMPLES: &str = "Examples:
+const EXAMPLES: &str = r#"Examples:
+  photond query --text "waves on a beach"
+  photond query --like sunset.jpg --since 2023 --minus-text people
+  photond query --text "2:golden retriever" --text snow
   photond query --tag beach --tag dog           dogs on beaches
   photond query --tag car --not-tag taxi --since 2023-06 --until 2023-08
   photond query --near 48.86,2.35,5 --format jsonl | jq .path
-  photond query --path ~/Pictures/2023 -0 | xargs -0 ls -l";
+  photond query --path ~/Pictures/2023 -0 | xargs -0 ls -l"#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -77,13 +98,17 @@ enum Format {
     Jsonl,
 }
 
-/// `~/` and paths from here become whole paths; a folder means all that lies in it.
-fn expand(given: &str) -> String {
-    let home = crate::dirs::home();
-    let mut path = match (given.strip_prefix("~/"), home) {
+/// `~/` is the home directory, where no shell has said so.
+fn home(given: &str) -> String {
+    match (given.strip_prefix("~/"), crate::dirs::home()) {
         (Some(rest), Some(home)) => home.join(rest).to_string_lossy().into_owned(),
         _ => given.to_owned(),
-    };
+    }
+}
+
+/// `~/` and paths from here become whole paths; a folder means all that lies in it.
+fn expand(given: &str) -> String {
+    let mut path = home(given);
     let literal = !path.contains(['*', '?', '[', '{']);
     if literal || path.starts_with("./") || path.starts_with("../") {
         if let Some(real) = literal.then(|| std::fs::canonicalize(&path).ok()).flatten() {
@@ -111,19 +136,14 @@ fn confidence(text: &str) -> Result<f32, String> {
 
 pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let reader = StoreReader::open(&context.data_dir)?;
-    let pack = default_pack()?;
-    let model = pack.id.to_string();
-    let tagger = tagger(&pack)?;
+    let classifier = default_pack()?;
+    let tagger = tagger(&classifier)?;
     let searcher = Searcher {
         reader: &reader,
         tagger: &tagger,
         cutoff: context.config.min_confidence,
     };
-    let format = if args.null {
-        Format::Paths
-    } else {
-        args.format
-    };
+    let wishes = wishes(&args)?;
     let query = Query {
         tags: args.tags,
         not_tags: args.not_tags,
@@ -136,73 +156,35 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         all: args.all,
         limit: args.limit,
     };
-    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    let mut first = true;
-    let mut failure: Option<anyhow::Error> = None;
-    let found = searcher.run(&query, &mut |hit| {
-        let result = match format {
-            Format::Table => table_row(context, &searcher, &query, hit, &mut out),
-            Format::Paths => path_row(context, hit, args.null, &mut out),
-            Format::Json | Format::Jsonl => {
-                let separator = match (format, first) {
-                    (Format::Json, true) => "[\n",
-                    (Format::Json, false) => ",\n",
-                    _ => "",
-                };
-                json_row(
-                    &searcher,
-                    &query,
-                    hit,
-                    separator,
-                    format == Format::Jsonl,
-                    &mut out,
-                )
-            }
-        };
-        first = false;
-        match result {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(e) => {
-                failure = Some(e);
-                ControlFlow::Break(())
-            }
-        }
-    });
+    let mut rows = Rows {
+        context,
+        searcher: &searcher,
+        query: &query,
+        format: if args.null {
+            Format::Paths
+        } else {
+            args.format
+        },
+        null: args.null,
+        explain: args.explain,
+        out: BufWriter::with_capacity(1 << 16, std::io::stdout().lock()),
+        first: true,
+        failure: None,
+    };
+    let found = if wishes.is_empty() {
+        list(&mut rows, &classifier.id.0)
+    } else {
+        rank(&mut rows, &classifier, &wishes)
+    };
     let found = match found {
-        Err(e @ crate::search::SearchError::UnknownTag { .. }) => {
-            if format == Format::Json {
-                out.write_all(b"[]\n")?;
-            }
-            out.flush()?;
+        // Nothing to be found, and why: not an error of the program's.
+        Err(e @ (SearchError::UnknownTag { .. } | SearchError::NothingSeen { .. })) => {
             context.out.notice(&format!("photond: {e}"));
-            return Ok(Exit::Nothing);
+            0
         }
         other => other?,
     };
-    if let Some(e) = failure {
-        return Err(e);
-    }
-    if format == Format::Json {
-        out.write_all(if first { b"[]\n" } else { b"\n]\n" })?;
-    }
-    out.flush()?;
-    if found == 0 && !query.tags.is_empty() && reader.counts(Some(&model))?.embedded == 0 {
-        context
-            .out
-            .notice("no photo has tags yet: `photond doctor` says why");
-    }
-    if format == Format::Table && !context.quiet {
-        let hint =
-            if found == 0 && !query.tags.is_empty() && !query.all && query.min_confidence.is_none()
-            {
-                " (--all also shows what lies below the cutoff)"
-            } else {
-                ""
-            };
-        context
-            .out
-            .notice(&format!("{}{hint}", plural(found, "photo", "photos")));
-    }
+    rows.end()?;
     Ok(if found == 0 {
         Exit::Nothing
     } else {
@@ -210,36 +192,196 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     })
 }
 
-fn table_row(
-    context: &Context_,
-    searcher: &Searcher<'_>,
-    query: &Query,
-    hit: &Hit,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    /// Tags shown in a line.
-    const SAID: usize = 5;
-    let path = hit.path.under(&hit.root);
-    let tags: Vec<String> = searcher
-        .said(hit, searcher.min_confidence(query).max(0.01))?
-        .iter()
-        .take(SAID)
-        .map(|t| format!("{} {:.0}%", printable(&t.name), t.confidence * 100.0))
-        .collect();
-    // The camera's time, or the file's in brackets: both are what --since and --until go by.
-    let taken = match &hit.photo.exif.captured_at {
-        Some(c) => c.local.replace('T', " ").chars().take(16).collect(),
-        None => format!("({})", file_date(hit.mtime_ns)),
+/// What is asked of the vectors.
+fn wishes(args: &Args) -> Result<Vec<Wish>, SearchError> {
+    let mut wishes = Vec::new();
+    for (given, wanted) in [(&args.texts, true), (&args.minus_texts, false)] {
+        for text in given {
+            wishes.push(Wish::text(text, wanted)?);
+        }
+    }
+    for (given, wanted) in [(&args.likes, true), (&args.minus_likes, false)] {
+        for file in given {
+            wishes.push(Wish::photo(&home(file), wanted)?);
+        }
+    }
+    if !wishes.is_empty() && wishes.iter().all(|w| w.weight < 0.0) {
+        return Err(SearchError::OnlyMinus);
+    }
+    Ok(wishes)
+}
+
+/// Every photo that fits, newest first.
+fn list(rows: &mut Rows<'_>, model: &str) -> Result<usize, SearchError> {
+    let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
+    let found = searcher.run(query, &mut |hit| rows.row(hit, None))?;
+    if found == 0 && !query.tags.is_empty() && searcher.reader.counts(Some(model))?.embedded == 0 {
+        context
+            .out
+            .notice("no photo has tags yet: `photond doctor` says why");
+    }
+    if rows.format == Format::Table && !context.quiet {
+        let below =
+            found == 0 && !query.tags.is_empty() && !query.all && query.min_confidence.is_none();
+        let hint = if below {
+            " (--all also shows what lies below the cutoff)"
+        } else {
+            ""
+        };
+        let count = plural(found, "photo", "photos");
+        context.out.notice(&format!("{count}{hint}"));
+    }
+    Ok(found)
+}
+
+/// Photos by how close they are.
+fn rank(
+    rows: &mut Rows<'_>,
+    classifier: &ModelPack,
+    wishes: &[Wish],
+) -> Result<usize, SearchError> {
+    let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
+    let chosen = choose(searcher.reader, &context.data_dir)?;
+    if let Some(other) = &chosen.instead_of {
+        context.out.notice(&format!(
+            "{other} has not seen all photos yet (`photond status` shows how far it is): {} answers",
+            chosen.pack.id
+        ));
+    }
+    let space = Space {
+        pack: &chosen.pack,
+        model: chosen.row.id,
+        classifier,
+        data_dir: &context.data_dir,
+        max_file: context.config.max_file_mib << 20,
+        stop: None,
     };
-    let away = if hit.online { "" } else { "  (offline)" };
-    writeln!(
-        out,
-        "{}  {}  {}{away}",
-        printable(&path.to_string_lossy()),
-        context.out.dim(&format!("{taken:16}")),
-        tags.join(", ")
-    )?;
-    Ok(())
+    let ranked = searcher.rank(&space, query, wishes, &mut |found| {
+        rows.row(found.hit, Some(&found))
+    })?;
+    if rows.format == Format::Table && !context.quiet {
+        let shown = plural(ranked.shown, "photo", "photos");
+        let line = if ranked.shown == 0 && !query.all {
+            format!(
+                "nothing like that among {} (--all shows the closest anyway)",
+                plural(ranked.compared, "photo", "photos")
+            )
+        } else if query.all {
+            format!(
+                "{shown}, {} of all {} a confident answer",
+                count(ranked.confident),
+                count(ranked.compared)
+            )
+        } else if ranked.shown < ranked.confident && query.path.is_none() {
+            format!(
+                "{shown} of {} (--limit N shows more)",
+                count(ranked.confident)
+            )
+        } else {
+            shown
+        };
+        context.out.notice(&line);
+    }
+    Ok(ranked.shown)
+}
+
+/// Rows on their way to standard output.
+struct Rows<'a> {
+    context: &'a Context_,
+    searcher: &'a Searcher<'a>,
+    query: &'a Query,
+    format: Format,
+    null: bool,
+    explain: bool,
+    out: BufWriter<std::io::StdoutLock<'static>>,
+    first: bool,
+    failure: Option<anyhow::Error>,
+}
+
+impl Rows<'_> {
+    fn row(&mut self, hit: &Hit, ranked: Option<&RankedHit<'_>>) -> ControlFlow<()> {
+        let result = match self.format {
+            Format::Table => self.table_row(hit, ranked),
+            Format::Paths => path_row(self.context, hit, self.null, &mut self.out),
+            Format::Json | Format::Jsonl => self.json_row(hit, ranked),
+        };
+        self.first = false;
+        match result {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(e) => {
+                self.failure = Some(e);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn end(mut self) -> anyhow::Result<()> {
+        if let Some(e) = self.failure {
+            return Err(e);
+        }
+        if self.format == Format::Json {
+            let end: &[u8] = if self.first { b"[]\n" } else { b"\n]\n" };
+            self.out.write_all(end)?;
+        }
+        Ok(self.out.flush()?)
+    }
+
+    fn table_row(&mut self, hit: &Hit, ranked: Option<&RankedHit<'_>>) -> anyhow::Result<()> {
+        /// Tags shown in a line.
+        const SAID: usize = 5;
+        let (context, searcher) = (self.context, self.searcher);
+        let path = hit.path.under(&hit.root);
+        let tags: Vec<String> = searcher
+            .said(hit, searcher.min_confidence(self.query).max(0.01))?
+            .iter()
+            .take(SAID)
+            .map(|t| format!("{} {:.0}%", printable(&t.name), t.confidence * 100.0))
+            .collect();
+        // The camera's time, or the file's in brackets: both are what --since and --until go by.
+        let taken = match &hit.photo.exif.captured_at {
+            Some(c) => c.local.replace('T', " ").chars().take(16).collect(),
+            None => format!("({})", file_date(hit.mtime_ns)),
+        };
+        let score = ranked.map_or_else(String::new, |r| {
+            let doubt = if r.standing.confident { ' ' } else { '?' };
+            format!("{:5.2}{doubt} ", r.standing.score)
+        });
+        let away = if hit.online { "" } else { "  (offline)" };
+        writeln!(
+            self.out,
+            "{score}{}  {}  {}{away}",
+            printable(&path.to_string_lossy()),
+            context.out.dim(&format!("{taken:16}")),
+            tags.join(", ")
+        )?;
+        if let Some(ranked) = ranked.filter(|_| self.explain) {
+            let why = printable(&ranked.why.to_string());
+            writeln!(self.out, "       {}", context.out.dim(&why))?;
+        }
+        Ok(())
+    }
+
+    fn json_row(&mut self, hit: &Hit, ranked: Option<&RankedHit<'_>>) -> anyhow::Result<()> {
+        let separator = match (self.format, self.first) {
+            (Format::Json, true) => "[\n",
+            (Format::Json, false) => ",\n",
+            _ => "",
+        };
+        self.out.write_all(separator.as_bytes())?;
+        let mut row = self
+            .searcher
+            .json(hit, self.query.min_confidence.unwrap_or(0.0))?;
+        if let Some(ranked) = ranked {
+            row.score = Some((f64::from(ranked.standing.score) * 1e4).round() / 1e4);
+            row.confident = Some(ranked.standing.confident);
+            row.why = self.explain.then(|| ranked.why.clone());
+        }
+        serde_json::to_writer(&mut self.out, &row).map_err(std::io::Error::from)?;
+        if self.format == Format::Jsonl {
+            self.out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
 }
 
 /// The local date of a file time.
@@ -262,23 +404,6 @@ fn path_row(context: &Context_, hit: &Hit, null: bool, out: &mut impl Write) -> 
         } else {
             out.write_all(path.as_os_str().as_bytes())?;
         }
-        out.write_all(b"\n")?;
-    }
-    Ok(())
-}
-
-fn json_row(
-    searcher: &Searcher<'_>,
-    query: &Query,
-    hit: &Hit,
-    separator: &str,
-    newline: bool,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    out.write_all(separator.as_bytes())?;
-    let row = searcher.json(hit, query.min_confidence.unwrap_or(0.0))?;
-    serde_json::to_writer(&mut *out, &row).map_err(std::io::Error::from)?;
-    if newline {
         out.write_all(b"\n")?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::output::{count, plural, printable, span};
+use super::searching::Searching;
 use super::{Context_, Exit, TableOrJson};
 use crate::daemon::{Report, held_says, is_held};
 use crate::index::Activity;
@@ -36,6 +37,7 @@ struct Status {
     model: String,
     /// Why photos have no tags yet, if some have none.
     untagged: Option<String>,
+    searching: Searching,
 }
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
@@ -70,20 +72,27 @@ fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Resul
             Err(e) => e.to_string(),
             Ok(_) => "they get them while photond runs".to_owned(),
         });
+    let alive = is_held(&context.data_dir);
+    let report: Option<Report> = daemon
+        .as_ref()
+        .and_then(|d| serde_json::from_str(&d.report).ok());
+    let searched = report.as_ref().filter(|_| alive);
+    let searched = searched.and_then(|r| r.search.clone());
     Ok(Status {
+        searching: Searching::read(context, reader, searched)?,
         counts,
         said: held_says(&context.data_dir),
         untagged,
         roots,
         kinds: reader.failure_kinds()?,
         failures: errors.then(|| reader.failures()).transpose()?,
-        alive: is_held(&context.data_dir),
+        alive,
         pid: daemon.as_ref().map(|d| d.pid),
         started_at: daemon.as_ref().map(|d| d.started_at),
         heartbeat_age: daemon
             .as_ref()
             .map(|d| (unix_now() - d.heartbeat_at).max(0)),
-        report: daemon.and_then(|d| serde_json::from_str(&d.report).ok()),
+        report,
         model,
     })
 }
@@ -152,6 +161,7 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
             printable(why)
         ));
     }
+    lines.extend(s.searching.lines(context));
     if c.failed > 0 {
         let kinds: Vec<String> = s
             .kinds
@@ -305,6 +315,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "untagged": c.photos - c.embedded,
             "untagged_because": s.untagged,
         },
+        "search": s.searching.json(),
         "counts": {
             "files": c.files,
             "indexed": c.indexed,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::index::IndexError;
 use crate::model::ModelError;
+use crate::search::SearchError;
 use crate::source::{FilterError, SourceError};
 use crate::store::StoreError;
 use crate::tag::TagError;
@@ -60,6 +61,9 @@ pub enum DaemonError {
     /// The built-in model.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The derived files of queries.
+    #[error(transparent)]
+    Search(#[from] SearchError),
     /// Its words.
     #[error(transparent)]
     Tag(#[from] TagError),

@@ -115,13 +115,6 @@ impl Keeper {
             })
     }
 
-    /// Has photos without tags tagged, now that the model is there.
-    pub fn catch_up(&self) {
-        if let Some((requests, _)) = self.threads.first() {
-            requests.catch_up();
-        }
-    }
-
     /// Ends the root threads; scans break off when the pipeline has been asked to stop.
     pub fn stop(mut self) {
         self.end_threads();
@@ -224,7 +217,6 @@ impl RootThread {
                 self.started();
                 match self.requests.next(PRESENCE) {
                     Wanted::Stop => return,
-                    Wanted::CatchUp => self.catch_up(),
                     Wanted::Whole | Wanted::Nothing => {}
                 }
                 continue;
@@ -321,7 +313,6 @@ impl RootThread {
             let left = due.saturating_duration_since(Instant::now());
             match self.requests.next(PRESENCE.min(left)) {
                 Wanted::Stop => return true,
-                Wanted::CatchUp => self.catch_up(),
                 Wanted::Whole => due = Instant::now(),
                 Wanted::Nothing => {}
             }
@@ -357,16 +348,8 @@ impl RootThread {
                 outcome.changed
             ));
         }
-        self.catch_up();
+        self.indexer.request_catch_up();
         true
-    }
-
-    fn catch_up(&self) {
-        match self.indexer.catch_up() {
-            Ok(0) => {}
-            Ok(n) => tracing::info!("{n} photos indexed without the model get their tags"),
-            Err(e) => tracing::warn!("{e}"),
-        }
     }
 
     fn scan(&self, handle: &RootHandle, scope: &ScanScope) -> Option<crate::index::ScanOutcome> {

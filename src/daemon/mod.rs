@@ -10,13 +10,14 @@ mod lock;
 mod once;
 mod report;
 mod requests;
+mod search_model;
 mod start;
 mod watch;
 
 pub use error::DaemonError;
 pub use lock::{DataDirLock, held_says, is_held};
 pub use once::{OnceOptions, Summary, forget_roots, index_once};
-pub use report::{ModelReport, Report, WatchReport};
+pub use report::{ModelReport, Report, SearchReport, WatchReport};
 pub use start::{Setup, tagger};
 pub use watch::{Reload, WatchOptions, watch};
 

@@ -72,7 +72,7 @@ pub fn index_once(
             (_, handle) => handles.extend(handle),
         }
     }
-    indexer.wait_for_model(Duration::from_secs(30));
+    indexer.wait_for_models(Duration::from_secs(60));
     let scanned: Result<(), DaemonError> = std::thread::scope(|scope| {
         let scans: Vec<_> = handles
             .iter()
@@ -96,6 +96,9 @@ pub fn index_once(
         if !indexer.is_stopping() {
             indexer.catch_up()?;
             drain(&indexer, &interrupted, observer);
+            if !indexer.is_stopping() {
+                indexer.settle_search()?;
+            }
         }
     }
     if scanned.is_ok() && options.confirm_deletions && !indexer.is_stopping() {

@@ -21,8 +21,28 @@ pub struct Report {
     pub eta_s: Option<u64>,
     /// The watcher.
     pub watch: Option<WatchReport>,
-    /// The model.
+    /// The model that makes tags.
     pub model: ModelReport,
+    /// The model that photos are searched with.
+    #[serde(default)]
+    pub search: Option<SearchReport>,
+}
+
+/// How the search model goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchReport {
+    /// The one in use.
+    pub model: ModelReport,
+    /// What queries go by until its space is whole; absent: by it.
+    pub meanwhile: Option<String>,
+    /// Photos it has seen, while its space is not whole.
+    pub done: Option<u64>,
+    /// Photos there are, while its space is not whole.
+    pub photos: Option<u64>,
+    /// Photos a second.
+    pub rate: f64,
+    /// Seconds until its space is whole, where that can be said.
+    pub eta_s: Option<u64>,
 }
 
 /// How watching goes.
@@ -108,6 +128,7 @@ pub(super) fn report(
     model: &str,
     watch: Option<WatchReport>,
     rate: &mut Rate,
+    search: Option<SearchReport>,
 ) -> Report {
     let progress = indexer.progress();
     let counters = progress.snapshot();
@@ -128,6 +149,7 @@ pub(super) fn report(
         eta_s,
         watch,
         model: ModelReport::new(model, indexer.model_state()),
+        search,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Two kinds wait apart, because two threads serve them: the whole root, and single folders (which
 //! have just arrived or left, and must not wait behind the first scan of a large root).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,9 +23,8 @@ pub(super) struct Requests {
 #[derive(Default)]
 struct Inner {
     whole: bool,
-    catch_up: bool,
     /// Folder, and whether it is known to be deleted.
-    folders: BTreeMap<(RelPath, bool), ()>,
+    folders: BTreeSet<(RelPath, bool)>,
     /// The root's threads should end.
     stop: bool,
     /// The root has left: the folder thread should end.
@@ -36,7 +35,6 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     Whole,
-    CatchUp,
     Stop,
     /// Nothing, for as long as was waited.
     Nothing,
@@ -56,14 +54,9 @@ impl Requests {
                 i.whole = true;
                 i.folders.clear();
             } else {
-                i.folders.insert((scope.dir, scope.deletion), ());
+                i.folders.insert((scope.dir, scope.deletion));
             }
         });
-    }
-
-    /// Asks for the photos without tags.
-    pub fn catch_up(&self) {
-        self.with(|i| i.catch_up = true);
     }
 
     /// Ends both threads.
@@ -86,9 +79,6 @@ impl Requests {
             }
             if std::mem::take(&mut inner.whole) {
                 return Wanted::Whole;
-            }
-            if std::mem::take(&mut inner.catch_up) {
-                return Wanted::CatchUp;
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -121,9 +111,9 @@ impl Requests {
 }
 
 /// Folders in path order, without those inside one that is scanned anyway.
-fn merged(folders: BTreeMap<(RelPath, bool), ()>) -> Vec<ScanScope> {
+fn merged(folders: BTreeSet<(RelPath, bool)>) -> Vec<ScanScope> {
     let mut kept: Vec<ScanScope> = Vec::new();
-    for ((dir, deletion), ()) in folders {
+    for (dir, deletion) in folders {
         // In byte order a folder comes before what lies in it, so that one look back per kind
         // would do but for names between; a few are kept in vain, none is lost.
         let inside = kept

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Observer;
 use super::error::DaemonError;
 use super::lock::DataDirLock;
+use super::search_model;
 use crate::config::Config;
 use crate::index::{Indexer, IndexerOptions, ModelPlan};
 use crate::model::{ModelPack, default_pack};
@@ -28,8 +29,9 @@ pub struct Setup {
 /// # Errors
 /// If the pack's files do not belong together.
 pub fn tagger(pack: &ModelPack) -> Result<Tagger, DaemonError> {
-    let vocabulary = Vocabulary::parse(pack.text("vocabulary.tsv")?, pack.text("aliases.tsv")?)?;
-    let bank = LabelBank::parse(pack.file("head.bin")?)?;
+    let words = |name| pack.text_file(name);
+    let vocabulary = Vocabulary::parse(&words("vocabulary.tsv")?, &words("aliases.tsv")?)?;
+    let bank = LabelBank::parse(&pack.file("head.bin")?)?;
     if bank.dims() != pack.dims {
         return Err(DaemonError::Tag(TagError::Mismatch {
             what: "the model's vectors",
@@ -62,12 +64,14 @@ impl Setup {
             None => {}
         }
         let thumbs = ThumbStore::open(&self.data_dir)?;
-        let pack = default_pack()?;
-        let model = pack.id.to_string();
+        let classifier = default_pack()?;
+        let model = classifier.id.to_string();
         let parallel = self.parallel();
         let plan = ModelPlan {
-            tagger: Arc::new(tagger(&pack)?),
-            pack,
+            tagger: Arc::new(tagger(&classifier)?),
+            classifier,
+            derived: search_model::derived(&self.data_dir)?,
+            search: search_model::choice(&self.data_dir),
             data_dir: self.data_dir.clone(),
             threads: parallel,
         };

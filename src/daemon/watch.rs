@@ -13,8 +13,9 @@ use super::error::DaemonError;
 use super::keeper::{Keeper, RootPlan};
 use super::lock::DataDirLock;
 use super::report::{Rate, Report, WatchReport, report};
+use super::search_model::{self, SearchModel};
 use super::start::{Setup, Started};
-use crate::index::{Activity, Indexer, ModelState, Snapshot};
+use crate::index::{Activity, Indexer, Snapshot};
 use crate::source::{LiveConfig, LiveSource};
 use crate::store::{Store, ThumbStore};
 
@@ -148,21 +149,25 @@ fn serve(
         // systemd wants to hear twice as often as it says.
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
         let mut next_bark = Instant::now();
-        let mut was_ready = false;
+        let mut were_ready = 0;
         let mut seen_untagged = 0;
         let turned = Arc::new(tokio::sync::Notify::new());
         let wake = Arc::clone(&turned);
         indexer.progress().on_turn(move || wake.notify_one());
+        let wake = Arc::clone(&turned);
+        let _chosen = search_model::on_choice(data_dir, move || wake.notify_one());
         loop {
+            ticks.search.follow(indexer);
             let busy = ticks.tick(observer);
-            let ready = matches!(indexer.model_state(), ModelState::Ready { .. });
-            // Also those that were on their way without a tensor when it came.
+            ticks.search.settle(indexer, busy, observer);
+            let ready = indexer.ready_models();
+            // Also those that were on their way without a picture for it when a model came.
             let untagged = indexer.progress().untagged.load(Ordering::Relaxed);
-            if ready && (!was_ready || (!busy && untagged != seen_untagged)) {
-                keeper.catch_up();
+            if ready > were_ready || (ready > 0 && !busy && untagged != seen_untagged) {
+                indexer.request_catch_up();
                 seen_untagged = untagged;
             }
-            was_ready = ready;
+            were_ready = ready;
             if let Some(every) = watchdog.filter(|_| next_bark <= Instant::now()) {
                 let _ = sd_notify::notify(&[NotifyState::Watchdog]);
                 next_bark = Instant::now() + every;
@@ -204,6 +209,7 @@ struct Ticks<'a> {
     was_busy: bool,
     lock: &'a DataDirLock,
     said: Option<String>,
+    search: SearchModel,
 }
 
 impl<'a> Ticks<'a> {
@@ -224,6 +230,7 @@ impl<'a> Ticks<'a> {
             was_busy: true,
             lock,
             said: None,
+            search: SearchModel::new(data_dir),
         }
     }
 
@@ -234,6 +241,7 @@ impl<'a> Ticks<'a> {
             self.model,
             Some(self.watch_report()),
             &mut self.rate,
+            self.search.report(self.indexer),
         );
         let busy = report.activity != Activity::Idle;
         observer.progress(report.activity, &report.counters);

@@ -1,158 +1,295 @@
-//! The embed thread: owns the model, runs batches, scores tags.
+//! The embed thread: owns the models, runs batches, scores tags.
 //!
 //! A batch closes when it is full, when it has waited long enough, or at once when it holds a live
-//! photo and nothing more is waiting. Without a model, photos pass through and are caught up later.
+//! photo and nothing more is waiting; live photos overtake the others. Each photo goes through
+//! every lane that it has a picture for. What a model that is missing would have said is caught up
+//! later.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::job::{Seen, Write};
+use super::lanes::{Lane, ModelPlan, SearchChoice, runtime};
 use super::progress::Progress;
+use super::spaces::{LaneId, LaneTensor, ModelState, Role, Table};
 use super::worker::Shared;
 use super::{failing, priority};
-use crate::embedding::{Embedding, ModelId, Tensor};
+use crate::embedding::{Embedding, ModelId};
 use crate::media::DECODER_VERSION;
-use crate::model::{EncoderOptions, ImageEncoder, ModelError, ModelPack, Runtime, find_runtime};
-use crate::store::{Change, Results};
-use crate::tag::Tagger;
+use crate::model::{ModelError, Runtime};
+use crate::store::{Change, ModelResult, Results};
 
-/// Which model is to be used, and how.
-pub struct ModelPlan {
-    /// The pack.
-    pub pack: ModelPack,
-    /// Its words and label bank.
-    pub tagger: Arc<Tagger>,
-    /// Where a runtime may lie.
-    pub data_dir: std::path::PathBuf,
-    /// Threads inside one run.
-    pub threads: usize,
-}
-
-/// How the model is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum ModelState {
-    /// Not looked for yet.
-    #[default]
-    Loading,
-    /// Running.
-    Ready {
-        /// The runtime's library.
-        runtime: std::path::PathBuf,
-    },
-    /// Not running; why, and what to do.
-    Missing(String),
-}
-
-/// Photos in one run: from 8 on, batching gains little, and each takes 0.6 MB of input.
+/// Photos in one round: from 8 on, batching gains little, and each takes 0.6 MB of input.
 const BATCH: usize = 8;
 /// How long the first photo of a batch waits for others.
 const MAX_AGE: Duration = Duration::from_millis(200);
-/// How often a missing runtime is looked for again.
+/// How often a missing runtime or model is looked for again.
 const RETRY: Duration = Duration::from_secs(30);
 
+/// What the embed thread can be told.
+pub(super) enum Order {
+    /// This search model is to be used from now on.
+    Use(SearchChoice),
+    /// The space in use is whole: search models beside it are of no use any more.
+    Settled,
+}
+
 pub(super) struct EmbedThread {
-    pub shared: Arc<Shared>,
-    pub plan: Option<ModelPlan>,
-    pub state: Arc<Mutex<ModelState>>,
-    pub input: Receiver<Seen>,
-    pub write: Sender<Write>,
+    shared: Arc<Shared>,
+    plan: Option<ModelPlan>,
+    orders: Receiver<Order>,
+    urgent: Receiver<Seen>,
+    input: Receiver<Seen>,
+    write: Sender<Write>,
+    lanes: Vec<Lane>,
+    next_lane: LaneId,
+    in_use: Option<ModelId>,
+    runtime: Option<Runtime>,
+    last_try: Instant,
+}
+
+enum Next {
+    Photo(Box<Seen>),
+    Order(Order),
+    Nothing,
+    Closed,
+}
+
+/// A photo in the batch, and what has been made of it.
+struct Work {
+    seen: Seen,
+    tensors: Vec<LaneTensor>,
+    probabilities: Option<Vec<f32>>,
+    made: Vec<ModelResult>,
+    failed: Vec<(Option<i64>, ModelError)>,
 }
 
 impl EmbedThread {
+    /// The thread's state; the table of spaces says from here on what is to be loaded.
+    pub fn new(
+        shared: Arc<Shared>,
+        plan: Option<ModelPlan>,
+        (orders, urgent, input): (Receiver<Order>, Receiver<Seen>, Receiver<Seen>),
+        write: Sender<Write>,
+    ) -> Self {
+        let mut thread = Self {
+            shared,
+            plan,
+            orders,
+            urgent,
+            input,
+            write,
+            lanes: Vec::new(),
+            next_lane: 0,
+            in_use: None,
+            runtime: None,
+            last_try: Instant::now(),
+        };
+        if let Some(plan) = &thread.plan {
+            let (classifier, derived) = (plan.classifier.clone(), plan.derived.clone());
+            let search = plan.search.clone();
+            thread.lanes = vec![
+                Lane::graph(0, Role::Tags, classifier),
+                Lane::derived(1, &derived),
+            ];
+            thread.next_lane = 2;
+            thread.choose(search);
+        }
+        thread.publish();
+        thread
+    }
+
     pub fn run(mut self) {
         if self.shared.background {
             priority::lower();
         }
-        let mut encoder = self.load();
-        let mut last_try = Instant::now();
+        self.load();
         loop {
-            let first = match self.input.recv_timeout(RETRY) {
-                Ok(seen) => Some(seen),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
+            let first = match self.next() {
+                Next::Photo(seen) => *seen,
+                Next::Order(order) => {
+                    self.obey(order);
+                    continue;
+                }
+                Next::Nothing => {
+                    self.retry();
+                    continue;
+                }
+                Next::Closed => return,
             };
-            if encoder.is_none() && last_try.elapsed() >= RETRY {
-                encoder = self.load();
-                last_try = Instant::now();
-            }
-            let Some(first) = first else {
-                continue;
-            };
+            self.retry();
             if self.shared.stop.load(Ordering::Relaxed) {
                 // Not committed is not acknowledged: the next start does these again.
                 continue;
             }
             let batch = self.gather(first);
-            if let Err(e) = self.embed(encoder.as_mut(), batch) {
-                tracing::warn!("{e}; trying again in {} s", RETRY.as_secs());
-                self.set(ModelState::Missing(e.to_string()));
-                self.shared.tensors.store(false, Ordering::Relaxed);
-                self.shared.model.store(0, Ordering::Relaxed);
-                encoder = None;
-                last_try = Instant::now();
-            }
+            self.embed(batch);
         }
     }
 
-    fn set(&self, state: ModelState) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-
-    fn load(&mut self) -> Option<ImageEncoder> {
-        let plan = self.plan.as_ref()?;
-        match load(plan) {
-            Ok((encoder, runtime)) => {
-                let id = self.adopt(plan.pack.id.clone(), plan.pack.dims)?;
-                self.shared.model.store(id, Ordering::Relaxed);
-                self.shared.tensors.store(true, Ordering::Relaxed);
-                tracing::info!("{} runs on {}", plan.pack.id, runtime.display());
-                self.set(ModelState::Ready { runtime });
-                self.shared.progress.turn();
-                Some(encoder)
-            }
-            Err(e) => {
-                let message = e.to_string();
-                let known = matches!(&*self.state.lock().unwrap_or_else(PoisonError::into_inner), ModelState::Missing(m) if *m == message);
-                if !known {
-                    tracing::warn!("{message}");
+    fn next(&mut self) -> Next {
+        if let Ok(seen) = self.urgent.try_recv() {
+            return Next::Photo(Box::new(seen));
+        }
+        select! {
+            recv(self.orders) -> order => match order {
+                Ok(order) => Next::Order(order),
+                Err(_) => {
+                    self.orders = never();
+                    Next::Nothing
                 }
-                self.set(ModelState::Missing(message));
-                self.shared.tensors.store(false, Ordering::Relaxed);
-                None
+            },
+            recv(self.urgent) -> seen => self.or_the_rest(seen.ok()),
+            recv(self.input) -> seen => self.or_the_rest(seen.ok()),
+            default(RETRY) => Next::Nothing,
+        }
+    }
+
+    /// Both inputs close together, when the last worker ends; what is left in them comes first.
+    fn or_the_rest(&self, seen: Option<Seen>) -> Next {
+        seen.or_else(|| self.urgent.try_recv().ok())
+            .or_else(|| self.input.try_recv().ok())
+            .map_or(Next::Closed, |seen| Next::Photo(Box::new(seen)))
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Use(choice) => {
+                self.choose(choice);
+                self.publish();
+                self.load();
+            }
+            Order::Settled => {
+                let in_use = self.in_use.clone();
+                self.lanes
+                    .retain(|l| l.role != Role::Search || Some(&l.name) == in_use.as_ref());
             }
         }
+        self.publish();
+        self.shared.progress.turn();
+    }
+
+    /// Takes a search model on beside those that run.
+    fn choose(&mut self, choice: SearchChoice) {
+        let Some(plan) = &self.plan else {
+            return;
+        };
+        match choice {
+            SearchChoice::Derived => self.in_use = Some(plan.derived.id.clone()),
+            SearchChoice::Broken(name, why) => {
+                tracing::warn!("{why}");
+                self.in_use = Some(ModelId(name));
+            }
+            SearchChoice::Graph(pack) => {
+                self.in_use = Some(pack.id.clone());
+                if !self.lanes.iter().any(|l| l.name == pack.id) {
+                    self.lanes
+                        .push(Lane::graph(self.next_lane, Role::Search, *pack));
+                    self.next_lane += 1;
+                }
+            }
+        }
+    }
+
+    fn publish(&self) {
+        self.shared.spaces.set(Table {
+            spaces: self.lanes.iter().map(Lane::space).collect(),
+            in_use: self.in_use.clone(),
+        });
+    }
+
+    fn retry(&mut self) {
+        if self.last_try.elapsed() >= RETRY && self.lanes.iter().any(|l| !l.is_loaded()) {
+            self.load();
+        }
+    }
+
+    /// Loads what is not loaded yet.
+    fn load(&mut self) {
+        self.last_try = Instant::now();
+        let Some(plan) = &self.plan else {
+            return;
+        };
+        let (data_dir, threads) = (plan.data_dir.clone(), plan.threads);
+        let mut missing = None;
+        if self.runtime.is_none() {
+            match runtime(&data_dir) {
+                Ok(runtime) => self.runtime = Some(runtime),
+                Err(e) => missing = Some(e.to_string()),
+            }
+        }
+        let mut lanes = std::mem::take(&mut self.lanes);
+        for lane in lanes.iter_mut().filter(|l| !l.is_loaded()) {
+            let before = lane.state.clone();
+            match self.load_lane(lane, threads, missing.as_deref()) {
+                Ok(()) => tracing::info!("{} runs", lane.name),
+                Err(why) => {
+                    if before != ModelState::Missing(why.clone()) {
+                        tracing::warn!("{why}");
+                    }
+                    lane.unload(why);
+                }
+            }
+        }
+        self.lanes = lanes;
+        self.publish();
+        self.shared.progress.turn();
+    }
+
+    fn load_lane(
+        &self,
+        lane: &mut Lane,
+        threads: usize,
+        missing: Option<&str>,
+    ) -> Result<(), String> {
+        if lane.model.is_none() {
+            lane.model = Some(self.adopt(lane)?);
+        }
+        let Some(runtime) = &self.runtime else {
+            return Err(missing.unwrap_or("ONNX Runtime is not loaded").to_owned());
+        };
+        lane.load(runtime, threads).map_err(|e| e.to_string())?;
+        lane.state = ModelState::Ready {
+            runtime: runtime.path.clone(),
+        };
+        Ok(())
     }
 
     /// The model's key in the store.
-    fn adopt(&self, id: ModelId, dims: usize) -> Option<i64> {
+    fn adopt(&self, lane: &Lane) -> Result<i64, String> {
         let (tx, rx) = crossbeam_channel::bounded(1);
+        let (name, dims, kind) = (lane.name.clone(), lane.dims, lane.role.kind());
+        let gone = || "the index cannot be written".to_owned();
         self.write
             .send(Write::Run(Box::new(move |store| {
-                let _ = tx.send(store.adopt_model(&id, dims));
+                let _ = tx.send(store.adopt_model(&name, dims, kind));
             })))
-            .ok()?;
-        match rx.recv().ok()? {
-            Ok(id) => Some(id),
-            Err(e) => {
-                self.set(ModelState::Missing(e.to_string()));
-                None
-            }
-        }
+            .map_err(|_| gone())?;
+        rx.recv().map_err(|_| gone())?.map_err(|e| e.to_string())
     }
 
     fn gather(&self, first: Seen) -> Vec<Seen> {
+        let most = self
+            .lanes
+            .iter()
+            .map(|l| l.most(BATCH))
+            .min()
+            .unwrap_or(BATCH);
         let deadline = Instant::now() + MAX_AGE;
         let mut urgent = first.urgent;
         let mut batch = vec![first];
-        while batch.len() < BATCH {
-            let next = if urgent {
-                self.input.try_recv().ok()
-            } else {
-                self.input.recv_deadline(deadline).ok()
+        while batch.len() < most {
+            let next = match self.urgent.try_recv().or_else(|_| self.input.try_recv()) {
+                Ok(seen) => Some(seen),
+                Err(_) if urgent => None,
+                Err(_) => select! {
+                    recv(self.urgent) -> seen => seen.ok(),
+                    recv(self.input) -> seen => seen.ok(),
+                    default(deadline.saturating_duration_since(Instant::now())) => None,
+                },
             };
             let Some(next) = next else {
                 break;
@@ -163,86 +300,112 @@ impl EmbedThread {
         batch
     }
 
-    /// Sends every photo of the batch on, with the model's results where there are any. An error
-    /// means that the model itself has failed; the photos are sent on without results.
-    fn embed(
-        &self,
-        encoder: Option<&mut ImageEncoder>,
-        mut batch: Vec<Seen>,
-    ) -> Result<(), ModelError> {
-        let tensors: Vec<Option<Tensor>> = batch
-            .iter_mut()
-            .map(|seen| seen.inspection.tensor.take())
+    /// Takes every photo of the batch through every lane, and sends it on.
+    fn embed(&mut self, batch: Vec<Seen>) {
+        let mut works: Vec<Work> = batch
+            .into_iter()
+            .map(|mut seen| Work {
+                tensors: std::mem::take(&mut seen.tensors),
+                seen,
+                probabilities: None,
+                made: Vec::new(),
+                failed: Vec::new(),
+            })
             .collect();
-        let (Some(encoder), Some(plan)) = (encoder, self.plan.as_ref()) else {
-            batch.into_iter().for_each(|seen| self.pass_on(seen, None));
-            return Ok(());
-        };
-        let present: Vec<&Tensor> = tensors.iter().flatten().collect();
-        if present.is_empty() {
-            batch.into_iter().for_each(|seen| self.pass_on(seen, None));
-            return Ok(());
-        }
-        let mut vectors = match encoder.encode(&present) {
-            Ok(vectors) => vectors.into_iter().map(Ok).collect::<Vec<_>>(),
-            // One picture may have spoilt the batch: each for itself.
-            Err(ModelError::BadOutput { .. }) => present
-                .iter()
-                .map(|t| encoder.encode(&[t]).map(|mut v| v.remove(0)))
-                .collect(),
-            Err(e) => {
-                batch.into_iter().for_each(|seen| self.pass_on(seen, None));
-                return Err(e);
+        let mut lanes = std::mem::take(&mut self.lanes);
+        let mut lost = false;
+        for lane in &mut lanes {
+            let Some(model) = lane.model else {
+                continue;
+            };
+            if lane.role == Role::Derived {
+                derive(lane, model, &mut works);
+            } else if let Err(e) = self.see(lane, model, &mut works) {
+                tracing::warn!("{e}; trying again in {} s", RETRY.as_secs());
+                lane.unload(e.to_string());
+                lost = true;
             }
         }
-        .into_iter();
-        for (seen, tensor) in batch.into_iter().zip(&tensors) {
-            let result = match tensor {
-                Some(_) => vectors
-                    .next()
-                    .map(|v| v.and_then(|v| self.results(plan, v))),
-                None => None,
-            };
-            self.pass_on(seen, result);
+        let expected = lanes.len();
+        self.lanes = lanes;
+        if lost {
+            self.last_try = Instant::now();
+            self.publish();
+        }
+        for work in works {
+            self.pass_on(work, expected);
+        }
+    }
+
+    fn see(&self, lane: &mut Lane, model: i64, works: &mut [Work]) -> Result<(), ModelError> {
+        let wanted: Vec<(usize, LaneTensor)> = works
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(i, w)| {
+                let at = w.tensors.iter().position(|t| t.lane == lane.id)?;
+                Some((i, w.tensors.swap_remove(at)))
+            })
+            .collect();
+        let tensors: Vec<&LaneTensor> = wanted.iter().map(|(_, t)| t).collect();
+        let answers = lane.see(&tensors)?;
+        for ((i, _), answer) in wanted.iter().zip(answers) {
+            let work = &mut works[*i];
+            match answer.and_then(|e| self.result(lane, model, e, &mut work.probabilities)) {
+                Ok(result) => work.made.push(result),
+                Err(e) => work.failed.push((Some(model), e)),
+            }
         }
         Ok(())
     }
 
-    fn results(&self, plan: &ModelPlan, embedding: Embedding) -> Result<Box<Results>, ModelError> {
-        let tags = plan
-            .tagger
-            .tags(&embedding)
-            .map_err(|e| ModelError::BadOutput {
-                pack: plan.pack.id.to_string(),
-                reason: e.to_string(),
-            })?;
-        Ok(Box::new(Results {
-            model: self.shared.model.load(Ordering::Relaxed),
-            bank: plan.tagger.bank_version().to_owned(),
+    fn result(
+        &self,
+        lane: &Lane,
+        model: i64,
+        embedding: Embedding,
+        probabilities: &mut Option<Vec<f32>>,
+    ) -> Result<ModelResult, ModelError> {
+        let tags = match (&self.plan, lane.role) {
+            (Some(plan), Role::Tags) => {
+                let p =
+                    plan.tagger
+                        .probabilities(&embedding)
+                        .map_err(|e| ModelError::BadOutput {
+                            pack: lane.name.to_string(),
+                            reason: e.to_string(),
+                        })?;
+                let tags = plan.tagger.tags(&p);
+                *probabilities = Some(p);
+                Some((plan.tagger.bank_version().to_owned(), tags))
+            }
+            _ => None,
+        };
+        Ok(ModelResult {
+            model,
             embedding,
             tags,
-        }))
+        })
     }
 
-    fn pass_on(&self, seen: Seen, results: Option<Result<Box<Results>, ModelError>>) {
-        let (results, failure) = match results {
-            None => {
-                Progress::add(&self.shared.progress.untagged, 1);
-                (None, None)
-            }
-            Some(Ok(results)) => {
-                Progress::add(&self.shared.progress.embedded, 1);
-                (Some(results), None)
-            }
-            Some(Err(e)) => (None, Some(failing::no_embedding(&e))),
-        };
+    fn pass_on(&self, work: Work, expected: usize) {
+        let Work {
+            seen, made, failed, ..
+        } = work;
         let Seen {
             hash,
             place,
             inspection,
             urgent,
             ticket,
+            ..
         } = seen;
+        if !made.is_empty() {
+            Progress::add(&self.shared.progress.embedded, 1);
+        }
+        if place.is_some() && made.len() + failed.len() < expected {
+            Progress::add(&self.shared.progress.untagged, 1);
+        }
+        let results = (!made.is_empty()).then(|| Box::new(Results { made }));
         let send = |change, release, ticket| {
             let _ = self.write.send(Write::Change {
                 change,
@@ -251,36 +414,51 @@ impl EmbedThread {
                 ticket,
             });
         };
-        match (place, results) {
-            (Some(place), results) => send(
+        match (place, inspection, results) {
+            (Some(place), inspection, results) => send(
                 Change::Indexed {
                     place: Some((place.key, place.stamp)),
                     hash,
-                    inspection: Some(inspection),
+                    inspection,
                     decoder_version: DECODER_VERSION,
                     results,
                 },
                 Some(hash),
                 Some(place.ticket),
             ),
-            (None, Some(results)) => send(Change::Embedded { hash, results }, None, ticket),
-            (None, None) => drop(ticket),
+            (None, _, Some(results)) => {
+                Progress::add(&self.shared.progress.caught_up, 1);
+                send(Change::Embedded { hash, results }, None, ticket);
+            }
+            (None, _, None) => drop(ticket),
         }
         // After the photo itself: a failure without a photo would look like a broken file.
-        if let Some(failure) = failure {
-            send(Change::NotEmbedded { hash, failure }, None, None);
+        for (model, e) in failed {
+            let failure = failing::no_embedding(&e);
+            send(
+                Change::NotEmbedded {
+                    hash,
+                    model,
+                    failure,
+                },
+                None,
+                None,
+            );
         }
     }
 }
 
-fn load(plan: &ModelPlan) -> Result<(ImageEncoder, std::path::PathBuf), ModelError> {
-    let choice = find_runtime(&plan.data_dir)?;
-    let runtime = Runtime::load(&choice)?;
-    let options = EncoderOptions {
-        threads: plan.threads,
-    };
-    Ok((
-        ImageEncoder::new(&runtime, &plan.pack, options)?,
-        choice.path,
-    ))
+fn derive(lane: &Lane, model: i64, works: &mut [Work]) {
+    for work in works {
+        let answer = work.probabilities.as_ref().and_then(|p| lane.derive(p));
+        match answer {
+            Some(Ok(embedding)) => work.made.push(ModelResult {
+                model,
+                embedding,
+                tags: None,
+            }),
+            Some(Err(e)) => work.failed.push((Some(model), e)),
+            None => {}
+        }
+    }
 }

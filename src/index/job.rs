@@ -1,6 +1,7 @@
 //! What travels through the pipeline.
 
 use super::progress::Ticket;
+use super::spaces::LaneTensor;
 use crate::photo::{ContentHash, FileStamp, Inspection};
 use crate::store::{Change, FileKey, Store};
 
@@ -20,7 +21,7 @@ pub(super) struct Job {
 pub(super) enum Task {
     /// Bring its row up to date.
     Refresh,
-    /// Its content is indexed, but the model has not seen it.
+    /// Its content is indexed, but a model has not seen it.
     Embed(ContentHash),
 }
 
@@ -31,13 +32,15 @@ pub(super) struct Place {
     pub ticket: Ticket,
 }
 
-/// A photo on its way to the model.
+/// A photo on its way to the models.
 pub(super) struct Seen {
     pub hash: ContentHash,
     /// Where it lies; absent when only the model's results are wanted.
     pub place: Option<Place>,
-    /// What the image code found; the tensor is inside.
-    pub inspection: Box<Inspection>,
+    /// What the image code found; absent when only the models' results are wanted.
+    pub inspection: Option<Box<Inspection>>,
+    /// The picture as each model wants it.
+    pub tensors: Vec<LaneTensor>,
     pub urgent: bool,
     pub ticket: Option<Ticket>,
 }

@@ -13,12 +13,14 @@
 //! Locking: the writer thread owns the store, the embed thread owns the model, workers share
 //! [`Progress`] (atomics) and the table of content in work (one short mutex).
 
+mod catch_up;
 mod commit;
 mod embed;
 mod error;
 mod failing;
 mod inflight;
 mod job;
+mod lanes;
 mod later;
 mod pipeline;
 mod prefilter;
@@ -27,13 +29,16 @@ mod progress;
 mod read;
 mod roots;
 mod scan;
+mod spaces;
 mod stage;
 mod worker;
 
-pub use embed::{ModelPlan, ModelState};
 pub use error::IndexError;
-pub use pipeline::{Indexer, IndexerOptions};
+pub use lanes::{Derived, ModelPlan, SearchChoice};
+pub use pipeline::{Indexer, IndexerOptions, Settled};
 pub use prefilter::verdict;
+pub use priority::lower as lower_priority;
 pub use progress::{Activity, Progress, Scanning, Snapshot};
 pub use roots::{RootHandle, RootState};
 pub use scan::{ArmDirectory, ScanOutcome, ScanScope};
+pub use spaces::ModelState;

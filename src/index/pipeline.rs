@@ -1,24 +1,28 @@
 //! The pipeline as a whole: starts its threads in order, feeds them, stops them in order.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
+use super::catch_up::CatchUp;
 use super::commit::CommitThread;
-use super::embed::{EmbedThread, ModelPlan, ModelState};
+use super::embed::{EmbedThread, Order};
 use super::error::IndexError;
 use super::inflight::InFlight;
 use super::job::{Job, Task, Write};
+use super::lanes::{ModelPlan, SearchChoice};
 use super::later::put_off;
 use super::progress::Progress;
 use super::roots::{RootHandle, RootState, Roots};
-use super::scan::{ArmDirectory, ScanOutcome, ScanScope, Scanner, enqueue};
+use super::scan::{ArmDirectory, ScanOutcome, ScanScope, Scanner};
+use super::spaces::{ModelState, Role, Spaces};
 use super::stage::{Deadman, spawn};
 use super::worker::{Outputs, Shared, Worker};
+use crate::embedding::ModelId;
 use crate::media::{Inspector, Limits};
 use crate::photo::RelPath;
 use crate::source::Filter;
@@ -32,8 +36,26 @@ pub struct IndexerOptions {
     pub max_file: u64,
     /// Low CPU and I/O priority.
     pub background: bool,
-    /// The model, if one is to be used.
+    /// The models, if any are to be used.
     pub model: Option<ModelPlan>,
+}
+
+/// Whether queries use the search model that a person has chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// They do.
+    Serving,
+    /// Its space is being filled; they use the one before, if there was one.
+    Behind {
+        /// What queries use meanwhile.
+        serving: Option<ModelId>,
+        /// Photos it has seen (or will never make sense of).
+        done: i64,
+        /// Photos there are.
+        photos: i64,
+    },
+    /// It is not loaded (yet).
+    Unknown,
 }
 
 /// The running pipeline.
@@ -42,7 +64,10 @@ pub struct Indexer {
     urgent: Sender<Job>,
     backlog: Sender<Job>,
     write: Sender<Write>,
-    model_state: Arc<Mutex<ModelState>>,
+    orders: Sender<Order>,
+    catch_up: Arc<CatchUp>,
+    catch_up_requests: Sender<()>,
+    catching_up: Option<JoinHandle<()>>,
     data_dir: std::path::PathBuf,
     workers: Vec<JoinHandle<()>>,
     embed: Option<JoinHandle<()>>,
@@ -74,15 +99,12 @@ impl Indexer {
         let parallel = options.parallel.max(1);
         let roots = Arc::new(Roots::default());
         let inflight = Arc::new(InFlight::default());
-        let input = options.model.as_ref().map(|plan| plan.pack.input.clone());
         let shared = Arc::new(Shared {
             progress: Arc::new(Progress::default()),
             roots: Arc::clone(&roots),
             inflight: Arc::clone(&inflight),
-            inspector: Inspector::new(Limits::default(), input),
-            plain: Inspector::new(Limits::default(), None),
-            tensors: AtomicBool::new(options.model.is_some()),
-            model: AtomicI64::new(0),
+            inspector: Inspector::new(Limits::default()),
+            spaces: Spaces::default(),
             max_file: options.max_file,
             damaged: AtomicBool::new(false),
             stop: AtomicBool::new(false),
@@ -91,6 +113,9 @@ impl Indexer {
         let (urgent, urgent_in) = bounded(URGENT_QUEUE);
         let (backlog, backlog_in) = bounded(BACKLOG_QUEUE);
         let (embed_out, embed_in) = bounded(EMBED_QUEUE);
+        let (embed_urgent, embed_urgent_in) = bounded(EMBED_QUEUE);
+        // Orders are a person's, one at a time.
+        let (orders, orders_in) = unbounded();
         let (write, write_in) = bounded(WRITE_QUEUE);
         // Jobs put off are few: files caught while they were being written.
         let (later_out, later_in) = unbounded();
@@ -115,14 +140,22 @@ impl Indexer {
             drop(watched);
             result
         })?;
-        let model_state = Arc::new(Mutex::new(ModelState::default()));
-        let embed = EmbedThread {
+        let catch_up = Arc::new(CatchUp {
             shared: Arc::clone(&shared),
-            plan: options.model,
-            state: Arc::clone(&model_state),
-            input: embed_in,
-            write: write.clone(),
-        };
+            plan: options
+                .model
+                .as_ref()
+                .map(|plan| (Arc::clone(&plan.tagger), plan.derived.clone())),
+            data_dir: data_dir.to_path_buf(),
+            backlog: Mutex::new(Some(backlog.clone())),
+            write: Mutex::new(Some(write.clone())),
+        });
+        let embed = EmbedThread::new(
+            Arc::clone(&shared),
+            options.model,
+            (orders_in, embed_urgent_in, embed_in),
+            write.clone(),
+        );
         let watched = Deadman(Arc::clone(&shared));
         let embed = spawn("embed", move || {
             embed.run();
@@ -132,6 +165,7 @@ impl Indexer {
         for reader in readers {
             let out = Outputs {
                 embed: embed_out.clone(),
+                embed_urgent: embed_urgent.clone(),
                 write: write.clone(),
                 later: later_out.clone(),
             };
@@ -145,14 +179,21 @@ impl Indexer {
         }
         let (again, stop) = (urgent.clone(), Arc::clone(&shared));
         let later = spawn("later", move || put_off(&later_in, &again, &stop.stop))?;
+        // One that waits is enough: it looks at everything.
+        let (catch_up_requests, requested) = bounded(1);
+        let work = Arc::clone(&catch_up);
+        let catching_up = spawn("catch-up", move || work.serve(&requested))?;
         Ok(Self {
             shared,
             urgent,
             backlog,
             write,
-            model_state,
+            orders,
+            catch_up,
+            catch_up_requests,
             data_dir: data_dir.to_path_buf(),
             workers,
+            catching_up: Some(catching_up),
             embed: Some(embed),
             later: Some(later),
             commit: Some(commit),
@@ -165,19 +206,31 @@ impl Indexer {
         &self.shared.progress
     }
 
-    /// How the model is doing.
+    /// How the classifier is doing.
     #[must_use]
     pub fn model_state(&self) -> ModelState {
-        self.model_state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let table = self.shared.spaces.get();
+        table
+            .with_role(Role::Tags)
+            .map(|space| space.state.clone())
+            .unwrap_or_default()
     }
 
-    /// Waits until the model is running or known to be missing, at most `timeout`.
-    pub fn wait_for_model(&self, timeout: Duration) {
+    /// How many models run.
+    #[must_use]
+    pub fn ready_models(&self) -> usize {
+        let table = self.shared.spaces.get();
+        table.spaces.iter().filter(|s| s.is_ready()).count()
+    }
+
+    /// Waits until every model is running or known to be missing, at most `timeout`.
+    pub fn wait_for_models(&self, timeout: Duration) {
         let end = Instant::now() + timeout;
-        while self.model_state() == ModelState::Loading && Instant::now() < end {
+        let loading = || {
+            let table = self.shared.spaces.get();
+            table.spaces.iter().any(|s| s.state == ModelState::Loading)
+        };
+        while loading() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -304,38 +357,79 @@ impl Indexer {
         Ok(outcome)
     }
 
-    /// Queues photos that the model has not seen, behind everything else. Returns how many.
+    /// Fills what models have not seen yet, behind everything else, on the calling thread. Returns
+    /// how many photos that concerns. Queued work may still be under way when it returns.
     ///
     /// # Errors
-    /// If the database cannot be read.
+    /// If the database cannot be read or written.
     pub fn catch_up(&self) -> Result<u64, IndexError> {
-        let model = self.shared.model.load(Ordering::Relaxed);
-        if model == 0 {
-            return Ok(0);
-        }
+        self.catch_up.run()
+    }
+
+    /// The same on a thread of its own; one that is asked for while it runs follows it.
+    pub fn request_catch_up(&self) {
+        // Full: one is waiting already.
+        let _ = self.catch_up_requests.try_send(());
+    }
+
+    /// From now on this search model is to be used. The one before stays until the new space is
+    /// whole, see [`Self::settle_search`].
+    pub fn use_search(&self, choice: SearchChoice) {
+        let _ = self.orders.send(Order::Use(choice));
+    }
+
+    /// How the search model in use is doing.
+    #[must_use]
+    pub fn search_state(&self) -> Option<(ModelId, ModelState)> {
+        let table = self.shared.spaces.get();
+        let id = table.in_use.clone()?;
+        let state = table.spaces.iter().find(|s| s.id == id).map_or_else(
+            || {
+                ModelState::Missing(format!(
+                    "{id} cannot be opened: `photond model verify` says why"
+                ))
+            },
+            |space| space.state.clone(),
+        );
+        Some((id, state))
+    }
+
+    /// If the space of the search model in use is whole, queries go by it from now on, and the
+    /// models before it end. Otherwise how far it is.
+    ///
+    /// # Errors
+    /// If the database cannot be read or written.
+    pub fn settle_search(&self) -> Result<Settled, IndexError> {
+        let table = self.shared.spaces.get();
+        let space = table
+            .in_use
+            .as_ref()
+            .and_then(|id| table.spaces.iter().find(|s| s.id == *id));
+        let Some((space, model)) = space.and_then(|s| Some((s, s.model?))) else {
+            return Ok(Settled::Unknown);
+        };
         let reader = StoreReader::open(&self.data_dir)?;
-        let (mut after, mut count) = (0, 0);
-        loop {
-            let page = reader.without_embedding(model, after, 512)?;
-            let Some((last, _, _)) = page.last() else {
-                return Ok(count);
-            };
-            after = *last;
-            for (_, hash, key) in page {
-                let job = Job {
-                    key,
-                    task: Task::Embed(hash),
-                    urgent: false,
-                    tries: 0,
-                    ticket: self.shared.progress.ticket(),
-                };
-                let stopping = self.shared.stop.load(Ordering::Relaxed);
-                if stopping || !enqueue(&self.backlog, job, &self.shared.stop) {
-                    return Ok(count);
-                }
-                count += 1;
+        let serving = reader.serving()?;
+        if serving.as_ref().map(|m| m.id) != Some(model) {
+            let coverage = reader.coverage(model)?;
+            if !coverage.is_whole() {
+                return Ok(Settled::Behind {
+                    serving: serving.map(|m| m.name),
+                    done: coverage.embedded + coverage.failed,
+                    photos: coverage.photos,
+                });
             }
+            self.with_store(move |store| store.serve(model))?;
+            tracing::info!("queries use {}", space.id);
         }
+        if table
+            .spaces
+            .iter()
+            .any(|s| s.role == Role::Search && s.id != space.id)
+        {
+            let _ = self.orders.send(Order::Settled);
+        }
+        Ok(Settled::Serving)
     }
 
     /// Asks every stage to end soon: scans break off, queued work is dropped (it was never
@@ -365,7 +459,12 @@ impl Indexer {
         // A channel without its last sender is what ends a stage.
         self.urgent = bounded(0).0;
         self.backlog = bounded(0).0;
+        self.catch_up_requests = bounded(0).0;
         let mut died = None;
+        if self.catching_up.take().is_some_and(|t| t.join().is_err()) {
+            died = Some("catch-up");
+        }
+        self.catch_up.let_go();
         for worker in std::mem::take(&mut self.workers) {
             if worker.join().is_err() {
                 died = Some("worker");

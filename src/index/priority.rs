@@ -2,7 +2,7 @@
 
 /// Lowers the calling thread's priority. Best effort: a system that refuses is no error.
 #[cfg(target_os = "linux")]
-pub(super) fn lower() {
+pub fn lower() {
     // ioprio_set(2): IOPRIO_WHO_PROCESS = 1, this thread = 0, class best-effort (2) level 7.
     const BEST_EFFORT_LOWEST: libc::c_int = (2 << 13) | 7;
     // SAFETY: plain system calls on the calling thread, no memory involved.
@@ -14,7 +14,7 @@ pub(super) fn lower() {
 
 /// Lowers the calling thread's priority.
 #[cfg(target_os = "macos")]
-pub(super) fn lower() {
+pub fn lower() {
     // SAFETY: a plain system call on the calling thread, no memory involved.
     unsafe {
         libc::pthread_set_qos_class_self_np(libc::qos_class_t::QOS_CLASS_UTILITY, 0);
@@ -23,4 +23,4 @@ pub(super) fn lower() {
 
 /// Lowers the calling thread's priority.
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-pub(super) fn lower() {}
+pub fn lower() {}

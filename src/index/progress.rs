@@ -21,10 +21,12 @@ pub struct Progress {
     pub deduplicated: AtomicU64,
     /// Contents decoded.
     pub inspected: AtomicU64,
-    /// Contents the model has seen.
+    /// Contents that a model has seen.
     pub embedded: AtomicU64,
-    /// Contents committed without the model's results, to be caught up.
+    /// Contents committed without all models' results, to be caught up.
     pub untagged: AtomicU64,
+    /// Contents indexed before that a model has now seen.
+    pub caught_up: AtomicU64,
     /// Paths committed as failed.
     pub failed: AtomicU64,
     /// Paths forgotten.
@@ -67,6 +69,8 @@ pub struct Snapshot {
     pub deduplicated: u64,
     pub inspected: u64,
     pub embedded: u64,
+    #[serde(default)]
+    pub caught_up: u64,
     pub failed: u64,
     pub gone: u64,
     pub changing: u64,
@@ -92,6 +96,7 @@ impl Progress {
             deduplicated: get(&self.deduplicated),
             inspected: get(&self.inspected),
             embedded: get(&self.embedded),
+            caught_up: get(&self.caught_up),
             failed: get(&self.failed),
             gone: get(&self.gone),
             changing: get(&self.changing),

@@ -11,7 +11,9 @@ use super::job::{Job, Place, Seen, Task, Write};
 use super::progress::Progress;
 use super::read::{Bytes, read};
 use super::roots::{RootHandle, Roots};
+use super::spaces::{LaneId, LaneTensor, Spaces};
 use super::{failing, prefilter, priority};
+use crate::embedding::{InputSpec, Tensor};
 use crate::media::{DECODER_VERSION, Inspector};
 use crate::photo::{ContentHash, FileStamp, Verdict};
 use crate::source::{FileKind, stamp_beneath};
@@ -23,12 +25,8 @@ pub(super) struct Shared {
     pub roots: Arc<Roots>,
     pub inflight: Arc<InFlight>,
     pub inspector: Inspector,
-    /// Makes no tensors: used while there is no model.
-    pub plain: Inspector,
-    /// Tensors are wanted: the model runs, or is being loaded.
-    pub tensors: AtomicBool,
-    /// `models.id` of the model in use; 0: none.
-    pub model: std::sync::atomic::AtomicI64,
+    /// What the models want to see, and where their vectors go.
+    pub spaces: Spaces,
     pub max_file: u64,
     /// Damage was met in the database.
     pub damaged: AtomicBool,
@@ -51,6 +49,8 @@ impl Shared {
 #[derive(Clone)]
 pub(super) struct Outputs {
     pub embed: Sender<Seen>,
+    /// The same for live photos.
+    pub embed_urgent: Sender<Seen>,
     pub write: Sender<Write>,
     pub later: Sender<(Instant, Job)>,
 }
@@ -235,8 +235,6 @@ impl Worker {
         stamp: FileStamp,
         hash: ContentHash,
     ) -> Result<(), crate::store::StoreError> {
-        let model = self.shared.model.load(Ordering::Relaxed);
-        let model = (model != 0).then_some(model);
         let Job {
             key,
             task,
@@ -245,8 +243,8 @@ impl Worker {
             ..
         } = job;
         if let Task::Embed(wanted) = task {
-            if wanted == hash && model.is_some() {
-                self.embed_only(&key, hash, urgent, ticket);
+            if wanted == hash {
+                self.embed_only(&key, hash, urgent, ticket)?;
             }
             // Other bytes by now: its own event or scan brings it in.
             return Ok(());
@@ -259,7 +257,7 @@ impl Worker {
             Claim::Mine(place) => place,
             Claim::Waits => return Ok(()),
         };
-        let known = match self.reader.known(&hash, model, DECODER_VERSION) {
+        let known = match self.reader.known(&hash, &[], DECODER_VERSION) {
             Ok(known) => known,
             Err(e) => {
                 drop(self.shared.inflight.release(&hash));
@@ -292,24 +290,29 @@ impl Worker {
     }
 
     fn inspect(&mut self, place: Place, hash: ContentHash, urgent: bool) {
-        let inspector = if self.shared.tensors.load(Ordering::Relaxed) {
-            &self.shared.inspector
-        } else {
-            &self.shared.plain
-        };
+        let table = self.shared.spaces.get();
+        let (lanes, inputs): (Vec<LaneId>, Vec<InputSpec>) = table
+            .seeing()
+            .map(|(space, input)| (space.lane, input.clone()))
+            .unzip();
         let extension = place.key.path.extension();
-        let result = inspector.inspect(&self.buffer, extension.as_deref());
+        let result = self
+            .shared
+            .inspector
+            .inspect(&self.buffer, extension.as_deref(), &inputs);
         Progress::add(&self.shared.progress.inspected, 1);
         match result {
-            Ok(inspection) => {
+            Ok(mut inspection) => {
+                let tensors = std::mem::take(&mut inspection.tensors);
                 let seen = Seen {
                     hash,
                     place: Some(place),
-                    inspection: Box::new(inspection),
+                    inspection: Some(Box::new(inspection)),
+                    tensors: in_lanes(lanes, tensors),
                     urgent,
                     ticket: None,
                 };
-                if self.out.embed.send(seen).is_err() {
+                if self.to_embed(seen).is_err() {
                     drop(self.shared.inflight.release(&hash));
                 }
             }
@@ -329,24 +332,45 @@ impl Worker {
         }
     }
 
+    /// Content that is indexed goes to those models that have not seen it, from one decode.
     fn embed_only(
         &mut self,
         key: &FileKey,
         hash: ContentHash,
         urgent: bool,
         ticket: super::progress::Ticket,
-    ) {
+    ) -> Result<(), crate::store::StoreError> {
+        let Some(photo) = self.reader.photo_id(&hash)? else {
+            return Ok(());
+        };
+        let table = self.shared.spaces.get();
+        let (mut lanes, mut inputs) = (Vec::new(), Vec::new());
+        for (space, input) in table.seeing() {
+            let lacking = match space.model {
+                Some(model) => !self.reader.has_embedding(photo, model)?,
+                None => false,
+            };
+            if lacking {
+                lanes.push(space.lane);
+                inputs.push(input.clone());
+            }
+        }
+        if lanes.is_empty() {
+            return Ok(());
+        }
         let extension = key.path.extension();
+        Progress::add(&self.shared.progress.inspected, 1);
         match self
             .shared
             .inspector
-            .inspect(&self.buffer, extension.as_deref())
+            .tensors(&self.buffer, extension.as_deref(), &inputs)
         {
-            Ok(inspection) => {
-                let _ = self.out.embed.send(Seen {
+            Ok(tensors) => {
+                let _ = self.to_embed(Seen {
                     hash,
                     place: None,
-                    inspection: Box::new(inspection),
+                    inspection: None,
+                    tensors: in_lanes(lanes, tensors),
                     urgent,
                     ticket: Some(ticket),
                 });
@@ -354,11 +378,22 @@ impl Worker {
             Err(e) => self.write(
                 Change::NotEmbedded {
                     hash,
+                    model: None,
                     failure: failing::no_tensor(&e),
                 },
                 urgent,
                 ticket,
             ),
+        }
+        Ok(())
+    }
+
+    /// Live photos have a way of their own, past those that wait for a slow model.
+    fn to_embed(&self, seen: Seen) -> Result<(), crossbeam_channel::SendError<Seen>> {
+        if seen.urgent {
+            self.out.embed_urgent.send(seen)
+        } else {
+            self.out.embed.send(seen)
         }
     }
 
@@ -432,6 +467,14 @@ impl Worker {
         // The writer goes last: this fails only when it has died, and then everything stops.
         let _ = self.out.write.send(write);
     }
+}
+
+fn in_lanes(lanes: Vec<LaneId>, tensors: Vec<Tensor>) -> Vec<LaneTensor> {
+    lanes
+        .into_iter()
+        .zip(tensors)
+        .map(|(lane, tensor)| LaneTensor { lane, tensor })
+        .collect()
 }
 
 /// A verdict that came from the name as well as from the bytes: another name may mean another one.

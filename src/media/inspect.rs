@@ -25,23 +25,22 @@ const TENSOR_MARGIN: f64 = 1.25;
 /// Looks at pictures. Built once and shared: every method takes `&self`, nothing in it changes.
 pub struct Inspector {
     limits: Limits,
-    input: Option<InputSpec>,
     hasher: Hasher<Vec<u8>>,
 }
 
 impl Inspector {
-    /// `input` is what the model in use wants; without it inspections carry no tensor.
+    /// An inspector that keeps to `limits`.
     #[must_use]
-    pub fn new(limits: Limits, input: Option<InputSpec>) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            input,
             hasher: perceptual_hash::hasher(),
         }
     }
 
     /// Everything about one picture. `extension` is the file's in lower case, consulted only where
-    /// the bytes have no signature of their own.
+    /// the bytes have no signature of their own. `inputs` is what the models in use want: one
+    /// decode serves them all.
     ///
     /// # Errors
     ///
@@ -50,20 +49,20 @@ impl Inspector {
         &self,
         bytes: &[u8],
         extension: Option<&str>,
+        inputs: &[InputSpec],
     ) -> Result<Inspection, InspectError> {
         let format = recognise(bytes, extension)?;
         fenced(format, || {
-            let need = self.need(true);
+            let need = need(inputs, true);
             let (decoded, metadata) = self.open(bytes, format, need)?;
             let mut resizer = Resizer::new();
             let words = |e: &dyn std::fmt::Display| InspectError::corrupt(format, e);
-            let tensor = self
-                .input
-                .as_ref()
+            let tensors = inputs
+                .iter()
                 .map(|spec| {
                     tensor::tensor(&decoded.picture, metadata.orientation, spec, &mut resizer)
                 })
-                .transpose()
+                .collect::<Result<_, _>>()
                 .map_err(|e| words(&e))?;
             let small = decoded
                 .picture
@@ -84,35 +83,33 @@ impl Inspector {
                 exif: metadata.exif,
                 perceptual_hash: hash,
                 thumbnail,
-                tensor,
+                tensors,
             })
         })
     }
 
-    /// Only the model input, for a picture inspected before that another model should see.
+    /// Only the model inputs, for a picture inspected before that other models should see.
     ///
     /// # Errors
     ///
     /// As [`Inspector::inspect`].
-    ///
-    /// # Panics
-    ///
-    /// When this inspector was built without an input spec.
-    pub fn tensor(&self, bytes: &[u8], extension: Option<&str>) -> Result<Tensor, InspectError> {
-        let spec = self
-            .input
-            .as_ref()
-            .expect("an inspector for tensors is built with a spec");
+    pub fn tensors(
+        &self,
+        bytes: &[u8],
+        extension: Option<&str>,
+        inputs: &[InputSpec],
+    ) -> Result<Vec<Tensor>, InspectError> {
         let format = recognise(bytes, extension)?;
         fenced(format, || {
-            let (decoded, metadata) = self.open(bytes, format, self.need(false))?;
-            tensor::tensor(
-                &decoded.picture,
-                metadata.orientation,
-                spec,
-                &mut Resizer::new(),
-            )
-            .map_err(|e| InspectError::corrupt(format, e))
+            let (decoded, metadata) = self.open(bytes, format, need(inputs, false))?;
+            let mut resizer = Resizer::new();
+            inputs
+                .iter()
+                .map(|spec| {
+                    tensor::tensor(&decoded.picture, metadata.orientation, spec, &mut resizer)
+                })
+                .collect::<Result<_, _>>()
+                .map_err(|e| InspectError::corrupt(format, e))
         })
     }
 
@@ -128,19 +125,22 @@ impl Inspector {
         }
         Ok((decode(bytes, format, need, &self.limits)?, metadata))
     }
+}
 
-    /// What a scaled decode must keep for the model and, with `all`, for hash and thumbnail.
-    fn need(&self, all: bool) -> Need {
-        let short = self.input.as_ref().map_or(0.0, |spec| {
+/// What a scaled decode must keep for the models and, with `all`, for hash and thumbnail.
+fn need(inputs: &[InputSpec], all: bool) -> Need {
+    let short = inputs
+        .iter()
+        .map(|spec| {
             let fraction = match spec.fit {
                 Fit::CenterCrop(fraction) => f64::from(fraction),
                 Fit::Squash => 1.0,
             };
             f64::from(spec.size) * TENSOR_MARGIN / fraction
-        });
-        let long = if all { f64::from(thumbnail::SIDE) } else { 0.0 };
-        Need { short, long }
-    }
+        })
+        .fold(0.0, f64::max);
+    let long = if all { f64::from(thumbnail::SIDE) } else { 0.0 };
+    Need { short, long }
 }
 
 fn recognise(bytes: &[u8], extension: Option<&str>) -> Result<Format, InspectError> {

@@ -1,6 +1,11 @@
 //! What can be wrong with a query.
 
+use std::path::PathBuf;
+
+use super::scan::ScanError;
+use crate::model::{InstallError, ModelError};
 use crate::store::StoreError;
+use crate::tag::TagError;
 
 /// A query that cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +42,69 @@ pub enum SearchError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A sentence without words.
+    #[error("{given:?} says nothing: give a few words, like \"waves on a beach\"")]
+    EmptyText {
+        /// As given.
+        given: String,
+    },
+    /// More than the text model reads.
+    #[error(
+        "the text has {words} words ({tokens} tokens), and the model reads at most {limit} tokens: say it shorter, or give several --text"
+    )]
+    TooLong {
+        /// Words of the text.
+        words: usize,
+        /// What the tokenizer makes of it.
+        tokens: usize,
+        /// What the model reads.
+        limit: usize,
+    },
+    /// A weight that is none.
+    #[error(
+        "{given:?}: a weight is a number from 0.01 to 100 before a colon, like 2:golden retriever"
+    )]
+    BadWeight {
+        /// As given.
+        given: String,
+    },
+    /// An example photo that is none.
+    #[error("{}: {reason}", .path.display())]
+    Example {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Only what is not wanted.
+    #[error(
+        "--minus-text and --minus-like say what photos should not be like: give a --text or --like beside them"
+    )]
+    OnlyMinus,
+    /// Wishes that cancel each other.
+    #[error("what is wanted and what is not wanted cancel each other: nothing is left to look for")]
+    NoDirection,
+    /// No photo has a vector of the search model yet.
+    #[error("{model} has seen no photo yet: `photond status` shows how far it is")]
+    NothingSeen {
+        /// The search model.
+        model: String,
+    },
+    /// A stop came first.
+    #[error("stopped")]
+    Stopped,
+    /// The models.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The search model's pack.
+    #[error(transparent)]
+    Pack(#[from] InstallError),
+    /// The words.
+    #[error(transparent)]
+    Tag(#[from] TagError),
+    /// The scan.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,16 +1,37 @@
-//! From a query to photos: words to terms, dates and places to bounds, filters in SQL.
+//! From a query to photos: words to terms, dates and places to bounds, filters in SQL, vectors in
+//! SIMD.
 //!
-//! Promises: a query reads only; a word that names nothing is an error with suggestions, never an
-//! empty answer. Never: prints, or opens a photo.
+//! Promises: a query changes nothing but derived files; a tag that names nothing is an error with
+//! suggestions, never an empty answer; a ranked answer says whether it is confident. Never: prints,
+//! or opens a photo but for the examples that it was given.
 
+mod allowed;
+mod background;
 mod dates;
 mod error;
+mod evidence;
+mod example;
+mod judge;
 mod place;
 mod query;
+mod ranked;
 mod row;
+mod scan;
+mod sentence;
+mod space;
+mod topk;
+mod wish;
 
+pub use allowed::Allowed;
 pub use dates::{Edge, parse_date};
 pub use error::SearchError;
+pub use example::Examples;
+pub use judge::{Standing, Why};
 pub use place::parse_place;
 pub use query::{Query, Searcher};
+pub use ranked::{DEFAULT_LIMIT, Ranked, RankedHit, Space, prepare};
 pub use row::{PhotoJson, TagJson};
+pub use scan::{Scan, ScanError, Scanned, Spread};
+pub use space::{Chosen, choose};
+pub use topk::{Scored, TopK};
+pub use wish::{Like, Wish};

@@ -78,7 +78,7 @@ impl Searcher<'_> {
         Ok(shown)
     }
 
-    fn filter(&self, query: &Query) -> Result<PhotoFilter, SearchError> {
+    pub(super) fn filter(&self, query: &Query) -> Result<PhotoFilter, SearchError> {
         let today = jiff::Zoned::now().date();
         let terms = |words: &[String]| -> Result<Vec<TagCondition>, SearchError> {
             words.iter().map(|word| self.terms(word)).collect()
@@ -154,7 +154,7 @@ impl Searcher<'_> {
 
 /// `**` crosses folders, `*` and `?` do not; a glob that does not start at `/` may match anywhere
 /// below a folder.
-fn path_glob(given: &str) -> Result<GlobMatcher, SearchError> {
+pub(super) fn path_glob(given: &str) -> Result<GlobMatcher, SearchError> {
     let anchored = if given.starts_with('/') || given.starts_with("**") {
         given.to_owned()
     } else {
@@ -170,7 +170,7 @@ fn path_glob(given: &str) -> Result<GlobMatcher, SearchError> {
         })
 }
 
-fn matches(glob: &GlobMatcher, hit: &Hit) -> bool {
+pub(super) fn matches(glob: &GlobMatcher, hit: &Hit) -> bool {
     let path = hit.path.under(&hit.root);
     glob.is_match(std::ffi::OsStr::from_bytes(path.as_os_str().as_bytes()))
 }

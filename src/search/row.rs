@@ -63,9 +63,15 @@ pub struct PhotoJson {
     pub phash: String,
     /// Most confident first.
     pub tags: Vec<TagJson>,
-    /// Only in ranked results.
+    /// Only in ranked results: higher is closer, comparable within one query.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
+    /// Only in ranked results: whether this is an answer, or merely the best there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confident: Option<bool>,
+    /// Only with `--explain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<super::judge::Why>,
     /// False while the volume is away; left out where true.
     #[serde(skip_serializing_if = "is_true")]
     pub online: bool,
@@ -109,6 +115,8 @@ impl PhotoJson {
             phash: photo.phash.to_hex(),
             tags,
             score: None,
+            confident: None,
+            why: None,
             online: hit.online,
         }
     }

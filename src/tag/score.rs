@@ -56,14 +56,20 @@ impl Tagger {
         })
     }
 
-    /// The tags of one vector, most probable first. A term's probability is the sum over the
-    /// leaves at or below it.
+    /// How probable each of the bank's labels is, in the order of its rows.
     ///
     /// # Errors
     /// If the vector has not the bank's length.
-    pub fn tags(&self, embedding: &Embedding) -> Result<Vec<Tag>, TagError> {
+    pub fn probabilities(&self, embedding: &Embedding) -> Result<Vec<f32>, TagError> {
         let mut p = self.bank.score(&embedding.values)?;
         softmax(&mut p);
+        Ok(p)
+    }
+
+    /// The tags that go with these probabilities, most probable first. A term's probability is the
+    /// sum over the leaves at or below it. `p` has one value a row of the bank.
+    #[must_use]
+    pub fn tags(&self, p: &[f32]) -> Vec<Tag> {
         let best = p
             .iter()
             .enumerate()
@@ -92,8 +98,7 @@ impl Tagger {
                 .then(a.1.cmp(&b.1))
         });
         kept.truncate(self.keep.most);
-        Ok(kept
-            .into_iter()
+        kept.into_iter()
             .map(|(confidence, index)| {
                 let term = &self.vocabulary.terms()[index];
                 Tag {
@@ -102,7 +107,7 @@ impl Tagger {
                     confidence,
                 }
             })
-            .collect())
+            .collect()
     }
 
     /// Version of the label bank, stored with each tag.
@@ -150,11 +155,9 @@ mod tests {
 
     #[test]
     fn an_ancestor_has_the_probability_of_its_leaves() {
-        let tags = tagger()
-            .tags(&Embedding {
-                values: vec![1.25, 1.0, 0.0],
-            })
-            .unwrap();
+        let tagger = tagger();
+        let values = vec![1.25, 1.0, 0.0];
+        let tags = tagger.tags(&tagger.probabilities(&Embedding { values }).unwrap());
         let of = |key: &str| tags.iter().find(|t| t.term == key).map(|t| t.confidence);
         assert!((of("n2").unwrap() - (of("n3").unwrap() + of("n4").unwrap())).abs() < 1e-6);
         assert_eq!(of("c.pet"), of("n2"));

@@ -174,10 +174,16 @@ impl Vocabulary {
         self.by_key.get(key).map(|i| &self.terms[*i])
     }
 
-    /// What a word of a query means: case, plural, `_` and `-` do not matter.
+    /// The terms that a word names in its closest reading; case, plural, `_` and `-` do not matter.
     #[must_use]
-    pub fn look_up(&self, word: &str) -> Lookup {
-        let mut keys = BTreeSet::new();
+    pub fn named(&self, word: &str) -> Vec<&Term> {
+        self.closest(word)
+            .into_iter()
+            .map(|index| &self.terms[index])
+            .collect()
+    }
+
+    fn closest(&self, word: &str) -> BTreeSet<usize> {
         let named: Vec<(Tier, usize)> = forms(word)
             .iter()
             .filter_map(|form| self.by_word.get(form))
@@ -185,9 +191,20 @@ impl Vocabulary {
             .copied()
             .collect();
         let closest = named.iter().map(|(tier, _)| *tier).min();
-        for (_, index) in named.iter().filter(|(tier, _)| Some(*tier) == closest) {
-            keys.insert(self.terms[*index].key.clone());
-            keys.extend(self.below(*index).map(|t| t.key.clone()));
+        named
+            .iter()
+            .filter(|(tier, _)| Some(*tier) == closest)
+            .map(|(_, index)| *index)
+            .collect()
+    }
+
+    /// What a word of a query means: case, plural, `_` and `-` do not matter.
+    #[must_use]
+    pub fn look_up(&self, word: &str) -> Lookup {
+        let mut keys = BTreeSet::new();
+        for index in self.closest(word) {
+            keys.insert(self.terms[index].key.clone());
+            keys.extend(self.below(index).map(|t| t.key.clone()));
         }
         if let Some(index) = self.by_key.get(word) {
             keys.insert(word.to_owned());

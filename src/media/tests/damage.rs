@@ -60,7 +60,7 @@ fn what_every_viewer_forgives_is_forgiven() {
         let padded = [&whole[..], &[0; 4096]].concat();
         for bytes in [without_end, with_garbage, padded] {
             let seen = look(&bytes, "jpg").unwrap();
-            assert_eq!(seen.tensor, expected.tensor, "{kind:?}");
+            assert_eq!(seen.tensors, expected.tensors, "{kind:?}");
         }
     }
 }
@@ -187,7 +187,7 @@ fn tight() -> Limits {
 
 /// What holds of any outcome at all.
 fn check(bytes: &[u8], extension: Option<&str>) -> Result<(), TestCaseError> {
-    match Inspector::new(tight(), Some(SPEC)).inspect(bytes, extension) {
+    match Inspector::new(tight()).inspect(bytes, extension, &[SPEC]) {
         Err(error) => {
             prop_assert!(!error.to_string().is_empty());
             prop_assert!(!error.to_string().chars().any(char::is_control));
@@ -197,7 +197,7 @@ fn check(bytes: &[u8], extension: Option<&str>) -> Result<(), TestCaseError> {
             prop_assert!(u64::from(seen.width) * u64::from(seen.height) <= 500_000);
             prop_assert!((1..=8).contains(&seen.orientation));
             prop_assert!(seen.thumbnail.width.max(seen.thumbnail.height) <= 256);
-            let tensor = seen.tensor.expect("asked for");
+            let tensor = &seen.tensors[0];
             prop_assert_eq!(tensor.data.len(), 3 * 32 * 32);
             prop_assert!(tensor.data.iter().all(|v| v.is_finite()));
             prop_assert!(seen.exif.lat.is_none_or(|v| v.abs() <= 90.0));

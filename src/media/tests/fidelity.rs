@@ -50,14 +50,14 @@ fn reference(picture: &RgbImage, [left, top, width, height]: [f64; 4], spec: &In
 }
 
 fn tensor_of(picture: &RgbImage, spec: &InputSpec) -> Tensor {
-    let inspector = Inspector::new(Limits::default(), Some(spec.clone()));
+    let (inspector, wanted) = (inspector(), std::slice::from_ref(spec));
     let bytes = png(picture, None);
-    let alone = inspector.tensor(&bytes, None).unwrap();
+    let mut alone = inspector.tensors(&bytes, None, wanted).unwrap();
     assert_eq!(
-        inspector.inspect(&bytes, None).unwrap().tensor.unwrap(),
+        inspector.inspect(&bytes, None, wanted).unwrap().tensors,
         alone
     );
-    alone
+    alone.remove(0)
 }
 
 #[test]
@@ -103,19 +103,21 @@ fn the_tensor_is_pillows_bicubic() {
 #[test]
 fn hash_and_tensor_survive_the_scaled_decode() {
     let picture = scene(2400, 1800);
-    let spec = InputSpec { size: 112, ..SPEC };
-    let inspector = Inspector::new(Limits::default(), Some(spec));
-    let full = inspector.inspect(&png(&picture, None), None).unwrap();
+    let wanted = [InputSpec { size: 112, ..SPEC }];
+    let inspector = inspector();
+    let full = inspector
+        .inspect(&png(&picture, None), None, &wanted)
+        .unwrap();
     for kind in [Jpeg::Baseline, Jpeg::Progressive] {
         let scaled = inspector
-            .inspect(&jpeg(&picture, kind, None), None)
+            .inspect(&jpeg(&picture, kind, None), None, &wanted)
             .unwrap();
         let distance = full.perceptual_hash.distance(&scaled.perceptual_hash);
         assert!(
             distance.is_some_and(|d| d <= 2),
             "{kind:?}: {distance:?} bits"
         );
-        let (a, b) = (full.tensor.as_ref().unwrap(), scaled.tensor.unwrap());
+        let (a, b) = (&full.tensors[0], &scaled.tensors[0]);
         let error: f64 = a
             .data
             .iter()
@@ -141,19 +143,19 @@ fn grey_and_cmyk_jpegs_look_like_their_colour_selves() {
     let picture = scene(200, 150);
     let colour = look(&jpeg(&picture, Jpeg::Baseline, None), "jpg").unwrap();
     let cmyk = look(&jpeg(&picture, Jpeg::Cmyk, None), "jpg").unwrap();
-    let mean = |t: &Option<Tensor>| {
-        let t = t.as_ref().unwrap();
+    let mean = |seen: &Inspection| {
+        let t = &seen.tensors[0];
         std::array::from_fn::<f32, 3, _>(|c| {
             t.data[c * 1024..(c + 1) * 1024].iter().sum::<f32>() / 1024.0
         })
     };
-    let (a, b) = (mean(&colour.tensor), mean(&cmyk.tensor));
+    let (a, b) = (mean(&colour), mean(&cmyk));
     assert!(
         a.iter().zip(&b).all(|(x, y)| (x - y).abs() < 0.03),
         "{a:?} {b:?}"
     );
     let grey = look(&jpeg(&picture, Jpeg::Grey, None), "jpg").unwrap();
-    let [r, g, b] = mean(&grey.tensor);
+    let [r, g, b] = mean(&grey);
     assert!(r == g && g == b);
     assert!(
         grey.perceptual_hash
@@ -171,7 +173,7 @@ fn the_tiniest_and_thinnest_pictures_work() {
         ] {
             let seen = look(&bytes, "png").unwrap();
             assert_eq!((seen.width, seen.height), (w, h));
-            assert!(seen.tensor.unwrap().data.iter().all(|v| v.is_finite()));
+            assert!(seen.tensors[0].data.iter().all(|v| v.is_finite()));
             assert!(seen.thumbnail.width.max(seen.thumbnail.height) <= 256);
         }
     }

@@ -24,11 +24,11 @@ pub(super) const SPEC: InputSpec = InputSpec {
 };
 
 pub(super) fn inspector() -> Inspector {
-    Inspector::new(Limits::default(), Some(SPEC))
+    Inspector::new(Limits::default())
 }
 
 pub(super) fn look(bytes: &[u8], extension: &str) -> Result<Inspection, InspectError> {
-    inspector().inspect(bytes, Some(extension))
+    inspector().inspect(bytes, Some(extension), &[SPEC])
 }
 
 /// A scene without symmetry: a slope of colour, a bright disc upper left, dark bars lower right.
@@ -205,7 +205,7 @@ fn every_format_is_recognised_decoded_and_measured() {
             "{format:?}"
         );
         assert_eq!(seen.perceptual_hash.0.len(), 18, "{format:?}");
-        assert_eq!(seen.tensor.unwrap().data.len(), 3 * 32 * 32, "{format:?}");
+        assert_eq!(seen.tensors[0].data.len(), 3 * 32 * 32, "{format:?}");
         let thumb = image::load_from_memory(&seen.thumbnail.bytes).unwrap();
         assert_eq!(
             (thumb.width(), thumb.height()),
@@ -258,13 +258,13 @@ fn formats_left_for_later_say_so() {
 fn an_inspector_is_shared_by_threads() {
     let bytes = jpeg(&scene(300, 200), Jpeg::Baseline, None);
     let inspector = inspector();
-    let alone = inspector.inspect(&bytes, None).unwrap();
+    let alone = inspector.inspect(&bytes, None, &[SPEC]).unwrap();
     std::thread::scope(|s| {
         for _ in 0..4 {
             s.spawn(|| {
-                let seen = inspector.inspect(&bytes, None).unwrap();
+                let seen = inspector.inspect(&bytes, None, &[SPEC]).unwrap();
                 assert_eq!(seen.perceptual_hash, alone.perceptual_hash);
-                assert_eq!(seen.tensor, alone.tensor);
+                assert_eq!(seen.tensors, alone.tensors);
                 assert_eq!(seen.thumbnail, alone.thumbnail);
             });
         }

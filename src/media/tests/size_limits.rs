@@ -123,8 +123,8 @@ fn every_decoder_honours_side_area_and_memory() {
                 ..Limits::default()
             },
         ] {
-            let error = Inspector::new(tight.clone(), None)
-                .inspect(&bytes, Some(extension))
+            let error = Inspector::new(tight.clone())
+                .inspect(&bytes, Some(extension), &[])
                 .expect_err("over the limit");
             assert_eq!(error.kind(), "too-large", "{format:?} {tight:?}: {error}");
         }
@@ -133,8 +133,8 @@ fn every_decoder_honours_side_area_and_memory() {
             max_pixels: 96 * 64,
             ..Limits::default()
         };
-        Inspector::new(exact, None)
-            .inspect(&bytes, Some(extension))
+        Inspector::new(exact)
+            .inspect(&bytes, Some(extension), &[])
             .expect("just within");
     }
 }
@@ -143,8 +143,8 @@ fn every_decoder_honours_side_area_and_memory() {
 fn a_progressive_jpeg_pays_for_its_coefficients_and_its_scans() {
     let bytes = jpeg(&scene(1600, 1200), Jpeg::Progressive, None);
     let inspect = |limits| {
-        Inspector::new(limits, None)
-            .inspect(&bytes, None)
+        Inspector::new(limits)
+            .inspect(&bytes, None, &[])
             .map(|_| ())
     };
     assert_eq!(inspect(Limits::default()), Ok(()));
@@ -167,7 +167,7 @@ fn a_large_baseline_jpeg_needs_little_memory() {
         max_alloc: 4 << 20,
         ..Limits::default()
     };
-    let seen = Inspector::new(tight, Some(InputSpec { size: 224, ..SPEC })).inspect(&bytes, None);
+    let seen = Inspector::new(tight).inspect(&bytes, None, &[InputSpec { size: 224, ..SPEC }]);
     assert_eq!(
         seen.unwrap().width,
         4000,

@@ -59,13 +59,10 @@ fn all_eight_orientations_give_one_upright_picture() {
             distance.is_some_and(|d| d <= 2),
             "orientation {value}: {distance:?} bits"
         );
-        let tensors = plain
-            .tensor
-            .as_ref()
-            .unwrap()
+        let tensors = plain.tensors[0]
             .data
             .iter()
-            .zip(&seen.tensor.unwrap().data)
+            .zip(&seen.tensors[0].data)
             .map(|(a, b)| f64::from((a - b).abs()) * 128.0)
             .sum::<f64>()
             / (3.0 * 32.0 * 32.0);

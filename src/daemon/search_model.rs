@@ -1,0 +1,259 @@
+//! The search model in use: follows a person's choice while the daemon runs, and sees the switch
+//! through.
+//!
+//! `photond model use` writes a name into the data directory; the daemon is woken by that and loads
+//! the pack. Photos that were indexed before are caught up behind everything else. Queries go by
+//! the old space until the new one is whole; how far that is stands in the index itself, so that a
+//! kill costs nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use notify::Watcher;
+
+use super::Observer;
+use super::error::DaemonError;
+use super::report::{ModelReport, Rate, SearchReport};
+use crate::index::{Derived, Indexer, SearchChoice, Settled};
+use crate::model::{Projection, default_pack, packs};
+use crate::search::{SearchError, Searcher, Space, choose};
+use crate::store::StoreReader;
+
+/// How often a space that is being filled is counted.
+const COUNT: Duration = Duration::from_secs(10);
+
+/// The space that costs no inference.
+pub(super) fn derived(data_dir: &Path) -> Result<Derived, DaemonError> {
+    let pack = packs::derived(data_dir)?;
+    Ok(Derived {
+        projection: Arc::new(Projection::new(&pack)?),
+        dims: pack.dims,
+        id: pack.id,
+    })
+}
+
+/// The search model that is to be used.
+pub(super) fn choice(data_dir: &Path) -> SearchChoice {
+    let name = packs::in_use(data_dir);
+    match packs::open(data_dir, &name) {
+        Ok(pack) if pack.derived_from().is_some() => SearchChoice::Derived,
+        Ok(pack) => SearchChoice::Graph(Box::new(pack)),
+        Err(e) => SearchChoice::Broken(name, e.to_string()),
+    }
+}
+
+/// Calls `wake` when the choice may have changed, as long as the returned guard lives. Where the
+/// system has no watch to give, the daemon's own looks around must do.
+pub(super) fn on_choice(
+    data_dir: &Path,
+    wake: impl Fn() + Send + 'static,
+) -> Option<notify::RecommendedWatcher> {
+    let dir = data_dir.join("models");
+    std::fs::create_dir_all(&dir).ok()?;
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Our own reading is no news.
+        if event.is_ok_and(|e| !e.kind.is_access()) {
+            wake();
+        }
+    })
+    .ok()?;
+    watcher
+        .watch(&dir, notify::RecursiveMode::NonRecursive)
+        .ok()?;
+    Some(watcher)
+}
+
+/// What the daemon knows of the choice.
+pub(super) struct SearchModel {
+    data_dir: PathBuf,
+    name: String,
+    settled: Settled,
+    counted: Option<(Instant, u64)>,
+    rate: Rate,
+    /// A switch is being made, and its end is worth a word.
+    switching: bool,
+    prepared: Prepared,
+}
+
+/// How often the derived files of queries are brought up to date, at most.
+const PREPARE: Duration = Duration::from_secs(60);
+/// New vectors that make that worth while: a query reads so many from the database in a few
+/// milliseconds.
+const WORTH_WHILE: i64 = 1000;
+
+/// The derived files of queries.
+#[derive(Default)]
+struct Prepared {
+    thread: Option<JoinHandle<Option<i64>>>,
+    last: Option<Instant>,
+    /// Newest vector they hold.
+    seq: Option<i64>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Prepared {
+    /// Brings them up to date on a thread of its own if enough has come in.
+    fn look(&mut self, data_dir: &Path) {
+        if let Some(thread) = self.thread.take_if(|t| t.is_finished()) {
+            self.seq = thread.join().ok().flatten().or(self.seq);
+        }
+        if self.thread.is_some() || self.last.is_some_and(|at| at.elapsed() < PREPARE) {
+            return;
+        }
+        let newest = StoreReader::open(data_dir).and_then(|reader| reader.last_seq());
+        let due = match (&newest, self.seq) {
+            (Ok(newest), Some(seq)) => newest - seq >= WORTH_WHILE,
+            (Ok(_), None) => true,
+            (Err(_), _) => false,
+        };
+        if !due {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let (data_dir, stop) = (data_dir.to_path_buf(), Arc::clone(&self.stop));
+        let thread = std::thread::Builder::new().name("photond-prepare".to_owned());
+        self.thread = thread
+            .spawn(move || {
+                crate::index::lower_priority();
+                prepare(&data_dir, &stop)
+                    .inspect_err(|e| tracing::debug!("{e}"))
+                    .ok()
+            })
+            .ok();
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        // Never leave a thread inside the model's runtime behind.
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn prepare(data_dir: &Path, stop: &AtomicBool) -> Result<i64, DaemonError> {
+    let reader = StoreReader::open(data_dir)?;
+    let seq = reader.last_seq()?;
+    let classifier = default_pack()?;
+    let tagger = super::tagger(&classifier)?;
+    let searcher = Searcher {
+        reader: &reader,
+        tagger: &tagger,
+        cutoff: 0.0,
+    };
+    let chosen = match choose(&reader, data_dir) {
+        Err(SearchError::NothingSeen { .. }) => return Ok(seq),
+        chosen => chosen?,
+    };
+    let space = Space {
+        pack: &chosen.pack,
+        model: chosen.row.id,
+        classifier: &classifier,
+        data_dir,
+        max_file: 0,
+        stop: Some(stop),
+    };
+    crate::search::prepare(&searcher, &space)?;
+    Ok(seq)
+}
+
+impl SearchModel {
+    pub fn new(data_dir: &Path) -> Self {
+        Self {
+            data_dir: data_dir.to_path_buf(),
+            name: packs::in_use(data_dir),
+            settled: Settled::Unknown,
+            counted: None,
+            rate: Rate::new(),
+            switching: false,
+            prepared: Prepared::default(),
+        }
+    }
+
+    /// Tells the pipeline when another model has been chosen.
+    pub fn follow(&mut self, indexer: &Indexer) {
+        let name = packs::in_use(&self.data_dir);
+        if name == self.name {
+            return;
+        }
+        tracing::info!("search model: {name} instead of {}", self.name);
+        self.name = name;
+        self.settled = Settled::Unknown;
+        self.counted = None;
+        self.switching = true;
+        indexer.use_search(choice(&self.data_dir));
+    }
+
+    /// Has queries go by the new space once it is whole. Counts only now and then.
+    pub fn settle(&mut self, indexer: &Indexer, busy: bool, observer: &dyn Observer) {
+        let due = match (&self.settled, &self.counted) {
+            (Settled::Serving, _) => false,
+            (_, None) => true,
+            (_, Some((at, _))) => !busy || at.elapsed() >= COUNT,
+        };
+        if self.settled == Settled::Serving && !busy {
+            self.prepared.look(&self.data_dir);
+        }
+        if !due {
+            return;
+        }
+        match indexer.settle_search() {
+            Ok(Settled::Unknown) => self.settled = Settled::Unknown,
+            Ok(settled) => {
+                if settled == Settled::Serving && self.switching {
+                    observer.notice(&format!("queries use {} now", self.name));
+                    self.switching = false;
+                }
+                self.switching |= settled != Settled::Serving;
+                self.settled = settled;
+                self.counted = Some((Instant::now(), indexer.progress().snapshot().caught_up));
+            }
+            Err(e) => tracing::warn!("{e}"),
+        }
+    }
+
+    /// For `status`.
+    pub fn report(&mut self, indexer: &Indexer) -> Option<SearchReport> {
+        let (id, state) = indexer.search_state()?;
+        let caught_up = indexer.progress().snapshot().caught_up;
+        let rate = self.rate.update(Instant::now(), caught_up);
+        let mut report = SearchReport {
+            model: ModelReport::new(&id.0, state),
+            meanwhile: None,
+            done: None,
+            photos: None,
+            rate,
+            eta_s: None,
+        };
+        if let (
+            Settled::Behind {
+                serving,
+                done,
+                photos,
+            },
+            Some((_, before)),
+        ) = (&self.settled, self.counted)
+        {
+            let photos = u64::try_from(*photos).unwrap_or(0);
+            let done = u64::try_from(*done).unwrap_or(0) + caught_up.saturating_sub(before);
+            let done = done.min(photos);
+            report.meanwhile = serving.as_ref().map(ToString::to_string);
+            report.done = Some(done);
+            report.photos = Some(photos);
+            #[allow(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss
+            )]
+            if rate > 0.01 {
+                report.eta_s = Some(((photos - done) as f64 / rate).ceil() as u64);
+            }
+        }
+        Some(report)
+    }
+}

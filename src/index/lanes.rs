@@ -1,0 +1,202 @@
+//! A lane: one model's way from a photo to a vector, with what it takes to load it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::spaces::{LaneId, LaneTensor, ModelState, Role, Space};
+use crate::embedding::{Embedding, ModelId};
+use crate::model::{
+    EncoderOptions, ImageEncoder, ModelError, ModelPack, Projection, Runtime, find_runtime,
+};
+use crate::tag::Tagger;
+
+/// Which models are to be used, and how.
+pub struct ModelPlan {
+    /// The pack that makes tags.
+    pub classifier: ModelPack,
+    /// Its words and label bank.
+    pub tagger: Arc<Tagger>,
+    /// The space that costs no inference: always filled, so that there is always one to search.
+    pub derived: Derived,
+    /// The search model in use.
+    pub search: SearchChoice,
+    /// Where a runtime may lie.
+    pub data_dir: PathBuf,
+    /// Threads inside one run.
+    pub threads: usize,
+}
+
+/// A space made from the classifier's answer.
+#[derive(Clone)]
+pub struct Derived {
+    /// Its pack.
+    pub id: ModelId,
+    /// From probabilities to vectors.
+    pub projection: Arc<Projection>,
+    /// Length of its vectors.
+    pub dims: usize,
+}
+
+/// The search model that a person has chosen.
+#[derive(Clone)]
+pub enum SearchChoice {
+    /// The derived space.
+    Derived,
+    /// A pack with an image graph of its own.
+    Graph(Box<ModelPack>),
+    /// A pack that cannot be opened: its name, and why.
+    Broken(String, String),
+}
+
+/// Seconds that a run may take: a photo that has just landed waits no longer behind others.
+const RUN_SECONDS: f64 = 1.0;
+
+/// What makes a lane's vectors.
+enum Maker {
+    Graph(Box<ImageEncoder>),
+    Derived(Arc<Projection>),
+}
+
+/// One model in the embed thread.
+pub(super) struct Lane {
+    pub id: LaneId,
+    pub role: Role,
+    pub name: ModelId,
+    pub dims: usize,
+    pub model: Option<i64>,
+    pub state: ModelState,
+    pack: Option<ModelPack>,
+    maker: Option<Maker>,
+    /// Seconds a photo takes, as lately measured.
+    pace: f64,
+}
+
+impl Lane {
+    /// A lane for a pack with a graph; not loaded yet.
+    pub fn graph(id: LaneId, role: Role, pack: ModelPack) -> Self {
+        Self {
+            id,
+            role,
+            name: pack.id.clone(),
+            dims: pack.dims,
+            model: None,
+            state: ModelState::Loading,
+            pack: Some(pack),
+            maker: None,
+            pace: 0.0,
+        }
+    }
+
+    /// The lane that needs no graph.
+    pub fn derived(id: LaneId, derived: &Derived) -> Self {
+        Self {
+            id,
+            role: Role::Derived,
+            name: derived.id.clone(),
+            dims: derived.dims,
+            model: None,
+            state: ModelState::Loading,
+            pack: None,
+            maker: Some(Maker::Derived(Arc::clone(&derived.projection))),
+            pace: 0.0,
+        }
+    }
+
+    pub fn space(&self) -> Space {
+        Space {
+            lane: self.id,
+            id: self.name.clone(),
+            role: self.role,
+            model: self.model,
+            input: self.pack.as_ref().and_then(|p| p.input().cloned()),
+            state: self.state.clone(),
+        }
+    }
+
+    pub fn is_loaded(&self) -> bool {
+        matches!(self.state, ModelState::Ready { .. })
+    }
+
+    /// Makes the session, if the lane has one to make.
+    pub fn load(&mut self, runtime: &Runtime, threads: usize) -> Result<(), ModelError> {
+        let (Some(pack), None) = (&self.pack, &self.maker) else {
+            return Ok(());
+        };
+        let encoder = ImageEncoder::new(runtime, pack, EncoderOptions { threads })?;
+        self.maker = Some(Maker::Graph(Box::new(encoder)));
+        Ok(())
+    }
+
+    /// Gives the session up; the lane is loaded again later.
+    pub fn unload(&mut self, why: String) {
+        if self.pack.is_some() {
+            self.maker = None;
+        }
+        self.state = ModelState::Missing(why);
+    }
+
+    /// Most photos that should be gathered for one round of this lane.
+    pub fn most(&self, most: usize) -> usize {
+        if self.pace <= 0.0 {
+            return most;
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let fitting = (RUN_SECONDS / self.pace) as usize;
+        fitting.clamp(1, most)
+    }
+
+    /// One answer a picture, in order. An error means that the model itself has failed; a picture
+    /// of which it makes nothing usable is an error of its own.
+    pub fn see(
+        &mut self,
+        tensors: &[&LaneTensor],
+    ) -> Result<Vec<Result<Embedding, ModelError>>, ModelError> {
+        let Some(Maker::Graph(encoder)) = &mut self.maker else {
+            return Ok(Vec::new());
+        };
+        let begun = Instant::now();
+        let mut answers = Vec::with_capacity(tensors.len());
+        for chunk in tensors.chunks(encoder.batch().max(1)) {
+            let chunk: Vec<_> = chunk.iter().map(|t| &t.tensor).collect();
+            match encoder.encode(&chunk) {
+                Ok(vectors) => answers.extend(vectors.into_iter().map(Ok)),
+                // One picture may have spoilt the batch: each for itself.
+                Err(e @ ModelError::BadOutput { .. }) if chunk.len() == 1 => answers.push(Err(e)),
+                Err(ModelError::BadOutput { .. }) => {
+                    for tensor in chunk {
+                        match encoder.encode(&[tensor]) {
+                            Ok(mut vectors) => answers.push(Ok(vectors.remove(0))),
+                            Err(e @ ModelError::BadOutput { .. }) => answers.push(Err(e)),
+                            Err(e) => return Err(e),
+                        }
+                    }
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        if !tensors.is_empty() {
+            #[allow(clippy::cast_precision_loss)]
+            let now = begun.elapsed().as_secs_f64() / tensors.len() as f64;
+            self.pace = if self.pace > 0.0 {
+                0.7 * self.pace + 0.3 * now
+            } else {
+                now
+            };
+        }
+        Ok(answers)
+    }
+
+    /// The derived lane's answer.
+    pub fn derive(&self, probabilities: &[f32]) -> Option<Result<Embedding, ModelError>> {
+        match &self.maker {
+            Some(Maker::Derived(projection)) => Some(projection.project(probabilities)),
+            _ => None,
+        }
+    }
+}
+
+/// Finds and loads the runtime.
+pub(super) fn runtime(data_dir: &std::path::Path) -> Result<Runtime, ModelError> {
+    Runtime::load(&find_runtime(data_dir)?)
+}

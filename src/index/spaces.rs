@@ -1,0 +1,110 @@
+//! The vector spaces that the pipeline fills: the classifier's, the one derived from it, and those
+//! of search models with a graph of their own.
+//!
+//! One table, replaced as a whole whenever something changes; a worker takes the current one for
+//! each photo. During a switch the old search model stays in it until the new space is whole, so
+//! that photos that come in meanwhile are found in both.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::embedding::{InputSpec, ModelId, Tensor};
+use crate::store::SpaceKind;
+
+/// How a model is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ModelState {
+    /// Not looked for yet.
+    #[default]
+    Loading,
+    /// Running.
+    Ready {
+        /// The runtime's library.
+        runtime: std::path::PathBuf,
+    },
+    /// Not running; why, and what to do.
+    Missing(String),
+}
+
+/// What a space is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The classifier: its vectors become tags.
+    Tags,
+    /// Made from the classifier's answer, without a picture.
+    Derived,
+    /// A search model with an image graph of its own.
+    Search,
+}
+
+impl Role {
+    pub fn kind(self) -> SpaceKind {
+        match self {
+            Self::Tags => SpaceKind::Classifier,
+            Self::Derived | Self::Search => SpaceKind::Search,
+        }
+    }
+}
+
+/// Names a space's place in the pipeline for as long as the process lives.
+pub(super) type LaneId = u32;
+
+/// One space.
+#[derive(Debug, Clone)]
+pub(super) struct Space {
+    pub lane: LaneId,
+    pub id: ModelId,
+    pub role: Role,
+    /// `models.id`; `None` until the writer has given it.
+    pub model: Option<i64>,
+    /// How its graph wants its pictures.
+    pub input: Option<InputSpec>,
+    pub state: ModelState,
+}
+
+impl Space {
+    pub fn is_ready(&self) -> bool {
+        matches!(self.state, ModelState::Ready { .. })
+    }
+}
+
+/// All spaces at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub spaces: Vec<Space>,
+    /// The search model that is to be used; a space of this table, or one that failed to open.
+    pub in_use: Option<ModelId>,
+}
+
+impl Table {
+    /// The spaces that want to see pictures.
+    pub fn seeing(&self) -> impl Iterator<Item = (&Space, &InputSpec)> {
+        self.spaces
+            .iter()
+            .filter(|s| !matches!(s.state, ModelState::Missing(_)))
+            .filter_map(|s| Some((s, s.input.as_ref()?)))
+    }
+
+    pub fn with_role(&self, role: Role) -> Option<&Space> {
+        self.spaces.iter().find(|s| s.role == role)
+    }
+}
+
+/// A picture as one lane wants it.
+pub(super) struct LaneTensor {
+    pub lane: LaneId,
+    pub tensor: Tensor,
+}
+
+/// The current table.
+#[derive(Default)]
+pub(super) struct Spaces(Mutex<Arc<Table>>);
+
+impl Spaces {
+    pub fn get(&self) -> Arc<Table> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn set(&self, table: Table) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
+}

@@ -1,0 +1,203 @@
+//! Vectors of what a query asks for: sentences through the pack's text side, example photos from
+//! the index or, where they are not in it, through the same way as any photo.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::error::SearchError;
+use crate::embedding::Embedding;
+use crate::media::{Inspector, Limits};
+use crate::model::{
+    EncoderOptions, ImageEncoder, ModelPack, Projection, Runtime, TextEncoder, TextOptions,
+    find_runtime,
+};
+use crate::photo::ContentHash;
+use crate::store::StoreReader;
+use crate::tag::Tagger;
+
+/// Makes vectors of one space, loading only what it takes.
+pub struct Examples<'a> {
+    reader: &'a StoreReader,
+    /// The search model.
+    pack: &'a ModelPack,
+    /// `models.id` of the search model.
+    model: i64,
+    /// What a derived space is made from.
+    classifier: &'a ModelPack,
+    tagger: &'a Tagger,
+    data_dir: PathBuf,
+    /// Largest file read, in bytes.
+    max_file: u64,
+    stop: Option<&'a AtomicBool>,
+    runtime: Option<Runtime>,
+    text: Option<TextEncoder>,
+}
+
+impl<'a> Examples<'a> {
+    /// Loads nothing yet.
+    #[must_use]
+    pub fn new(
+        reader: &'a StoreReader,
+        (pack, model): (&'a ModelPack, i64),
+        (classifier, tagger): (&'a ModelPack, &'a Tagger),
+        (data_dir, max_file): (&Path, u64),
+        stop: Option<&'a AtomicBool>,
+    ) -> Self {
+        Self {
+            reader,
+            pack,
+            model,
+            classifier,
+            tagger,
+            data_dir: data_dir.to_path_buf(),
+            max_file,
+            stop,
+            runtime: None,
+            text: None,
+        }
+    }
+
+    /// The vector of a sentence, of length one.
+    ///
+    /// # Errors
+    /// A pack without text side, a sentence longer than the model reads, a missing runtime.
+    pub fn sentence(&mut self, text: &str) -> Result<Embedding, SearchError> {
+        let encoder = self.encoder()?;
+        let (tokens, limit) = (encoder.tokens(text)?, encoder.limit());
+        if tokens > limit {
+            return Err(SearchError::TooLong {
+                words: text.split_whitespace().count(),
+                tokens,
+                limit,
+            });
+        }
+        first(encoder.encode(&[text])?)
+    }
+
+    /// The vectors of many short texts, of length one.
+    ///
+    /// # Errors
+    /// As [`Self::sentence`].
+    pub fn phrases(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, SearchError> {
+        self.pack.text_side()?;
+        let options = TextOptions {
+            threads: threads(),
+            // Takes longer to load, and is many times faster then.
+            quick: false,
+        };
+        let pack = self.pack;
+        let mut encoder = TextEncoder::new(self.runtime()?, pack, options)?;
+        let mut vectors = Vec::with_capacity(texts.len());
+        for text in texts {
+            if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                return Err(SearchError::Stopped);
+            }
+            vectors.extend(encoder.encode(&[text])?);
+        }
+        Ok(vectors)
+    }
+
+    /// The vector of a photo, of length one: the stored one if the index knows its bytes.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no picture, a missing runtime, a model that fails on it.
+    pub fn photo(&mut self, path: &Path) -> Result<Embedding, SearchError> {
+        let bytes = self.read(path)?;
+        let hash = ContentHash(*blake3::hash(&bytes).as_bytes());
+        if let Some(photo) = self.reader.photo_id(&hash)?
+            && let Some(stored) = self.reader.embedding(photo, self.model)?
+        {
+            return Ok(stored);
+        }
+        let seeing = if self.pack.derived_from().is_some() {
+            self.classifier
+        } else {
+            self.pack
+        };
+        let Some(input) = seeing.input() else {
+            return Err(SearchError::Example {
+                path: path.to_path_buf(),
+                reason: format!("{} sees no pictures", seeing.id),
+            });
+        };
+        let extension = path
+            .extension()
+            .map(|e| e.to_string_lossy().to_ascii_lowercase());
+        let tensors = Inspector::new(Limits::default())
+            .tensors(&bytes, extension.as_deref(), std::slice::from_ref(input))
+            .map_err(|e| SearchError::Example {
+                path: path.to_path_buf(),
+                reason: e.to_string(),
+            })?;
+        let options = EncoderOptions { threads: threads() };
+        let mut encoder = ImageEncoder::new(self.runtime()?, seeing, options)?;
+        let tensors: Vec<_> = tensors.iter().collect();
+        let seen = first(encoder.encode(&tensors)?)?;
+        if self.pack.derived_from().is_none() {
+            return Ok(seen);
+        }
+        let p = self.tagger.probabilities(&seen)?;
+        Ok(Projection::new(self.pack)?.project(&p)?)
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<u8>, SearchError> {
+        let bad = |reason: String| SearchError::Example {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let words = |e: std::io::Error| match e.kind() {
+            std::io::ErrorKind::NotFound => bad("there is no such file".to_owned()),
+            _ => bad(e.to_string()),
+        };
+        // Looked at before it is opened: opening a pipe would wait for its other end.
+        let metadata = std::fs::metadata(path).map_err(words)?;
+        if !metadata.is_file() {
+            return Err(bad("it is not a file".to_owned()));
+        }
+        let mut bytes = Vec::new();
+        File::open(path)
+            .map_err(words)?
+            .take(self.max_file + 1)
+            .read_to_end(&mut bytes)
+            .map_err(words)?;
+        if bytes.len() as u64 > self.max_file {
+            return Err(bad(format!(
+                "it is larger than the {} MiB that max_file_mib allows",
+                self.max_file >> 20
+            )));
+        }
+        Ok(bytes)
+    }
+
+    fn runtime(&mut self) -> Result<&Runtime, SearchError> {
+        if self.runtime.is_none() {
+            self.runtime = Some(Runtime::load(&find_runtime(&self.data_dir)?)?);
+        }
+        Ok(self.runtime.as_ref().expect("just set"))
+    }
+
+    fn encoder(&mut self) -> Result<&mut TextEncoder, SearchError> {
+        if self.text.is_none() {
+            // Before the runtime: a missing text side is the better thing to say.
+            self.pack.text_side()?;
+            let options = TextOptions {
+                threads: threads(),
+                quick: true,
+            };
+            let pack = self.pack;
+            let encoder = TextEncoder::new(self.runtime()?, pack, options)?;
+            self.text = Some(encoder);
+        }
+        Ok(self.text.as_mut().expect("just set"))
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+fn first(mut vectors: Vec<Embedding>) -> Result<Embedding, SearchError> {
+    vectors.pop().ok_or(SearchError::NoDirection)
+}

@@ -1,0 +1,335 @@
+//! Ranked queries: every photo's closeness to what is asked for, in words and in vectors, with an
+//! honest word on whether it is any good.
+//!
+//! Promises: exact (all vectors are compared, no index is trusted), the same for the same index
+//! whatever the threads; a photo indexed a moment ago is there; other filters hold as in any query;
+//! what is not confident is not shown unless it is asked for. Memory: about 40 bytes a photo.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use super::allowed::Allowed;
+use super::background::Background;
+use super::error::SearchError;
+use super::example::Examples;
+use super::judge::{Closeness, Judge, Standing, Why};
+use super::query::{Query, Searcher, matches, path_glob};
+use super::scan::Scan;
+use super::wish::{Like, Wish};
+use crate::embedding::Embedding;
+use crate::model::ModelPack;
+use crate::store::{Hit, ModelVectors, PhotoFilter, StoreReader, VectorFile, Vectors};
+
+/// Results shown where the query does not say how many.
+pub const DEFAULT_LIMIT: usize = 100;
+/// Vectors newer than the vector file that a query takes from the database each time; more than
+/// that are written to the file first.
+const TAIL: usize = 4096;
+
+/// A search model with what it takes to ask it.
+pub struct Space<'a> {
+    /// The search model.
+    pub pack: &'a ModelPack,
+    /// `models.id`.
+    pub model: i64,
+    /// What it is derived from, if it is.
+    pub classifier: &'a ModelPack,
+    /// Where the vector file and the runtime lie.
+    pub data_dir: &'a Path,
+    /// Largest example file, in bytes.
+    pub max_file: u64,
+    /// Set when long work should break off.
+    pub stop: Option<&'a AtomicBool>,
+}
+
+/// One ranked photo at one of its places.
+pub struct RankedHit<'a> {
+    /// The photo.
+    pub hit: &'a Hit,
+    /// Where it stands.
+    pub standing: &'a Standing,
+    /// Why it stands there.
+    pub why: &'a Why,
+}
+
+/// How a ranked query ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ranked {
+    /// Rows shown.
+    pub shown: usize,
+    /// Photos that are confident answers (before the limit and the path filter).
+    pub confident: usize,
+    /// Photos that were compared.
+    pub compared: usize,
+}
+
+impl Searcher<'_> {
+    /// Shows photos to `visit`, best first, until it breaks or the limit is reached.
+    ///
+    /// # Errors
+    /// A wish that cannot be understood, a model that is missing, a bad filter; or the database.
+    pub fn rank(
+        &self,
+        space: &Space<'_>,
+        query: &Query,
+        wishes: &[Wish],
+        visit: &mut dyn FnMut(RankedHit<'_>) -> ControlFlow<()>,
+    ) -> Result<Ranked, SearchError> {
+        let filter = self.filter(query)?;
+        let glob = query.path.as_deref().map(path_glob).transpose()?;
+        let mut examples = self.examples(space);
+        let directions = Directions::new(&mut examples, wishes)?;
+        let mut vectors = SpaceVectors::open(self.reader, space)?;
+        if vectors.vectors.most() == 0 {
+            return Err(SearchError::NothingSeen {
+                model: space.pack.id.to_string(),
+            });
+        }
+        let background = vectors.background(&mut examples);
+        drop(examples);
+        let judge = Judge::new(
+            space.pack,
+            background.as_ref(),
+            (wishes, self.tagger),
+            query.min_confidence,
+        );
+        let words = judge.words(self.reader, self.tagger)?;
+        let mut standings =
+            vectors.standings(&directions, &self.allowed(&filter)?, &|photo, close| {
+                judge.standing(photo, close, &words)
+            })?;
+        let mut ranked = Ranked {
+            shown: 0,
+            confident: standings.iter().filter(|s| s.confident).count(),
+            compared: standings.len(),
+        };
+        if !query.all {
+            standings.retain(|s| s.confident);
+        }
+        let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+        let mut rest = &mut standings[..];
+        while ranked.shown < limit && !rest.is_empty() {
+            // A few more than are needed: some may lie outside the path, or nowhere any more.
+            let wanted = (2 * (limit - ranked.shown) + 64).min(rest.len());
+            let (best, others) = split_best(rest, wanted);
+            rest = others;
+            for (standing, hits) in self.places(best, &filter)? {
+                for hit in &hits {
+                    if glob.as_ref().is_some_and(|g| !matches(g, hit)) {
+                        continue;
+                    }
+                    ranked.shown += 1;
+                    let why = judge.why(standing, &words);
+                    let row = RankedHit {
+                        hit,
+                        standing,
+                        why: &why,
+                    };
+                    if visit(row).is_break() || ranked.shown >= limit {
+                        return Ok(ranked);
+                    }
+                }
+            }
+        }
+        Ok(ranked)
+    }
+
+    fn examples<'e>(&'e self, space: &Space<'e>) -> Examples<'e> {
+        Examples::new(
+            self.reader,
+            (space.pack, space.model),
+            (space.classifier, self.tagger),
+            (space.data_dir, space.max_file),
+            space.stop,
+        )
+    }
+
+    /// The photos that fit the filter.
+    fn allowed(&self, filter: &PhotoFilter) -> Result<Allowed, SearchError> {
+        let anything = PhotoFilter {
+            min_confidence: filter.min_confidence,
+            ..PhotoFilter::default()
+        };
+        if *filter == anything {
+            // Those that lie nowhere any more are passed over when their places are looked up.
+            return Ok(Allowed::All);
+        }
+        Ok(Allowed::these(self.reader.photo_ids(filter)?))
+    }
+
+    /// The places of photos, in the order of the standings.
+    fn places<'s>(
+        &self,
+        standings: &'s [Standing],
+        filter: &PhotoFilter,
+    ) -> Result<Vec<(&'s Standing, Vec<Hit>)>, SearchError> {
+        let ids: Vec<i64> = standings.iter().map(|s| s.photo).collect();
+        let mut places: HashMap<i64, Vec<Hit>> = HashMap::new();
+        for hit in self.reader.hits_of(&ids, filter)? {
+            places.entry(hit.photo.id).or_default().push(hit);
+        }
+        Ok(standings
+            .iter()
+            .filter_map(|s| Some((s, places.remove(&s.photo)?)))
+            .collect())
+    }
+}
+
+/// The vectors of a space, and where they come from.
+pub(super) struct SpaceVectors<'a> {
+    space: &'a Space<'a>,
+    identity: [u8; 16],
+    file: VectorFile,
+    source: ModelVectors<'a>,
+    pub vectors: Vectors,
+}
+
+impl<'a> SpaceVectors<'a> {
+    pub fn open(reader: &'a StoreReader, space: &'a Space<'a>) -> Result<Self, SearchError> {
+        let identity = reader.identity()?;
+        let mut source = ModelVectors::new(reader, space.model);
+        let file = VectorFile::new(space.data_dir, identity, &space.pack.id, space.pack.dims);
+        let vectors = file.refresh(&mut source, TAIL)?;
+        if let Some(e) = vectors.not_written() {
+            tracing::debug!("{e}");
+        }
+        Ok(Self {
+            space,
+            identity,
+            file,
+            source,
+            vectors,
+        })
+    }
+
+    /// The library's background; `None` without a text side to ask with.
+    pub fn background(&mut self, examples: &mut Examples<'_>) -> Option<Background> {
+        let of = (&self.space.pack.id, self.identity, &self.file);
+        Background::of(of, &self.vectors, &mut self.source, examples)
+            .inspect_err(|e| tracing::debug!("background: {e}"))
+            .ok()
+    }
+
+    /// Every allowed photo, compared.
+    fn standings(
+        &mut self,
+        directions: &Directions,
+        allowed: &Allowed,
+        judge: &(impl Fn(i64, Closeness) -> Standing + Sync),
+    ) -> Result<Vec<Standing>, SearchError> {
+        let queries: Vec<&[f32]> = directions.0.iter().map(Vec::as_slice).collect();
+        let scan = Scan::new(&queries, self.space.pack.dims)?;
+        let scanned = scan.all(
+            &self.vectors,
+            &mut self.source,
+            allowed,
+            &Vec::new,
+            &|found: &mut Vec<Standing>, photo, scores| {
+                found.push(judge(photo, closeness(scores)));
+            },
+        )?;
+        if scanned.damaged > 0 {
+            let path = self.file.path().display();
+            tracing::warn!(
+                "{path}: {} rows are damaged, it is made anew",
+                scanned.damaged
+            );
+            if let Err(e) = self.file.remove() {
+                tracing::warn!("{e}");
+            }
+        }
+        Ok(scanned.result.concat())
+    }
+}
+
+/// Brings the derived files of the model that serves queries up to date, so that no query has to:
+/// the vector file, and the library's background. For the daemon's quiet moments. Returns the
+/// newest vector's number.
+///
+/// # Errors
+/// As a query's; a model without text side is none.
+pub fn prepare(searcher: &Searcher<'_>, space: &Space<'_>) -> Result<i64, SearchError> {
+    let reader = searcher.reader;
+    let newest = reader.newest_seq(space.model)?;
+    let mut vectors = SpaceVectors::open(reader, space)?;
+    if let Some(e) = vectors.file.write(&mut vectors.source)? {
+        tracing::debug!("{e}");
+    }
+    if vectors.vectors.most() > 0 {
+        vectors.background(&mut searcher.examples(space));
+    }
+    Ok(newest)
+}
+
+/// The best `n` in order, and the others in none.
+fn split_best(standings: &mut [Standing], n: usize) -> (&mut [Standing], &mut [Standing]) {
+    if n < standings.len() {
+        standings.select_nth_unstable_by(n, better);
+    }
+    let (best, others) = standings.split_at_mut(n);
+    best.sort_unstable_by(better);
+    (best, others)
+}
+
+/// Confident before not confident, then by score; of equals the photo indexed first.
+fn better(a: &Standing, b: &Standing) -> Ordering {
+    b.confident
+        .cmp(&a.confident)
+        .then(b.score.total_cmp(&a.score))
+        .then(a.photo.cmp(&b.photo))
+}
+
+/// What photos are compared with: the sum of all wishes; if something is not wanted, also the sum of
+/// what is wanted, and each unwanted thing by itself.
+pub(super) struct Directions(Vec<Vec<f32>>);
+
+impl Directions {
+    fn new(examples: &mut Examples<'_>, wishes: &[Wish]) -> Result<Self, SearchError> {
+        let mut vectors = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            let vector = match &wish.like {
+                Like::Text(text) => examples.sentence(text)?,
+                Like::Photo(path) => examples.photo(path)?,
+            };
+            vectors.push((wish.weight, vector));
+        }
+        let mut directions = vec![sum(vectors.iter())?];
+        if vectors.iter().any(|(weight, _)| *weight < 0.0) {
+            directions.push(sum(vectors.iter().filter(|(weight, _)| *weight > 0.0))?);
+            let unwanted = vectors.into_iter().filter(|(weight, _)| *weight < 0.0);
+            directions.extend(unwanted.map(|(_, vector)| vector.values));
+        }
+        Ok(Self(directions))
+    }
+}
+
+/// From one score a direction, in their order.
+fn closeness(scores: &[f32]) -> Closeness {
+    let unwanted = scores.get(2..).unwrap_or_default();
+    Closeness {
+        all: scores[0],
+        wanted: scores.get(1).copied().unwrap_or(scores[0]),
+        unwanted: unwanted.iter().copied().fold(-1.0, f32::max),
+    }
+}
+
+/// The weighted sum, of length one.
+fn sum<'v>(vectors: impl Iterator<Item = &'v (f32, Embedding)>) -> Result<Vec<f32>, SearchError> {
+    let mut sum: Vec<f64> = Vec::new();
+    for (weight, vector) in vectors {
+        sum.resize(vector.values.len(), 0.0);
+        for (total, value) in sum.iter_mut().zip(&vector.values) {
+            *total += f64::from(*weight) * f64::from(*value);
+        }
+    }
+    let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+    // Far below the shortest sum that two different wishes leave, far above rounding.
+    if !length.is_finite() || length < 1e-3 {
+        return Err(SearchError::NoDirection);
+    }
+    #[allow(clippy::cast_possible_truncation)]
+    Ok(sum.iter().map(|v| (v / length) as f32).collect())
+}

@@ -1,0 +1,66 @@
+//! Which search model a query goes by.
+
+use std::path::Path;
+
+use super::error::SearchError;
+use crate::embedding::ModelId;
+use crate::model::{ModelPack, packs};
+use crate::store::{ModelRow, SpaceKind, StoreReader};
+
+/// The search model of a query.
+pub struct Chosen {
+    /// Its pack.
+    pub pack: ModelPack,
+    /// Its row in the index.
+    pub row: ModelRow,
+    /// The one a person has chosen, where that is another: its space is not whole yet, or its pack
+    /// cannot be opened.
+    pub instead_of: Option<String>,
+}
+
+/// The model that serves queries; where its pack is gone, the one in use or any other whose pack
+/// opens and whose vectors are there.
+///
+/// # Errors
+/// [`SearchError::NothingSeen`] if no search model has seen a photo; a pack that is damaged, if no
+/// other is of use; the database.
+pub fn choose(reader: &StoreReader, data_dir: &Path) -> Result<Chosen, SearchError> {
+    let in_use = packs::in_use(data_dir);
+    let mut rows: Vec<ModelRow> = reader
+        .models()?
+        .into_iter()
+        .filter(|row| row.kind == SpaceKind::Search && row.dims > 0)
+        .collect();
+    let is_in_use = |row: &ModelRow| name_of(&row.name) == in_use;
+    // Serving first, then the one in use, then whatever was there last.
+    rows.sort_by_key(|row| (!row.serving, !is_in_use(row), std::cmp::Reverse(row.id)));
+    let mut trouble = None;
+    for row in rows {
+        match packs::open(data_dir, name_of(&row.name)) {
+            Ok(pack) if pack.id == row.name => {
+                if !row.serving && reader.newest_seq(row.id)? == 0 {
+                    continue;
+                }
+                return Ok(Chosen {
+                    instead_of: (!is_in_use(&row)).then_some(in_use),
+                    pack,
+                    row,
+                });
+            }
+            // Another revision: its vectors do not go with these.
+            Ok(_) => {}
+            Err(e) => {
+                trouble.get_or_insert(e);
+            }
+        }
+    }
+    match trouble {
+        Some(e) => Err(e.into()),
+        None => Err(SearchError::NothingSeen { model: in_use }),
+    }
+}
+
+/// `name@revision` without the revision.
+fn name_of(id: &ModelId) -> &str {
+    id.0.split('@').next().unwrap_or_default()
+}

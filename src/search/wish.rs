@@ -1,0 +1,155 @@
+//! What ranked photos should be like: sentences and example photos, each with a weight, wanted or
+//! not wanted.
+
+use std::path::PathBuf;
+
+use super::error::SearchError;
+
+/// Heaviest and lightest weight: beyond these one wish is all there is, or nothing.
+const MOST: f32 = 100.0;
+const LEAST: f32 = 0.01;
+
+/// What a photo is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Like {
+    /// A sentence.
+    Text(String),
+    /// Another photo, indexed or not.
+    Photo(PathBuf),
+}
+
+/// One part of a ranked query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wish {
+    /// What it is about.
+    pub like: Like,
+    /// How much it counts beside the others; negative: photos should not be like this.
+    pub weight: f32,
+}
+
+impl Wish {
+    /// A sentence as given, perhaps with a weight before it: `2:golden retriever`.
+    ///
+    /// # Errors
+    /// An empty sentence, or a weight out of range.
+    pub fn text(given: &str, wanted: bool) -> Result<Self, SearchError> {
+        let (weight, rest) = weighted(given, wanted)?;
+        let text = rest.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !text.chars().any(char::is_alphanumeric) {
+            return Err(SearchError::EmptyText {
+                given: given.to_owned(),
+            });
+        }
+        Ok(Self {
+            like: Like::Text(text),
+            weight,
+        })
+    }
+
+    /// A file as given, perhaps with a weight before it: `0.5:beach.jpg`. A file that is really
+    /// called so is taken as it is.
+    ///
+    /// # Errors
+    /// An empty name, or a weight out of range.
+    pub fn photo(given: &str, wanted: bool) -> Result<Self, SearchError> {
+        let whole = PathBuf::from(given);
+        if given.contains(':') && whole.exists() {
+            return Ok(Self {
+                like: Like::Photo(whole),
+                weight: if wanted { 1.0 } else { -1.0 },
+            });
+        }
+        let (weight, rest) = weighted(given, wanted)?;
+        if rest.is_empty() {
+            return Err(SearchError::Example {
+                path: PathBuf::from(given),
+                reason: "no file is named".to_owned(),
+            });
+        }
+        Ok(Self {
+            like: Like::Photo(PathBuf::from(rest)),
+            weight,
+        })
+    }
+
+    /// The sentence, if it is one.
+    #[must_use]
+    pub fn sentence(&self) -> Option<&str> {
+        match &self.like {
+            Like::Text(text) => Some(text),
+            Like::Photo(_) => None,
+        }
+    }
+}
+
+/// `N:rest` with a plain decimal number, else weight 1 and everything.
+fn weighted(given: &str, wanted: bool) -> Result<(f32, &str), SearchError> {
+    let sign = if wanted { 1.0 } else { -1.0 };
+    let number = given.split_once(':').filter(|(n, _)| {
+        n.bytes().any(|b| b.is_ascii_digit()) && n.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    });
+    let Some((number, rest)) = number else {
+        return Ok((sign, given));
+    };
+    match number.parse::<f32>() {
+        Ok(weight) if (LEAST..=MOST).contains(&weight) => Ok((sign * weight, rest)),
+        _ => Err(SearchError::BadWeight {
+            given: given.to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn weights_come_before_a_colon() {
+        let text = |given| Wish::text(given, true).map(|w| (w.weight, w.like));
+        let is = |weight, text: &str| (weight, Like::Text(text.to_owned()));
+        assert_eq!(
+            text("2:golden  retriever").unwrap(),
+            is(2.0, "golden retriever")
+        );
+        assert_eq!(text("0.5:dog").unwrap(), is(0.5, "dog"));
+        assert_eq!(text("1:3:10 to Yuma").unwrap(), is(1.0, "3:10 to Yuma"));
+        assert_eq!(text("note: a dog").unwrap(), is(1.0, "note: a dog"));
+        assert_eq!(Wish::text("3:dog", false).unwrap().weight, -3.0);
+        for bad in [
+            "",
+            "  ",
+            "2:",
+            "2: ",
+            "...",
+            "0:dog",
+            "1000:dog",
+            "1.2.3:dog",
+        ] {
+            assert!(text(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_colon_in_its_name_is_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("2:beach.jpg");
+        std::fs::write(&path, b"x").unwrap();
+        let given = path.to_str().unwrap();
+        assert_eq!(
+            Wish::photo(given, true).unwrap().like,
+            Like::Photo(path.clone())
+        );
+        assert_eq!(Wish::photo("2:beach.jpg", true).unwrap().weight, 2.0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_sentence_is_kept_or_refused(text in "\\PC{0,40}") {
+            if let Ok(wish) = Wish::text(&text, true) {
+                prop_assert!(wish.weight > 0.0 && wish.weight <= MOST);
+                prop_assert!(wish.sentence().is_some_and(|s| !s.is_empty()));
+            }
+        }
+    }
+}
