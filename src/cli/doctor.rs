@@ -5,7 +5,10 @@ use serde_json::json;
 use super::output::{count, plural, span};
 use super::{Context_, Exit, TableOrJson};
 use crate::daemon::{Report, is_held, tagger};
-use crate::model::{EncoderOptions, ImageEncoder, Runtime, default_pack, find_runtime};
+use crate::model::{
+    EncoderOptions, ImageEncoder, Runtime, TextEncoder, TextOptions, default_pack, find_runtime,
+    packs,
+};
 use crate::store::{StoreError, StoreReader, unix_now};
 
 /// Check everything that could be wrong, and say the fix
@@ -62,6 +65,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     data_dir(context, &mut f);
     let reader = index(context, args.deep, &mut f);
     model(context, &mut f);
+    search_model(context, &mut f);
     if let Some(reader) = &reader {
         let checked = roots(reader, &mut f).and_then(|()| daemon(context, reader, &mut f));
         if let Err(e) = checked {
@@ -235,6 +239,29 @@ fn model(context: &Context_, f: &mut Findings) {
             format!("{} ({})", choice.path.display(), choice.found_by),
         ),
         Err(e) => f.bad("runtime", e.to_string()),
+    }
+}
+
+/// The model that `--text` and `--like` go by.
+fn search_model(context: &Context_, f: &mut Findings) {
+    let name = packs::in_use(&context.data_dir);
+    let checked = packs::open(&context.data_dir, &name).map_err(|e| e.to_string());
+    let checked = checked.and_then(|pack| {
+        pack.text_side().map_err(|e| e.to_string())?;
+        let choice = find_runtime(&context.data_dir).map_err(|e| e.to_string())?;
+        let runtime = Runtime::load(&choice).map_err(|e| e.to_string())?;
+        let options = TextOptions {
+            threads: 1,
+            quick: true,
+        };
+        TextEncoder::new(&runtime, &pack, options)
+            .and_then(|mut text| text.encode(&["a photo"]))
+            .map_err(|e| e.to_string())?;
+        Ok(pack.id)
+    });
+    match checked {
+        Ok(id) => f.good("search model", format!("{id}, it reads sentences")),
+        Err(e) => f.bad("search model", e),
     }
 }
 

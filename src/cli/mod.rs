@@ -75,6 +75,8 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   photond watch ~/Pictures            index what is there, then keep it current
   photond query --tag beach           photos of beaches, newest first
+  photond query --text \"a dog in the snow\"
+  photond query --like sunset.jpg     photos like that one
   photond query --tag dog --not-tag snow --since 2023 --format paths
   photond status                      how far it is, and what could not be indexed";
 
@@ -100,7 +102,7 @@ enum Command {
     Tags(tags::Args),
     /// Show all that is known of one photo, as JSON
     Show(show::Args),
-    /// Show and check the models that make tags
+    /// Show, install, choose and check the models that make tags and that photos are searched with
     Model(model::Args),
     /// Run as a service of the user (systemd or launchd)
     Service(service::Args),

@@ -243,10 +243,16 @@ fn rank(
     let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
     let chosen = choose(searcher.reader, &context.data_dir)?;
     if let Some(other) = &chosen.instead_of {
-        context.out.notice(&format!(
-            "{other} has not seen all photos yet (`photond status` shows how far it is): {} answers",
-            chosen.pack.id
-        ));
+        let why = match &other.trouble {
+            Some(trouble) => trouble.clone(),
+            None => format!(
+                "{} has not seen all photos yet (`photond status` shows how far it is)",
+                other.name
+            ),
+        };
+        context
+            .out
+            .notice(&format!("{why}: {} answers", chosen.pack.id));
     }
     let space = Space {
         pack: &chosen.pack,

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Context_;
-use super::output::{count, printable, span};
+use super::output::{count, plural, printable, span};
 use crate::daemon::SearchReport;
 use crate::model::packs;
+use crate::search::choose;
 use crate::store::{Coverage, StoreReader};
 
 /// The search model's side of `status`.
@@ -14,6 +15,8 @@ pub(super) struct Searching {
     chosen: String,
     /// What queries go by, name and revision.
     serving: Option<String>,
+    /// What answers now, name and revision.
+    answering: Option<String>,
     /// How far the chosen one is, while queries do not go by it yet.
     coverage: Option<Coverage>,
     /// What the running daemon says.
@@ -28,18 +31,25 @@ impl Searching {
     ) -> anyhow::Result<Self> {
         let chosen = packs::in_use(&context.data_dir);
         let serving = reader.serving()?.map(|m| m.name.0);
-        let is_chosen = |id: &str| id.split('@').next() == Some(chosen.as_str());
+        let is_chosen = |id: &str| name_of(id) == chosen;
         let mut coverage = None;
         if !serving.as_deref().is_some_and(is_chosen) {
             let newest = reader.models()?.into_iter().rfind(|m| is_chosen(&m.name.0));
             coverage = newest.map(|m| reader.coverage(m.id)).transpose()?;
         }
+        // What answers where that is not to be had is an error of the query's.
+        let answering = choose(reader, &context.data_dir).ok();
         Ok(Self {
             chosen,
+            answering: answering.map(|c| c.row.name.0),
             serving,
             coverage,
             report,
         })
+    }
+
+    fn is_chosen(&self, id: &str) -> bool {
+        name_of(id) == self.chosen
     }
 
     pub fn lines(&self, context: &Context_) -> Vec<String> {
@@ -64,8 +74,26 @@ impl Searching {
                     line += &format!("; until then --text and --like use {serving}");
                 }
                 lines.push(line);
+                if c.failed > 0 {
+                    lines.push(context.out.red(&format!(
+                        "search model {}: it makes nothing of {} (`photond status --errors` says why)",
+                        self.chosen,
+                        plural(c.failed, "photo", "photos")
+                    )));
+                }
             }
-            (None, Some(serving)) => lines.push(format!("--text and --like use {serving}")),
+            (None, Some(serving)) if self.is_chosen(serving) => {
+                lines.push(match &self.answering {
+                    Some(other) if other != serving => format!(
+                        "search model {serving} is chosen and cannot be opened (`photond model verify` says why): {other} answers"
+                    ),
+                    _ => format!("--text and --like use {serving}"),
+                });
+            }
+            (None, Some(serving)) => lines.push(format!(
+                "search model {}: no photo seen yet; until it has seen all, --text and --like use {serving}",
+                self.chosen
+            )),
             (None, None) => lines.push(format!("search model {}: no photo seen yet", self.chosen)),
         }
         if let Some(r) = self.report.as_ref().filter(|r| !r.model.ready) {
@@ -83,8 +111,10 @@ impl Searching {
         json!({
             "chosen": self.chosen,
             "serving": self.serving,
-            "whole": self.coverage.is_none() && self.serving.is_some(),
+            "answering": self.answering,
+            "whole": self.serving.as_deref().is_some_and(|id| self.is_chosen(id)),
             "done": self.coverage.as_ref().map(|c| c.embedded + c.failed),
+            "failed": self.coverage.as_ref().map(|c| c.failed),
             "photos": self.coverage.as_ref().map(|c| c.photos),
             "rate": report.map(|r| r.rate),
             "eta_s": report.and_then(|r| r.eta_s),
@@ -92,4 +122,9 @@ impl Searching {
             "detail": report.map(|r| r.model.detail.clone()),
         })
     }
+}
+
+/// `name@revision` without the revision.
+fn name_of(id: &str) -> &str {
+    id.split('@').next().unwrap_or_default()
 }

@@ -338,6 +338,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
                         crate::photo::hex(f.path.under(&f.root).as_os_str().as_bytes())
                     }),
                     "stage": f.stage,
+                    "model": f.model,
                     "kind": f.kind,
                     "error": f.message,
                     "attempts": f.attempts,

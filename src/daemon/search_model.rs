@@ -18,9 +18,9 @@ use super::Observer;
 use super::error::DaemonError;
 use super::report::{ModelReport, Rate, SearchReport};
 use crate::index::{Derived, Indexer, SearchChoice, Settled};
-use crate::model::{Projection, default_pack, packs};
+use crate::model::{ModelPack, Projection, default_pack, packs};
 use crate::search::{SearchError, Searcher, Space, choose};
-use crate::store::StoreReader;
+use crate::store::{SpaceKind, Store, StoreReader, VectorFile};
 
 /// How often a space that is being filled is counted.
 const COUNT: Duration = Duration::from_secs(10);
@@ -43,6 +43,75 @@ pub(super) fn choice(data_dir: &Path) -> SearchChoice {
         Ok(pack) => SearchChoice::Graph(Box::new(pack)),
         Err(e) => SearchChoice::Broken(name, e.to_string()),
     }
+}
+
+/// The search model that queries go by, if it has a graph of its own, is another than the one in use,
+/// and can be opened.
+pub(super) fn before(
+    data_dir: &Path,
+    store: &Store,
+) -> Result<Option<Box<ModelPack>>, DaemonError> {
+    let Some(serving) = store.reader()?.serving()? else {
+        return Ok(None);
+    };
+    let name = name_of(&serving.name.0);
+    if name == packs::in_use(data_dir) {
+        return Ok(None);
+    }
+    let pack = packs::open(data_dir, name).ok().filter(|pack| {
+        pack.id == serving.name && pack.dims == serving.dims && pack.derived_from().is_none()
+    });
+    Ok(pack.map(Box::new))
+}
+
+/// `name@revision` without the revision.
+fn name_of(id: &str) -> &str {
+    id.split('@').next().unwrap_or_default()
+}
+
+/// Vectors forgotten in one transaction.
+const FORGOTTEN: usize = 2000;
+
+/// Forgets some vectors of a search model whose pack has been removed or replaced by another
+/// revision; true: there are more.
+pub(super) fn drop_removed(store: &mut Store, data_dir: &Path) -> bool {
+    try_drop_removed(store, data_dir).unwrap_or_else(|e| {
+        tracing::warn!("upkeep: {e}");
+        false
+    })
+}
+
+fn try_drop_removed(store: &mut Store, data_dir: &Path) -> Result<bool, DaemonError> {
+    // A folder that cannot be read says nothing of what was removed.
+    if std::fs::read_dir(data_dir.join("models")).is_err() {
+        return Ok(false);
+    }
+    let packs = packs::Packs::new(data_dir).list();
+    let in_use = packs::in_use(data_dir);
+    let wanted = |id: &str| {
+        let name = id.split('@').next().unwrap_or_default();
+        packs.iter().any(|entry| match &entry.pack {
+            Ok(pack) => pack.id.0 == id,
+            Err(_) => entry.name == name,
+        }) || (name == in_use && !packs.iter().any(|entry| entry.name == name))
+    };
+    let removed = store.reader()?.models()?.into_iter().find(|row| {
+        row.kind == SpaceKind::Search && row.dims > 0 && !row.serving && !wanted(&row.name.0)
+    });
+    let Some(row) = removed else {
+        return Ok(false);
+    };
+    let file = VectorFile::new(data_dir, store.reader()?.identity()?, &row.name, row.dims);
+    for path in [
+        file.path().to_path_buf(),
+        file.path().with_extension("background.json"),
+        file.path().with_extension("phrases"),
+    ] {
+        let _ = std::fs::remove_file(path);
+    }
+    store.drop_space(row.id, FORGOTTEN)?;
+    // Perhaps another model's, too.
+    Ok(true)
 }
 
 /// Calls `wake` when the choice may have changed, as long as the returned guard lives. Where the
@@ -70,12 +139,28 @@ pub(super) fn on_choice(
 pub(super) struct SearchModel {
     data_dir: PathBuf,
     name: String,
+    /// Its folder when it was last opened: a pack that comes, goes or is replaced is taken on.
+    seen: Sighting,
     settled: Settled,
     counted: Option<(Instant, u64)>,
     rate: Rate,
     /// A switch is being made, and its end is worth a word.
     switching: bool,
     prepared: Prepared,
+}
+
+/// What tells that a pack's folder is another than it was, without opening it.
+#[derive(Debug, PartialEq, Eq)]
+struct Sighting(Option<(u64, i64, i64)>);
+
+impl Sighting {
+    /// Inode and time of the folder's manifest.
+    fn of(data_dir: &Path, name: &str) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let manifest = data_dir.join("models").join(name).join("model.toml");
+        let metadata = std::fs::metadata(manifest).ok();
+        Self(metadata.map(|m| (m.ino(), m.mtime(), m.mtime_nsec())))
+    }
 }
 
 /// How often the derived files of queries are brought up to date, at most.
@@ -118,9 +203,9 @@ impl Prepared {
         self.thread = thread
             .spawn(move || {
                 crate::index::lower_priority();
-                prepare(&data_dir, &stop)
-                    .inspect_err(|e| tracing::debug!("{e}"))
-                    .ok()
+                let seq = prepare(&data_dir, &stop).inspect_err(|e| tracing::debug!("{e}"));
+                crate::index::give_memory_back();
+                seq.ok()
             })
             .ok();
     }
@@ -166,6 +251,7 @@ impl SearchModel {
     pub fn new(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_path_buf(),
+            seen: Sighting::of(data_dir, &packs::in_use(data_dir)),
             name: packs::in_use(data_dir),
             settled: Settled::Unknown,
             counted: None,
@@ -178,11 +264,13 @@ impl SearchModel {
     /// Tells the pipeline when another model has been chosen.
     pub fn follow(&mut self, indexer: &Indexer) {
         let name = packs::in_use(&self.data_dir);
-        if name == self.name {
+        let seen = Sighting::of(&self.data_dir, &name);
+        if name == self.name && seen == self.seen {
             return;
         }
-        tracing::info!("search model: {name} instead of {}", self.name);
+        tracing::info!("search model: {name} (it was {})", self.name);
         self.name = name;
+        self.seen = seen;
         self.settled = Settled::Unknown;
         self.counted = None;
         self.switching = true;
@@ -199,7 +287,11 @@ impl SearchModel {
         if self.settled == Settled::Serving && !busy {
             self.prepared.look(&self.data_dir);
         }
-        if !due {
+        // The pipeline takes a choice on when it comes to it; until then it speaks of the one before.
+        let taken_on = indexer
+            .search_state()
+            .is_some_and(|(id, _)| id.0.split('@').next() == Some(self.name.as_str()));
+        if !due || !taken_on {
             return;
         }
         match indexer.settle_search() {

@@ -72,6 +72,7 @@ impl Setup {
             classifier,
             derived: search_model::derived(&self.data_dir)?,
             search: search_model::choice(&self.data_dir),
+            before: search_model::before(&self.data_dir, &store)?,
             data_dir: self.data_dir.clone(),
             threads: parallel,
         };

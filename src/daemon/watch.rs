@@ -1,7 +1,7 @@
 //! `photond watch`: start-up as a table of contents, the timers, and the ordered stop.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -149,7 +149,7 @@ fn serve(
         // systemd wants to hear twice as often as it says.
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
         let mut next_bark = Instant::now();
-        let mut were_ready = 0;
+        let mut were_ready = Vec::new();
         let mut seen_untagged = 0;
         let turned = Arc::new(tokio::sync::Notify::new());
         let wake = Arc::clone(&turned);
@@ -163,7 +163,8 @@ fn serve(
             let ready = indexer.ready_models();
             // Also those that were on their way without a picture for it when a model came.
             let untagged = indexer.progress().untagged.load(Ordering::Relaxed);
-            if ready > were_ready || (ready > 0 && !busy && untagged != seen_untagged) {
+            let more = ready.iter().any(|id| !were_ready.contains(id));
+            if more || (!ready.is_empty() && !busy && untagged != seen_untagged) {
                 indexer.request_catch_up();
                 seen_untagged = untagged;
             }
@@ -206,6 +207,8 @@ struct Ticks<'a> {
     started_at: i64,
     last_heartbeat: Option<(Instant, (Activity, Snapshot))>,
     next_upkeep: Instant,
+    /// The last upkeep left something to do.
+    more_upkeep: Arc<AtomicBool>,
     was_busy: bool,
     lock: &'a DataDirLock,
     said: Option<String>,
@@ -227,6 +230,7 @@ impl<'a> Ticks<'a> {
             started_at: crate::store::unix_now(),
             last_heartbeat: None,
             next_upkeep: Instant::now() + FIRST_UPKEEP,
+            more_upkeep: Arc::default(),
             was_busy: true,
             lock,
             said: None,
@@ -268,15 +272,23 @@ impl<'a> Ticks<'a> {
             self.heartbeat(&report);
         }
         if self.was_busy && !busy {
-            give_memory_back();
+            crate::index::give_memory_back();
         }
         self.was_busy = busy;
         // A turn that was too soon after the last row is written at the next look.
         let busy = busy || (turned && !due);
-        if !busy && self.next_upkeep <= Instant::now() {
-            self.next_upkeep = Instant::now() + UPKEEP;
-            let dir = self.data_dir.to_path_buf();
-            self.indexer.post(move |store| upkeep(store, &dir));
+        let due = self.next_upkeep <= Instant::now();
+        if !busy && (due || self.more_upkeep.swap(false, Ordering::Relaxed)) {
+            if due {
+                self.next_upkeep = Instant::now() + UPKEEP;
+            }
+            let (dir, more) = (self.data_dir.to_path_buf(), Arc::clone(&self.more_upkeep));
+            self.indexer.post(move |store| {
+                if due {
+                    upkeep(store, &dir);
+                }
+                more.store(search_model::drop_removed(store, &dir), Ordering::Relaxed);
+            });
         }
         busy
     }
@@ -317,18 +329,6 @@ fn upkeep(store: &mut Store, data_dir: &Path) {
         tracing::warn!("upkeep: {e}");
     }
 }
-
-/// After a long run of work the allocator keeps much that is free; the daemon may idle for weeks.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn give_memory_back() {
-    // SAFETY: takes no pointers and is safe to call from any thread.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn give_memory_back() {}
 
 /// Calls `stop` at the first SIGINT or SIGTERM, as long as the returned guard lives.
 pub(super) fn on_stop_signal(stop: impl Fn() + Send + 'static) -> Result<SignalGuard, DaemonError> {

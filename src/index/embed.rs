@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::job::{Seen, Write};
 use super::lanes::{Lane, ModelPlan, SearchChoice, runtime};
+use super::memory::give_memory_back;
 use super::progress::Progress;
 use super::spaces::{LaneId, LaneTensor, ModelState, Role, Table};
 use super::worker::Shared;
@@ -28,6 +29,8 @@ const BATCH: usize = 8;
 const MAX_AGE: Duration = Duration::from_millis(200);
 /// How often a missing runtime or model is looked for again.
 const RETRY: Duration = Duration::from_secs(30);
+/// How long a search model's session is kept without work: making it again takes a second or two.
+const REST: Duration = Duration::from_secs(300);
 
 /// What the embed thread can be told.
 pub(super) enum Order {
@@ -90,12 +93,15 @@ impl EmbedThread {
         };
         if let Some(plan) = &thread.plan {
             let (classifier, derived) = (plan.classifier.clone(), plan.derived.clone());
-            let search = plan.search.clone();
+            let (search, before) = (plan.search.clone(), plan.before.clone());
             thread.lanes = vec![
                 Lane::graph(0, Role::Tags, classifier),
                 Lane::derived(1, &derived),
             ];
             thread.next_lane = 2;
+            if let Some(before) = before {
+                thread.choose(SearchChoice::Graph(before));
+            }
             thread.choose(search);
         }
         thread.publish();
@@ -115,6 +121,7 @@ impl EmbedThread {
                     continue;
                 }
                 Next::Nothing => {
+                    self.rest();
                     self.retry();
                     continue;
                 }
@@ -166,6 +173,7 @@ impl EmbedThread {
                 let in_use = self.in_use.clone();
                 self.lanes
                     .retain(|l| l.role != Role::Search || Some(&l.name) == in_use.as_ref());
+                give_memory_back();
             }
         }
         self.publish();
@@ -199,6 +207,18 @@ impl EmbedThread {
             spaces: self.lanes.iter().map(Lane::space).collect(),
             in_use: self.in_use.clone(),
         });
+    }
+
+    /// A large model is not kept in memory while nothing comes in.
+    fn rest(&mut self) {
+        let tired = |l: &&mut Lane| l.role == Role::Search && l.idle() >= REST;
+        let mut rested = false;
+        for lane in self.lanes.iter_mut().filter(tired) {
+            rested |= lane.rest();
+        }
+        if rested {
+            give_memory_back();
+        }
     }
 
     fn retry(&mut self) {
@@ -346,6 +366,12 @@ impl EmbedThread {
                 Some((i, w.tensors.swap_remove(at)))
             })
             .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        if let (Some(runtime), Some(plan)) = (&self.runtime, &self.plan) {
+            lane.wake(runtime, plan.threads)?;
+        }
         let tensors: Vec<&LaneTensor> = wanted.iter().map(|(_, t)| t).collect();
         let answers = lane.see(&tensors)?;
         for ((i, _), answer) in wanted.iter().zip(answers) {

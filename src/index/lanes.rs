@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::spaces::{LaneId, LaneTensor, ModelState, Role, Space};
 use crate::embedding::{Embedding, ModelId};
@@ -21,6 +21,9 @@ pub struct ModelPlan {
     pub derived: Derived,
     /// The search model in use.
     pub search: SearchChoice,
+    /// The one that queries go by until that one is whole, where it has a graph of its own: what
+    /// comes in meanwhile is to be found in both.
+    pub before: Option<Box<ModelPack>>,
     /// Where a runtime may lie.
     pub data_dir: PathBuf,
     /// Threads inside one run.
@@ -70,6 +73,8 @@ pub(super) struct Lane {
     maker: Option<Maker>,
     /// Seconds a photo takes, as lately measured.
     pace: f64,
+    /// When it last worked, or was loaded.
+    used: Instant,
 }
 
 impl Lane {
@@ -85,6 +90,7 @@ impl Lane {
             pack: Some(pack),
             maker: None,
             pace: 0.0,
+            used: Instant::now(),
         }
     }
 
@@ -100,6 +106,7 @@ impl Lane {
             pack: None,
             maker: Some(Maker::Derived(Arc::clone(&derived.projection))),
             pace: 0.0,
+            used: Instant::now(),
         }
     }
 
@@ -125,6 +132,25 @@ impl Lane {
         };
         let encoder = ImageEncoder::new(runtime, pack, EncoderOptions { threads })?;
         self.maker = Some(Maker::Graph(Box::new(encoder)));
+        Ok(())
+    }
+
+    /// How long it has had no work.
+    pub fn idle(&self) -> Duration {
+        self.used.elapsed()
+    }
+
+    /// Lets the session go until there is work again; true if there was one.
+    pub fn rest(&mut self) -> bool {
+        self.pack.is_some() && self.is_loaded() && self.maker.take().is_some()
+    }
+
+    /// Makes the session again, if the lane rests.
+    pub fn wake(&mut self, runtime: &Runtime, threads: usize) -> Result<(), ModelError> {
+        self.used = Instant::now();
+        if self.is_loaded() {
+            self.load(runtime, threads)?;
+        }
         Ok(())
     }
 

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
@@ -14,15 +13,14 @@ use super::embed::{EmbedThread, Order};
 use super::error::IndexError;
 use super::inflight::InFlight;
 use super::job::{Job, Task, Write};
-use super::lanes::{ModelPlan, SearchChoice};
+use super::lanes::ModelPlan;
 use super::later::put_off;
 use super::progress::Progress;
 use super::roots::{RootHandle, RootState, Roots};
 use super::scan::{ArmDirectory, ScanOutcome, ScanScope, Scanner};
-use super::spaces::{ModelState, Role, Spaces};
+use super::spaces::Spaces;
 use super::stage::{Deadman, spawn};
 use super::worker::{Outputs, Shared, Worker};
-use crate::embedding::ModelId;
 use crate::media::{Inspector, Limits};
 use crate::photo::RelPath;
 use crate::source::Filter;
@@ -40,35 +38,17 @@ pub struct IndexerOptions {
     pub model: Option<ModelPlan>,
 }
 
-/// Whether queries use the search model that a person has chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settled {
-    /// They do.
-    Serving,
-    /// Its space is being filled; they use the one before, if there was one.
-    Behind {
-        /// What queries use meanwhile.
-        serving: Option<ModelId>,
-        /// Photos it has seen (or will never make sense of).
-        done: i64,
-        /// Photos there are.
-        photos: i64,
-    },
-    /// It is not loaded (yet).
-    Unknown,
-}
-
 /// The running pipeline.
 pub struct Indexer {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     urgent: Sender<Job>,
     backlog: Sender<Job>,
     write: Sender<Write>,
-    orders: Sender<Order>,
-    catch_up: Arc<CatchUp>,
-    catch_up_requests: Sender<()>,
+    pub(super) orders: Sender<Order>,
+    pub(super) catch_up: Arc<CatchUp>,
+    pub(super) catch_up_requests: Sender<()>,
     catching_up: Option<JoinHandle<()>>,
-    data_dir: std::path::PathBuf,
+    pub(super) data_dir: std::path::PathBuf,
     workers: Vec<JoinHandle<()>>,
     embed: Option<JoinHandle<()>>,
     later: Option<JoinHandle<()>>,
@@ -206,35 +186,6 @@ impl Indexer {
         &self.shared.progress
     }
 
-    /// How the classifier is doing.
-    #[must_use]
-    pub fn model_state(&self) -> ModelState {
-        let table = self.shared.spaces.get();
-        table
-            .with_role(Role::Tags)
-            .map(|space| space.state.clone())
-            .unwrap_or_default()
-    }
-
-    /// How many models run.
-    #[must_use]
-    pub fn ready_models(&self) -> usize {
-        let table = self.shared.spaces.get();
-        table.spaces.iter().filter(|s| s.is_ready()).count()
-    }
-
-    /// Waits until every model is running or known to be missing, at most `timeout`.
-    pub fn wait_for_models(&self, timeout: Duration) {
-        let end = Instant::now() + timeout;
-        let loading = || {
-            let table = self.shared.spaces.get();
-            table.spaces.iter().any(|s| s.state == ModelState::Loading)
-        };
-        while loading() && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
     /// Runs something on the writer's store, between two batches, and waits for its answer.
     ///
     /// # Errors
@@ -355,81 +306,6 @@ impl Indexer {
             self.with_store(move |store| store.root_scanned(id, other, note.as_deref()))?;
         }
         Ok(outcome)
-    }
-
-    /// Fills what models have not seen yet, behind everything else, on the calling thread. Returns
-    /// how many photos that concerns. Queued work may still be under way when it returns.
-    ///
-    /// # Errors
-    /// If the database cannot be read or written.
-    pub fn catch_up(&self) -> Result<u64, IndexError> {
-        self.catch_up.run()
-    }
-
-    /// The same on a thread of its own; one that is asked for while it runs follows it.
-    pub fn request_catch_up(&self) {
-        // Full: one is waiting already.
-        let _ = self.catch_up_requests.try_send(());
-    }
-
-    /// From now on this search model is to be used. The one before stays until the new space is
-    /// whole, see [`Self::settle_search`].
-    pub fn use_search(&self, choice: SearchChoice) {
-        let _ = self.orders.send(Order::Use(choice));
-    }
-
-    /// How the search model in use is doing.
-    #[must_use]
-    pub fn search_state(&self) -> Option<(ModelId, ModelState)> {
-        let table = self.shared.spaces.get();
-        let id = table.in_use.clone()?;
-        let state = table.spaces.iter().find(|s| s.id == id).map_or_else(
-            || {
-                ModelState::Missing(format!(
-                    "{id} cannot be opened: `photond model verify` says why"
-                ))
-            },
-            |space| space.state.clone(),
-        );
-        Some((id, state))
-    }
-
-    /// If the space of the search model in use is whole, queries go by it from now on, and the
-    /// models before it end. Otherwise how far it is.
-    ///
-    /// # Errors
-    /// If the database cannot be read or written.
-    pub fn settle_search(&self) -> Result<Settled, IndexError> {
-        let table = self.shared.spaces.get();
-        let space = table
-            .in_use
-            .as_ref()
-            .and_then(|id| table.spaces.iter().find(|s| s.id == *id));
-        let Some((space, model)) = space.and_then(|s| Some((s, s.model?))) else {
-            return Ok(Settled::Unknown);
-        };
-        let reader = StoreReader::open(&self.data_dir)?;
-        let serving = reader.serving()?;
-        if serving.as_ref().map(|m| m.id) != Some(model) {
-            let coverage = reader.coverage(model)?;
-            if !coverage.is_whole() {
-                return Ok(Settled::Behind {
-                    serving: serving.map(|m| m.name),
-                    done: coverage.embedded + coverage.failed,
-                    photos: coverage.photos,
-                });
-            }
-            self.with_store(move |store| store.serve(model))?;
-            tracing::info!("queries use {}", space.id);
-        }
-        if table
-            .spaces
-            .iter()
-            .any(|s| s.role == Role::Search && s.id != space.id)
-        {
-            let _ = self.orders.send(Order::Settled);
-        }
-        Ok(Settled::Serving)
     }
 
     /// Asks every stage to end soon: scans break off, queued work is dropped (it was never

@@ -32,6 +32,6 @@ pub use query::{Query, Searcher};
 pub use ranked::{DEFAULT_LIMIT, Ranked, RankedHit, Space, prepare};
 pub use row::{PhotoJson, TagJson};
 pub use scan::{Scan, ScanError, Scanned, Spread};
-pub use space::{Chosen, choose};
+pub use space::{Chosen, Instead, choose};
 pub use topk::{Scored, TopK};
 pub use wish::{Like, Wish};

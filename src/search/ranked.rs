@@ -222,26 +222,29 @@ impl<'a> SpaceVectors<'a> {
     ) -> Result<Vec<Standing>, SearchError> {
         let queries: Vec<&[f32]> = directions.0.iter().map(Vec::as_slice).collect();
         let scan = Scan::new(&queries, self.space.pack.dims)?;
-        let scanned = scan.all(
-            &self.vectors,
-            &mut self.source,
-            allowed,
-            &Vec::new,
-            &|found: &mut Vec<Standing>, photo, scores| {
-                found.push(judge(photo, closeness(scores)));
-            },
-        )?;
-        if scanned.damaged > 0 {
+        let mut damaged = 0;
+        loop {
+            let scanned = scan.all(
+                &self.vectors,
+                &mut self.source,
+                allowed,
+                &Vec::new,
+                &|found: &mut Vec<Standing>, photo, scores| {
+                    found.push(judge(photo, closeness(scores)));
+                },
+            )?;
+            // Damage in the file is not in the database; what is still there then is the database's.
+            if scanned.damaged == 0 || damaged > 0 {
+                return Ok(scanned.result.concat());
+            }
+            damaged = scanned.damaged;
             let path = self.file.path().display();
-            tracing::warn!(
-                "{path}: {} rows are damaged, it is made anew",
-                scanned.damaged
-            );
+            tracing::warn!("{path}: {damaged} rows are damaged, it is made anew");
             if let Err(e) = self.file.remove() {
                 tracing::warn!("{e}");
             }
+            self.vectors = self.file.refresh(&mut self.source, TAIL)?;
         }
-        Ok(scanned.result.concat())
     }
 }
 

@@ -13,9 +13,16 @@ pub struct Chosen {
     pub pack: ModelPack,
     /// Its row in the index.
     pub row: ModelRow,
-    /// The one a person has chosen, where that is another: its space is not whole yet, or its pack
-    /// cannot be opened.
-    pub instead_of: Option<String>,
+    /// The one a person has chosen, where that is another.
+    pub instead_of: Option<Instead>,
+}
+
+/// A search model that has been chosen and does not answer.
+pub struct Instead {
+    /// Its name.
+    pub name: String,
+    /// Why its pack cannot be opened; `None`: its space is not whole yet.
+    pub trouble: Option<String>,
 }
 
 /// The model that serves queries; where its pack is gone, the one in use or any other whose pack
@@ -38,13 +45,17 @@ pub fn choose(reader: &StoreReader, data_dir: &Path) -> Result<Chosen, SearchErr
     for row in rows {
         match packs::open(data_dir, name_of(&row.name)) {
             Ok(pack) if pack.id == row.name => {
-                if !row.serving && reader.newest_seq(row.id)? == 0 {
+                if reader.newest_seq(row.id)? == 0 {
                     continue;
                 }
+                let instead_of = (!is_in_use(&row)).then(|| Instead {
+                    trouble: packs::open(data_dir, &in_use).err().map(|e| e.to_string()),
+                    name: in_use,
+                });
                 return Ok(Chosen {
-                    instead_of: (!is_in_use(&row)).then_some(in_use),
                     pack,
                     row,
+                    instead_of,
                 });
             }
             // Another revision: its vectors do not go with these.

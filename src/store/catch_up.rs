@@ -27,10 +27,11 @@ impl Coverage {
         self.photos - self.embedded - self.failed - self.away
     }
 
-    /// True if nothing waits: queries lose nothing by using this model.
+    /// True if nothing waits: queries lose nothing by using this model. A model that fails on every
+    /// photo there is has nothing to offer, and is never whole.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.waiting() <= 0
+        self.waiting() <= 0 && (self.embedded > 0 || self.photos == 0)
     }
 }
 

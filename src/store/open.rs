@@ -70,10 +70,26 @@ impl Store {
             Ok(store)
         });
         let result = Self::recover(data_dir, &path, opened);
-        if result.is_ok() {
+        if let Ok((store, _)) = &result {
             let _ = std::fs::remove_file(suspect);
+            store.skip_numbers();
         }
         result
+    }
+
+    /// A power cut can take back the last commits, and with them the numbers that vectors had: a
+    /// derived file that holds those must not take other vectors under the same numbers for known.
+    fn skip_numbers(&self) {
+        /// More vectors than any writer commits between two syncs of the disk.
+        const GAP: i64 = 1_000_000;
+        let skipped = self.conn.execute(
+            "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'embeddings'",
+            [GAP],
+        );
+        // On a full disk: nothing is written before there is room, and the next open tries again.
+        if let Err(e) = skipped {
+            tracing::debug!("{}: {e}", self.path.display());
+        }
     }
 
     fn quick_check(&self) -> Result<(), StoreError> {
