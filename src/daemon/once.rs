@@ -94,7 +94,20 @@ pub fn index_once(
     if scanned.is_ok() {
         drain(&indexer, &interrupted, observer);
         if !indexer.is_stopping() {
-            indexer.catch_up()?;
+            // On a thread of its own, so that a stop is heard: it waits for the models.
+            let caught_up = std::thread::scope(|scope| {
+                let work = scope.spawn(|| indexer.catch_up());
+                while !work.is_finished() && !watch_stop(&indexer, &interrupted) {
+                    std::thread::sleep(Duration::from_millis(50));
+                    let progress = indexer.progress();
+                    observer.progress(progress.activity(), &progress.snapshot());
+                }
+                work.join()
+                    .map_err(|_| crate::index::IndexError::StageDied("catch-up"))?
+            });
+            if !indexer.is_stopping() {
+                caught_up?;
+            }
             drain(&indexer, &interrupted, observer);
             if !indexer.is_stopping() {
                 indexer.settle_search()?;

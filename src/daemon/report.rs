@@ -39,6 +39,9 @@ pub struct SearchReport {
     pub done: Option<u64>,
     /// Photos there are, while its space is not whole.
     pub photos: Option<u64>,
+    /// Photos that queries would lose by it now, because their volumes are away.
+    #[serde(default)]
+    pub lost: u64,
     /// Photos a second.
     pub rate: f64,
     /// Seconds until its space is whole, where that can be said.

@@ -24,6 +24,8 @@ use crate::store::{SpaceKind, Store, StoreReader, VectorFile};
 
 /// How often a space that is being filled is counted.
 const COUNT: Duration = Duration::from_secs(10);
+/// How often at least what is lacking is looked for again while nothing else is to be done.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The space that costs no inference.
 pub(super) fn derived(data_dir: &Path) -> Result<Derived, DaemonError> {
@@ -142,7 +144,12 @@ pub(super) struct SearchModel {
     /// Its folder when it was last opened: a pack that comes, goes or is replaced is taken on.
     seen: Sighting,
     settled: Settled,
-    counted: Option<(Instant, u64)>,
+    /// The counter of photos caught up when that was found.
+    counted: u64,
+    /// When the pipeline was last asked how far it is, and how long until it is asked again.
+    asked: Option<Instant>,
+    patience: Duration,
+    was_busy: bool,
     rate: Rate,
     /// A switch is being made, and its end is worth a word.
     switching: bool,
@@ -254,7 +261,10 @@ impl SearchModel {
             seen: Sighting::of(data_dir, &packs::in_use(data_dir)),
             name: packs::in_use(data_dir),
             settled: Settled::Unknown,
-            counted: None,
+            counted: 0,
+            asked: None,
+            patience: COUNT,
+            was_busy: false,
             rate: Rate::new(),
             switching: false,
             prepared: Prepared::default(),
@@ -272,40 +282,58 @@ impl SearchModel {
         self.name = name;
         self.seen = seen;
         self.settled = Settled::Unknown;
-        self.counted = None;
+        self.asked = None;
+        self.patience = COUNT;
         self.switching = true;
-        indexer.use_search(choice(&self.data_dir));
+        let serving = StoreReader::open(&self.data_dir).and_then(|reader| reader.serving());
+        let serving = serving.ok().flatten().map(|row| row.name);
+        indexer.use_search(choice(&self.data_dir), serving);
     }
 
-    /// Has queries go by the new space once it is whole. Counts only now and then.
+    /// Has queries go by the new space once it is whole: asks now and then, never waits.
     pub fn settle(&mut self, indexer: &Indexer, busy: bool, observer: &dyn Observer) {
-        let due = match (&self.settled, &self.counted) {
-            (Settled::Serving, _) => false,
-            (_, None) => true,
-            (_, Some((at, _))) => !busy || at.elapsed() >= COUNT,
-        };
-        if self.settled == Settled::Serving && !busy {
-            self.prepared.look(&self.data_dir);
-        }
+        let found = indexer.settled();
         // The pipeline takes a choice on when it comes to it; until then it speaks of the one before.
-        let taken_on = indexer
-            .search_state()
-            .is_some_and(|(id, _)| id.0.split('@').next() == Some(self.name.as_str()));
-        if !due || !taken_on {
+        let ours = match &found {
+            Settled::Serving { id } | Settled::Behind { id, .. } => name_of(&id.0) == self.name,
+            Settled::Unknown => false,
+        };
+        if ours && found != self.settled {
+            let serving = matches!(found, Settled::Serving { .. });
+            if serving && self.switching {
+                observer.notice(&format!("queries use {} now", self.name));
+            }
+            self.switching = !serving;
+            self.counted = indexer.progress().snapshot().caught_up;
+            self.settled = found;
+        }
+        if matches!(self.settled, Settled::Serving { .. }) {
+            if !busy {
+                self.prepared.look(&self.data_dir);
+            }
             return;
         }
-        match indexer.settle_search() {
-            Ok(Settled::Unknown) => self.settled = Settled::Unknown,
-            Ok(settled) => {
-                if settled == Settled::Serving && self.switching {
-                    observer.notice(&format!("queries use {} now", self.name));
-                    self.switching = false;
-                }
-                self.switching |= settled != Settled::Serving;
-                self.settled = settled;
-                self.counted = Some((Instant::now(), indexer.progress().snapshot().caught_up));
-            }
-            Err(e) => tracing::warn!("{e}"),
+        let turned = self.was_busy && !busy;
+        self.was_busy = busy;
+        // Asked before the pipeline has taken the choice on, it would speak of the one before, and
+        // the next look may be far: it wakes the daemon when it has.
+        let taken_on = indexer
+            .search_state()
+            .is_some_and(|(id, _)| name_of(&id.0) == self.name);
+        if !taken_on {
+            return;
+        }
+        if !turned && self.asked.is_some_and(|at| at.elapsed() < self.patience) {
+            return;
+        }
+        self.asked = Some(Instant::now());
+        if busy || turned || !ours {
+            self.patience = COUNT;
+            indexer.request_settling();
+        } else {
+            // Idle and not whole: something was lost on the way, or is out of reach for now.
+            self.patience = (self.patience * 2).min(LONGEST);
+            indexer.request_catch_up();
         }
     }
 
@@ -319,24 +347,25 @@ impl SearchModel {
             meanwhile: None,
             done: None,
             photos: None,
+            lost: 0,
             rate,
             eta_s: None,
         };
-        if let (
-            Settled::Behind {
-                serving,
-                done,
-                photos,
-            },
-            Some((_, before)),
-        ) = (&self.settled, self.counted)
+        if let Settled::Behind {
+            serving,
+            done,
+            photos,
+            lost,
+            ..
+        } = &self.settled
         {
             let photos = u64::try_from(*photos).unwrap_or(0);
-            let done = u64::try_from(*done).unwrap_or(0) + caught_up.saturating_sub(before);
+            let done = u64::try_from(*done).unwrap_or(0) + caught_up.saturating_sub(self.counted);
             let done = done.min(photos);
             report.meanwhile = serving.as_ref().map(ToString::to_string);
             report.done = Some(done);
             report.photos = Some(photos);
+            report.lost = u64::try_from(*lost).unwrap_or(0);
             #[allow(
                 clippy::cast_precision_loss,
                 clippy::cast_possible_truncation,

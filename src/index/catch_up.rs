@@ -11,12 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::embed::Order;
 use super::error::IndexError;
+use super::failing;
 use super::job::{Job, Task, Write};
 use super::lanes::Derived;
+use super::models::Settled;
 use super::progress::Progress;
 use super::scan::enqueue;
-use super::spaces::Role;
+use super::spaces::{Role, Space};
 use super::worker::Shared;
 use crate::store::{Change, ModelResult, Results, StoreError, StoreReader};
 use crate::tag::Tagger;
@@ -33,25 +36,95 @@ pub(super) struct CatchUp {
     pub data_dir: PathBuf,
     pub backlog: Mutex<Option<Sender<Job>>>,
     pub write: Mutex<Option<Sender<Write>>>,
+    pub orders: Mutex<Option<Sender<Order>>>,
+    pub settled: Mutex<Settled>,
+}
+
+/// What the thread can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    /// To look for photos that a model has not seen, and to settle.
+    CatchUp,
+    /// To look whether the search model in use has seen all.
+    Settle,
 }
 
 impl CatchUp {
     /// Works once for every request, until nobody can make one any more.
-    pub fn serve(&self, requests: &Receiver<()>) {
-        for () in requests {
-            match self.run() {
+    pub fn serve(&self, requests: &Receiver<Request>) {
+        for request in requests {
+            let done = match request {
+                // First how far it is: the work itself may take hours.
+                Request::CatchUp => self.settle().and_then(|_| self.run()),
+                Request::Settle => Ok(0),
+            };
+            match done.and_then(|n| self.settle().map(|_| n)) {
                 Ok(0) => {}
                 Ok(n) => tracing::info!("{n} photos go to models that had not seen them"),
                 Err(_) if self.stopping() => return,
                 Err(e) => tracing::warn!("{e}"),
             }
+            self.shared.progress.turn();
         }
+    }
+
+    /// If the space of the search model in use is whole, queries go by it from now on, and those
+    /// before it end. Otherwise how far it is.
+    pub fn settle(&self) -> Result<Settled, IndexError> {
+        let settled = self.look()?;
+        lock(&self.settled).clone_from(&settled);
+        Ok(settled)
+    }
+
+    /// What [`Self::settle`] found last.
+    pub fn settled(&self) -> Settled {
+        lock(&self.settled).clone()
+    }
+
+    fn look(&self) -> Result<Settled, IndexError> {
+        let table = self.shared.spaces.get();
+        let space = table
+            .in_use
+            .as_ref()
+            .and_then(|id| table.spaces.iter().find(|s| s.id == *id));
+        let Some((space, model)) = space.and_then(|s| Some((s, s.model?))) else {
+            return Ok(Settled::Unknown);
+        };
+        let reader = StoreReader::open(&self.data_dir)?;
+        let serving = reader.serving()?;
+        if serving.as_ref().map(|m| m.id) != Some(model) {
+            let coverage = reader.coverage(model)?;
+            if !coverage.is_whole() {
+                return Ok(Settled::Behind {
+                    id: space.id.clone(),
+                    serving: serving.map(|m| m.name),
+                    done: coverage.embedded + coverage.failed,
+                    photos: coverage.photos,
+                    lost: coverage.lost,
+                });
+            }
+            let (tx, rx) = bounded(1);
+            self.send(Write::Run(Box::new(move |store| {
+                let _ = tx.send(store.serve(model));
+            })))?;
+            rx.recv().map_err(|_| IndexError::StageDied("commit"))??;
+            tracing::info!("queries use {}", space.id);
+        }
+        let others = |s: &Space| s.role == Role::Search && s.id != space.id;
+        if table.spaces.iter().any(others) {
+            let orders = lock(&self.orders).clone();
+            let _ = orders.map(|orders| orders.send(Order::Settled(space.id.clone())));
+        }
+        Ok(Settled::Serving {
+            id: space.id.clone(),
+        })
     }
 
     /// Gives up the channels, so that the stages behind them can end.
     pub fn let_go(&self) {
         *lock(&self.backlog) = None;
         *lock(&self.write) = None;
+        *lock(&self.orders) = None;
     }
 
     /// Everything once; returns how many photos went somewhere.
@@ -117,47 +190,72 @@ impl CatchUp {
                         Progress::add(&self.shared.progress.caught_up, 1);
                         count += 1;
                     }
-                    Err(e) => tracing::warn!("photo {}: {e}", hash.to_hex()),
+                    Err(e) => self.send(Write::Change {
+                        change: Change::NotEmbedded {
+                            hash,
+                            model: Some(target),
+                            failure: failing::not_derived(&e),
+                        },
+                        release: None,
+                        urgent: false,
+                        ticket: Some(self.shared.progress.ticket()),
+                    })?,
                 }
             }
         }
     }
 
-    /// Photos that lack a vector of a model that runs. One that lacks several is queued once: the
-    /// worker looks what is lacking when it comes to it.
+    /// Photos that lack a vector of a model that runs. One that lacks several is queued once, and
+    /// not again while it is under way: the worker looks what is lacking when it comes to it.
     fn queue(&self, reader: &StoreReader) -> Result<u64, IndexError> {
-        let table = self.shared.spaces.get();
-        let mut queued = HashSet::new();
-        let models = table.seeing().filter(|(s, _)| s.is_ready());
-        for model in models.filter_map(|(space, _)| space.model) {
+        let mut count = 0;
+        let mut done = HashSet::new();
+        // A model that fails or is given up meanwhile is not read files for.
+        while let Some(model) = self.next_model(&done) {
+            done.insert(model);
             let mut after = 0;
-            loop {
+            while self.runs(model) {
                 let page = reader.without_embedding(model, after, PAGE)?;
                 let Some((last, _, _)) = page.last() else {
                     break;
                 };
                 after = *last;
                 for (photo, hash, key) in page {
-                    if !queued.insert(photo) {
+                    let Some(claim) = self.shared.embedding.claim(photo) else {
                         continue;
-                    }
+                    };
                     let job = Job {
                         key,
                         task: Task::Embed(hash),
                         urgent: false,
                         tries: 0,
-                        ticket: self.shared.progress.ticket(),
+                        ticket: self.shared.progress.ticket().holding(claim),
                     };
                     let Some(backlog) = lock(&self.backlog).clone() else {
-                        return Ok(0);
+                        return Ok(count);
                     };
                     if self.stopping() || !enqueue(&backlog, job, &self.shared.stop) {
-                        return Ok(queued.len() as u64);
+                        return Ok(count);
                     }
+                    count += 1;
                 }
             }
         }
-        Ok(queued.len() as u64)
+        Ok(count)
+    }
+
+    /// A model that runs and has not had its turn.
+    fn next_model(&self, done: &HashSet<i64>) -> Option<i64> {
+        let table = self.shared.spaces.get();
+        let mut models = table.seeing().filter(|(s, _)| s.is_ready());
+        models.find_map(|(space, _)| space.model.filter(|m| !done.contains(m)))
+    }
+
+    fn runs(&self, model: i64) -> bool {
+        let table = self.shared.spaces.get();
+        table
+            .seeing()
+            .any(|(s, _)| s.is_ready() && s.model == Some(model))
     }
 
     fn stopping(&self) -> bool {

@@ -34,10 +34,13 @@ const REST: Duration = Duration::from_secs(300);
 
 /// What the embed thread can be told.
 pub(super) enum Order {
-    /// This search model is to be used from now on.
-    Use(SearchChoice),
-    /// The space in use is whole: search models beside it are of no use any more.
-    Settled,
+    /// This search model is to be used from now on; queries go by `serving` meanwhile.
+    Use {
+        choice: SearchChoice,
+        serving: Option<ModelId>,
+    },
+    /// Queries go by this one: search models beside it are of no use any more.
+    Settled(ModelId),
 }
 
 pub(super) struct EmbedThread {
@@ -127,11 +130,11 @@ impl EmbedThread {
                 }
                 Next::Closed => return,
             };
-            self.retry();
             if self.shared.stop.load(Ordering::Relaxed) {
                 // Not committed is not acknowledged: the next start does these again.
                 continue;
             }
+            self.retry();
             let batch = self.gather(first);
             self.embed(batch);
         }
@@ -164,20 +167,31 @@ impl EmbedThread {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Use(choice) => {
+            Order::Use { choice, serving } => {
                 self.choose(choice);
+                self.keep(serving);
                 self.publish();
                 self.load();
             }
-            Order::Settled => {
-                let in_use = self.in_use.clone();
-                self.lanes
-                    .retain(|l| l.role != Role::Search || Some(&l.name) == in_use.as_ref());
-                give_memory_back();
-            }
+            // Of an earlier choice, if it is another: then it speaks of nothing any more.
+            Order::Settled(id) if self.in_use.as_ref() == Some(&id) => self.keep(None),
+            Order::Settled(_) => {}
         }
         self.publish();
         self.shared.progress.turn();
+    }
+
+    /// Lets go of search models that are neither in use nor this one.
+    fn keep(&mut self, serving: Option<ModelId>) {
+        let before = self.lanes.len();
+        let wanted = [self.in_use.take(), serving];
+        self.lanes
+            .retain(|l| l.role != Role::Search || wanted.iter().flatten().any(|id| *id == l.name));
+        let [in_use, _] = wanted;
+        self.in_use = in_use;
+        if self.lanes.len() < before {
+            give_memory_back();
+        }
     }
 
     /// Takes a search model on beside those that run.
@@ -222,7 +236,8 @@ impl EmbedThread {
     }
 
     fn retry(&mut self) {
-        if self.last_try.elapsed() >= RETRY && self.lanes.iter().any(|l| !l.is_loaded()) {
+        let waiting = |l: &Lane| !l.is_loaded() && l.is_due();
+        if self.last_try.elapsed() >= RETRY && self.lanes.iter().any(waiting) {
             self.load();
         }
     }
@@ -242,7 +257,7 @@ impl EmbedThread {
             }
         }
         let mut lanes = std::mem::take(&mut self.lanes);
-        for lane in lanes.iter_mut().filter(|l| !l.is_loaded()) {
+        for lane in lanes.iter_mut().filter(|l| !l.is_loaded() && l.is_due()) {
             let before = lane.state.clone();
             match self.load_lane(lane, threads, missing.as_deref()) {
                 Ok(()) => tracing::info!("{} runs", lane.name),
@@ -271,7 +286,10 @@ impl EmbedThread {
         let Some(runtime) = &self.runtime else {
             return Err(missing.unwrap_or("ONNX Runtime is not loaded").to_owned());
         };
-        lane.load(runtime, threads).map_err(|e| e.to_string())?;
+        if let Err(e) = lane.load(runtime, threads) {
+            lane.put_off(RETRY);
+            return Err(e.to_string());
+        }
         lane.state = ModelState::Ready {
             runtime: runtime.path.clone(),
         };
@@ -342,11 +360,12 @@ impl EmbedThread {
                 derive(lane, model, &mut works);
             } else if let Err(e) = self.see(lane, model, &mut works) {
                 tracing::warn!("{e}; trying again in {} s", RETRY.as_secs());
+                lane.put_off(RETRY);
                 lane.unload(e.to_string());
                 lost = true;
             }
         }
-        let expected = lanes.len();
+        let expected = lanes.iter().filter(|l| l.is_loaded()).count();
         self.lanes = lanes;
         if lost {
             self.last_try = Instant::now();
@@ -373,7 +392,7 @@ impl EmbedThread {
             lane.wake(runtime, plan.threads)?;
         }
         let tensors: Vec<&LaneTensor> = wanted.iter().map(|(_, t)| t).collect();
-        let answers = lane.see(&tensors)?;
+        let answers = lane.see(&tensors, &self.shared.stop)?;
         for ((i, _), answer) in wanted.iter().zip(answers) {
             let work = &mut works[*i];
             match answer.and_then(|e| self.result(lane, model, e, &mut work.probabilities)) {
@@ -440,6 +459,7 @@ impl EmbedThread {
                 ticket,
             });
         };
+        let mut left = None;
         match (place, inspection, results) {
             (Some(place), inspection, results) => send(
                 Change::Indexed {
@@ -456,20 +476,17 @@ impl EmbedThread {
                 Progress::add(&self.shared.progress.caught_up, 1);
                 send(Change::Embedded { hash, results }, None, ticket);
             }
-            (None, _, None) => drop(ticket),
+            (None, _, None) => left = ticket,
         }
         // After the photo itself: a failure without a photo would look like a broken file.
-        for (model, e) in failed {
-            let failure = failing::no_embedding(&e);
-            send(
-                Change::NotEmbedded {
-                    hash,
-                    model,
-                    failure,
-                },
-                None,
-                None,
-            );
+        let last = failed.len();
+        for (n, (model, e)) in failed.into_iter().enumerate() {
+            let change = Change::NotEmbedded {
+                hash,
+                model,
+                failure: failing::no_embedding(&e),
+            };
+            send(change, None, left.take_if(|_| n + 1 == last));
         }
     }
 }
@@ -484,6 +501,14 @@ fn derive(lane: &Lane, model: i64, works: &mut [Work]) {
                 tags: None,
             }),
             Some(Err(e)) => work.failed.push((Some(model), e)),
+            None if !work.failed.is_empty() => {
+                let reason = "the classifier gave nothing to derive it from".to_owned();
+                let e = ModelError::BadOutput {
+                    pack: lane.name.to_string(),
+                    reason,
+                };
+                work.failed.push((Some(model), e));
+            }
             None => {}
         }
     }

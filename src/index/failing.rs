@@ -61,6 +61,22 @@ pub(super) fn no_embedding(error: &ModelError) -> Failure {
     failure(Stage::Embed, "model", error.to_string())
 }
 
+/// A classifier's answer that the derived space can make nothing of.
+pub(super) fn not_derived(reason: &str) -> Failure {
+    failure(Stage::Embed, "model", reason.to_owned())
+}
+
+/// A photo that was indexed and cannot be read for a model that has not seen it. Under the oldest
+/// decoder's name: it is tried again whenever photos are caught up.
+pub(super) fn out_of_reach() -> Failure {
+    let message =
+        "none of its files could be read when a new model was to see it; it is tried again";
+    Failure {
+        decoder_version: 0,
+        ..failure(Stage::Embed, "io", message.to_owned())
+    }
+}
+
 /// A size for people.
 fn size(bytes: u64) -> String {
     match bytes >> 20 {

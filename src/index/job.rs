@@ -46,6 +46,8 @@ pub(super) struct Seen {
 }
 
 /// Something for the writer thread.
+// Nearly every message is a change: a box for each would only cost an allocation.
+#[expect(clippy::large_enum_variant)]
 pub(super) enum Write {
     /// A row to write, with the ticket of the job it ends.
     Change {

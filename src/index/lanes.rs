@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::spaces::{LaneId, LaneTensor, ModelState, Role, Space};
@@ -75,6 +76,9 @@ pub(super) struct Lane {
     pace: f64,
     /// When it last worked, or was loaded.
     used: Instant,
+    /// Failures since it last worked.
+    failed: u32,
+    not_before: Option<Instant>,
 }
 
 impl Lane {
@@ -91,6 +95,8 @@ impl Lane {
             maker: None,
             pace: 0.0,
             used: Instant::now(),
+            failed: 0,
+            not_before: None,
         }
     }
 
@@ -107,6 +113,8 @@ impl Lane {
             maker: Some(Maker::Derived(Arc::clone(&derived.projection))),
             pace: 0.0,
             used: Instant::now(),
+            failed: 0,
+            not_before: None,
         }
     }
 
@@ -162,21 +170,35 @@ impl Lane {
         self.state = ModelState::Missing(why);
     }
 
+    /// Not to be loaded again for a while, longer each time until it has worked.
+    pub fn put_off(&mut self, least: Duration) {
+        /// An hour, as powers of two of the least.
+        const LONGEST: u32 = 7;
+        self.not_before = Some(Instant::now() + least * 2u32.pow(self.failed.min(LONGEST)));
+        self.failed += 1;
+    }
+
+    pub fn is_due(&self) -> bool {
+        self.not_before.is_none_or(|at| at <= Instant::now())
+    }
+
     /// Most photos that should be gathered for one round of this lane.
     pub fn most(&self, most: usize) -> usize {
         if self.pace <= 0.0 {
-            return most;
+            // How fast a large model is shows the first photo.
+            return if self.role == Role::Search { 1 } else { most };
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let fitting = (RUN_SECONDS / self.pace) as usize;
         fitting.clamp(1, most)
     }
 
-    /// One answer a picture, in order. An error means that the model itself has failed; a picture
+    /// One answer a picture, in order; fewer if a stop comes first. An error means that the model itself has failed; a picture
     /// of which it makes nothing usable is an error of its own.
     pub fn see(
         &mut self,
         tensors: &[&LaneTensor],
+        stop: &AtomicBool,
     ) -> Result<Vec<Result<Embedding, ModelError>>, ModelError> {
         let Some(Maker::Graph(encoder)) = &mut self.maker else {
             return Ok(Vec::new());
@@ -184,6 +206,9 @@ impl Lane {
         let begun = Instant::now();
         let mut answers = Vec::with_capacity(tensors.len());
         for chunk in tensors.chunks(encoder.batch().max(1)) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(answers);
+            }
             let chunk: Vec<_> = chunk.iter().map(|t| &t.tensor).collect();
             match encoder.encode(&chunk) {
                 Ok(vectors) => answers.extend(vectors.into_iter().map(Ok)),
@@ -201,7 +226,8 @@ impl Lane {
                 Err(e) => return Err(e),
             }
         }
-        if !tensors.is_empty() {
+        if answers.iter().any(Result::is_ok) {
+            self.failed = 0;
             #[allow(clippy::cast_precision_loss)]
             let now = begun.elapsed().as_secs_f64() / tensors.len() as f64;
             self.pace = if self.pace > 0.0 {

@@ -13,7 +13,9 @@
 //! Locking: the writer thread owns the store, the embed thread owns the model, workers share
 //! [`Progress`] (atomics) and the table of content in work (one short mutex).
 
+mod again;
 mod catch_up;
+mod claims;
 mod commit;
 mod embed;
 mod error;

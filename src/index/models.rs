@@ -3,29 +3,37 @@
 
 use std::time::{Duration, Instant};
 
+use super::catch_up::Request;
 use super::embed::Order;
 use super::error::IndexError;
 use super::lanes::SearchChoice;
 use super::pipeline::Indexer;
 use super::spaces::{ModelState, Role};
 use crate::embedding::ModelId;
-use crate::store::StoreReader;
 
 /// Whether queries use the search model that a person has chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Settled {
     /// They do.
-    Serving,
+    Serving {
+        /// The search model in use.
+        id: ModelId,
+    },
     /// Its space is being filled; they use the one before, if there was one.
     Behind {
+        /// The search model in use.
+        id: ModelId,
         /// What queries use meanwhile.
         serving: Option<ModelId>,
         /// Photos it has seen (or will never make sense of).
         done: i64,
         /// Photos there are.
         photos: i64,
+        /// Photos that would be lost to queries: their volumes are away.
+        lost: i64,
     },
     /// It is not loaded (yet).
+    #[default]
     Unknown,
 }
 
@@ -69,16 +77,36 @@ impl Indexer {
         self.catch_up.run()
     }
 
-    /// The same on a thread of its own; one that is asked for while it runs follows it.
-    pub fn request_catch_up(&self) {
-        // Full: one is waiting already.
-        let _ = self.catch_up_requests.try_send(());
+    /// If the space of the search model in use is whole, queries go by it from now on.
+    ///
+    /// # Errors
+    /// If the database cannot be read or written.
+    pub fn settle_search(&self) -> Result<Settled, IndexError> {
+        self.catch_up.settle()
     }
 
-    /// From now on this search model is to be used. The one before stays until the new space is
-    /// whole, see [`Self::settle_search`].
-    pub fn use_search(&self, choice: SearchChoice) {
-        let _ = self.orders.send(Order::Use(choice));
+    /// Both on a thread of their own, first the one, then the other; asked for while it works, it
+    /// does it once more. Never blocks.
+    pub fn request_catch_up(&self) {
+        // Full: one is waiting already.
+        let _ = self.catch_up_requests.try_send(Request::CatchUp);
+    }
+
+    /// [`Self::settle_search`] alone, on that thread.
+    pub fn request_settling(&self) {
+        let _ = self.catch_up_requests.try_send(Request::Settle);
+    }
+
+    /// What settling found last, for the choice that was in use then.
+    #[must_use]
+    pub fn settled(&self) -> Settled {
+        self.catch_up.settled()
+    }
+
+    /// From now on this search model is to be used. The one that serves queries stays until the new
+    /// space is whole.
+    pub fn use_search(&self, choice: SearchChoice, serving: Option<ModelId>) {
+        let _ = self.orders.send(Order::Use { choice, serving });
     }
 
     /// How the search model in use is doing.
@@ -95,43 +123,5 @@ impl Indexer {
             |space| space.state.clone(),
         );
         Some((id, state))
-    }
-
-    /// If the space of the search model in use is whole, queries go by it from now on, and the
-    /// models before it end. Otherwise how far it is.
-    ///
-    /// # Errors
-    /// If the database cannot be read or written.
-    pub fn settle_search(&self) -> Result<Settled, IndexError> {
-        let table = self.shared.spaces.get();
-        let space = table
-            .in_use
-            .as_ref()
-            .and_then(|id| table.spaces.iter().find(|s| s.id == *id));
-        let Some((space, model)) = space.and_then(|s| Some((s, s.model?))) else {
-            return Ok(Settled::Unknown);
-        };
-        let reader = StoreReader::open(&self.data_dir)?;
-        let serving = reader.serving()?;
-        if serving.as_ref().map(|m| m.id) != Some(model) {
-            let coverage = reader.coverage(model)?;
-            if !coverage.is_whole() {
-                return Ok(Settled::Behind {
-                    serving: serving.map(|m| m.name),
-                    done: coverage.embedded + coverage.failed,
-                    photos: coverage.photos,
-                });
-            }
-            self.with_store(move |store| store.serve(model))?;
-            tracing::info!("queries use {}", space.id);
-        }
-        if table
-            .spaces
-            .iter()
-            .any(|s| s.role == Role::Search && s.id != space.id)
-        {
-            let _ = self.orders.send(Order::Settled);
-        }
-        Ok(Settled::Serving)
     }
 }

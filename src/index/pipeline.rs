@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
-use super::catch_up::CatchUp;
+use super::catch_up::{CatchUp, Request};
+use super::claims::Claims;
 use super::commit::CommitThread;
 use super::embed::{EmbedThread, Order};
 use super::error::IndexError;
@@ -46,7 +47,7 @@ pub struct Indexer {
     write: Sender<Write>,
     pub(super) orders: Sender<Order>,
     pub(super) catch_up: Arc<CatchUp>,
-    pub(super) catch_up_requests: Sender<()>,
+    pub(super) catch_up_requests: Sender<Request>,
     catching_up: Option<JoinHandle<()>>,
     pub(super) data_dir: std::path::PathBuf,
     workers: Vec<JoinHandle<()>>,
@@ -60,8 +61,9 @@ pub struct Indexer {
 const URGENT_QUEUE: usize = 4096;
 /// Paths a scan runs ahead of the workers: enough that none ever waits, small in memory.
 const BACKLOG_QUEUE: usize = 256;
-/// Inspected photos waiting for the model, with 0.6 MB of tensor each: two batches.
-const EMBED_QUEUE: usize = 16;
+/// Inspected photos waiting for the models, live ones and others apart: a round each. A photo waits
+/// with 0.6 MB for each model that wants 224 pixels, 1.8 MB for one that wants 384.
+const EMBED_QUEUE: usize = 8;
 /// Changes waiting for the writer: two transactions.
 const WRITE_QUEUE: usize = 256;
 
@@ -85,6 +87,7 @@ impl Indexer {
             inflight: Arc::clone(&inflight),
             inspector: Inspector::new(Limits::default()),
             spaces: Spaces::default(),
+            embedding: Claims::default(),
             max_file: options.max_file,
             damaged: AtomicBool::new(false),
             stop: AtomicBool::new(false),
@@ -129,6 +132,8 @@ impl Indexer {
             data_dir: data_dir.to_path_buf(),
             backlog: Mutex::new(Some(backlog.clone())),
             write: Mutex::new(Some(write.clone())),
+            orders: Mutex::new(Some(orders.clone())),
+            settled: Mutex::default(),
         });
         let embed = EmbedThread::new(
             Arc::clone(&shared),
@@ -159,8 +164,8 @@ impl Indexer {
         }
         let (again, stop) = (urgent.clone(), Arc::clone(&shared));
         let later = spawn("later", move || put_off(&later_in, &again, &stop.stop))?;
-        // One that waits is enough: it looks at everything.
-        let (catch_up_requests, requested) = bounded(1);
+        // Two that wait are enough: each looks at everything.
+        let (catch_up_requests, requested) = bounded(2);
         let work = Arc::clone(&catch_up);
         let catching_up = spawn("catch-up", move || work.serve(&requested))?;
         Ok(Self {

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use super::claims::Claim;
+
 /// Counters since the start, and the number of jobs under way.
 #[derive(Default)]
 pub struct Progress {
@@ -154,7 +156,10 @@ impl Progress {
         if first {
             self.turn();
         }
-        Ticket(Arc::clone(self))
+        Ticket {
+            progress: Arc::clone(self),
+            _claim: None,
+        }
     }
 
     /// Counts a scan as under way (or about to be) until the guard is dropped.
@@ -190,18 +195,30 @@ impl Progress {
 }
 
 /// A job under way. Dropping it is what ends the job, whatever became of it.
-pub(super) struct Ticket(Arc<Progress>);
+pub(super) struct Ticket {
+    progress: Arc<Progress>,
+    /// Let go with the job.
+    _claim: Option<Claim>,
+}
+
+impl Ticket {
+    /// The job is this photo's.
+    pub fn holding(mut self, claim: Claim) -> Self {
+        self._claim = Some(claim);
+        self
+    }
+}
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let last = {
-            let mut count = self.0.lock();
+            let mut count = self.progress.lock();
             *count = count.saturating_sub(1);
             *count == 0
         };
         if last {
-            self.0.idle.notify_all();
-            self.0.turn();
+            self.progress.idle.notify_all();
+            self.progress.turn();
         }
     }
 }

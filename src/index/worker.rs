@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
+use super::claims::Claims;
 use super::inflight::{Claim, InFlight};
 use super::job::{Job, Place, Seen, Task, Write};
 use super::progress::Progress;
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub inspector: Inspector,
     /// What the models want to see, and where their vectors go.
     pub spaces: Spaces,
+    /// Photos on their way to a model that had not seen them.
+    pub embedding: Claims,
     pub max_file: u64,
     /// Damage was met in the database.
     pub damaged: AtomicBool,
@@ -61,10 +64,10 @@ const MAX_TRIES: u32 = 7;
 
 /// One worker's own things.
 pub(super) struct Worker {
-    shared: Arc<Shared>,
-    reader: StoreReader,
+    pub(super) shared: Arc<Shared>,
+    pub(super) reader: StoreReader,
     out: Outputs,
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
 }
 
 impl Worker {
@@ -102,6 +105,13 @@ impl Worker {
     }
 
     fn process(&mut self, job: Job) {
+        if let Task::Embed(hash) = job.task {
+            if let Err(e) = self.embed_again(&hash, job) {
+                tracing::warn!("{e}");
+                self.shared.met(&e);
+            }
+            return;
+        }
         let Some(root) = self.shared.roots.get(job.key.root) else {
             return;
         };
@@ -138,12 +148,7 @@ impl Worker {
                 return Ok(());
             }
         };
-        let verdict = match job.task {
-            Task::Refresh => prefilter::verdict(row.as_ref(), stamp.as_ref(), DECODER_VERSION),
-            Task::Embed(_) if stamp.is_none() => Verdict::Gone,
-            Task::Embed(_) => Verdict::Changed,
-        };
-        match verdict {
+        match prefilter::verdict(row.as_ref(), stamp.as_ref(), DECODER_VERSION) {
             Verdict::Gone => {
                 if row.is_none() {
                     self.rows_below(root, &job)?;
@@ -237,18 +242,10 @@ impl Worker {
     ) -> Result<(), crate::store::StoreError> {
         let Job {
             key,
-            task,
             urgent,
             ticket,
             ..
         } = job;
-        if let Task::Embed(wanted) = task {
-            if wanted == hash {
-                self.embed_only(&key, hash, urgent, ticket)?;
-            }
-            // Other bytes by now: its own event or scan brings it in.
-            return Ok(());
-        }
         let place = match self
             .shared
             .inflight
@@ -312,7 +309,7 @@ impl Worker {
                     urgent,
                     ticket: None,
                 };
-                if self.to_embed(seen).is_err() {
+                if !self.to_embed(seen) {
                     drop(self.shared.inflight.release(&hash));
                 }
             }
@@ -332,72 +329,18 @@ impl Worker {
         }
     }
 
-    /// Content that is indexed goes to those models that have not seen it, from one decode.
-    fn embed_only(
-        &mut self,
-        key: &FileKey,
-        hash: ContentHash,
-        urgent: bool,
-        ticket: super::progress::Ticket,
-    ) -> Result<(), crate::store::StoreError> {
-        let Some(photo) = self.reader.photo_id(&hash)? else {
-            return Ok(());
-        };
-        let table = self.shared.spaces.get();
-        let (mut lanes, mut inputs) = (Vec::new(), Vec::new());
-        for (space, input) in table.seeing() {
-            let lacking = match space.model {
-                Some(model) => !self.reader.has_embedding(photo, model)?,
-                None => false,
-            };
-            if lacking {
-                lanes.push(space.lane);
-                inputs.push(input.clone());
-            }
-        }
-        if lanes.is_empty() {
-            return Ok(());
-        }
-        let extension = key.path.extension();
-        Progress::add(&self.shared.progress.inspected, 1);
-        match self
-            .shared
-            .inspector
-            .tensors(&self.buffer, extension.as_deref(), &inputs)
-        {
-            Ok(tensors) => {
-                let _ = self.to_embed(Seen {
-                    hash,
-                    place: None,
-                    inspection: None,
-                    tensors: in_lanes(lanes, tensors),
-                    urgent,
-                    ticket: Some(ticket),
-                });
-            }
-            Err(e) => self.write(
-                Change::NotEmbedded {
-                    hash,
-                    model: None,
-                    failure: failing::no_tensor(&e),
-                },
-                urgent,
-                ticket,
-            ),
-        }
-        Ok(())
-    }
-
-    /// Live photos have a way of their own, past those that wait for a slow model.
-    fn to_embed(&self, seen: Seen) -> Result<(), crossbeam_channel::SendError<Seen>> {
-        if seen.urgent {
-            self.out.embed_urgent.send(seen)
+    /// Live photos have a way of their own, past those that wait for a slow model. `false`: the
+    /// models have ended.
+    pub(super) fn to_embed(&self, seen: Seen) -> bool {
+        let way = if seen.urgent {
+            &self.out.embed_urgent
         } else {
-            self.out.embed.send(seen)
-        }
+            &self.out.embed
+        };
+        way.send(seen).is_ok()
     }
 
-    fn put_off(&self, mut job: Job) {
+    pub(super) fn put_off(&self, mut job: Job) {
         job.tries += 1;
         if job.tries > MAX_TRIES {
             Progress::add(&self.shared.progress.changing, 1);
@@ -454,12 +397,22 @@ impl Worker {
         self.write(change, job.urgent, job.ticket);
     }
 
-    fn write(&self, change: Change, urgent: bool, ticket: super::progress::Ticket) {
+    pub(super) fn write(&self, change: Change, urgent: bool, ticket: super::progress::Ticket) {
+        self.write_with(change, urgent, Some(ticket));
+    }
+
+    /// A change of several that end one job: the last has its ticket.
+    pub(super) fn write_with(
+        &self,
+        change: Change,
+        urgent: bool,
+        ticket: Option<super::progress::Ticket>,
+    ) {
         self.send(Write::Change {
             change,
             release: None,
             urgent,
-            ticket: Some(ticket),
+            ticket,
         });
     }
 
@@ -469,7 +422,7 @@ impl Worker {
     }
 }
 
-fn in_lanes(lanes: Vec<LaneId>, tensors: Vec<Tensor>) -> Vec<LaneTensor> {
+pub(super) fn in_lanes(lanes: Vec<LaneId>, tensors: Vec<Tensor>) -> Vec<LaneTensor> {
     lanes
         .into_iter()
         .zip(tensors)

@@ -1,0 +1,116 @@
+//! Photos that are indexed and that a model has not seen: read once more, decoded once for all models
+//! that lack them.
+//!
+//! What is asked for is the content: any of its places will do, also one in a folder that is indexed
+//! but not watched now. Nothing is ever deleted here, whatever is found: scans and events settle
+//! that.
+
+use super::failing;
+use super::job::{Job, Seen};
+use super::progress::Progress;
+use super::read::{Bytes, read};
+use super::spaces::LaneId;
+use super::worker::{Worker, in_lanes};
+use crate::embedding::InputSpec;
+use crate::photo::ContentHash;
+use crate::store::{Change, PhotoFilter, StoreError};
+
+impl Worker {
+    /// Takes content to the models that lack it; reads nothing if there are none.
+    pub(super) fn embed_again(&mut self, hash: &ContentHash, job: Job) -> Result<(), StoreError> {
+        let Some(photo) = self.reader.photo_id(hash)? else {
+            return Ok(());
+        };
+        let table = self.shared.spaces.get();
+        let (mut lanes, mut inputs, mut models) = (Vec::new(), Vec::new(), Vec::new());
+        for (space, input) in table.seeing().filter(|(space, _)| space.is_ready()) {
+            if let Some(model) = space.model
+                && !self.reader.has_embedding(photo, model)?
+            {
+                lanes.push(space.lane);
+                inputs.push(input.clone());
+                models.push(model);
+            }
+        }
+        if lanes.is_empty() {
+            return Ok(());
+        }
+        let mut changing = false;
+        for place in self.reader.hits_of(&[photo], &PhotoFilter::default())? {
+            Progress::add(&self.shared.progress.opened, 1);
+            match read(
+                &place.root,
+                &place.path,
+                self.shared.max_file,
+                &mut self.buffer,
+            ) {
+                Bytes::Read { stamp, hash: found } if found == *hash => {
+                    Progress::add(&self.shared.progress.bytes, stamp.size);
+                    let extension = place.path.extension();
+                    self.show(hash, extension.as_deref(), job, (lanes, inputs));
+                    return Ok(());
+                }
+                Bytes::Changing => changing = true,
+                // Other bytes by now, or out of reach: perhaps another of its places.
+                _ => {}
+            }
+        }
+        if changing {
+            self.put_off(job);
+            return Ok(());
+        }
+        let root = self.shared.roots.get(job.key.root);
+        if root.is_some_and(|root| !root.is_present()) {
+            // Its volume has just gone: it waits until that is back.
+            return Ok(());
+        }
+        // One file that cannot be read must not hold a switch up for ever.
+        let (urgent, mut ticket) = (job.urgent, Some(job.ticket));
+        while let Some(model) = models.pop() {
+            let change = Change::NotEmbedded {
+                hash: *hash,
+                model: Some(model),
+                failure: failing::out_of_reach(),
+            };
+            let last = models.is_empty();
+            self.write_with(change, urgent, ticket.take_if(|_| last));
+        }
+        Ok(())
+    }
+
+    /// The bytes are in the buffer.
+    fn show(
+        &mut self,
+        hash: &ContentHash,
+        extension: Option<&str>,
+        job: Job,
+        (lanes, inputs): (Vec<LaneId>, Vec<InputSpec>),
+    ) {
+        Progress::add(&self.shared.progress.inspected, 1);
+        match self
+            .shared
+            .inspector
+            .tensors(&self.buffer, extension, &inputs)
+        {
+            Ok(tensors) => {
+                let _ = self.to_embed(Seen {
+                    hash: *hash,
+                    place: None,
+                    inspection: None,
+                    tensors: in_lanes(lanes, tensors),
+                    urgent: job.urgent,
+                    ticket: Some(job.ticket),
+                });
+            }
+            Err(e) => self.write(
+                Change::NotEmbedded {
+                    hash: *hash,
+                    model: None,
+                    failure: failing::no_tensor(&e),
+                },
+                job.urgent,
+                job.ticket,
+            ),
+        }
+    }
+}
