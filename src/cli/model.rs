@@ -5,7 +5,7 @@ mod list;
 
 use std::path::PathBuf;
 
-use super::output::{count, plural};
+use super::output::{count, plural, printable};
 use super::{Context_, Exit, TableOrJson};
 use crate::daemon::{is_held, tagger};
 use crate::model::install::{
@@ -121,14 +121,33 @@ fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The index; none where it is not there yet, or is to be brought up to date by the next start: such
+/// a one holds nothing of search models.
+fn index(context: &Context_) -> anyhow::Result<Option<StoreReader>> {
+    match StoreReader::open(&context.data_dir) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(StoreError::NoIndex { .. } | StoreError::NeedsMigration { .. }) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// The search model that queries go by, name and revision.
+fn serving(context: &Context_) -> anyhow::Result<Option<String>> {
+    let Some(reader) = index(context)? else {
+        return Ok(None);
+    };
+    Ok(reader.serving()?.map(|row| row.name.0))
+}
+
+/// `name@revision` without the revision.
+fn name_of(id: &str) -> &str {
+    id.split('@').next().unwrap_or_default()
+}
+
 /// Vectors that are stored under this very name and revision must be as long as the pack's.
 fn fits_index(context: &Context_, pack: &ModelPack) -> anyhow::Result<()> {
-    let reader = match StoreReader::open(&context.data_dir) {
-        Ok(reader) => reader,
-        // An index that is not there yet, or that the next start brings up to date, holds nothing
-        // of this model.
-        Err(StoreError::NoIndex { .. } | StoreError::NeedsMigration { .. }) => return Ok(()),
-        Err(e) => return Err(e.into()),
+    let Some(reader) = index(context)? else {
+        return Ok(());
     };
     if let Some(row) = reader.model(&pack.id)?
         && row.dims != 0
@@ -161,6 +180,21 @@ fn remove(context: &Context_, name: &str) -> anyhow::Result<Exit> {
         }
         .into());
     }
+    if let Some(serving) = serving(context)?
+        && name_of(&serving) == name
+    {
+        let in_use = packs
+            .in_use()
+            .unwrap_or_else(|_| "the chosen model".to_owned());
+        let or = if in_use == LITE0_MINILM {
+            String::new()
+        } else {
+            format!(", or choose {LITE0_MINILM} first, which need not look at any")
+        };
+        anyhow::bail!(
+            "{name} still answers --text and --like until {in_use} has seen all photos: let `photond watch` or `photond index` finish (`photond status` shows how far it is){or}"
+        );
+    }
     remove_pack(&context.data_dir, name)?;
     context.out.line(&format!("{name} is removed"))?;
     Ok(Exit::Done)
@@ -189,9 +223,11 @@ fn verify(context: &Context_, name: Option<&str>) -> anyhow::Result<Exit> {
             Err(e) => {
                 damaged += 1;
                 let e = super::chain(&e);
-                context
-                    .out
-                    .line(&format!("{}: {}", entry.name, context.out.red(&e)))?;
+                context.out.line(&format!(
+                    "{}: {}",
+                    entry.name,
+                    context.out.red(&printable(&e))
+                ))?;
             }
         }
     }

@@ -2,10 +2,11 @@
 
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::output::{count, plural, printable};
+use super::output::{count, plural, printable, span};
 use super::{Context_, Exit};
 use crate::daemon::tagger;
 use crate::model::{ModelPack, default_pack};
@@ -144,6 +145,11 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         cutoff: context.config.min_confidence,
     };
     let wishes = wishes(&args)?;
+    let format = if args.null {
+        Format::Paths
+    } else {
+        args.format
+    };
     let query = Query {
         tags: args.tags,
         not_tags: args.not_tags,
@@ -155,16 +161,13 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         min_confidence: args.min_confidence,
         all: args.all,
         limit: args.limit,
+        counted: format == Format::Table && !context.quiet,
     };
     let mut rows = Rows {
         context,
         searcher: &searcher,
         query: &query,
-        format: if args.null {
-            Format::Paths
-        } else {
-            args.format
-        },
+        format,
         null: args.null,
         explain: args.explain,
         out: BufWriter::with_capacity(1 << 16, std::io::stdout().lock()),
@@ -234,6 +237,9 @@ fn list(rows: &mut Rows<'_>, model: &str) -> Result<usize, SearchError> {
     Ok(found)
 }
 
+/// Time to wait from which a person is told why.
+const WORTH_A_WORD: Duration = Duration::from_secs(2);
+
 /// Photos by how close they are.
 fn rank(
     rows: &mut Rows<'_>,
@@ -250,9 +256,14 @@ fn rank(
                 other.name
             ),
         };
+        let partly = if other.partly {
+            ", and has not seen all photos yet"
+        } else {
+            ""
+        };
         context
             .out
-            .notice(&format!("{why}: {} answers", chosen.pack.id));
+            .notice(&format!("{why}: {} answers{partly}", chosen.pack.id));
     }
     let space = Space {
         pack: &chosen.pack,
@@ -262,11 +273,25 @@ fn rank(
         max_file: context.config.max_file_mib << 20,
         stop: None,
     };
+    if wishes.iter().any(|w| w.sentence().is_some())
+        && let Some(time) = searcher.preparing(&space)?
+        && time >= WORTH_A_WORD
+        && !context.quiet
+    {
+        let s = span(time.as_secs());
+        context.out.notice(&format!(
+            "preparing {} for sentences, once: about {s} (the running photond does it by itself)",
+            chosen.pack.id
+        ));
+    }
     let ranked = searcher.rank(&space, query, wishes, &mut |found| {
         rows.row(found.hit, Some(&found))
     })?;
     if rows.format == Format::Table && !context.quiet {
-        let shown = plural(ranked.shown, "photo", "photos");
+        let mut shown = plural(ranked.photos, "photo", "photos");
+        if ranked.shown > ranked.photos {
+            shown += &format!(" at {}", plural(ranked.shown, "place", "places"));
+        }
         let line = if ranked.shown == 0 && !query.all {
             format!(
                 "nothing like that among {} (--all shows the closest anyway)",
@@ -278,7 +303,7 @@ fn rank(
                 count(ranked.confident),
                 count(ranked.compared)
             )
-        } else if ranked.shown < ranked.confident && query.path.is_none() {
+        } else if ranked.photos < ranked.confident && query.path.is_none() {
             format!(
                 "{shown} of {} (--limit N shows more)",
                 count(ranked.confident)

@@ -77,7 +77,14 @@ fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Resul
         .as_ref()
         .and_then(|d| serde_json::from_str(&d.report).ok());
     let searched = report.as_ref().filter(|_| alive);
-    let searched = searched.and_then(|r| r.search.clone());
+    let searched = searched.and_then(|r| {
+        let mut search = r.search.clone()?;
+        if r.activity == Activity::Idle {
+            // What is left of a rate that fades out says nothing of what waits.
+            (search.rate, search.eta_s) = (0.0, None);
+        }
+        Some(search)
+    });
     Ok(Status {
         searching: Searching::read(context, reader, searched)?,
         counts,
@@ -178,8 +185,13 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         }
     }
     for f in s.failures.iter().flatten() {
+        // Of one model's alone: the file itself is indexed.
+        let model = f
+            .model
+            .as_ref()
+            .map_or_else(String::new, |model| format!(" with {}", printable(model)));
         lines.push(format!(
-            "  {}  {}: {}",
+            "  {}  {}{model}: {}",
             printable(&f.path.under(&f.root).to_string_lossy()),
             out.red(&f.kind),
             printable(&f.message)

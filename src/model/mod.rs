@@ -24,7 +24,7 @@ mod runtime;
 mod session;
 mod stamp;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text_encoder;
 mod tokens;
 mod unit;

@@ -3,8 +3,8 @@
 //! Promises: no file of a pack is used unless it has the size and checksum of the manifest. Files
 //! that are compiled in are hashed when the pack is loaded; files on disk stay there (a graph can
 //! have a gigabyte) and are hashed when the pack is opened, unless the `verified` stamp beside them
-//! still fits; sizes are always looked at. Never writes, but for that stamp when asked
-//! ([`ModelPack::open_and_stamp`]). A clone shares the bytes in memory.
+//! still fits; sizes are always looked at. Never writes, but for that stamp, when every file was
+//! hashed ([`ModelPack::open_and_stamp`], [`ModelPack::verify`]). A clone shares the bytes in memory.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -303,12 +303,14 @@ impl ModelPack {
             .map(|(name, file)| (name.as_str(), file.size))
     }
 
-    /// Hashes every file that is here, whatever a stamp says. Returns the number of bytes read.
+    /// Hashes every file that is here, whatever a stamp says, and renews the stamps beside them
+    /// where they can be written. Returns the number of bytes read.
     ///
     /// # Errors
     /// The first file that is missing, cut off or another.
     pub fn verify(&self) -> Result<u64, ModelError> {
         let mut bytes = 0;
+        let mut stamps: BTreeMap<&Path, Stamp> = BTreeMap::new();
         for (name, file) in &self.files {
             let (path, found) = match &file.content {
                 Content::Memory(content) => {
@@ -317,13 +319,22 @@ impl ModelPack {
                 Content::Disk(path) => {
                     let wrong = |reason| bad_file(self.name(), path, reason);
                     look(path, file.size).map_err(wrong)?;
-                    let (found, _) = stamp::hash(path).map_err(|e| wrong(e.to_string()))?;
+                    let (found, metadata) = stamp::hash(path).map_err(|e| wrong(e.to_string()))?;
+                    let dir = path.parent().unwrap_or(Path::new(""));
+                    let stamp = stamps.entry(dir).or_insert_with(|| Stamp::read(dir));
+                    stamp.note(name, &metadata, &found);
                     (path.as_path(), found)
                 }
                 Content::Absent { .. } => continue,
             };
             same_hash(&found, &file.blake3).map_err(|r| bad_file(self.name(), path, r))?;
             bytes += file.size;
+        }
+        for (dir, stamp) in stamps {
+            // Without it the files are hashed again, no more.
+            if let Err(e) = stamp.write(dir) {
+                tracing::debug!("{}: {e}", dir.join(stamp::FILE).display());
+            }
         }
         Ok(bytes)
     }

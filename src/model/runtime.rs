@@ -6,9 +6,10 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 
 use super::error::ModelError;
 
@@ -122,8 +123,14 @@ impl Runtime {
             .map_err(|e| bad(e.to_string()))?
             .with_name("photond")
             .with_telemetry(false)
+            // It would write to standard error by itself, colours and names out of graphs as they
+            // are. What goes wrong is in the error that every call gives.
+            .with_logger(Arc::new(|_, _, _, at: &str, message: &str| {
+                tracing::debug!("ONNX Runtime at {at:?}: {message:?}");
+            }))
             .build()
             .map_err(|e| bad(e.to_string()))?;
+        env.set_log_level(LogLevel::Error);
         let runtime = Self {
             env,
             path: choice.path.clone(),

@@ -116,6 +116,15 @@ pub struct Evidence {
 const LOOKED_AT: usize = 2000;
 
 impl Evidence {
+    /// Tags of these confidences, whatever was asked.
+    #[cfg(test)]
+    pub fn of_tags(tags: &[(i64, f32)]) -> Self {
+        Self {
+            said: tags.iter().map(|(photo, p)| (*photo, (*p, 0))).collect(),
+            ..Self::default()
+        }
+    }
+
     /// Looks up what the reading asks for. `weak` is the range of confidence in which it matters
     /// whether a tag is the likeliest.
     ///

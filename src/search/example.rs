@@ -33,6 +33,7 @@ pub struct Examples<'a> {
     stop: Option<&'a AtomicBool>,
     runtime: Option<Runtime>,
     text: Option<TextEncoder>,
+    image: Option<ImageEncoder>,
 }
 
 impl<'a> Examples<'a> {
@@ -56,6 +57,7 @@ impl<'a> Examples<'a> {
             stop,
             runtime: None,
             text: None,
+            image: None,
         }
     }
 
@@ -131,10 +133,8 @@ impl<'a> Examples<'a> {
                 path: path.to_path_buf(),
                 reason: e.to_string(),
             })?;
-        let options = EncoderOptions { threads: threads() };
-        let mut encoder = ImageEncoder::new(self.runtime()?, seeing, options)?;
         let tensors: Vec<_> = tensors.iter().collect();
-        let seen = first(encoder.encode(&tensors)?)?;
+        let seen = first(self.image_encoder(seeing)?.encode(&tensors)?)?;
         if self.pack.derived_from().is_none() {
             return Ok(seen);
         }
@@ -176,6 +176,15 @@ impl<'a> Examples<'a> {
             self.runtime = Some(Runtime::load(&find_runtime(&self.data_dir)?)?);
         }
         Ok(self.runtime.as_ref().expect("just set"))
+    }
+
+    /// Of the one model that sees pictures for this space.
+    fn image_encoder(&mut self, seeing: &ModelPack) -> Result<&mut ImageEncoder, SearchError> {
+        if self.image.is_none() {
+            let options = EncoderOptions { threads: threads() };
+            self.image = Some(ImageEncoder::new(self.runtime()?, seeing, options)?);
+        }
+        Ok(self.image.as_mut().expect("just set"))
     }
 
     fn encoder(&mut self) -> Result<&mut TextEncoder, SearchError> {

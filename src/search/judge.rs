@@ -2,13 +2,18 @@
 //!
 //! Three kinds of evidence: the photo's vector, the tags that the classifier gave it, and what its
 //! names say. The vector's cosine is set against the library's own background, what random phrases
-//! score here: in a large or uniform library everything is close to something.
+//! and random photos score here: in a large or uniform library everything is close to something.
+//!
+//! What a cosine means depends on what was asked: in spaces with a graph of their own photos are
+//! much closer to photos than to sentences, so that sentences and examples, wanted or not, have a
+//! threshold each. In the derived space, which comes from the tags, a query that is a tag's name is
+//! decided by the tag; elsewhere the model sees more than the tags say, and they only help.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::background::Background;
+use super::background::{Against, Background, Needed};
 use super::error::SearchError;
 use super::evidence::{Evidence, Reading};
 use super::wish::Wish;
@@ -39,11 +44,19 @@ const ALIKE: f32 = 0.50;
 const SURE_TAG: f32 = 0.35;
 /// See [`SURE_TAG`].
 const LIKELIEST: f32 = 0.15;
+/// Cosine from which two photos are the same picture in any space; a copy in another size or format
+/// is above it, rounding to f16 far above.
+const SAME: f32 = 0.98;
 /// In spaces with a graph of their own, one random query in so many may find something.
 const FALSE_ALARMS: f64 = 0.02;
 /// Standard deviations above the background that are needed in the smallest library, and enough in
 /// the largest: related things that are not the thing score two to three.
 const DEVIATIONS: (f64, f64) = (2.5, 3.7);
+/// Standard deviations above the background from which two photos are alike there, however many
+/// photos there are: they have kin in the library, which random phrases have not. It is what
+/// [`ALIKE`] is in the derived space (mean 0.00, deviation 0.185 over 250 photos, of which 84 in 100
+/// have one that is alike).
+const KIN: f32 = 2.7;
 /// Probability from which a pack's own calibration decides alone.
 const SURE: f64 = 0.5;
 /// Probability below which it forbids.
@@ -79,6 +92,10 @@ pub struct Why {
     pub tag_confidence: Option<f64>,
     /// The tag decides alone: the query as a whole is its name.
     pub by_tag: bool,
+    /// Confidence from which the tag makes it an answer whatever the cosine, where the query as a
+    /// whole is its name and the cosine counts too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag_suffices: Option<f64>,
     /// The tag is weak, but the likeliest of all that the classifier can say.
     pub likeliest: bool,
     /// File or folder names say every word of the query.
@@ -100,6 +117,9 @@ impl fmt::Display for Why {
             if self.by_tag {
                 write!(f, " (from {:.0}% an answer)", self.needed * 100.0)?;
             }
+            if let Some(least) = self.tag_suffices {
+                write!(f, " (from {:.0}% an answer by itself)", least * 100.0)?;
+            }
             if self.likeliest {
                 write!(f, ", the likeliest of all")?;
             }
@@ -120,10 +140,13 @@ pub(super) struct Judge {
     unwanted: Reading,
     /// Score from which a photo is an answer.
     needed: f32,
+    /// Cosine from which it is like what is not wanted, for each such wish.
+    forbidden: Vec<f32>,
     /// What a phrase's tag is worth.
     saying: f32,
-    /// Whether the lack of a phrase's tag speaks against a photo.
-    denies: bool,
+    /// The space comes from the tags: a tag that is all of the query decides, and the lack of a
+    /// phrase's tag speaks against a photo.
+    derived: bool,
     /// Confidences from which a tag decides alone, and from which it does as the likeliest.
     tag: (f32, f32),
 }
@@ -135,8 +158,9 @@ pub(super) struct Closeness {
     pub all: f32,
     /// To the sum of what is wanted.
     pub wanted: f32,
-    /// To the closest of what is not wanted; −1 without any.
-    pub unwanted: f32,
+    /// By how much it is closer than it may be to the worst of what is not wanted; below 0: to
+    /// none too close.
+    pub excess: f32,
 }
 
 /// What words say of photos, wanted and not.
@@ -154,31 +178,42 @@ impl Judge {
         (wishes, tagger): (&[Wish], &Tagger),
         least_tag: Option<f32>,
     ) -> Self {
-        let pictured = wishes
-            .iter()
-            .filter(|w| w.weight > 0.0)
-            .all(|w| w.sentence().is_none());
         let derived = pack.derived_from().is_some();
-        let needed = match (derived, pictured) {
-            (true, true) => ALIKE,
-            (true, false) => {
-                let best = background.map_or(USUAL_BEST, |b| b.median_best);
-                (FLOOR + FOLLOW * (best - USUAL_BEST)).clamp(FLOOR_RANGE.0, FLOOR_RANGE.1)
-            }
-            (false, _) => needed(pack.calibration.as_ref(), background),
-        };
+        let thresholds = Thresholds::new(pack, background);
+        let phrases = background.and_then(|b| b.phrases);
         Self {
             wanted: Reading::of(wishes, tagger),
             unwanted: Reading::unwanted(wishes, tagger),
-            needed,
+            needed: thresholds.wanted(wishes, derived),
+            forbidden: thresholds.forbidden(wishes),
             saying: if derived {
                 SAYING
             } else {
-                TAG_DEVIATIONS * background.map_or(0.0, |b| b.deviation)
+                TAG_DEVIATIONS * phrases.map_or(0.0, |b| b.deviation)
             },
-            denies: derived,
+            derived,
             tag: least_tag.map_or((SURE_TAG, LIKELIEST), |least| (least, least)),
         }
+    }
+
+    /// How close a photo is, from one score a direction: all wishes, what is wanted, and each
+    /// unwanted thing in the order of the wishes (the last two only if something is not wanted).
+    pub fn closeness(&self, scores: &[f32]) -> Closeness {
+        let unwanted = scores.get(2..).unwrap_or_default();
+        Closeness {
+            all: scores[0],
+            wanted: scores.get(1).copied().unwrap_or(scores[0]),
+            excess: unwanted
+                .iter()
+                .zip(&self.forbidden)
+                .map(|(score, from)| score - from)
+                .fold(f32::NEG_INFINITY, f32::max),
+        }
+    }
+
+    /// Whether the tags alone decide.
+    fn by_tag(&self) -> bool {
+        self.derived && self.wanted.whole.is_some()
     }
 
     /// Looks up what words say.
@@ -197,17 +232,19 @@ impl Judge {
     pub fn standing(&self, photo: i64, close: Closeness, words: &Words) -> Standing {
         let said = words.wanted.said(photo).map_or(0.0, |(p, _)| p);
         let unwanted = words.unwanted.said(photo).map_or(0.0, |(p, _)| p);
-        let (mut score, mut confident) = if self.wanted.whole.is_some() {
-            let sure = said >= self.tag.0 || words.wanted.is_likeliest(photo);
+        let sure =
+            self.wanted.whole.is_some() && (said >= self.tag.0 || words.wanted.is_likeliest(photo));
+        let (mut score, mut confident) = if self.by_tag() {
             // The vectors only order what the tags call equal.
             (said + 0.01 * close.all, sure)
         } else {
-            let tagged = match (self.wanted.phrases.is_empty(), self.denies) {
-                (true, _) => 0.0,
-                (false, true) => self.saying * (2.0 * said - 1.0),
-                (false, false) => self.saying * said,
+            let tagged = match (self.wanted.sayings().next(), self.derived) {
+                (None, _) => 0.0,
+                (Some(_), true) => self.saying * (2.0 * said - 1.0),
+                (Some(_), false) => self.saying * said,
             };
-            (close.all + tagged, close.wanted + tagged >= self.needed)
+            let close_enough = close.wanted + tagged >= self.needed;
+            (close.all + tagged, close_enough || sure)
         };
         if words.wanted.named(photo) {
             score += 1.0;
@@ -215,7 +252,7 @@ impl Judge {
         }
         // A near thing that is not wanted must not drown what is wanted: it forbids, by itself.
         score -= unwanted;
-        confident &= unwanted < self.tag.0 && close.unwanted < self.needed;
+        confident &= unwanted < self.tag.0 && close.excess < 0.0;
         Standing {
             photo,
             cosine: close.all,
@@ -226,7 +263,8 @@ impl Judge {
 
     /// Why it stands there.
     pub fn why(&self, standing: &Standing, words: &Words) -> Why {
-        let by_tag = self.wanted.whole.is_some();
+        let by_tag = self.by_tag();
+        let suffices = self.wanted.whole.is_some() && !by_tag;
         let said = words.wanted.said(standing.photo);
         let unwanted = words.unwanted.said(standing.photo);
         let round = |v: f32| (f64::from(v) * 1e4).round() / 1e4;
@@ -238,6 +276,7 @@ impl Judge {
                 .map(|saying| saying.words.clone()),
             tag_confidence: said.map(|(p, _)| round(p)),
             by_tag,
+            tag_suffices: suffices.then(|| round(self.tag.0)),
             likeliest: words.wanted.is_likeliest(standing.photo),
             named: words.wanted.named(standing.photo),
             unwanted: unwanted.map(|(p, _)| round(p)),
@@ -245,12 +284,82 @@ impl Judge {
     }
 }
 
+/// What a background must know to judge these wishes.
+pub(super) fn asks(wishes: &[Wish], derived: bool) -> Needed {
+    let sentence = |w: &Wish| w.sentence().is_some();
+    Needed {
+        phrases: wishes.iter().any(sentence),
+        pictures: !derived && !wishes.iter().all(sentence),
+    }
+}
+
+/// Cosines from which a photo is like a sentence, and like another photo.
+struct Thresholds {
+    sentence: f32,
+    picture: f32,
+}
+
+impl Thresholds {
+    fn new(pack: &ModelPack, background: Option<&Background>) -> Self {
+        let phrases = background.and_then(|b| b.phrases);
+        if pack.derived_from().is_some() {
+            let best = phrases.map_or(USUAL_BEST, |b| b.median_best);
+            let floor = FLOOR + FOLLOW * (best - USUAL_BEST);
+            return Self {
+                sentence: floor.clamp(FLOOR_RANGE.0, FLOOR_RANGE.1),
+                picture: ALIKE,
+            };
+        }
+        let photos = background.map_or(0, |b| b.photos);
+        let kin = background.and_then(|b| b.pictures);
+        let kin = kin.map_or(SAME, |b| b.mean + KIN * b.deviation);
+        Self {
+            sentence: needed(pack.calibration.as_ref(), photos, phrases),
+            // What a pack says of its scores, it says of sentences. However alike the photos of a
+            // library are, and however few: the same picture is an answer.
+            picture: kin.min(SAME),
+        }
+    }
+
+    fn of(&self, wish: &Wish) -> f32 {
+        match wish.sentence() {
+            Some(_) => self.sentence,
+            None => self.picture,
+        }
+    }
+
+    /// Of each wish that is not wanted.
+    fn forbidden(&self, wishes: &[Wish]) -> Vec<f32> {
+        let unwanted = wishes.iter().filter(|w| w.weight < 0.0);
+        unwanted.map(|w| self.of(w)).collect()
+    }
+
+    /// Of the sum of what is wanted.
+    fn wanted(&self, wishes: &[Wish], derived: bool) -> f32 {
+        let weight = |sentence: bool| -> f32 {
+            let of = wishes
+                .iter()
+                .filter(|w| w.weight > 0.0 && w.sentence().is_some() == sentence);
+            of.map(|w| w.weight).sum()
+        };
+        match (weight(true), weight(false)) {
+            (0.0, _) => self.picture,
+            (_, 0.0) => self.sentence,
+            // Sentences and photos lie in the same region here.
+            _ if derived => self.sentence,
+            // Cosines with a sum are the sum of the cosines, over its length; sentences and photos
+            // are nearly at right angles in such spaces.
+            (s, p) => (s * self.sentence + p * self.picture) / s.hypot(p),
+        }
+    }
+}
+
 /// The cosine from which a photo is an answer in a space with a graph of its own: far above what
-/// random phrases score here, and not called impossible by the pack; or called likely by it.
-/// Where nothing is known, nothing is confident.
+/// random queries of the kind score among so many photos, and not called impossible by the pack; or
+/// called likely by it. Where nothing is known, nothing is confident.
 #[allow(clippy::cast_possible_truncation)]
-fn needed(calibration: Option<&Calibration>, background: Option<&Background>) -> f32 {
-    let above = background.map(|b| b.mean + deviations(b.photos) as f32 * b.deviation);
+fn needed(calibration: Option<&Calibration>, photos: u64, against: Option<Against>) -> f32 {
+    let above = against.map(|b| b.mean + deviations(photos) as f32 * b.deviation);
     let Some(Calibration::Sigmoid { scale, bias }) = calibration.filter(|c| match c {
         Calibration::Sigmoid { scale, .. } => *scale > 0.0,
         _ => false,
@@ -279,46 +388,4 @@ fn upper_quantile(p: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn background(photos: u64) -> Background {
-        Background {
-            photos,
-            median_best: 0.4,
-            mean: 0.02,
-            deviation: 0.03,
-        }
-    }
-
-    #[test]
-    fn quantiles_are_those_of_the_normal_distribution() {
-        for (p, z) in [(0.05, 1.6449), (0.01, 2.3263), (1e-6, 4.7534)] {
-            assert!((upper_quantile(p) - z).abs() < 1e-3, "{p}");
-        }
-        assert_eq!(deviations(1), 2.5);
-        assert_eq!(deviations(1_000_000), 3.7);
-        assert!((deviations(10) - 2.878).abs() < 1e-2);
-    }
-
-    #[test]
-    fn a_calibration_forbids_and_permits() {
-        let siglip = Calibration::Sigmoid {
-            scale: 117.33,
-            bias: -12.93,
-        };
-        let with = |deviation| {
-            let b = Background {
-                deviation,
-                ..background(1000)
-            };
-            needed(Some(&siglip), Some(&b))
-        };
-        // Probability one half is at a cosine of 0.110, one in a hundred at 0.071.
-        assert!((with(0.2) - 0.1102).abs() < 1e-3, "a wide background");
-        assert!((with(0.001) - 0.0710).abs() < 1e-3, "a narrow one");
-        assert!((with(0.02) - (0.02 + 3.7 * 0.02)).abs() < 1e-3);
-        assert_eq!(needed(None, None), f32::INFINITY);
-        assert!((needed(None, Some(&background(1))) - 0.095).abs() < 1e-6);
-    }
-}
+mod tests;

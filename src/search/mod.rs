@@ -8,6 +8,7 @@
 mod allowed;
 mod background;
 mod dates;
+mod dot;
 mod error;
 mod evidence;
 mod example;

@@ -10,12 +10,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::allowed::Allowed;
-use super::background::Background;
+use super::background::{Background, Needed, Of};
 use super::error::SearchError;
 use super::example::Examples;
-use super::judge::{Closeness, Judge, Standing, Why};
+use super::judge::{Judge, Standing, Why, asks};
 use super::query::{Query, Searcher, matches, path_glob};
 use super::scan::Scan;
 use super::wish::{Like, Wish};
@@ -55,11 +56,14 @@ pub struct RankedHit<'a> {
     pub why: &'a Why,
 }
 
-/// How a ranked query ended.
+/// How a ranked query ended. Unless the query is [`Query::counted`] or has conditions, `confident`
+/// and `compared` may count photos that were deleted and are kept for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ranked {
-    /// Rows shown.
+    /// Rows shown: places.
     pub shown: usize,
+    /// Photos shown, some of them at several places.
+    pub photos: usize,
     /// Photos that are confident answers (before the limit and the path filter).
     pub confident: usize,
     /// Photos that were compared.
@@ -88,7 +92,8 @@ impl Searcher<'_> {
                 model: space.pack.id.to_string(),
             });
         }
-        let background = vectors.background(&mut examples);
+        let needed = asks(wishes, space.pack.derived_from().is_some());
+        let background = vectors.background(needed, &mut examples);
         drop(examples);
         let judge = Judge::new(
             space.pack,
@@ -97,12 +102,14 @@ impl Searcher<'_> {
             query.min_confidence,
         );
         let words = judge.words(self.reader, self.tagger)?;
-        let mut standings =
-            vectors.standings(&directions, &self.allowed(&filter)?, &|photo, close| {
-                judge.standing(photo, close, &words)
-            })?;
+        let mut standings = vectors.standings(
+            &directions,
+            &self.allowed(query, &filter)?,
+            &|photo, scores| judge.standing(photo, judge.closeness(scores), &words),
+        )?;
         let mut ranked = Ranked {
             shown: 0,
+            photos: 0,
             confident: standings.iter().filter(|s| s.confident).count(),
             compared: standings.len(),
         };
@@ -111,16 +118,20 @@ impl Searcher<'_> {
         }
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         let mut rest = &mut standings[..];
+        let mut wanted = 0;
         while ranked.shown < limit && !rest.is_empty() {
-            // A few more than are needed: some may lie outside the path, or nowhere any more.
-            let wanted = (2 * (limit - ranked.shown) + 64).min(rest.len());
-            let (best, others) = split_best(rest, wanted);
+            // A few more than are needed: some may lie outside the path, or nowhere any more. Twice
+            // as many each time, as each time looks at all that is left.
+            wanted = (2 * (limit - ranked.shown) + 64).max(2 * wanted);
+            let (best, others) = split_best(rest, wanted.min(rest.len()));
             rest = others;
             for (standing, hits) in self.places(best, &filter)? {
+                let before = ranked.shown;
                 for hit in &hits {
                     if glob.as_ref().is_some_and(|g| !matches(g, hit)) {
                         continue;
                     }
+                    ranked.photos += usize::from(ranked.shown == before);
                     ranked.shown += 1;
                     let why = judge.why(standing, &words);
                     let row = RankedHit {
@@ -147,13 +158,24 @@ impl Searcher<'_> {
         )
     }
 
+    /// About how long a query with a sentence has to prepare before the first answer in this space,
+    /// once for all queries; `None` if that is done.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn preparing(&self, space: &Space<'_>) -> Result<Option<Duration>, SearchError> {
+        let identity = self.reader.identity()?;
+        let file = VectorFile::new(space.data_dir, identity, &space.pack.id, space.pack.dims);
+        Ok(Background::phrases_take(&file, space.pack))
+    }
+
     /// The photos that fit the filter.
-    fn allowed(&self, filter: &PhotoFilter) -> Result<Allowed, SearchError> {
+    fn allowed(&self, query: &Query, filter: &PhotoFilter) -> Result<Allowed, SearchError> {
         let anything = PhotoFilter {
             min_confidence: filter.min_confidence,
             ..PhotoFilter::default()
         };
-        if *filter == anything {
+        if *filter == anything && !query.counted {
             // Those that lie nowhere any more are passed over when their places are looked up.
             return Ok(Allowed::All);
         }
@@ -205,10 +227,18 @@ impl<'a> SpaceVectors<'a> {
         })
     }
 
-    /// The library's background; `None` without a text side to ask with.
-    pub fn background(&mut self, examples: &mut Examples<'_>) -> Option<Background> {
-        let of = (&self.space.pack.id, self.identity, &self.file);
-        Background::of(of, &self.vectors, &mut self.source, examples)
+    /// The library's background.
+    pub fn background(
+        &mut self,
+        needed: Needed,
+        examples: &mut Examples<'_>,
+    ) -> Option<Background> {
+        let of = Of {
+            model: &self.space.pack.id,
+            identity: self.identity,
+            file: &self.file,
+        };
+        Background::of(of, needed, &self.vectors, &mut self.source, examples)
             .inspect_err(|e| tracing::debug!("background: {e}"))
             .ok()
     }
@@ -218,7 +248,7 @@ impl<'a> SpaceVectors<'a> {
         &mut self,
         directions: &Directions,
         allowed: &Allowed,
-        judge: &(impl Fn(i64, Closeness) -> Standing + Sync),
+        judge: &(impl Fn(i64, &[f32]) -> Standing + Sync),
     ) -> Result<Vec<Standing>, SearchError> {
         let queries: Vec<&[f32]> = directions.0.iter().map(Vec::as_slice).collect();
         let scan = Scan::new(&queries, self.space.pack.dims)?;
@@ -230,7 +260,7 @@ impl<'a> SpaceVectors<'a> {
                 allowed,
                 &Vec::new,
                 &|found: &mut Vec<Standing>, photo, scores| {
-                    found.push(judge(photo, closeness(scores)));
+                    found.push(judge(photo, scores));
                 },
             )?;
             // Damage in the file is not in the database; what is still there then is the database's.
@@ -249,8 +279,9 @@ impl<'a> SpaceVectors<'a> {
 }
 
 /// Brings the derived files of the model that serves queries up to date, so that no query has to:
-/// the vector file, and the library's background. For the daemon's quiet moments. Returns the
-/// newest vector's number.
+/// the vector file, and the library's background. For the daemon's quiet moments and the end of
+/// `photond index`; [`Searcher::preparing`] says beforehand how long the slow part takes, and
+/// [`Space::stop`] breaks it off. Returns the newest vector's number.
 ///
 /// # Errors
 /// As a query's; a model without text side is none.
@@ -262,7 +293,11 @@ pub fn prepare(searcher: &Searcher<'_>, space: &Space<'_>) -> Result<i64, Search
         tracing::debug!("{e}");
     }
     if vectors.vectors.most() > 0 {
-        vectors.background(&mut searcher.examples(space));
+        let needed = Needed {
+            phrases: true,
+            pictures: space.pack.derived_from().is_none(),
+        };
+        vectors.background(needed, &mut searcher.examples(space));
     }
     Ok(newest)
 }
@@ -306,16 +341,6 @@ impl Directions {
             directions.extend(unwanted.map(|(_, vector)| vector.values));
         }
         Ok(Self(directions))
-    }
-}
-
-/// From one score a direction, in their order.
-fn closeness(scores: &[f32]) -> Closeness {
-    let unwanted = scores.get(2..).unwrap_or_default();
-    Closeness {
-        all: scores[0],
-        wanted: scores.get(1).copied().unwrap_or(scores[0]),
-        unwanted: unwanted.iter().copied().fold(-1.0, f32::max),
     }
 }
 

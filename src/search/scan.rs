@@ -5,16 +5,16 @@
 //! thread for the best, 16 bytes a photo for all scores). Never: reads a row twice, or trusts one
 //! whose score cannot be a cosine.
 //!
-//! Rows and queries are f16 of length one, multiplied and summed in f32 (simsimd), so a score is off
+//! Rows and queries are f16 of length one, multiplied and summed in f32, so a score is off
 //! by some 1e-5 of what f64 gives for the same rows. Cost: the time to read the vectors from memory
 //! once, for one query; about 0.1 µs a row of 768 and query on one thread for many.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use half::f16;
-use simsimd::SpatialSimilarity;
 
 use super::allowed::Allowed;
+use super::dot::Dot;
 use super::topk::{Scored, TopK};
 use crate::store::{Rows, StoreError, VectorSource, Vectors};
 
@@ -49,10 +49,12 @@ pub enum ScanError {
 
 /// Query vectors, ready to be compared.
 pub struct Scan {
-    queries: Vec<Vec<simsimd::f16>>,
+    queries: Vec<Dot>,
     dims: usize,
     threads: usize,
     sample: u64,
+    /// Photos that the queries are the vectors of; empty: of none.
+    own: Vec<i64>,
 }
 
 /// What a scan gave, and what it met.
@@ -96,6 +98,7 @@ impl Scan {
             dims,
             threads,
             sample: 1,
+            own: Vec::new(),
         })
     }
 
@@ -110,6 +113,14 @@ impl Scan {
     #[must_use]
     pub fn sampled(mut self, every: u64) -> Self {
         self.sample = every.max(1);
+        self
+    }
+
+    /// Each query is the vector of one of these photos, in their order: [`Scan::spread`] does not
+    /// compare it with itself.
+    #[must_use]
+    pub fn of_photos(mut self, own: Vec<i64>) -> Self {
+        self.own = own;
         self
     }
 
@@ -198,9 +209,11 @@ impl Scan {
             source,
             allowed,
             &start,
-            &|sums: &mut Vec<Sums>, _, scores| {
-                for (sum, score) in sums.iter_mut().zip(scores) {
-                    sum.add(*score);
+            &|sums: &mut Vec<Sums>, photo, scores| {
+                for (at, (sum, score)) in sums.iter_mut().zip(scores).enumerate() {
+                    if self.own.get(at) != Some(&photo) {
+                        sum.add(*score);
+                    }
                 }
             },
         )?;
@@ -211,7 +224,7 @@ impl Scan {
             }
         }
         Ok(Scanned {
-            result: merged.iter().map(|sum| sum.spread(found.photos)).collect(),
+            result: merged.iter().map(Sums::spread).collect(),
             photos: found.photos,
             damaged: found.damaged,
         })
@@ -314,15 +327,16 @@ impl Scan {
     ) {
         for row in 0..rows.len() {
             let Some(photo) = rows.photo(row) else {
+                gathered.damaged += u64::from(rows.is_damaged(row));
                 continue;
             };
-            if !allowed.contains(photo) || !self.takes(photo) {
+            if !allowed.contains(photo) || !Self::samples(photo, self.sample) {
                 continue;
             }
-            let vector = as_simsimd(rows.vector(row));
+            let vector = rows.vector(row);
             let mut sound = true;
             for (score, query) in scores.iter_mut().zip(&self.queries) {
-                *score = dot(query, vector);
+                *score = query.with(vector);
                 sound &= score.abs() <= MOST;
             }
             if sound {
@@ -334,17 +348,18 @@ impl Scan {
         }
     }
 
-    /// Whether a photo is in the sample. By its id, mixed (Fibonacci hashing), so that it does not
-    /// matter where its row lies.
-    fn takes(&self, photo: i64) -> bool {
-        self.sample == 1
+    /// Whether a photo is in the sample of one in `every`. By its id, mixed (Fibonacci hashing), so
+    /// that it does not matter where its row lies.
+    #[must_use]
+    pub fn samples(photo: i64, every: u64) -> bool {
+        every <= 1
             || (photo.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)
-                .is_multiple_of(self.sample)
+                .is_multiple_of(every)
     }
 }
 
 /// Scaled to length one, as f16.
-fn prepare(query: &[f32], dims: usize) -> Result<Vec<simsimd::f16>, ScanError> {
+fn prepare(query: &[f32], dims: usize) -> Result<Dot, ScanError> {
     if query.len() != dims {
         return Err(ScanError::Dims {
             expected: dims,
@@ -356,27 +371,17 @@ fn prepare(query: &[f32], dims: usize) -> Result<Vec<simsimd::f16>, ScanError> {
         return Err(ScanError::NoDirection);
     }
     let scale = squares.sqrt().recip();
-    Ok(query
+    let query: Vec<f16> = query
         .iter()
-        .map(|v| simsimd::f16(f16::from_f64(f64::from(*v) * scale).to_bits()))
-        .collect())
-}
-
-/// NaN where the lengths differ, which counts as damaged.
-#[allow(clippy::cast_possible_truncation)]
-fn dot(a: &[simsimd::f16], b: &[simsimd::f16]) -> f32 {
-    simsimd::f16::dot(a, b).map_or(f32::NAN, |d| d as f32)
-}
-
-fn as_simsimd(halves: &[f16]) -> &[simsimd::f16] {
-    // SAFETY: both types are `repr(transparent)` over `u16` with every bit pattern valid; address,
-    // length and lifetime are those of `halves`.
-    unsafe { std::slice::from_raw_parts(halves.as_ptr().cast(), halves.len()) }
+        .map(|v| f16::from_f64(f64::from(*v) * scale))
+        .collect();
+    Ok(Dot::new(&query))
 }
 
 /// Sums in fixed point: whichever way they are divided, they come out the same.
 #[derive(Clone, Copy)]
 struct Sums {
+    photos: u64,
     sum: i128,
     squares: i128,
     highest: f32,
@@ -384,6 +389,7 @@ struct Sums {
 
 impl Sums {
     const NONE: Self = Self {
+        photos: 0,
         sum: 0,
         squares: 0,
         highest: f32::NEG_INFINITY,
@@ -392,24 +398,26 @@ impl Sums {
     fn add(&mut self, score: f32) {
         #[allow(clippy::cast_possible_truncation)]
         let fixed = i128::from((f64::from(score) * ONE) as i64);
+        self.photos += 1;
         self.sum += fixed;
         self.squares += fixed * fixed;
         self.highest = self.highest.max(score);
     }
 
     fn merge(&mut self, other: Self) {
+        self.photos += other.photos;
         self.sum += other.sum;
         self.squares += other.squares;
         self.highest = self.highest.max(other.highest);
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn spread(&self, photos: u64) -> Spread {
-        let n = photos.max(1) as f64;
+    fn spread(&self) -> Spread {
+        let n = self.photos.max(1) as f64;
         let mean = self.sum as f64 / ONE / n;
         let variance = self.squares as f64 / ONE / ONE / n - mean * mean;
         Spread {
-            photos,
+            photos: self.photos,
             mean,
             deviation: variance.max(0.0).sqrt(),
             highest: self.highest,

@@ -13,16 +13,19 @@ pub struct Chosen {
     pub pack: ModelPack,
     /// Its row in the index.
     pub row: ModelRow,
-    /// The one a person has chosen, where that is another.
+    /// The one that was to answer, where that is another.
     pub instead_of: Option<Instead>,
 }
 
-/// A search model that has been chosen and does not answer.
+/// A search model that has been chosen, or that queries went by until the chosen one has seen all
+/// photos, and that does not answer.
 pub struct Instead {
     /// Its name.
     pub name: String,
     /// Why its pack cannot be opened; `None`: its space is not whole yet.
     pub trouble: Option<String>,
+    /// The one that answers has not seen all photos: some cannot be found.
+    pub partly: bool,
 }
 
 /// The model that serves queries; where its pack is gone, the one in use or any other whose pack
@@ -41,6 +44,10 @@ pub fn choose(reader: &StoreReader, data_dir: &Path) -> Result<Chosen, SearchErr
     let is_in_use = |row: &ModelRow| name_of(&row.name) == in_use;
     // Serving first, then the one in use, then whatever was there last.
     rows.sort_by_key(|row| (!row.serving, !is_in_use(row), std::cmp::Reverse(row.id)));
+    let serving = rows
+        .first()
+        .filter(|row| row.serving)
+        .map(|r| r.name.clone());
     let mut trouble = None;
     for row in rows {
         match packs::open(data_dir, name_of(&row.name)) {
@@ -48,10 +55,19 @@ pub fn choose(reader: &StoreReader, data_dir: &Path) -> Result<Chosen, SearchErr
                 if reader.newest_seq(row.id)? == 0 {
                     continue;
                 }
-                let instead_of = (!is_in_use(&row)).then(|| Instead {
-                    trouble: packs::open(data_dir, &in_use).err().map(|e| e.to_string()),
-                    name: in_use,
-                });
+                let instead_of = match &serving {
+                    // The one chosen answers, but before it can: the one that serves is gone.
+                    Some(serving) if !row.serving => Some(Instead {
+                        name: name_of(serving).to_owned(),
+                        trouble: Some(trouble_with(data_dir, serving)),
+                        partly: true,
+                    }),
+                    _ => (!is_in_use(&row)).then(|| Instead {
+                        trouble: packs::open(data_dir, &in_use).err().map(|e| e.to_string()),
+                        name: in_use,
+                        partly: false,
+                    }),
+                };
                 return Ok(Chosen {
                     pack,
                     row,
@@ -68,6 +84,14 @@ pub fn choose(reader: &StoreReader, data_dir: &Path) -> Result<Chosen, SearchErr
     match trouble {
         Some(e) => Err(e.into()),
         None => Err(SearchError::NothingSeen { model: in_use }),
+    }
+}
+
+/// Why the pack of this very name and revision is not to be had.
+fn trouble_with(data_dir: &Path, id: &ModelId) -> String {
+    match packs::open(data_dir, name_of(id)) {
+        Ok(pack) => format!("{id} has been replaced by {}", pack.id),
+        Err(e) => e.to_string(),
     }
 }
 

@@ -82,10 +82,16 @@ impl Store {
     fn skip_numbers(&self) {
         /// More vectors than any writer commits between two syncs of the disk.
         const GAP: i64 = 1_000_000;
-        let skipped = self.conn.execute(
-            "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'embeddings'",
-            [GAP],
-        );
+        // On the disk before anything is written behind it: else the same power cut takes the gap
+        // back too, and the next start skips to the very same numbers.
+        let synced = |level| self.conn.pragma_update(None, "synchronous", level);
+        let skipped = synced("FULL").and_then(|()| {
+            self.conn.execute(
+                "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'embeddings'",
+                [GAP],
+            )
+        });
+        let skipped = synced("NORMAL").and(skipped);
         // On a full disk: nothing is written before there is room, and the next open tries again.
         if let Err(e) = skipped {
             tracing::debug!("{}: {e}", self.path.display());
@@ -198,9 +204,12 @@ impl StoreReader {
 
     fn open_at(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(path, flags).at(path)?;
+        let conn = Connection::open_with_flags(path, flags)
+            .at(path)
+            .map_err(|e| not_readable(path, e))?;
         conn.busy_timeout(Duration::from_secs(5)).at(path)?;
-        let found = migrate::check(&conn, path)?;
+        // The first look at the file: SQLite opens nothing before.
+        let found = migrate::check(&conn, path).map_err(|e| not_readable(path, e))?;
         let known = migrate::current_version();
         if found < known {
             return Err(StoreError::NeedsMigration {
@@ -263,6 +272,32 @@ fn not_writable(path: &Path, e: rusqlite::Error) -> StoreError {
     }
 }
 
+/// "Unable to open" in words. An index that was closed in peace has no `-wal` and `-shm` beside it,
+/// and even a reader has to make them.
+fn not_readable(path: &Path, e: StoreError) -> StoreError {
+    use rustix::fs::{Access, access};
+    let code = match &e {
+        StoreError::Sqlite { source, .. } => source.sqlite_error_code(),
+        _ => None,
+    };
+    // Which of the two depends on whether the folder or the whole file system refuses.
+    let cannot_open = matches!(
+        code,
+        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
+    );
+    if !cannot_open {
+        return e;
+    }
+    let reason = match access(path, Access::READ_OK) {
+        Err(errno) => errno.to_string(),
+        Ok(()) => "SQLite has to make two small files beside it while it reads, and cannot. Run the query as a user who may write in that folder, or while photond runs".to_owned(),
+    };
+    StoreError::NotReadable {
+        path: path.to_path_buf(),
+        reason,
+    }
+}
+
 /// Renames a damaged database with its WAL; nothing is deleted.
 fn move_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let stamp = std::time::SystemTime::now()
@@ -318,4 +353,62 @@ fn refuse_network(dir: &Path) -> Result<(), StoreError> {
 #[cfg(not(target_os = "linux"))]
 fn refuse_network(_dir: &Path) -> Result<(), StoreError> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_that_cannot_be_opened_says_what_it_takes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(INDEX_FILE);
+        std::fs::write(&path, b"").unwrap();
+        let failed = |code| StoreError::Sqlite {
+            path: path.clone(),
+            source: rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None),
+        };
+        for code in [
+            rusqlite::ffi::SQLITE_CANTOPEN,
+            rusqlite::ffi::SQLITE_READONLY_DIRECTORY,
+        ] {
+            let text = not_readable(&path, failed(code)).to_string();
+            assert!(text.contains("may write in that folder"), "{text}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        let text = not_readable(&path, failed(rusqlite::ffi::SQLITE_CANTOPEN)).to_string();
+        assert!(text.contains("o such file"), "{text}");
+        assert!(matches!(
+            not_readable(&path, failed(rusqlite::ffi::SQLITE_BUSY)),
+            StoreError::Sqlite { .. }
+        ));
+    }
+
+    #[test]
+    fn numbers_are_skipped_for_good_and_the_rest_is_written_as_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let next = |store: &Store| -> Option<i64> {
+            let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'embeddings'";
+            store.conn.query_row(sql, [], |r| r.get(0)).ok()
+        };
+        let (store, _) = Store::open(dir.path()).unwrap();
+        let level = |store: &Store| -> i64 {
+            store
+                .conn
+                .pragma_query_value(None, "synchronous", |r| r.get(0))
+                .unwrap()
+        };
+        assert_eq!(level(&store), 1, "NORMAL");
+        store
+            .conn
+            .execute_batch(
+                "INSERT OR REPLACE INTO sqlite_sequence (name, seq) VALUES ('embeddings', 7)",
+            )
+            .unwrap();
+        let before = next(&store).unwrap();
+        drop(store);
+        let (store, _) = Store::open(dir.path()).unwrap();
+        assert!(next(&store).unwrap() >= before + 1_000_000);
+        assert_eq!(level(&store), 1, "NORMAL");
+    }
 }

@@ -207,9 +207,14 @@ fn own_all(conn: &Connection, owner: &RootRow) -> rusqlite::Result<()> {
             conn.execute("DELETE FROM roots WHERE id = ?1", [other.id])?;
         } else if let Ok(inner) = owner.path.strip_prefix(&other.path) {
             let (low, high) = bounds(inner.as_os_str().as_bytes());
-            let handed = photos_between(conn, other.id, &low, Some(&high))?;
-            if !handed.is_empty() {
-                moved.extend(handed);
+            moved.extend(photos_between(conn, other.id, &low, Some(&high))?);
+            // Rows of the owner at the same paths are replaced, perhaps by ones without a photo.
+            let any: bool = conn
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM files WHERE root = ?1 AND path >= ?2 AND path < ?3)",
+                )?
+                .query_row(params![other.id, low, high], |r| r.get(0))?;
+            if any {
                 moved.extend(photos_between(conn, owner.id, &[], None)?);
             }
             conn.execute(

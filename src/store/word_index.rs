@@ -22,8 +22,6 @@ pub struct WordMatches {
     pub words: Vec<MatchedWord>,
     /// Terms whose name says one of them, by key.
     pub terms: Vec<MatchedTerm>,
-    /// Photos that have a name: what a word's own number of photos is set against.
-    pub photos: i64,
 }
 
 /// A word and the photos whose file or folder names say it.
@@ -57,15 +55,7 @@ impl StoreReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn matching_words(&self, asked: &[&str]) -> Result<WordMatches, StoreError> {
-        let mut found = WordMatches {
-            // The index's own table of its rows: counted without asking the index for each.
-            photos: self
-                .conn
-                .prepare_cached("SELECT count(*) FROM path_words_docsize")
-                .and_then(|mut s| s.query_row([], |r| r.get(0)))
-                .at(&self.path)?,
-            ..WordMatches::default()
-        };
+        let mut found = WordMatches::default();
         let mut terms = std::collections::BTreeMap::<String, MatchedTerm>::new();
         for (index, word) in asked.iter().take(MAX_QUERY_WORDS).enumerate() {
             let mut photos = Vec::new();

@@ -250,6 +250,31 @@ fn a_sample_is_the_same_wherever_the_rows_lie() {
 }
 
 #[test]
+fn a_photo_is_not_set_against_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut table = Table::random(30, 4);
+    let held = vectors(dir.path(), &mut table, 20, false);
+    let queries: Vec<(i64, Vec<f32>)> = table.rows.values().take(3).cloned().collect();
+    let vectors: Vec<&[f32]> = queries.iter().map(|(_, v)| v.as_slice()).collect();
+    let scan = Scan::new(&vectors, DIMS).unwrap();
+    let with = scan.spread(&held, &mut table, &Allowed::All).unwrap();
+    assert!(
+        with.result
+            .iter()
+            .all(|s| s.photos == 30 && s.highest > 0.99)
+    );
+    let own = queries.iter().map(|(photo, _)| *photo).collect();
+    let scan = scan.of_photos(own);
+    let without = scan.spread(&held, &mut table, &Allowed::All).unwrap();
+    assert!(
+        without
+            .result
+            .iter()
+            .all(|s| s.photos == 29 && s.highest < 0.99)
+    );
+}
+
+#[test]
 fn damaged_rows_are_left_out_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     let mut table = Table::random(50, 12);

@@ -97,6 +97,14 @@ impl Library {
     }
 }
 
+/// Photos that the full-text index has a row of.
+pub fn named(reader: &StoreReader) -> i64 {
+    reader
+        .conn
+        .query_row("SELECT count(*) FROM path_words_docsize", [], |r| r.get(0))
+        .unwrap()
+}
+
 pub fn id(name: &str) -> ModelId {
     ModelId(name.to_owned())
 }

@@ -260,12 +260,46 @@ fn coverage_counts_what_waits() {
             photos: 5,
             embedded: 1,
             failed: 2,
-            away: 1
+            away: 1,
+            lost: 0,
         }
     );
     assert_eq!((coverage.waiting(), coverage.is_whole()), (1, false));
+    // Photos that are away and in no space yet are no loss; in the space before they are.
     lib.embed(6, a);
-    assert!(lib.reader().coverage(a).unwrap().is_whole());
+    let before = lib.model("b@1", SpaceKind::Search);
+    for n in [1, 3, 7] {
+        lib.embed(n, before);
+    }
+    assert_eq!(lib.reader().coverage(a).unwrap().lost, 0);
+    lib.store.serve(before).unwrap();
+    let coverage = lib.reader().coverage(a).unwrap();
+    assert_eq!((coverage.waiting(), coverage.lost), (0, 1));
+    assert_eq!(lib.root("/q"), away, "it is back");
+    let coverage = lib.reader().coverage(a).unwrap();
+    assert_eq!((coverage.waiting(), coverage.lost), (1, 0));
+}
+
+#[test]
+fn a_space_is_whole_when_queries_lose_nothing_by_it() {
+    let seen = Coverage {
+        photos: 40,
+        embedded: 30,
+        failed: 4,
+        away: 6,
+        lost: 0,
+    };
+    assert!(seen.is_whole());
+    assert!(Coverage::default().is_whole());
+    let not = |change: &dyn Fn(&mut Coverage)| {
+        let mut c = seen;
+        change(&mut c);
+        assert!(!c.is_whole(), "{c:?}");
+    };
+    not(&|c| c.photos += 1);
+    not(&|c| c.lost = 1);
+    not(&|c| (c.embedded, c.failed) = (29, 5));
+    not(&|c| (c.embedded, c.failed, c.away) = (0, 0, 40));
 }
 
 #[test]

@@ -95,6 +95,17 @@ impl<'a> Rows<'a> {
         shown.then_some(photo)
     }
 
+    /// Whether a row that does not count cannot be what was written: no sequence number is below one,
+    /// but a page that the disk lost reads as zeros.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn is_damaged(&self, row: usize) -> bool {
+        let end = (row + 1) * self.stride;
+        long(&self.bits[end - 4..end]) < 1
+    }
+
     /// The vector of a row, of length one.
     ///
     /// # Panics
