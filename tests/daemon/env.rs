@@ -113,18 +113,7 @@ impl TestEnv {
 
     /// Paths below the watched folder, sorted.
     pub fn paths(&self) -> Vec<String> {
-        let photos = self.photos();
-        let mut paths: Vec<String> = self
-            .query(&[])
-            .iter()
-            .map(|row| {
-                let path = Path::new(row["path"].as_str().unwrap());
-                path.strip_prefix(&photos)
-                    .unwrap()
-                    .to_string_lossy()
-                    .into_owned()
-            })
-            .collect();
+        let mut paths = self.names(&self.query(&[]));
         paths.sort();
         paths
     }
@@ -133,8 +122,8 @@ impl TestEnv {
         self.watch_with(&[], |_| {})
     }
 
-    /// Starts `photond watch` and waits until it has looked through the folder once.
-    pub fn watch_with(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Daemon {
+    /// Starts `photond watch` and waits for nothing.
+    pub fn start(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Daemon {
         let photos = self.photos();
         let mut all = vec!["watch", photos.to_str().unwrap()];
         all.extend(args);
@@ -144,9 +133,14 @@ impl TestEnv {
             .stderr(Stdio::null())
             .process_group(0);
         prepare(&mut command);
-        let daemon = Daemon {
+        Daemon {
             child: command.spawn().unwrap(),
-        };
+        }
+    }
+
+    /// Starts `photond watch` and waits until it has looked through the folder once.
+    pub fn watch_with(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Daemon {
+        let daemon = self.start(args, prepare);
         let pid = u64::from(daemon.child.id());
         self.wait_until("the daemon is up to date", || {
             let output = self.run(&["status", "--format", "json"]);
@@ -242,6 +236,59 @@ impl TestEnv {
             eprintln!("skipped: no ONNX Runtime (`make runtime` fetches it)");
         }
         there
+    }
+
+    /// Whether the text model of lite0-minilm is there too; tests of `--text` skip without it.
+    pub fn has_text(&self) -> bool {
+        if !self.has_model() {
+            return false;
+        }
+        let models = self.json(&["model", "list", "--format", "json"]);
+        let there = models.as_array().unwrap().iter().any(|m| {
+            m["name"] == "lite0-minilm" && !m["about"].as_str().unwrap().contains("--text")
+        });
+        if !there {
+            eprintln!("skipped: no text model (`make text-model` fetches it)");
+        }
+        there
+    }
+
+    /// Paths of rows below the watched folder, in their order.
+    pub fn names(&self, rows: &[Value]) -> Vec<String> {
+        let photos = self.photos();
+        rows.iter()
+            .map(|row| {
+                let path = Path::new(row["path"].as_str().unwrap());
+                let below = path.strip_prefix(&photos).unwrap();
+                below.to_string_lossy().into_owned()
+            })
+            .collect()
+    }
+
+    /// Runs a command that must end by itself and be refused; gives its standard error.
+    pub fn refused(&self, args: &[&str]) -> String {
+        let mut child = self
+            .command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if start.elapsed() > PATIENCE {
+                let _ = child.kill();
+                panic!("{args:?} does not end");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(
+            output.stdout.is_empty() && !said.trim().is_empty(),
+            "{args:?}"
+        );
+        said
     }
 }
 

@@ -6,9 +6,14 @@
 
 mod bad_input;
 mod env;
+#[allow(dead_code)]
+#[path = "../../src/model/testing/graphs.rs"]
+mod graphs;
 #[path = "../../src/model/install/hostile.rs"]
 mod hostile;
 mod indexing;
 mod models;
+mod searching;
 mod stopping;
+mod switching;
 mod watching;
