@@ -22,6 +22,7 @@ help:
 	@echo "make test                   all tests"
 	@echo "make lint                   formatting and clippy"
 	@echo "make bench                  end-to-end figures, each beside its comparison"
+	@echo "make bench BENCH=search     only some sections of them: search search-quality encoders …"
 	@echo "make bench-micro            criterion benchmarks of the hot paths"
 	@echo "make install                into PREFIX=$(PREFIX), with the systemd or launchd service file"
 	@echo "make text-model             only fetch the text model of query --text"
@@ -57,7 +58,7 @@ bench: runtime
 	$(CARGO) bench --locked $(FEATURES) --bench end_to_end -- $(BENCH)
 
 bench-micro: runtime
-	$(CARGO) bench --locked $(FEATURES) --bench hot_paths
+	$(CARGO) bench --locked $(FEATURES) --bench hot_paths --bench vector_search
 
 model:
 	$(PYTHON) -m venv .venv

@@ -1,5 +1,6 @@
-//! Exact search over all vectors: the scan beside what the memory allows (reading the same bytes
-//! once with the same threads) and beside the plain way (a scalar loop, everything sorted).
+//! Exact search over all vectors in its forms, beside the plain way (a scalar loop, everything
+//! sorted). How it stands to reading the same bytes once is what `make bench BENCH=search` says: it
+//! does both in turns, minutes apart they meet another machine.
 //!
 //! The group of a million rows writes 1.6 GB into the temporary directory. It is left out where
 //! disk or memory are too small for it, or with `PHOTOND_BENCH_SMALL=1`.
@@ -12,7 +13,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use half::f16;
 use photond::embedding::ModelId;
 use photond::search::{Allowed, Scan, Scored, TopK};
-use photond::store::{StoreError, VectorFile, VectorSource, Vectors};
+use photond::store::{StoreError, VectorFile, VectorSource};
 
 const DIMS: usize = 768;
 const K: usize = 100;
@@ -61,33 +62,11 @@ impl VectorSource for Made {
     }
 }
 
-fn whole(vectors: &Vectors, source: &mut Made, visit: &mut dyn FnMut(&[u16])) {
-    vectors
-        .visit(source, &mut |rows| visit(rows.raw()))
-        .expect("nothing to fail");
-}
-
-/// The physical limit: every byte once, the same pieces and threads, one addition each.
-fn read_once(bits: &[u16], threads: usize) -> u16 {
-    let part = bits.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = bits
-            .chunks(part)
-            .map(|part| scope.spawn(move || part.iter().fold(0u16, |a, b| a.wrapping_add(*b))))
-            .collect();
-        parts
-            .into_iter()
-            .filter_map(|p| p.join().ok())
-            .fold(0, u16::wrapping_add)
-    })
-}
-
 fn scan_group(c: &mut Criterion, name: &str, rows: i64, dir: &Path) {
     let file = VectorFile::new(dir, [1; 16], &ModelId(format!("bench@{rows}")), DIMS);
     let mut source = Made { rows };
     let vectors = file.refresh(&mut source, 0).expect("the file is made");
     assert!(vectors.is_resident(), "{:?}", vectors.not_written());
-    let threads = std::thread::available_parallelism().map_or(1, Into::into);
     let query: Vec<f32> = vector(u64::MAX / 3).collect();
     let scan = Scan::new(&[&query], DIMS).expect("a direction");
     let mut group = c.benchmark_group(name);
@@ -131,13 +110,6 @@ fn scan_group(c: &mut Criterion, name: &str, rows: i64, dir: &Path) {
             sample
                 .spread(&vectors, &mut source, &Allowed::All)
                 .expect("it scans")
-        });
-    });
-    group.bench_function("limit: read once", |b| {
-        b.iter(|| {
-            whole(&vectors, &mut source, &mut |bits| {
-                black_box(read_once(bits, threads));
-            })
         });
     });
     if rows <= 100_000 {

@@ -2,16 +2,22 @@
 //!
 //! `make bench` runs all sections; `make bench BENCH="large rescan"` some of them. Photos are made
 //! here unless `PHOTOND_BENCH_LARGE` (12 MP JPEGs) or `PHOTOND_BENCH_LABELLED` (a folder with a
-//! `labels.tsv` of file name and WordNet id) name folders of real ones. Absolute times on shared
-//! machines lie: read the ratios.
+//! `labels.tsv` of file name and WordNet id) name folders of real ones. `PHOTOND_BENCH_SIGLIP` names
+//! a folder with graphs of a full-size model. Absolute times on shared machines lie: read the
+//! ratios.
 
 #![allow(clippy::print_stdout)]
 
+mod encoders;
 mod latency;
+mod library;
 mod measure;
 mod photos;
 mod quality;
 mod rescan;
+mod search;
+mod search_quality;
+mod siglip;
 mod throughput;
 
 type Section = (&'static str, fn());
@@ -21,11 +27,19 @@ const SECTIONS: &[Section] = &[
     ("small", throughput::small),
     ("rescan", rescan::run),
     ("latency", latency::run),
+    ("search", search::run),
+    ("search-quality", search_quality::run),
+    ("encoders", encoders::run),
     ("quality", quality::scaled_against_full),
     ("labels", quality::labels),
 ];
 
 fn main() {
+    let mut args = std::env::args().skip(1);
+    if args.next().as_deref() == Some(encoders::ALONE) {
+        encoders::alone(&args.next().expect("a graph"));
+        return;
+    }
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|a| !a.starts_with('-'))

@@ -45,12 +45,37 @@ pub fn cost(command: &mut Command) -> Cost {
     };
     let wall = start.elapsed();
     assert_eq!(status, 0, "{command:?} failed");
-    let time = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1000);
     Cost {
         wall,
         cpu: time(usage.ru_utime) + time(usage.ru_stime),
         peak_mb: usage.ru_maxrss as f64 / if cfg!(target_os = "macos") { 1e6 } else { 1e3 },
     }
+}
+
+/// User and system time of this process so far.
+pub fn own_cpu() -> Duration {
+    // SAFETY: the out parameter is valid for the call.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage
+    };
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
+
+fn time(t: libc::timeval) -> Duration {
+    Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1000)
+}
+
+/// Cosine of two vectors.
+pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |x: &[f32], y: &[f32]| -> f64 {
+        x.iter()
+            .zip(y)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum()
+    };
+    dot(a, b) / (dot(a, a).sqrt() * dot(b, b).sqrt())
 }
 
 /// The middle of several values.

@@ -4,23 +4,11 @@ use std::collections::HashMap;
 use std::io::Cursor;
 
 use photond::daemon::tagger;
-use photond::embedding::Embedding;
 use photond::media::{Inspector, Limits};
 use photond::model::{EncoderOptions, ImageEncoder, Runtime, default_pack, find_runtime};
 
-use crate::measure::{cost, photond, scratch};
+use crate::measure::{cosine, cost, photond, scratch};
 use crate::photos::{folder_from, jpeg, jpegs, synthetic};
-
-fn cosine(a: &Embedding, b: &Embedding) -> f64 {
-    let dot = |x: &[f32], y: &[f32]| -> f64 {
-        x.iter()
-            .zip(y)
-            .map(|(a, b)| f64::from(*a) * f64::from(*b))
-            .sum()
-    };
-    dot(&a.values, &b.values)
-        / (dot(&a.values, &a.values).sqrt() * dot(&b.values, &b.values).sqrt())
-}
 
 /// The pipeline's scaled decode against a full decode of the same photo.
 pub fn scaled_against_full() {
@@ -80,7 +68,7 @@ pub fn scaled_against_full() {
             .expect("it runs");
         println!(
             "{name:28} cosine {:.4}   phash distance {}",
-            cosine(&vectors[0], &vectors[1]),
+            cosine(&vectors[0].values, &vectors[1].values),
             scaled
                 .perceptual_hash
                 .distance(&full.perceptual_hash)

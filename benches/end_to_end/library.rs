@@ -1,0 +1,212 @@
+//! A large library as it would be after indexing, written through the store: rows, names, tags and
+//! vectors of photos that lie on a volume that is away.
+
+use std::path::Path;
+
+use photond::daemon::tagger;
+use photond::embedding::{Embedding, ModelId};
+use photond::media::DECODER_VERSION;
+use photond::model::{ModelPack, Projection, default_pack, packs};
+use photond::photo::{
+    CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, RelPath,
+    Thumbnail,
+};
+use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store};
+use photond::tag::{Lookup, Tagger};
+
+/// Search space of [`DIMS`] values that no pack stands behind.
+pub const SYNTHETIC: &str = "synthetic@1";
+/// Its vectors' length, that of SigLIP base.
+pub const DIMS: usize = 768;
+/// One photo in so many shows a dog.
+const DOG_EVERY: u64 = 5;
+/// Changes in one transaction, about as many as the pipeline's.
+const BATCH: usize = 256;
+
+/// Cheap random numbers.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    pub fn draw(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.draw() >> 11) as usize % n
+    }
+
+    /// 0 to 1.
+    pub fn share(&mut self) -> f32 {
+        (self.draw() >> 40) as f32 / (1u64 << 24) as f32
+    }
+}
+
+/// A vector near one of 1000 centres, as photos' vectors are.
+pub fn clustered(seed: u64, dims: usize) -> Vec<f32> {
+    let mut own = Random::new(seed);
+    let mut centre = Random::new(u64::MAX / 2 + own.draw() % 1000);
+    (0..dims)
+        .map(|_| centre.share() - 0.5 + 0.7 * (own.share() - 0.5))
+        .collect()
+}
+
+/// What the models said of a photo.
+struct Maker {
+    tagger: Tagger,
+    projection: Projection,
+    dogs: Vec<usize>,
+    others: Vec<usize>,
+    classifier: (i64, usize),
+    derived: i64,
+    synthetic: i64,
+}
+
+/// Fills the index in `data` with `photos` photos; the bytes of the first are `example`. Returns
+/// the derived space's pack.
+pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
+    std::fs::create_dir_all(data).expect("it can be made");
+    let (mut store, _) = Store::open(data).expect("a new index");
+    let classifier = default_pack().expect("the built-in pack");
+    let derived = packs::derived(data).expect("the built-in pack");
+    let mut adopt = |id: &ModelId, dims, kind| store.adopt_model(id, dims, kind).expect("writable");
+    let tagger = tagger(&classifier).expect("it fits");
+    let Lookup::Found(keys) = tagger.look_up("dog") else {
+        panic!("the vocabulary has no dogs");
+    };
+    let mut dogs: Vec<usize> = keys
+        .iter()
+        .filter_map(|key| tagger.vocabulary().term(key)?.row)
+        .collect();
+    dogs.sort_unstable();
+    let maker = Maker {
+        others: (0..tagger.vocabulary().rows())
+            .filter(|row| dogs.binary_search(row).is_err())
+            .collect(),
+        dogs,
+        projection: Projection::new(&derived).expect("the built-in pack"),
+        tagger,
+        classifier: (
+            adopt(&classifier.id, classifier.dims, SpaceKind::Classifier),
+            classifier.dims,
+        ),
+        derived: adopt(&derived.id, derived.dims, SpaceKind::Search),
+        synthetic: adopt(&ModelId(SYNTHETIC.to_owned()), DIMS, SpaceKind::Search),
+    };
+    let root = Path::new("/photond-bench/library");
+    let root = store.adopt_root(root, "bench").expect("writable");
+    let mut batch = Vec::with_capacity(BATCH);
+    for number in 0..photos {
+        let hash = if number == 0 {
+            blake3::hash(example)
+        } else {
+            blake3::hash(&number.to_le_bytes())
+        };
+        batch.push(maker.photo(root.id, number, ContentHash(*hash.as_bytes())));
+        if batch.len() == BATCH || number + 1 == photos {
+            store.apply(&batch).expect("writable");
+            batch.clear();
+        }
+    }
+    store.serve(maker.derived).expect("writable");
+    store
+        .root_offline(root.id, "made for a benchmark")
+        .expect("writable");
+    derived
+}
+
+impl Maker {
+    fn photo(&self, root: i64, number: u64, hash: ContentHash) -> Change {
+        let (year, month) = (2005 + number % 20, 1 + number / 20 % 12);
+        let day = 1 + number % 28;
+        let path = format!("{year}/{month:02}/IMG_{number:07}.jpg");
+        let stamp = FileStamp {
+            size: 3_000_000 + number,
+            mtime_ns: 1_700_000_000_000_000_000 + number as i64,
+            ctime_ns: 1_700_000_000_000_000_000 + number as i64,
+            inode: number,
+        };
+        let inspection = Inspection {
+            format: Format::Jpeg,
+            width: 4032,
+            height: 3024,
+            orientation: 1,
+            exif: Exif {
+                captured_at: Some(CapturedAt {
+                    local: format!("{year}-{month:02}-{day:02}T12:00:00"),
+                    offset_minutes: None,
+                }),
+                camera: Some("Bench 1".to_owned()),
+                ..Exif::default()
+            },
+            perceptual_hash: PerceptualHash(hash.0.to_vec()),
+            thumbnail: Thumbnail {
+                width: 1,
+                height: 1,
+                mime: "image/jpeg",
+                bytes: Vec::new(),
+            },
+            tensors: Vec::new(),
+        };
+        Change::Indexed {
+            place: Some((
+                FileKey {
+                    root,
+                    path: RelPath::from_bytes(path.into_bytes()),
+                },
+                stamp,
+            )),
+            hash,
+            inspection: Some(Box::new(inspection)),
+            decoder_version: DECODER_VERSION,
+            results: Some(Box::new(self.results(number))),
+        }
+    }
+
+    fn results(&self, number: u64) -> Results {
+        let mut random = Random::new(number);
+        let from = if number.is_multiple_of(DOG_EVERY) {
+            &self.dogs
+        } else {
+            &self.others
+        };
+        let surest = random.below(from.len());
+        // The rest of the probability goes to neighbours, which are of the same kind.
+        let mut p = vec![0.0; self.tagger.vocabulary().rows()];
+        let share = 0.3 + 0.6 * random.share();
+        p[from[surest]] += share;
+        for _ in 0..9 {
+            let near = (surest + random.below(21)).saturating_sub(10);
+            p[from[near.min(from.len() - 1)]] += (1.0 - share) / 9.0;
+        }
+        let embedding = |values| Embedding { values };
+        let (classifier, dims) = self.classifier;
+        let made = |model, embedding, tags| ModelResult {
+            model,
+            embedding,
+            tags,
+        };
+        let bank = self.tagger.bank_version().to_owned();
+        Results {
+            made: vec![
+                made(
+                    classifier,
+                    embedding(clustered(number, dims)),
+                    Some((bank, self.tagger.tags(&p))),
+                ),
+                made(
+                    self.derived,
+                    self.projection.project(&p).expect("it fits"),
+                    None,
+                ),
+                made(self.synthetic, embedding(clustered(number, DIMS)), None),
+            ],
+        }
+    }
+}
