@@ -153,6 +153,8 @@ pub(super) struct SearchModel {
     rate: Rate,
     /// A switch is being made, and its end is worth a word.
     switching: bool,
+    /// The file that names the choice cannot be read, and that has been said.
+    told_damaged: bool,
     prepared: Prepared,
 }
 
@@ -267,13 +269,24 @@ impl SearchModel {
             was_busy: false,
             rate: Rate::new(),
             switching: false,
+            told_damaged: false,
             prepared: Prepared::default(),
         }
     }
 
     /// Tells the pipeline when another model has been chosen.
     pub fn follow(&mut self, indexer: &Indexer) {
-        let name = packs::in_use(&self.data_dir);
+        let name = match packs::Packs::new(&self.data_dir).in_use() {
+            Ok(name) => name,
+            Err(e) => {
+                // A damaged file is nobody's choice.
+                if !std::mem::replace(&mut self.told_damaged, true) {
+                    tracing::warn!("{e}; search model {} stays", self.name);
+                }
+                return;
+            }
+        };
+        self.told_damaged = false;
         let seen = Sighting::of(&self.data_dir, &name);
         if name == self.name && seen == self.seen {
             return;

@@ -12,6 +12,27 @@ pub fn lower() {
     }
 }
 
+/// Whether the calling thread runs only where no other wants the processor. Decoding ahead of a
+/// large model does: its threads wait for each other, so whoever holds one up holds up all. Best
+/// effort.
+#[cfg(target_os = "linux")]
+pub fn only_idle(yes: bool) {
+    let policy = if yes {
+        libc::SCHED_IDLE
+    } else {
+        libc::SCHED_OTHER
+    };
+    // SAFETY: sched_param is a plain integer, and the call concerns the calling thread.
+    unsafe {
+        let param: libc::sched_param = std::mem::zeroed();
+        libc::sched_setscheduler(0, policy, &raw const param);
+    }
+}
+
+/// Elsewhere the system's own scheduling must do.
+#[cfg(not(target_os = "linux"))]
+pub fn only_idle(_yes: bool) {}
+
 /// Lowers the calling thread's priority.
 #[cfg(target_os = "macos")]
 pub fn lower() {

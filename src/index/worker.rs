@@ -12,7 +12,7 @@ use super::job::{Job, Place, Seen, Task, Write};
 use super::progress::Progress;
 use super::read::{Bytes, read};
 use super::roots::{RootHandle, Roots};
-use super::spaces::{LaneId, LaneTensor, Spaces};
+use super::spaces::{LaneId, LaneTensor, Role, Space, Spaces};
 use super::{failing, prefilter, priority};
 use crate::embedding::{InputSpec, Tensor};
 use crate::media::{DECODER_VERSION, Inspector};
@@ -85,6 +85,7 @@ impl Worker {
         if self.shared.background {
             priority::lower();
         }
+        let mut only_idle = false;
         while !self.shared.stop.load(Ordering::Relaxed) {
             let job = match urgent.try_recv() {
                 Ok(job) => job,
@@ -100,6 +101,13 @@ impl Worker {
                     }
                 }
             };
+            let large = self.shared.spaces.get();
+            let large = large.with_role(Role::Search).is_some_and(Space::is_ready);
+            let behind = large && !job.urgent;
+            if behind != only_idle {
+                priority::only_idle(behind);
+                only_idle = behind;
+            }
             self.process(job);
         }
     }
