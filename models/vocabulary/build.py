@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Builds the built-in vocabulary from WordNet 3.0 and the lists made by hand.
+
+    python3 build.py            write lexicon.tsv.gz and glosses.txt.gz
+    python3 build.py --check    compare them with a fresh build
+    python3 build.py --counts   what each rule takes out, for the README
+
+Needs Python 3.11 or later, no package, and WordNet 3.0 (found in /usr/share/wordnet,
+fetched with apt-get, or --wordnet FOLDER). A few seconds. The same sources give the
+same text; the compressed bytes may differ with another zlib, so --check compares texts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent.parent
+# Where WordNet comes from is pinned in the classifier's recipe.
+sys.path.insert(1, str(HERE.parent / "efficientnet-lite0"))
+
+from recipe.sources import SourceError  # noqa: E402
+from steps import sources, table, wordnet  # noqa: E402
+
+
+def main() -> int:
+    args = parse_arguments()
+    try:
+        nouns = wordnet.read(sources.wordnet_files(args.cache, args.wordnet))
+        lexicon = table.lexicon(nouns)
+    except (SourceError, ValueError, OSError) as problem:
+        print(f"build: {problem}", file=sys.stderr)
+        return 1
+    if args.counts:
+        for reason, number in lexicon.counts.most_common():
+            print(f"{number:6}  {reason}")
+        return 0
+    texts = {"lexicon.tsv.gz": lexicon.table(), "glosses.txt.gz": lexicon.glosses()}
+    different = [name for name, text in texts.items() if committed(HERE / name) != text]
+    if args.check:
+        for name in different:
+            print(f"build: {name} differs from a fresh build", file=sys.stderr)
+        if not different:
+            print(f"{len(texts)} files equal a fresh build")
+        return 1 if different else 0
+    for name in different:
+        write_atomically(HERE / name, compress(texts[name]))
+    nodes = len(lexicon.entries) - lexicon.labels
+    print(f"{lexicon.labels} terms, {nodes} nodes; changed: {', '.join(different) or 'none'}")
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Build or check the built-in vocabulary.")
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    parser.add_argument("--counts", action="store_true", help="what each rule takes out")
+    parser.add_argument("--wordnet", type=Path, help="folder with WordNet 3.0's files")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=PROJECT / ".venv" / "model-sources",
+        help="where downloads are kept (default: .venv/model-sources in the project)",
+    )
+    return parser.parse_args()
+
+
+def committed(path: Path) -> str | None:
+    """The text in a compressed file, if it is there and whole."""
+    try:
+        return gzip.decompress(path.read_bytes()).decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError):
+        return None
+
+
+def compress(text: str) -> bytes:
+    """With nothing in the header that changes from run to run."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
+        file.write(text.encode("utf-8"))
+    return buffer.getvalue()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Whole or not at all."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())
