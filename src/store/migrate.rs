@@ -13,6 +13,7 @@ pub const APPLICATION_ID: i32 = 0x7068_7464;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_search.sql"),
+    include_str!("../../migrations/0003_labels.sql"),
 ];
 
 /// The schema this program reads and writes.

@@ -26,7 +26,7 @@ impl SpaceKind {
         }
     }
 
-    fn from_column(value: i64) -> Self {
+    pub(super) fn from_column(value: i64) -> Self {
         match value {
             0 => Self::Classifier,
             _ => Self::Search,
@@ -155,6 +155,8 @@ impl Store {
         if !more {
             for sql in [
                 "DELETE FROM failures WHERE model = ?1",
+                "DELETE FROM labelling WHERE model = ?1",
+                "DELETE FROM label_pools WHERE model = ?1",
                 "UPDATE models SET dims = 0 WHERE id = ?1",
             ] {
                 tx.execute(sql, [model]).at(&self.path)?;

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{At, StoreError};
+use super::models::SpaceKind;
 use super::{StoreReader, word_index};
 use crate::embedding::Tag;
 
@@ -50,6 +51,8 @@ pub struct TagRow {
     pub source: TagSource,
     /// The model's name, where a model made it.
     pub model: Option<String>,
+    /// What that model's vectors are for.
+    pub kind: Option<SpaceKind>,
 }
 
 /// A term and the photos that carry it.
@@ -61,6 +64,8 @@ pub struct TagCount {
     pub name: String,
     /// Photos (contents) that lie somewhere and carry it.
     pub photos: i64,
+    /// Who said so: names of models, `user`, `sidecar`.
+    pub sources: Vec<String>,
 }
 
 impl StoreReader {
@@ -72,7 +77,7 @@ impl StoreReader {
         let mut stmt = self
             .conn
             .prepare_cached(
-                "SELECT t.key, t.name, g.confidence, g.source, m.name
+                "SELECT t.key, t.name, g.confidence, g.source, m.name, m.kind
                  FROM tags g JOIN terms t ON t.id = g.term LEFT JOIN models m ON m.id = g.model
                  WHERE g.photo = ?1 AND (g.confidence >= ?2 OR g.source <> 0)
                  ORDER BY g.confidence DESC, t.name",
@@ -86,6 +91,7 @@ impl StoreReader {
                     confidence: r.get(2)?,
                     source: TagSource::from_column(r.get(3)?),
                     model: r.get(4)?,
+                    kind: r.get::<_, Option<i64>>(5)?.map(SpaceKind::from_column),
                 })
             })
             .at(&self.path)?;
@@ -100,8 +106,9 @@ impl StoreReader {
         let mut stmt = self
             .conn
             .prepare_cached(
-                "SELECT t.key, t.name, count(DISTINCT g.photo)
-                 FROM tags g JOIN terms t ON t.id = g.term
+                "SELECT t.key, t.name, count(DISTINCT g.photo),
+                        json_group_array(DISTINCT CASE g.source WHEN 0 THEN m.name WHEN 1 THEN 'user' ELSE 'sidecar' END)
+                 FROM tags g JOIN terms t ON t.id = g.term LEFT JOIN models m ON m.id = g.model
                  WHERE (g.confidence >= ?1 OR g.source <> 0)
                    AND EXISTS (SELECT 1 FROM files f WHERE f.photo = g.photo AND f.missing_since IS NULL)
                  GROUP BY t.id ORDER BY 3 DESC, t.name",
@@ -113,6 +120,7 @@ impl StoreReader {
                     key: r.get(0)?,
                     name: r.get(1)?,
                     photos: r.get(2)?,
+                    sources: serde_json::from_str(&r.get::<_, String>(3)?).unwrap_or_default(),
                 })
             })
             .at(&self.path)?;
@@ -132,8 +140,8 @@ pub struct TagConfidence {
 }
 
 impl StoreReader {
-    /// Which photos carry which of these terms at or above the confidence (or by a person's word),
-    /// by term, then photo; photos that lie nowhere included. Reads one index, proportional to
+    /// Which photos carry which of these terms at or above the confidence by a classifier's word
+    /// (or by a person's), by term, then photo; photos that lie nowhere included. Reads one index, proportional to
     /// what it returns.
     ///
     /// # Errors
@@ -148,7 +156,8 @@ impl StoreReader {
             .prepare_cached(
                 "SELECT g.photo, max(g.confidence) FROM tags g
                  WHERE g.term = (SELECT id FROM terms WHERE key = ?1)
-                   AND (g.confidence >= ?2 OR g.source <> 0)
+                   AND (g.source <> 0 OR g.confidence >= ?2
+                        AND g.model IN (SELECT id FROM models WHERE kind = 0))
                  GROUP BY g.photo ORDER BY g.photo",
             )
             .at(&self.path)?;
@@ -181,6 +190,16 @@ pub(super) fn put_model_tags(
 ) -> rusqlite::Result<()> {
     conn.prepare_cached("DELETE FROM tags WHERE photo = ?1 AND source = 0 AND model = ?2")?
         .execute([photo, model])?;
+    add(conn, (photo, model), bank, tags)
+}
+
+/// Adds to what one model said of one photo.
+pub(super) fn add(
+    conn: &Connection,
+    (photo, model): (i64, i64),
+    bank: &str,
+    tags: &[Tag],
+) -> rusqlite::Result<()> {
     for tag in tags {
         let term = term_id(conn, &tag.term, &tag.name)?;
         conn.prepare_cached(

@@ -1,5 +1,6 @@
 //! The store as its callers see it: whole databases on disk, changes in, rows out.
 
+mod labelling;
 mod library;
 mod migration;
 mod models;
