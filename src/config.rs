@@ -26,6 +26,58 @@ pub struct Config {
     pub min_confidence: f32,
     /// Run with low CPU and I/O priority while watching.
     pub background: bool,
+    /// Terms that photos are set against.
+    pub labels: LabelsTable,
+    /// When terms are no longer set against every photo.
+    pub pools: PoolsTable,
+}
+
+/// `[labels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LabelsTable {
+    /// Most terms of the built-in vocabulary, the everyday ones first; 0: none.
+    pub terms: usize,
+}
+
+impl Default for LabelsTable {
+    fn default() -> Self {
+        Self { terms: 1_000_000 }
+    }
+}
+
+/// `[pools]`: all numbers but the last count photos.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PoolsTable {
+    /// False: every photo is set against every term.
+    pub enabled: bool,
+    /// From one sweep to the next.
+    pub sweep_every: u64,
+    /// Without a hit, after which a term is looked for on some photos only.
+    pub active_patience: u64,
+    /// Without a hit, after which it is looked for on few.
+    pub warm_patience: u64,
+    /// Warm terms take part in every so-manieth photo.
+    pub warm_every: u64,
+    /// Cold terms take part in every so-manieth photo.
+    pub cold_every: u64,
+    /// Share of tags that may be missed.
+    pub most_missed: f64,
+}
+
+impl Default for PoolsTable {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            sweep_every: 1_000,
+            active_patience: 1_000,
+            warm_patience: 10_000,
+            warm_every: 100,
+            cold_every: 1_000,
+            most_missed: 0.01,
+        }
+    }
 }
 
 impl Default for Config {
@@ -39,6 +91,8 @@ impl Default for Config {
             rescan_hours: 6.0,
             min_confidence: 0.3,
             background: true,
+            labels: LabelsTable::default(),
+            pools: PoolsTable::default(),
         }
     }
 }
@@ -134,6 +188,26 @@ impl Config {
                 config.min_confidence.to_string(),
                 "0 to 1",
             );
+        }
+        let pools = &config.pools;
+        for (key, value, least) in [
+            ("pools.sweep_every", pools.sweep_every, 1),
+            ("pools.active_patience", pools.active_patience, 1),
+            ("pools.warm_patience", pools.warm_patience, 1),
+            ("pools.warm_every", pools.warm_every, 2),
+            (
+                "pools.cold_every",
+                pools.cold_every,
+                pools.warm_every.max(2),
+            ),
+        ] {
+            if !(least..=1_000_000_000).contains(&value) {
+                let allowed = "1 to 1000000000; warm_every from 2 on, cold_every not below it";
+                return range(key, value.to_string(), allowed);
+            }
+        }
+        if !(0.0..=1.0).contains(&pools.most_missed) {
+            return range("pools.most_missed", pools.most_missed.to_string(), "0 to 1");
         }
         for root in &mut config.roots {
             if let (Ok(rest), Some(home)) = (root.strip_prefix("~"), home) {

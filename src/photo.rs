@@ -192,6 +192,19 @@ impl ContentHash {
     pub fn to_hex(&self) -> String {
         hex(&self.0)
     }
+
+    /// From 64 hex digits; anything else is none.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
 }
 
 impl fmt::Debug for ContentHash {

@@ -15,6 +15,7 @@ use photond::search::{Allowed, Query, Scan, Searcher, Space, Wish};
 use photond::store::{
     ModelVectors, StoreError, StoreReader, VECTORS_DIR, VectorFile, VectorSource, Vectors,
 };
+use photond::tag::{Lexicon, OwnTerms, Words};
 
 use crate::library::{DIMS, SYNTHETIC, clustered, fill};
 use crate::measure::{median, ms, photond, scratch};
@@ -171,9 +172,18 @@ fn parts(data: &Path, pack: &ModelPack) {
             reader.matching_words(&[word]).expect("readable")
         });
     }
+    let (lexicon, own) = (
+        Lexicon::built_in().expect("the lexicon"),
+        OwnTerms::default(),
+    );
     let searcher = Searcher {
         reader: &reader,
         tagger: &words,
+        words: Words {
+            tagger: &words,
+            lexicon: &lexicon,
+            own: &own,
+        },
         cutoff: 0.3,
     };
     let space = Space {

@@ -13,7 +13,7 @@ use photond::search::{
     Allowed, Chosen, Examples, Query, Scan, SearchError, Searcher, Space, Wish, choose,
 };
 use photond::store::{ModelVectors, StoreReader, VectorFile};
-use photond::tag::{Tagger, Term};
+use photond::tag::{Lexicon, OwnTerms, Tagger, Term, Words};
 
 use crate::measure::{cost, photond, scratch};
 use crate::photos::folder_from;
@@ -125,9 +125,18 @@ pub fn run() {
         println!("skipped: the text model is not there (`make text-model`)");
         return;
     }
+    let (lexicon, own) = (
+        Lexicon::built_in().expect("the lexicon"),
+        OwnTerms::default(),
+    );
     let searcher = Searcher {
         reader: &reader,
         tagger: &tagger,
+        words: Words {
+            tagger: &tagger,
+            lexicon: &lexicon,
+            own: &own,
+        },
         cutoff: 0.3,
     };
     let library = Library {

@@ -5,15 +5,18 @@
 
 mod doctor;
 mod index;
+mod labelling;
 mod model;
 mod observer;
 mod output;
 mod query;
+mod retag;
 mod searching;
 mod service;
 mod show;
 mod status;
 mod tags;
+mod vocab;
 mod watch;
 
 use std::path::PathBuf;
@@ -104,6 +107,10 @@ enum Command {
     Show(show::Args),
     /// Show, install, choose and check the models that make tags and that photos are searched with
     Model(model::Args),
+    /// Add words of your own to those that photos are tagged with
+    Vocab(vocab::Args),
+    /// Tag all photos again from what is stored of them; none is opened
+    Retag(retag::Args),
     /// Run as a service of the user (systemd or launchd)
     Service(service::Args),
     /// Check everything that could be wrong, and say the fix
@@ -216,6 +223,8 @@ fn run(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Tags(args) => tags::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
+        Command::Vocab(args) => vocab::run(&context, &args),
+        Command::Retag(args) => retag::run(&context, &args),
         Command::Service(args) => service::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
     }

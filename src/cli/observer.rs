@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::{Output, count, plural, span};
 use crate::daemon::Observer;
-use crate::index::{Activity, Snapshot};
+use crate::index::{Activity, LabelPhase, LabelReport, Snapshot};
 
 pub(super) struct Terminal {
     out: Output,
@@ -50,6 +50,39 @@ impl Observer for Terminal {
             Some(bar) => bar.suspend(|| self.out.notice(line)),
             None => self.out.notice(line),
         }
+    }
+
+    fn labels(&self, now: &LabelReport) {
+        let Some(bar) = &self.bar else {
+            return;
+        };
+        let text = match now.phase {
+            LabelPhase::Encoding => {
+                let mut text = format!(
+                    "{} of {} terms encoded",
+                    count(now.terms as u64),
+                    count(now.of as u64)
+                );
+                if let Some(s) = now.eta_s() {
+                    text += &format!(", about {} left", span(s));
+                }
+                text
+            }
+            LabelPhase::Tagging if now.passed.1 > 0 => format!(
+                "{} of {} photos set against {} terms, {:.0}/s",
+                count(now.passed.0),
+                count(now.passed.1),
+                count(now.terms as u64),
+                now.pass_rate
+            ),
+            LabelPhase::Tagging => "photos are set against the vocabulary".to_owned(),
+            LabelPhase::Idle | LabelPhase::Off | LabelPhase::Waiting => {
+                bar.finish_and_clear();
+                return;
+            }
+        };
+        bar.set_message(text);
+        bar.tick();
     }
 
     fn progress(&self, activity: Activity, now: &Snapshot) {

@@ -7,11 +7,13 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::output::{count, plural, printable, span};
+use super::vocab::own_terms;
 use super::{Context_, Exit};
 use crate::daemon::tagger;
 use crate::model::{ModelPack, default_pack};
 use crate::search::{Query, RankedHit, SearchError, Searcher, Space, Wish, choose};
 use crate::store::{Hit, StoreReader};
+use crate::tag::{Lexicon, Words};
 
 /// Find photos
 ///
@@ -139,9 +141,15 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let reader = StoreReader::open(&context.data_dir)?;
     let classifier = default_pack()?;
     let tagger = tagger(&classifier)?;
+    let (lexicon, own) = (Lexicon::built_in()?, own_terms(context));
     let searcher = Searcher {
         reader: &reader,
         tagger: &tagger,
+        words: Words {
+            tagger: &tagger,
+            lexicon: &lexicon,
+            own: &own,
+        },
         cutoff: context.config.min_confidence,
     };
     let wishes = wishes(&args)?;

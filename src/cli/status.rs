@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::labelling::Labels;
 use super::output::{count, plural, printable, span};
 use super::searching::Searching;
 use super::{Context_, Exit, TableOrJson};
@@ -38,6 +39,7 @@ struct Status {
     /// Why photos have no tags yet, if some have none.
     untagged: Option<String>,
     searching: Searching,
+    labels: Labels,
 }
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
@@ -87,6 +89,14 @@ fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Resul
     });
     Ok(Status {
         searching: Searching::read(context, reader, searched)?,
+        labels: Labels::read(
+            context,
+            reader,
+            report
+                .as_ref()
+                .filter(|_| alive)
+                .and_then(|r| r.labels.clone()),
+        )?,
         counts,
         said: held_says(&context.data_dir),
         untagged,
@@ -169,6 +179,7 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         ));
     }
     lines.extend(s.searching.lines(context));
+    lines.extend(s.labels.lines(context));
     if c.failed > 0 {
         let kinds: Vec<String> = s
             .kinds
@@ -328,6 +339,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "untagged_because": s.untagged,
         },
         "search": s.searching.json(),
+        "labels": s.labels.json(),
         "counts": {
             "files": c.files,
             "indexed": c.indexed,

@@ -24,14 +24,28 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         TableOrJson::Json => {
             let rows: Vec<_> = tags
                 .iter()
-                .map(|t| json!({ "name": t.name, "term": t.key, "photos": t.photos }))
+                .map(|t| {
+                    json!({ "name": t.name, "term": t.key, "photos": t.photos, "sources": t.sources })
+                })
                 .collect();
             serde_json::to_writer(&mut out, &rows).map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
         }
         TableOrJson::Table => {
             for t in &tags {
-                writeln!(out, "{:>9}  {}", count(t.photos), printable(&t.name))?;
+                // Without the revision: who, not which version of it.
+                let by: Vec<&str> = t
+                    .sources
+                    .iter()
+                    .map(|s| s.split('@').next().unwrap_or(s))
+                    .collect();
+                let by = context.out.dim(&printable(&by.join(", ")));
+                writeln!(
+                    out,
+                    "{:>9}  {:<32}  {by}",
+                    count(t.photos),
+                    printable(&t.name)
+                )?;
             }
         }
     }

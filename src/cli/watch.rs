@@ -61,6 +61,15 @@ pub(super) fn setup(
     })
 }
 
+/// For commands that look at no folder.
+pub(super) fn setup_without_roots(context: &Context_) -> Setup {
+    Setup {
+        data_dir: context.data_dir.clone(),
+        roots: Vec::new(),
+        config: context.config.clone(),
+    }
+}
+
 /// What SIGHUP does: the settings file is read again, the arguments stay in force.
 fn reload(context: &Context_, args: &Args) -> Reload {
     let data_dir = context.data_dir.clone();

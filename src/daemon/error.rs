@@ -67,6 +67,9 @@ pub enum DaemonError {
     /// Its words.
     #[error(transparent)]
     Tag(#[from] TagError),
+    /// Settings that do not go together.
+    #[error("{0}")]
+    Settings(String),
     /// A thread or the signal handling could not be had.
     #[error("cannot start {what}: {source}")]
     Start {

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::DaemonError;
+use super::labels;
 use super::lock::DataDirLock;
 use super::report::ModelReport;
 use super::start::{Setup, Started};
 use super::{Observer, watch};
-use crate::index::{Activity, RootState, ScanScope, Snapshot};
+use crate::index::{Activity, LabelReport, RootState, ScanScope, Snapshot};
 use crate::store::Store;
 
 /// How one pass is made.
@@ -33,6 +34,8 @@ pub struct Summary {
     pub held: i64,
     /// The model.
     pub model: ModelReport,
+    /// Terms that photos are set against, if it came to that.
+    pub labels: Option<LabelReport>,
     /// A stop came first; what was done stays done.
     pub interrupted: bool,
 }
@@ -73,6 +76,7 @@ pub fn index_once(
         }
     }
     indexer.wait_for_models(Duration::from_secs(60));
+    let mut labels = None;
     let scanned: Result<(), DaemonError> = std::thread::scope(|scope| {
         let scans: Vec<_> = handles
             .iter()
@@ -111,6 +115,7 @@ pub fn index_once(
             drain(&indexer, &interrupted, observer);
             if !indexer.is_stopping() {
                 indexer.settle_search()?;
+                labels = Some(labels::wait(&indexer, &interrupted, observer));
             }
         }
     }
@@ -137,6 +142,7 @@ pub fn index_once(
         failing,
         held,
         model,
+        labels,
         interrupted: interrupted.load(Ordering::Relaxed),
     })
 }

@@ -21,6 +21,7 @@ use crate::index::{Derived, Indexer, SearchChoice, Settled};
 use crate::model::{ModelPack, Projection, default_pack, packs};
 use crate::search::{SearchError, Searcher, Space, choose};
 use crate::store::{SpaceKind, Store, StoreReader, VectorFile};
+use crate::tag::{Lexicon, OWN_TERMS_DIR, OwnTerms, Words};
 
 /// How often a space that is being filled is counted.
 const COUNT: Duration = Duration::from_secs(10);
@@ -122,8 +123,10 @@ pub(super) fn on_choice(
     data_dir: &Path,
     wake: impl Fn() + Send + 'static,
 ) -> Option<notify::RecommendedWatcher> {
-    let dir = data_dir.join("models");
-    std::fs::create_dir_all(&dir).ok()?;
+    let dirs = ["models", OWN_TERMS_DIR].map(|dir| data_dir.join(dir));
+    for dir in &dirs {
+        std::fs::create_dir_all(dir).ok()?;
+    }
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // Our own reading is no news.
         if event.is_ok_and(|e| !e.kind.is_access()) {
@@ -131,9 +134,10 @@ pub(super) fn on_choice(
         }
     })
     .ok()?;
-    watcher
-        .watch(&dir, notify::RecursiveMode::NonRecursive)
-        .ok()?;
+    for dir in &dirs {
+        let mode = notify::RecursiveMode::NonRecursive;
+        watcher.watch(dir, mode).ok()?;
+    }
     Some(watcher)
 }
 
@@ -235,9 +239,15 @@ fn prepare(data_dir: &Path, stop: &AtomicBool) -> Result<i64, DaemonError> {
     let seq = reader.last_seq()?;
     let classifier = default_pack()?;
     let tagger = super::tagger(&classifier)?;
+    let (lexicon, own) = (Lexicon::built_in()?, OwnTerms::default());
     let searcher = Searcher {
         reader: &reader,
         tagger: &tagger,
+        words: Words {
+            tagger: &tagger,
+            lexicon: &lexicon,
+            own: &own,
+        },
         cutoff: 0.0,
     };
     let chosen = match choose(&reader, data_dir) {

@@ -8,11 +8,11 @@ use super::error::DaemonError;
 use super::lock::DataDirLock;
 use super::search_model;
 use crate::config::Config;
-use crate::index::{Indexer, IndexerOptions, ModelPlan};
+use crate::index::{Indexer, IndexerOptions, LabelPlan, LabelSettings, ModelPlan};
 use crate::model::{ModelPack, default_pack};
 use crate::source::{Filter, FilterConfig};
 use crate::store::{Recovery, Store, ThumbStore};
-use crate::tag::{Keep, LabelBank, TagError, Tagger, Vocabulary};
+use crate::tag::{Keep, LabelBank, Lexicon, PoolSettings, TagError, Tagger, Vocabulary};
 
 /// Settings of one run.
 pub struct Setup {
@@ -76,7 +76,12 @@ impl Setup {
             data_dir: self.data_dir.clone(),
             threads: parallel,
         };
+        let labels = match self.config.labels.terms {
+            0 => None,
+            terms => Some(self.labels(terms, parallel, &plan.tagger)?),
+        };
         let options = IndexerOptions {
+            labels,
             parallel,
             max_file: self.config.max_file_mib << 20,
             background,
@@ -87,6 +92,66 @@ impl Setup {
             lock,
             indexer,
             model,
+        })
+    }
+
+    fn labels(
+        &self,
+        terms: usize,
+        threads: usize,
+        tagger: &Arc<Tagger>,
+    ) -> Result<LabelPlan, DaemonError> {
+        let tagger = Arc::clone(tagger);
+        let pools = &self.config.pools;
+        let pools = PoolSettings {
+            enabled: pools.enabled,
+            sweep_every: pools.sweep_every,
+            active_patience: pools.active_patience,
+            warm_patience: pools.warm_patience,
+            warm_every: pools.warm_every,
+            cold_every: pools.cold_every,
+            most_missed: pools.most_missed,
+            ..PoolSettings::default()
+        };
+        pools
+            .check()
+            .map_err(|e| DaemonError::Settings(e.to_string()))?;
+        Ok(LabelPlan {
+            lexicon: Arc::new(Lexicon::built_in()?),
+            names: Arc::new(move |key| {
+                let term = tagger.vocabulary().term(key)?;
+                Some(term.name.clone())
+            }),
+            settings: LabelSettings { terms, pools },
+            data_dir: self.data_dir.clone(),
+            threads,
+        })
+    }
+
+    /// The same for labels alone: no folder is looked at, and no model sees a photo.
+    pub(super) fn start_labels(&self, observer: &dyn Observer) -> Result<Started, DaemonError> {
+        let lock = DataDirLock::take(&self.data_dir)?;
+        let (store, _) = Store::open(&self.data_dir)?;
+        let thumbs = ThumbStore::open(&self.data_dir)?;
+        let classifier = default_pack()?;
+        let words = Arc::new(tagger(&classifier)?);
+        let parallel = self.parallel();
+        let terms = self.config.labels.terms;
+        if terms == 0 {
+            observer.notice("labels are turned off by the settings file (labels.terms = 0)");
+        }
+        let options = IndexerOptions {
+            labels: Some(self.labels(terms, parallel, &words)?),
+            parallel,
+            max_file: self.config.max_file_mib << 20,
+            background: false,
+            model: None,
+        };
+        let indexer = Indexer::start(store, thumbs, &self.data_dir, options)?;
+        Ok(Started {
+            lock,
+            indexer,
+            model: classifier.id.to_string(),
         })
     }
 

@@ -11,11 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Observer;
 use super::error::DaemonError;
 use super::keeper::{Keeper, RootPlan};
+use super::labels;
 use super::lock::DataDirLock;
 use super::report::{Rate, Report, WatchReport, report};
 use super::search_model::{self, SearchModel};
 use super::start::{Setup, Started};
-use crate::index::{Activity, Indexer, Snapshot};
+use crate::index::{Activity, Indexer, LabelPhase, Snapshot};
 use crate::source::{LiveConfig, LiveSource};
 use crate::store::{Store, ThumbStore};
 
@@ -158,6 +159,12 @@ fn serve(
         let _chosen = search_model::on_choice(data_dir, move || wake.notify_one());
         loop {
             ticks.search.follow(indexer);
+            if labels::take_retag(data_dir) {
+                indexer.request_retag();
+            }
+            if ticks.own_terms.changed() {
+                indexer.request_labels();
+            }
             let busy = ticks.tick(observer);
             ticks.search.settle(indexer, busy, observer);
             let ready = indexer.ready_models();
@@ -177,7 +184,11 @@ fn serve(
                 // The writer has died; its error comes with the stop.
                 return Ok(());
             }
-            let mut wait = if busy { BUSY_TICK } else { IDLE_TICK };
+            let mut wait = match (busy, ticks.labelling) {
+                (true, _) => BUSY_TICK,
+                (false, true) => BUSY_HEARTBEAT,
+                (false, false) => IDLE_TICK,
+            };
             if let Some(every) = watchdog {
                 wait = wait.min(every);
             }
@@ -213,6 +224,9 @@ struct Ticks<'a> {
     lock: &'a DataDirLock,
     said: Option<String>,
     search: SearchModel,
+    /// Terms are being encoded, or photos set against them.
+    labelling: bool,
+    own_terms: labels::OwnTermsFile,
 }
 
 impl<'a> Ticks<'a> {
@@ -235,6 +249,8 @@ impl<'a> Ticks<'a> {
             lock,
             said: None,
             search: SearchModel::new(data_dir),
+            labelling: false,
+            own_terms: labels::OwnTermsFile::new(data_dir),
         }
     }
 
@@ -249,6 +265,12 @@ impl<'a> Ticks<'a> {
         );
         let busy = report.activity != Activity::Idle;
         observer.progress(report.activity, &report.counters);
+        let labels = report.labels.clone().unwrap_or_default();
+        let was_labelling = self.labelling;
+        self.labelling = matches!(labels.phase, LabelPhase::Tagging | LabelPhase::Encoding);
+        if self.labelling && !busy {
+            observer.labels(&labels);
+        }
         // On a full disk the row cannot be written; this line needs no room.
         if self.said != report.paused {
             if let Err(e) = self.lock.say(report.paused.as_deref().unwrap_or_default()) {
@@ -258,8 +280,9 @@ impl<'a> Ticks<'a> {
         }
         let state = (report.activity, report.counters);
         // Work that has ended is worth a row at once, work that goes on now and then.
-        let turned = self.last_heartbeat.is_some_and(|(_, was)| was != state);
-        let least = match (busy, turned) {
+        let turned = self.last_heartbeat.is_some_and(|(_, was)| was != state)
+            || was_labelling != self.labelling;
+        let least = match (busy || self.labelling, turned) {
             (false, true) => LEAST_HEARTBEAT,
             (true, _) => BUSY_HEARTBEAT,
             (false, false) => IDLE_HEARTBEAT,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::inflight::InFlight;
 use super::job::Write;
+use super::labels::LabelRequest;
 use super::progress::{Progress, Ticket};
 use super::roots::Roots;
 use super::worker::Shared;
@@ -27,6 +28,8 @@ pub(super) struct CommitThread {
     pub store: Store,
     pub thumbs: ThumbStore,
     pub input: Receiver<Write>,
+    /// Told when there are new vectors.
+    pub labels: Option<Sender<LabelRequest>>,
 }
 
 struct Pending {
@@ -101,6 +104,12 @@ impl CommitThread {
                 return Ok(());
             }
             self.count(&changes);
+            if let Some(labels) = &self.labels
+                && changes.iter().any(has_vectors)
+            {
+                // Full: one that waits will see these too.
+                let _ = labels.try_send(LabelRequest::Look);
+            }
             for (hash, failure) in released {
                 for place in self.inflight.release(&hash) {
                     let change = if let Some(failure) = &failure {
@@ -283,5 +292,13 @@ impl CommitThread {
                 _ => {}
             }
         }
+    }
+}
+
+fn has_vectors(change: &Change) -> bool {
+    match change {
+        Change::Indexed { results, .. } => results.is_some(),
+        Change::Embedded { .. } => true,
+        _ => false,
     }
 }

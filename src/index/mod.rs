@@ -22,6 +22,7 @@ mod error;
 mod failing;
 mod inflight;
 mod job;
+mod labels;
 mod lanes;
 mod later;
 mod memory;
@@ -38,6 +39,9 @@ mod stage;
 mod worker;
 
 pub use error::IndexError;
+pub use labels::{
+    ExampleVectors, LabelPhase, LabelPlan, LabelReport, LabelSettings, bank_path, identity,
+};
 pub use lanes::{Derived, ModelPlan, SearchChoice};
 pub use memory::give_memory_back;
 pub use models::Settled;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::catch_up::Request;
 use super::embed::Order;
 use super::error::IndexError;
+use super::labels::{LabelReport, LabelRequest};
 use super::lanes::SearchChoice;
 use super::pipeline::Indexer;
 use super::spaces::{ModelState, Role};
@@ -101,6 +102,23 @@ impl Indexer {
     #[must_use]
     pub fn settled(&self) -> Settled {
         self.catch_up.settled()
+    }
+
+    /// How labelling stands.
+    #[must_use]
+    pub fn label_report(&self) -> LabelReport {
+        self.labelled.get()
+    }
+
+    /// Has the labelling thread look whether there is something to do: the user's own terms may
+    /// have changed.
+    pub fn request_labels(&self) {
+        let _ = self.label_requests.try_send(LabelRequest::Look);
+    }
+
+    /// Has every photo set against every term again, from its stored vector.
+    pub fn request_retag(&self) {
+        let _ = self.label_requests.try_send(LabelRequest::Retag);
     }
 
     /// From now on this search model is to be used. The one that serves queries stays until the new

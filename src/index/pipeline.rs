@@ -14,6 +14,7 @@ use super::embed::{EmbedThread, Order};
 use super::error::IndexError;
 use super::inflight::InFlight;
 use super::job::{Job, Task, Write};
+use super::labels::{LabelPlan, LabelRequest, Labeller, Reported};
 use super::lanes::ModelPlan;
 use super::later::put_off;
 use super::progress::Progress;
@@ -37,6 +38,8 @@ pub struct IndexerOptions {
     pub background: bool,
     /// The models, if any are to be used.
     pub model: Option<ModelPlan>,
+    /// The vocabulary that photos are set against, if any.
+    pub labels: Option<LabelPlan>,
 }
 
 /// The running pipeline.
@@ -54,6 +57,9 @@ pub struct Indexer {
     embed: Option<JoinHandle<()>>,
     later: Option<JoinHandle<()>>,
     commit: Option<JoinHandle<Result<Store, StoreError>>>,
+    pub(super) label_requests: Sender<LabelRequest>,
+    pub(super) labelled: Arc<Reported>,
+    labelling: Option<JoinHandle<()>>,
 }
 
 /// Live paths waiting for a worker: a burst this long is a second's work or more, and the watcher
@@ -102,6 +108,8 @@ impl Indexer {
         let (write, write_in) = bounded(WRITE_QUEUE);
         // Jobs put off are few: files caught while they were being written.
         let (later_out, later_in) = unbounded();
+        // One that waits is enough for new photos; a person's requests and the end come beside it.
+        let (label_requests, label_requested) = bounded(4);
 
         let readers = (0..parallel)
             .map(|_| store.reader())
@@ -113,6 +121,7 @@ impl Indexer {
             store,
             thumbs,
             input: write_in,
+            labels: options.labels.is_some().then(|| label_requests.clone()),
         };
         let watched = Deadman(Arc::clone(&shared));
         let commit = spawn("commit", move || {
@@ -168,7 +177,24 @@ impl Indexer {
         let (catch_up_requests, requested) = bounded(2);
         let work = Arc::clone(&catch_up);
         let catching_up = spawn("catch-up", move || work.serve(&requested))?;
+        let labelled = Arc::new(Reported::default());
+        let labelling = match options.labels {
+            Some(plan) => {
+                let labeller = Labeller::new(
+                    Arc::clone(&shared),
+                    plan,
+                    write.clone(),
+                    label_requested,
+                    Arc::clone(&labelled),
+                );
+                Some(spawn("labels", move || labeller.run())?)
+            }
+            None => None,
+        };
         Ok(Self {
+            label_requests,
+            labelled,
+            labelling,
             shared,
             urgent,
             backlog,
@@ -346,6 +372,11 @@ impl Indexer {
             died = Some("catch-up");
         }
         self.catch_up.let_go();
+        // It sleeps long; a full channel wakes it as well.
+        let _ = self.label_requests.try_send(LabelRequest::End);
+        if self.labelling.take().is_some_and(|t| t.join().is_err()) {
+            died = Some("labels");
+        }
         for worker in std::mem::take(&mut self.workers) {
             if worker.join().is_err() {
                 died = Some("worker");

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::error::SearchError;
 use super::sentence::Sentence;
 use super::wish::Wish;
-use crate::store::StoreReader;
+use crate::store::{SpaceKind, StoreReader};
 use crate::tag::{Lookup, Tagger};
 
 /// Confidence below which the classifier's tags are not stored at all; such a tag counts as zero.
@@ -183,6 +183,7 @@ impl Evidence {
             let tags = reader.tags_of(photo, 0.0)?;
             let likeliest = tags
                 .iter()
+                .filter(|tag| tag.kind != Some(SpaceKind::Search))
                 .find_map(|tag| tagger.vocabulary().term(&tag.key)?.row);
             if likeliest.is_some_and(|row| leaves.binary_search(&row).is_ok()) {
                 self.likeliest.insert(photo);

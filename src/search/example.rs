@@ -106,13 +106,28 @@ impl<'a> Examples<'a> {
     /// # Errors
     /// A file that cannot be read or is no picture, a missing runtime, a model that fails on it.
     pub fn photo(&mut self, path: &Path) -> Result<Embedding, SearchError> {
+        self.identified(path).map(|(_, vector, _)| vector)
+    }
+
+    /// The content of a photo, its vector, and whether that is stored in the index.
+    ///
+    /// # Errors
+    /// As [`Self::photo`].
+    pub fn identified(
+        &mut self,
+        path: &Path,
+    ) -> Result<(ContentHash, Embedding, bool), SearchError> {
         let bytes = self.read(path)?;
         let hash = ContentHash(*blake3::hash(&bytes).as_bytes());
         if let Some(photo) = self.reader.photo_id(&hash)?
             && let Some(stored) = self.reader.embedding(photo, self.model)?
         {
-            return Ok(stored);
+            return Ok((hash, stored, true));
         }
+        Ok((hash, self.see(path, &bytes)?, false))
+    }
+
+    fn see(&mut self, path: &Path, bytes: &[u8]) -> Result<Embedding, SearchError> {
         let seeing = if self.pack.derived_from().is_some() {
             self.classifier
         } else {
@@ -128,7 +143,7 @@ impl<'a> Examples<'a> {
             .extension()
             .map(|e| e.to_string_lossy().to_ascii_lowercase());
         let tensors = Inspector::new(Limits::default())
-            .tensors(&bytes, extension.as_deref(), std::slice::from_ref(input))
+            .tensors(bytes, extension.as_deref(), std::slice::from_ref(input))
             .map_err(|e| SearchError::Example {
                 path: path.to_path_buf(),
                 reason: e.to_string(),

@@ -9,8 +9,8 @@ use super::dates::{Edge, parse_date};
 use super::error::SearchError;
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
-use crate::store::{Hit, PhotoFilter, StoreReader, TagCondition};
-use crate::tag::{Lookup, Tagger};
+use crate::store::{Hit, PhotoFilter, SpaceKind, StoreReader, TagCondition};
+use crate::tag::{Lookup, Said, Tagger, Words};
 
 /// What a person asked for, as given.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,8 +44,10 @@ pub struct Query {
 pub struct Searcher<'a> {
     /// The database.
     pub reader: &'a StoreReader,
-    /// The words, and what is shown.
+    /// The classifier's words, and what is shown.
     pub tagger: &'a Tagger,
+    /// All words.
+    pub words: Words<'a>,
     /// Confidence from which a tag counts where the query says nothing.
     pub cutoff: f32,
 }
@@ -114,7 +116,7 @@ impl Searcher<'_> {
     }
 
     fn terms(&self, word: &str) -> Result<TagCondition, SearchError> {
-        match self.tagger.look_up(word) {
+        match self.words.look_up(word) {
             Lookup::Found(keys) => Ok(TagCondition { keys }),
             Lookup::Unknown(suggestions) => Err(SearchError::UnknownTag {
                 tag: word.to_owned(),
@@ -141,17 +143,18 @@ impl Searcher<'_> {
     /// The database.
     pub fn said(&self, hit: &Hit, min_confidence: f32) -> Result<Vec<TagJson>, SearchError> {
         let tags = self.reader.tags_of(hit.photo.id, min_confidence)?;
-        let kept: Vec<(&str, f32)> = tags
+        let kept: Vec<Said<'_>> = tags
             .iter()
-            .map(|t| (t.key.as_str(), t.confidence))
+            .map(|t| Said {
+                key: &t.key,
+                name: &t.name,
+                confidence: t.confidence,
+                by_classifier: t.kind == Some(SpaceKind::Classifier),
+            })
             .collect();
-        let said = self.tagger.worth_saying(&kept);
-        Ok(tags
-            .iter()
-            .filter(|t| said.contains(&t.key.as_str()))
-            .cloned()
-            .map(TagJson::from)
-            .collect())
+        let said = self.words.worth_saying(&kept);
+        let said = said.into_iter().map(|at| tags[at].clone());
+        Ok(said.map(TagJson::from).collect())
     }
 }
 

@@ -310,13 +310,13 @@ fn collect_leaves(terms: &mut [Term]) -> Result<(), TagError> {
 }
 
 /// Lower case, `_` and `-` as spaces, single spaces.
-fn normalise(word: &str) -> String {
+pub(super) fn normalise(word: &str) -> String {
     let lower = word.to_lowercase().replace(['_', '-'], " ");
     lower.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The word itself and its singular and plural forms.
-fn forms(word: &str) -> Vec<String> {
+pub(super) fn forms(word: &str) -> Vec<String> {
     let word = normalise(word);
     let mut forms = vec![word.clone()];
     for (plural, singular) in [
@@ -344,7 +344,7 @@ fn forms(word: &str) -> Vec<String> {
 }
 
 /// Edit distance (insert, delete, replace, swap of neighbours), if it is at most `limit`.
-fn edits(a: &str, b: &str, limit: usize) -> Option<usize> {
+pub(super) fn edits(a: &str, b: &str, limit: usize) -> Option<usize> {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if a.len().abs_diff(b.len()) > limit {
         return None;

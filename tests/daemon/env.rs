@@ -29,7 +29,17 @@ impl TestEnv {
             .tempdir()
             .unwrap();
         fs::create_dir(dir.path().join("photos")).unwrap();
-        Self { dir }
+        let env = Self { dir };
+        // Encoding the whole vocabulary takes a minute; tests of labels say how much of it they want.
+        env.configure("[labels]\nterms = 0\n");
+        env
+    }
+
+    /// Replaces the settings file.
+    pub fn configure(&self, text: &str) {
+        let dir = self.dir.path().join("config/photond");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("config.toml"), text).unwrap();
     }
 
     /// A path below the watched folder.

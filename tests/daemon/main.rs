@@ -12,6 +12,7 @@ mod graphs;
 #[path = "../../src/model/install/hostile.rs"]
 mod hostile;
 mod indexing;
+mod labels;
 mod models;
 mod searching;
 mod stopping;

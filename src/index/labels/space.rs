@@ -1,0 +1,535 @@
+//! One search model's bank, pools and mark, and the steps of labelling its photos.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use half::f16;
+
+use super::choice::Chooser;
+use super::encode::Encoding;
+use super::own::Own;
+use super::report::{LabelPhase, LabelReport};
+use super::{LabelError, LabelPlan};
+use crate::embedding::{ModelId, Tag};
+use crate::model::ModelPack;
+use crate::store::{LabelBatch, Labelled, Labelling, PoolRow, StoreReader};
+use crate::tag::{
+    BankIdentity, BankWriter, Began, Hit, Lexicon, Pool, PoolSettings, Pools, RowState, Rows,
+    Scope, TermBank, best,
+};
+
+/// Photos in one step: a scan of a whole bank for so many takes a second at most, and a pass over
+/// the bank is shared by up to 64.
+const PAGE: usize = 256;
+/// Folder of the banks in the data directory.
+const LABELS_DIR: &str = "labels";
+/// Rows from which photos are tagged at all, and the bank's first piece.
+pub(super) const FIRST: usize = 128;
+
+/// What a person can set of labels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LabelSettings {
+    /// Most terms of the built-in vocabulary; 0: no labels.
+    pub terms: usize,
+    /// When terms are no longer set against every photo.
+    pub pools: PoolSettings,
+}
+
+/// Where the bank of a model lies.
+#[must_use]
+pub fn bank_path(data_dir: &Path, model: &ModelId) -> PathBuf {
+    let plain: String = model
+        .0
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.@".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    data_dir.join(LABELS_DIR).join(format!("{plain}.bank"))
+}
+
+/// What the rows of a pack's bank are made from.
+#[must_use]
+pub fn identity(pack: &ModelPack, lexicon: &Lexicon) -> BankIdentity {
+    let tokenizer = pack
+        .text
+        .as_ref()
+        .and_then(|text| pack.checksum(&text.tokenizer));
+    BankIdentity {
+        model: pack.id.0.clone(),
+        texts: super::encode::texts_of(pack),
+        vocabulary: lexicon.version().to_owned(),
+        tokenizer: tokenizer.unwrap_or_default().to_owned(),
+        dims: pack.dims,
+        rows: lexicon.labels(),
+    }
+}
+
+pub(super) struct Space {
+    pub model: i64,
+    pub pack: ModelPack,
+    pub writer: BankWriter,
+    pub bank: Arc<TermBank>,
+    pub mark: Labelling,
+    pub chooser: Chooser,
+    pub encoding: Option<Encoding>,
+    pub own: Own,
+    pools: Pools,
+    verified: bool,
+    rate: Pace,
+    waiting: u64,
+}
+
+/// A page of stored vectors.
+struct Page {
+    photos: Vec<i64>,
+    vectors: Vec<Vec<f32>>,
+    /// Vectors looked at, those without direction included; none: there are no more.
+    seen: usize,
+    last: i64,
+}
+
+impl Page {
+    fn vectors(&self) -> Vec<&[f32]> {
+        self.vectors.iter().map(Vec::as_slice).collect()
+    }
+}
+
+/// Photos a second of a pass.
+struct Pace {
+    since: Instant,
+    photos: u64,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            photos: 0,
+        }
+    }
+
+    fn rate(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss)]
+        let photos = self.photos as f64;
+        photos / self.since.elapsed().as_secs_f64().max(1e-3)
+    }
+}
+
+type WriteBatch<'a> = &'a dyn Fn(LabelBatch) -> Result<(), LabelError>;
+
+impl Space {
+    pub fn open(
+        plan: &LabelPlan,
+        reader: &StoreReader,
+        pack: ModelPack,
+        model: i64,
+    ) -> Result<Self, LabelError> {
+        let identity = identity(&pack, &plan.lexicon);
+        let path = bank_path(&plan.data_dir, &pack.id);
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir)
+                .map_err(|e| LabelError::Cannot(format!("{}: {e}", dir.display())))?;
+        }
+        let (writer, bank, began) = BankWriter::open(&path, &identity)?;
+        match &began {
+            Began::New => {}
+            Began::Resumed(rows) => tracing::info!("labels: {rows} terms are there already"),
+            Began::Rebuilt(reason) => tracing::warn!("{reason}"),
+        }
+        let mark = reader.labelling(model)?.unwrap_or_default();
+        let progress = serde_json::from_str(&mark.relevance).unwrap_or_default();
+        let saved: Vec<RowState> = reader
+            .label_pools(model)?
+            .into_iter()
+            .filter_map(|row| {
+                Some(RowState {
+                    row: row.row,
+                    pool: Pool::from_number(row.pool)?,
+                    last: row.last_hit,
+                    hits: u32::try_from(row.hits).unwrap_or(u32::MAX),
+                })
+            })
+            .collect();
+        let pools = Pools::restore(plan.settings.pools, bank.len(), progress, saved);
+        let chooser = Chooser::new(plan, &pack, &mark.background);
+        let scheme = scheme(&identity, &chooser);
+        let mut space = Self {
+            model,
+            pack,
+            writer,
+            bank,
+            mark,
+            chooser,
+            encoding: None,
+            own: Own::default(),
+            pools,
+            verified: matches!(began, Began::New),
+            rate: Pace::new(),
+            waiting: 0,
+        };
+        if space.mark.scheme != scheme {
+            // What is stored was made in another way: all photos once more, new ones first.
+            space.mark.scheme = scheme;
+            space.mark.done = space.mark.done.max(reader.newest_seq(model)?);
+            space.start_over();
+        }
+        Ok(space)
+    }
+
+    /// Every photo is set against every term again.
+    pub fn start_over(&mut self) {
+        self.mark.rows = 0;
+        self.mark.pass_rows = 0;
+        self.mark.pass_done = 0;
+        self.mark.terms_done = 0;
+        self.mark.terms.clear();
+        self.chooser.refit();
+    }
+
+    /// Rows that there are to be.
+    pub fn goal(&self, plan: &LabelPlan) -> usize {
+        self.bank.capacity().min(plan.settings.terms)
+    }
+
+    /// Tags some photos whose vectors are new; true: there were some.
+    pub fn new_photos(
+        &mut self,
+        plan: &LabelPlan,
+        reader: &StoreReader,
+        write: WriteBatch<'_>,
+    ) -> Result<bool, LabelError> {
+        if self.bank.len() < FIRST.min(self.goal(plan)) {
+            return Ok(false);
+        }
+        let page = self.page(reader, self.mark.done, i64::MAX)?;
+        if page.seen == 0 {
+            return Ok(false);
+        }
+        self.pools.grow(self.bank.len());
+        let kept = self.scoped(plan, &page)?;
+        if self.pools.sweep_due() {
+            let sweep = self.pools.sweep();
+            tracing::debug!("labels: {sweep:?}");
+        }
+        self.mark.done = page.last;
+        self.mark.photos += page.photos.len() as u64;
+        if self.mark.rows == 0 && self.mark.pass_rows == 0 && self.mark.pass_done == 0 {
+            // The first photos of all: nothing lies behind them.
+            self.mark.rows = u32::try_from(self.bank.len()).unwrap_or(u32::MAX);
+        }
+        let own = self.own.score(&page.vectors());
+        self.save(plan, &page, Some(kept), own, write)?;
+        Ok(true)
+    }
+
+    /// Sets photos of a page against what the pools say, and tells them what came of it.
+    fn scoped(
+        &mut self,
+        plan: &LabelPlan,
+        page: &Page,
+    ) -> Result<Vec<Vec<(u32, f32)>>, LabelError> {
+        let scopes: Vec<Scope> = (0..page.photos.len() as u64)
+            .map(|ahead| self.pools.scope(ahead))
+            .collect();
+        let mut kept: Vec<Vec<(u32, f32)>> = vec![Vec::new(); page.photos.len()];
+        for scope in [Scope::Active, Scope::Warm, Scope::All] {
+            let of: Vec<usize> = (0..scopes.len()).filter(|i| scopes[*i] == scope).collect();
+            if of.is_empty() {
+                continue;
+            }
+            let list = self.pools.list(scope);
+            let rows = list
+                .as_ref()
+                .map_or(Rows::All, |list| Rows::List(list.as_ref()));
+            let vectors: Vec<&[f32]> = of.iter().map(|i| page.vectors[*i].as_slice()).collect();
+            let hits = self.hits(plan, &rows, &vectors)?;
+            for (i, hits) in of.into_iter().zip(hits) {
+                kept[i] = self.chooser.tags(&plan.lexicon, &hits);
+            }
+        }
+        for (scope, kept) in scopes.into_iter().zip(&kept) {
+            let sure: Vec<u32> = self.chooser.shown(kept).collect();
+            self.pools
+                .record(scope, &sure, |row| plan.lexicon.siblings(row as usize));
+        }
+        Ok(kept)
+    }
+
+    fn hits(
+        &mut self,
+        plan: &LabelPlan,
+        rows: &Rows<'_>,
+        vectors: &[&[f32]],
+    ) -> Result<Vec<Vec<Hit>>, LabelError> {
+        self.chooser.look(&self.bank, vectors, plan.threads)?;
+        Ok(best(
+            &self.bank,
+            rows,
+            vectors,
+            self.chooser.wanted(),
+            plan.threads,
+        )?)
+    }
+
+    /// Goes over photos that were tagged with fewer terms; true: there is more to do.
+    pub fn pass(
+        &mut self,
+        plan: &LabelPlan,
+        reader: &StoreReader,
+        write: WriteBatch<'_>,
+    ) -> Result<bool, LabelError> {
+        let there = self.bank.len();
+        if self.mark.pass_rows == 0 {
+            let (rows, goal) = (self.mark.rows as usize, self.goal(plan));
+            // Each pass doubles, so that all together cost at most twice the last.
+            let worth =
+                there > rows && there >= FIRST.min(goal) && (there >= goal || there >= 2 * rows);
+            let refit = self.chooser.is_due(self.mark.photos) && there >= goal;
+            if !worth && !refit {
+                return Ok(false);
+            }
+            if refit {
+                self.chooser.refit();
+            }
+            self.mark.pass_rows = u32::try_from(there).unwrap_or(u32::MAX);
+            self.mark.pass_done = 0;
+            self.rate = Pace::new();
+        }
+        let page = self.page(reader, self.mark.pass_done, self.mark.done)?;
+        let end = page.seen == 0;
+        let mut kept = None;
+        if !end {
+            let hits = self.hits(plan, &Rows::All, &page.vectors())?;
+            let all: Vec<_> = hits
+                .iter()
+                .map(|hits| self.chooser.tags(&plan.lexicon, hits))
+                .collect();
+            self.pools.grow(there);
+            for kept in &all {
+                let sure: Vec<u32> = self.chooser.shown(kept).collect();
+                self.pools
+                    .learn(&sure, |row| plan.lexicon.siblings(row as usize));
+            }
+            kept = Some(all);
+            self.mark.pass_done = page.last;
+            self.rate.photos += page.photos.len() as u64;
+        } else {
+            self.mark.rows = self.mark.pass_rows;
+            self.mark.pass_rows = 0;
+            self.mark.pass_done = 0;
+        }
+        self.waiting =
+            u64::try_from(reader.vectors_after(self.model, self.mark.pass_done, i64::MAX)?)
+                .unwrap_or(0);
+        self.save(plan, &page, kept, None, write)?;
+        Ok(true)
+    }
+
+    /// Sets photos against terms of the user's own that are new; true: there is more to do.
+    pub fn own_terms(
+        &mut self,
+        plan: &LabelPlan,
+        reader: &StoreReader,
+        write: WriteBatch<'_>,
+    ) -> Result<bool, LabelError> {
+        let pack = &self.pack;
+        self.own
+            .refresh(plan, reader, pack, (self.model, &self.chooser))?;
+        let version = self.own.version();
+        if self.mark.terms == version && self.mark.terms_done == i64::MAX {
+            return Ok(false);
+        }
+        if self.mark.terms != version {
+            self.mark.terms = version;
+            self.mark.terms_done = 0;
+        }
+        let page = self.page(reader, self.mark.terms_done, self.mark.done)?;
+        if page.seen == 0 {
+            self.mark.terms_done = i64::MAX;
+        } else {
+            self.mark.terms_done = page.last;
+        }
+        let own = self.own.score(&page.vectors());
+        self.save(plan, &page, None, own, write)?;
+        Ok(true)
+    }
+
+    /// Encodes more terms; true: there may be more to do.
+    pub fn encode(&mut self, plan: &LabelPlan, stop: &AtomicBool) -> Result<bool, LabelError> {
+        if self.bank.len() >= self.goal(plan) {
+            if self.encoding.take().is_some() {
+                crate::index::give_memory_back();
+            }
+            return Ok(false);
+        }
+        if self.encoding.is_none() {
+            self.encoding = Some(Encoding::new(plan, &self.pack)?);
+        }
+        let goal = self.goal(plan);
+        if let Some(encoding) = &mut self.encoding {
+            encoding.step(plan, &mut self.writer, goal, stop)?;
+        }
+        Ok(true)
+    }
+
+    /// Reads the whole bank once a run, when there is nothing else to do: what is damaged is made
+    /// anew.
+    pub fn verify_once(&mut self, stop: &AtomicBool) -> Result<(), LabelError> {
+        if self.verified {
+            return Ok(());
+        }
+        self.verified = self.bank.verify(stop)?;
+        Ok(())
+    }
+
+    pub fn report(&self, phase: LabelPhase) -> LabelReport {
+        let sizes = self.pools.sizes();
+        LabelReport {
+            phase,
+            model: self.pack.id.0.clone(),
+            terms: self.bank.len(),
+            of: self.bank.capacity(),
+            rate: self.encoding.as_ref().map_or(0.0, Encoding::rate),
+            passed: if self.mark.pass_rows > 0 {
+                (self.rate.photos, self.rate.photos + self.waiting)
+            } else {
+                (0, 0)
+            },
+            pass_rate: if self.mark.pass_rows > 0 {
+                self.rate.rate()
+            } else {
+                0.0
+            },
+            pools: [sizes.active, sizes.warm, sizes.cold, self.chooser.muted()],
+            missed: self.pools.missed(),
+            own: self.own.len(),
+            reason: self.own.trouble(),
+            photos: self.mark.photos,
+            rows_tagged: self.mark.rows as usize >= FIRST.min(self.bank.capacity()),
+            encoded: self.encoding.as_ref().map_or(0, Encoding::encoded),
+            looks: 0,
+            retags: 0,
+        }
+    }
+
+    fn page(&self, reader: &StoreReader, after: i64, to: i64) -> Result<Page, LabelError> {
+        let mut page = Page {
+            photos: Vec::new(),
+            vectors: Vec::new(),
+            seen: 0,
+            last: after,
+        };
+        let bytes = self.pack.dims * 2;
+        reader.embeddings_since(self.model, after, PAGE, &mut |seq, photo, vector| {
+            if seq > to {
+                return;
+            }
+            page.last = seq;
+            page.seen += 1;
+            if vector.len() == bytes {
+                page.photos.push(photo);
+                page.vectors.push(
+                    vector
+                        .chunks_exact(2)
+                        .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+                        .collect(),
+                );
+            }
+        })?;
+        // A vector without direction cannot be compared; it has no tags.
+        let sound: Vec<bool> = page
+            .vectors
+            .iter()
+            .map(|v| {
+                let length: f32 = v.iter().map(|x| x * x).sum();
+                length.is_finite() && length > 0.0
+            })
+            .collect();
+        let mut keep = sound.iter();
+        page.photos.retain(|_| *keep.next().unwrap_or(&true));
+        let mut keep = sound.iter();
+        page.vectors.retain(|_| *keep.next().unwrap_or(&true));
+        Ok(page)
+    }
+
+    fn save(
+        &mut self,
+        plan: &LabelPlan,
+        page: &Page,
+        kept: Option<Vec<Vec<(u32, f32)>>>,
+        own: Option<Vec<Vec<Tag>>>,
+        write: WriteBatch<'_>,
+    ) -> Result<(), LabelError> {
+        let mut kept = kept.map(Vec::into_iter);
+        let mut own = own.map(Vec::into_iter);
+        let photos = page
+            .photos
+            .iter()
+            .map(|photo| Labelled {
+                photo: *photo,
+                tags: kept
+                    .as_mut()
+                    .and_then(Iterator::next)
+                    .map(|kept| named(plan, &kept)),
+                own: own.as_mut().and_then(Iterator::next),
+            })
+            .collect();
+        self.mark.background = self.chooser.background();
+        self.mark.relevance = serde_json::to_string(&self.pools.progress()).unwrap_or_default();
+        let pools = self
+            .pools
+            .changes()
+            .into_iter()
+            .map(|row| PoolRow {
+                row: row.row,
+                pool: row.pool as u8,
+                hits: u64::from(row.hits),
+                last_hit: row.last,
+            })
+            .collect();
+        write(LabelBatch {
+            model: self.model,
+            bank: self.bank_version(),
+            photos,
+            mark: self.mark.clone(),
+            pools,
+        })
+    }
+
+    /// Stored with each tag: the vocabulary.
+    fn bank_version(&self) -> String {
+        self.bank.identity().vocabulary.clone()
+    }
+}
+
+/// What makes tags beside the number of rows: when it changes, all photos are tagged again.
+fn scheme(identity: &BankIdentity, chooser: &Chooser) -> String {
+    let BankIdentity {
+        texts,
+        vocabulary,
+        tokenizer,
+        ..
+    } = identity;
+    let whole = format!("{texts}\n{vocabulary}\n{tokenizer}\n{}", chooser.scheme());
+    blake3::hash(whole.as_bytes()).to_hex()[..16].to_owned()
+}
+
+fn named(plan: &LabelPlan, kept: &[(u32, f32)]) -> Vec<Tag> {
+    kept.iter()
+        .map(|(row, confidence)| {
+            let term = plan.lexicon.term(*row as usize);
+            Tag {
+                term: term.key.to_owned(),
+                name: (plan.names)(term.key).unwrap_or_else(|| term.name.to_owned()),
+                confidence: *confidence,
+            }
+        })
+        .collect()
+}
