@@ -14,7 +14,7 @@ ifneq ($(shell command -v nasm 2>/dev/null),)
 FEATURES := --features nasm
 endif
 
-.PHONY: help watch index build runtime text-model test lint bench bench-micro model install uninstall clean
+.PHONY: help watch index build runtime text-model test lint bench bench-labels bench-micro model install uninstall clean
 
 help:
 	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime and the text model, build, index, watch"
@@ -23,6 +23,7 @@ help:
 	@echo "make lint                   formatting and clippy"
 	@echo "make bench                  end-to-end figures, each beside its comparison"
 	@echo "make bench BENCH=search     only some sections of them: search search-quality encoders …"
+	@echo "make bench-labels           68,000 terms against photos, beside reading the bank once"
 	@echo "make bench-micro            criterion benchmarks of the hot paths"
 	@echo "make install                into PREFIX=$(PREFIX), with the systemd or launchd service file"
 	@echo "make text-model             only fetch the text model of query --text"
@@ -58,7 +59,10 @@ bench: runtime
 	$(CARGO) bench --locked $(FEATURES) --bench end_to_end -- $(BENCH)
 
 bench-micro: runtime
-	$(CARGO) bench --locked $(FEATURES) --bench hot_paths --bench vector_search
+	$(CARGO) bench --locked $(FEATURES) --bench hot_paths --bench vector_search --bench term_bank
+
+bench-labels: runtime
+	$(CARGO) bench --locked $(FEATURES) --bench term_bank -- --figures
 
 model:
 	$(PYTHON) -m venv .venv

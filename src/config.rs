@@ -241,6 +241,20 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_checked_too() {
+        let config = parse("[labels]\nterms = 0\n[pools]\nwarm_every = 50\n").unwrap();
+        assert_eq!((config.labels.terms, config.pools.warm_every), (0, 50));
+        assert_eq!(config.pools.cold_every, PoolsTable::default().cold_every);
+        let err = parse("[pools]\nwarm_every = 1\n").unwrap_err();
+        assert!(err.contains("pools.warm_every = 1"), "{err}");
+        let err = parse("[pools]\nwarm_every = 100\ncold_every = 50\n").unwrap_err();
+        assert!(err.contains("pools.cold_every = 50"), "{err}");
+        let err = parse("[pools]\nmost_missed = 1.5\n").unwrap_err();
+        assert!(err.contains("0 to 1"), "{err}");
+        assert!(parse("[labels]\ntags = 3\n").is_err());
+    }
+
+    #[test]
     fn home_is_filled_in_and_defaults_hold() {
         let config = parse("roots = ['~/Pictures', '/mnt/photos']\n").unwrap();
         assert_eq!(config.roots[0], Path::new("/home/ann/Pictures"));

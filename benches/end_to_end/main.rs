@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout)]
 
 mod encoders;
+mod labelling;
 mod latency;
 mod library;
 mod measure;
@@ -32,6 +33,7 @@ const SECTIONS: &[Section] = &[
     ("encoders", encoders::run),
     ("quality", quality::scaled_against_full),
     ("labels", quality::labels),
+    ("labelling", labelling::run),
 ];
 
 fn main() {

@@ -39,7 +39,7 @@ pub(super) struct Args {
     /// Looking less like this photo
     #[arg(long = "minus-like", value_name = "[W:]FILE")]
     minus_likes: Vec<String>,
-    /// Say of each result why it is one (with --text or --like)
+    /// Say of each result why it is one: how close it is, or who gave it which tag
     #[arg(long)]
     explain: bool,
     /// With this tag; several: with all of them
@@ -393,6 +393,14 @@ impl Rows<'_> {
             context.out.dim(&format!("{taken:16}")),
             tags.join(", ")
         )?;
+        if ranked.is_none() && self.explain {
+            let said = searcher.said(hit, searcher.min_confidence(self.query).max(0.01))?;
+            for t in &said {
+                let by = t.model.as_deref().unwrap_or(t.source);
+                let line = format!("       {} {:.0}% by {by}", t.name, t.confidence * 100.0);
+                writeln!(self.out, "{}", context.out.dim(&printable(&line)))?;
+            }
+        }
         if let Some(ranked) = ranked.filter(|_| self.explain) {
             let why = printable(&ranked.why.to_string());
             writeln!(self.out, "       {}", context.out.dim(&why))?;

@@ -11,8 +11,10 @@ use super::{Observer, watch};
 use crate::index::{Indexer, LabelPhase, LabelReport};
 use crate::tag::{OWN_TERMS_DIR, OwnTerms};
 
-/// A one-shot run does not wait longer than this for terms to be encoded.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// A one-shot run does not wait longer than this for terms to be encoded …
+const PATIENCE: Duration = Duration::from_secs(120);
+/// … and not at all if the rest would take longer than this.
+const LONG: Duration = Duration::from_secs(600);
 /// Terms after which the rate is known well enough to give up.
 const KNOWN: usize = 64;
 /// Name of the file, beside the user's own terms, that asks a running daemon to tag all photos
@@ -39,9 +41,10 @@ pub(super) fn wait(
         if report.phase == LabelPhase::Encoding {
             let left = report.eta_s().map_or(Duration::ZERO, Duration::from_secs);
             let known = report.encoded >= KNOWN;
-            if known && begun.elapsed() + left > PATIENCE && report.rows_tagged {
+            let enough = begun.elapsed() > PATIENCE || (known && left > LONG);
+            if enough && report.rows_tagged {
                 observer.notice(&format!(
-                    "{} of {} terms are encoded, the others would take about {} min: `photond watch` goes on with them",
+                    "{} of {} words of the vocabulary are there to tag with; `photond watch`, or the next `photond index`, goes on (about {} min)",
                     report.terms,
                     report.of,
                     left.as_secs().div_ceil(60)
@@ -65,6 +68,13 @@ pub fn retag(setup: &Setup, observer: &dyn Observer) -> Result<LabelReport, Daem
     let _signals = watch::on_stop_signal(move || flag.store(true, Ordering::Relaxed))?;
     let indexer = &started.indexer;
     indexer.request_retag();
+    // Heard first: a look that was under way knows nothing of it.
+    while indexer.label_report().retags == 0 && !indexer.is_stopping() {
+        if interrupted.load(Ordering::Relaxed) {
+            indexer.ask_to_stop();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let report = wait(indexer, &interrupted, observer);
     drop(started.indexer.stop()?);
     drop(started.lock);

@@ -308,6 +308,8 @@ impl SearchModel {
         self.asked = None;
         self.patience = COUNT;
         self.switching = true;
+        // Its text side may be what labels have waited for.
+        indexer.request_labels();
         let serving = StoreReader::open(&self.data_dir).and_then(|reader| reader.serving());
         let serving = serving.ok().flatten().map(|row| row.name);
         indexer.use_search(choice(&self.data_dir), serving);
@@ -325,6 +327,9 @@ impl SearchModel {
             let serving = matches!(found, Settled::Serving { .. });
             if serving && self.switching {
                 observer.notice(&format!("queries use {} now", self.name));
+            }
+            if serving {
+                indexer.request_labels();
             }
             self.switching = !serving;
             self.counted = indexer.progress().snapshot().caught_up;

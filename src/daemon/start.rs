@@ -122,7 +122,11 @@ impl Setup {
                 let term = tagger.vocabulary().term(key)?;
                 Some(term.name.clone())
             }),
-            settings: LabelSettings { terms, pools },
+            settings: LabelSettings {
+                terms,
+                cutoff: self.config.min_confidence,
+                pools,
+            },
             data_dir: self.data_dir.clone(),
             threads,
         })

@@ -48,12 +48,15 @@ const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_
 /// Photos whose tags are forgotten in one transaction.
 const FORGOTTEN: usize = 1000;
 
+/// The name of a term by its key, where it has one.
+pub type Names = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What the labelling thread works with.
 pub struct LabelPlan {
     /// The words.
     pub lexicon: Arc<Lexicon>,
     /// Names of terms that another vocabulary names too, by key: a term has one name everywhere.
-    pub names: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub names: Names,
     /// What a person has set.
     pub settings: LabelSettings,
     /// Where packs, banks and the user's own terms lie.
@@ -107,6 +110,9 @@ pub(super) struct Labeller {
     told: String,
     /// All photos are to be tagged again, when the space is open.
     again: bool,
+    /// The bank's content was found to be damaged: what is sound of it is taken over.
+    repair: bool,
+    repaired: bool,
 }
 
 impl Labeller {
@@ -127,6 +133,8 @@ impl Labeller {
             patience: PATIENCE.0,
             told: String::new(),
             again: false,
+            repair: false,
+            repaired: false,
         }
     }
 
@@ -168,6 +176,12 @@ impl Labeller {
         }
         // A bank that was cut short or replaced under us is opened anew.
         self.space = None;
+        let damaged = matches!(e, LabelError::Bank(e) if e.is_unusable());
+        if damaged && !self.repaired {
+            // Once a run: a disk that damages it again is not cured by writing more.
+            (self.repair, self.repaired, self.again) = (true, true, true);
+            return Duration::ZERO;
+        }
         self.shared.progress.turn();
         let wait = self.patience;
         self.patience = (self.patience * 2).min(PATIENCE.1);
@@ -219,7 +233,13 @@ impl Labeller {
                 )));
             }
             self.space = None;
-            self.space = Some(Space::open(&self.plan, &reader, pack, serving.id)?);
+            let repair = std::mem::take(&mut self.repair);
+            self.space = Some(Space::open(
+                &self.plan,
+                &reader,
+                (pack, serving.id),
+                repair,
+            )?);
         }
         let Some(space) = &mut self.space else {
             return Ok(false);

@@ -128,7 +128,8 @@ pub enum SourceEvent {
         /// Why.
         why: RescanReason,
     },
-    /// This directory, with everything below it, is not there any more.
+    /// This directory, with everything below it, was not there when it was looked at. Another of its
+    /// name may have come and been scanned before this is heard: look again.
     DirGone {
         /// The caller's number of the root.
         root: usize,

@@ -76,6 +76,8 @@ pub struct LabelBatch {
     pub mark: Labelling,
     /// Rows whose place in the pools has changed.
     pub pools: Vec<PoolRow>,
+    /// Terms (keys) that turned out to say nothing: their tags by this model go.
+    pub muted: Vec<String>,
 }
 
 impl Store {
@@ -170,6 +172,13 @@ fn write(conn: &Connection, batch: &LabelBatch) -> rusqlite::Result<()> {
             .execute(params![of.0, of.1, OWN_TERMS])?;
             tags::add(conn, of, OWN_TERMS, own)?;
         }
+    }
+    for key in &batch.muted {
+        conn.prepare_cached(
+            "DELETE FROM tags WHERE term = (SELECT id FROM terms WHERE key = ?1)
+             AND source = 0 AND model = ?2 AND bank <> ?3",
+        )?
+        .execute(params![key, batch.model, OWN_TERMS])?;
     }
     for row in &batch.pools {
         conn.prepare_cached(

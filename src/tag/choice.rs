@@ -19,8 +19,8 @@
 //! confidences lie in 0…1; at most [`MOST_KEPT`] are kept. Kinds above a kept tag are kept too, for
 //! queries; `words.rs` decides what is shown of them. Never: scores, reads a file or a clock.
 //!
-//! Cost: for 64 candidates of 384 values about 0.1 ms a photo; the kinship of 25,000 terms is two
-//! megabytes, made once. `Sync`, nothing is locked.
+//! Cost: for 64 candidates of 384 values a quarter of a millisecond a photo, not optimised; the
+//! kinship of 26,000 terms takes 9 ms and two megabytes, once. `Sync`, nothing is locked.
 
 mod background;
 mod confidence;
@@ -35,8 +35,8 @@ pub use loudness::Loudness;
 
 use confidence::Weights;
 
-/// Labels to look at of each photo, the nearest: all constants were measured with so many. More
-/// cost more and bring nothing (100: the same tags).
+/// Labels to look at of each photo, the nearest: all constants were measured with so many. With 40
+/// or 100 the tags are as good (of those from 0.3 on 84 or 85 % are true).
 pub const CANDIDATES: usize = 64;
 /// Most tags kept of one photo.
 pub const MOST_KEPT: usize = 40;

@@ -13,6 +13,7 @@
 //! nothing is sorted but that.
 
 mod calibration;
+mod choice;
 mod error;
 mod hierarchy;
 mod label_bank;
@@ -26,6 +27,10 @@ mod vocabulary;
 mod words;
 
 pub use calibration::softmax;
+pub use choice::{
+    Background, CANDIDATES, Candidate, Kept, Kinship, LEAST_KEPT, Loudness, MOST_KEPT, Measure,
+    choose,
+};
 pub use error::TagError;
 pub use label_bank::LabelBank;
 pub use lexicon::{LexTerm, Lexicon};
@@ -34,6 +39,7 @@ pub use own_terms::{
 };
 pub use relevance::{
     Pool, PoolSettings, Pools, Progress as PoolProgress, RowState, Scope, SettingsError, Sizes,
+    Sweep,
 };
 pub use scan::{Hit, Rows, ScanError, best};
 pub use score::{Keep, Tagger};

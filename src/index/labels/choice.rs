@@ -1,84 +1,212 @@
 //! From raw hits to a photo's tags, with what this library and this pack say about scores.
 
+use half::bf16;
+use serde::{Deserialize, Serialize};
+
 use super::{LabelError, LabelPlan};
 use crate::model::{Calibration, ModelPack};
-use crate::tag::{Hit, Lexicon, TermBank};
+use crate::tag::{
+    Background, CANDIDATES, Candidate, Hit, Kept, Kinship, Loudness, Measure, Rows, TermBank, best,
+    choose,
+};
 
+/// How tags are chosen; another number has all photos tagged again.
+const VERSION: u32 = 1;
+
+/// Chooses the tags of one space.
 pub(super) struct Chooser {
-    sigmoid: Option<(f32, f32)>,
+    kinship: Kinship,
+    measure: Measure,
+    derived: bool,
+    loudness: Loudness,
+    /// Confidence from which a tag is shown.
+    cutoff: f32,
+    /// As it was saved last: it is large, and changes little from photo to photo.
+    saved: String,
+}
+
+/// What is remembered from run to run.
+#[derive(Serialize, Deserialize, Default)]
+struct Saved {
+    background: Option<Background>,
+    #[serde(default)]
+    loudness: Loudness,
+}
+
+/// A photo's tags.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    /// Rows of the bank, surest first.
+    pub rows: Vec<(u32, f32)>,
+    /// Terms of the user's own, by their place among those given.
+    pub own: Vec<(usize, f32)>,
+    kept: Vec<Kept>,
 }
 
 impl Chooser {
-    pub fn new(_plan: &LabelPlan, pack: &ModelPack, _background: &str) -> Self {
-        #[allow(clippy::cast_possible_truncation)]
-        let sigmoid = match &pack.calibration {
-            Some(Calibration::Sigmoid { scale, bias }) => Some((*scale as f32, *bias as f32)),
-            _ => None,
+    pub fn new(plan: &LabelPlan, pack: &ModelPack, saved: &str) -> Self {
+        let lexicon = &plan.lexicon;
+        let kinship = Kinship::of(lexicon.len(), lexicon.labels(), |row| {
+            lexicon.term(row).parents
+        });
+        let derived = pack.derived_from().is_some();
+        let remembered: Saved = serde_json::from_str(saved).unwrap_or_default();
+        let background = remembered.background.filter(Background::is_sound);
+        let measure = match &pack.calibration {
+            Some(Calibration::Sigmoid { scale, bias }) => Measure::Sigmoid {
+                scale: *scale,
+                bias: *bias,
+            },
+            _ => Measure::Cosine(background.unwrap_or_else(|| prior(derived))),
         };
-        Self { sigmoid }
+        Self {
+            kinship,
+            measure,
+            derived,
+            loudness: remembered.loudness,
+            cutoff: plan.settings.cutoff,
+            saved: saved.to_owned(),
+        }
     }
 
-    /// Hits that are looked at.
+    /// Hits that are looked at of each photo.
     pub fn wanted(&self) -> usize {
-        100
+        CANDIDATES
     }
 
+    /// What tells one way of choosing from another.
     pub fn scheme(&self) -> String {
-        format!("provisional {:?}", self.sigmoid)
+        match self.measure {
+            Measure::Sigmoid { scale, bias } => format!("choice {VERSION}, sigmoid {scale} {bias}"),
+            Measure::Cosine(_) => format!("choice {VERSION}, background"),
+        }
     }
 
-    pub fn refit(&mut self) {}
-
-    pub fn is_due(&self, _photos: u64) -> bool {
-        false
+    /// A pass over all photos begins: what is known of scores is learnt afresh from them.
+    pub fn refit(&mut self) {
+        if let Measure::Cosine(background) = &mut self.measure {
+            *background = prior(self.derived);
+        }
+        self.loudness = Loudness::default();
     }
 
+    /// Learns from photos what random terms score.
     pub fn look(
         &mut self,
-        _bank: &TermBank,
-        _vectors: &[&[f32]],
-        _threads: usize,
+        bank: &TermBank,
+        photos: &[&[f32]],
+        threads: usize,
     ) -> Result<(), LabelError> {
+        let Measure::Cosine(background) = &mut self.measure else {
+            return Ok(());
+        };
+        if background.is_settled() {
+            return Ok(());
+        }
+        let rows: Vec<u32> = Background::rows(bank.len())
+            .filter_map(|row| u32::try_from(row).ok())
+            .collect();
+        for hits in best(bank, &Rows::List(&rows), photos, rows.len(), threads)? {
+            let cosines: Vec<f32> = hits.iter().map(|hit| hit.cosine).collect();
+            background.add(&cosines);
+        }
         Ok(())
     }
 
-    pub fn background(&self) -> String {
-        String::new()
-    }
-
-    pub fn muted(&self) -> usize {
-        0
-    }
-
-    fn confidence(&self, cosine: f32) -> f32 {
-        let (scale, bias) = self.sigmoid.unwrap_or((14.0, -8.0));
-        1.0 / (1.0 + (-(scale * cosine + bias)).exp())
-    }
-
-    pub fn tags(&self, lexicon: &Lexicon, hits: &[Hit]) -> Vec<(u32, f32)> {
-        let mut kept: Vec<(u32, f32)> = Vec::new();
-        for hit in hits {
-            let confidence = self.confidence(hit.cosine);
-            if confidence < 0.1 || kept.len() >= 15 {
-                break;
-            }
-            let above =
-                |(lower, _): &(u32, f32)| lexicon.is_above(hit.row as usize, *lower as usize);
-            if !kept.iter().any(above) {
-                kept.push((hit.row, confidence));
+    /// A photo's tags. `own` are cosines with terms of the user's own and their vectors.
+    pub fn tags(&self, bank: &TermBank, hits: &[Hit], own: &[(f32, &[f32])]) -> Chosen {
+        let vectors: Vec<Vec<f32>> = match self.measure {
+            Measure::Sigmoid { .. } => vec![Vec::new(); hits.len()],
+            Measure::Cosine(_) => hits
+                .iter()
+                .map(|hit| {
+                    let row = bank.row(hit.row as usize).unwrap_or_default();
+                    row.iter().map(|v| bf16::to_f32(*v)).collect()
+                })
+                .collect(),
+        };
+        let mut candidates: Vec<Candidate<'_>> = hits
+            .iter()
+            .zip(&vectors)
+            .map(|(hit, vector)| Candidate {
+                row: Some(hit.row),
+                cosine: hit.cosine,
+                vector,
+            })
+            .collect();
+        candidates.extend(own.iter().map(|(cosine, vector)| Candidate {
+            row: None,
+            cosine: *cosine,
+            vector,
+        }));
+        let kept = choose(&self.kinship, &self.measure, &candidates, |row| {
+            self.loudness.is_muted(row)
+        });
+        let mut chosen = Chosen::default();
+        for tag in &kept {
+            match tag.row {
+                Some(row) => chosen.rows.push((row, tag.confidence)),
+                None => chosen.own.push((tag.at - hits.len(), tag.confidence)),
             }
         }
-        kept
+        chosen.kept = kept;
+        chosen
     }
 
-    /// Of the kept ones, those that are sure enough to be shown.
-    pub fn shown<'a>(&self, kept: &'a [(u32, f32)]) -> impl Iterator<Item = u32> + use<'a> {
-        kept.iter().filter(|(_, c)| *c >= 0.3).map(|(row, _)| *row)
+    /// Counts what fires.
+    pub fn record(&mut self, chosen: &Chosen) {
+        self.loudness.record(&chosen.kept);
     }
 
-    /// What a label's cosine means, for terms that have no row.
-    pub fn confidences(&self, _sample: &[Vec<f32>]) -> Box<dyn Fn(f32) -> f32 + Send> {
-        let (scale, bias) = self.sigmoid.unwrap_or((14.0, -8.0));
-        Box::new(move |cosine| 1.0 / (1.0 + (-(scale * cosine + bias)).exp()))
+    /// Mutes what fires on everything; the rows that are muted from now on.
+    pub fn mute(&mut self) -> Vec<u32> {
+        let background = match &self.measure {
+            Measure::Cosine(background) => Some(background),
+            Measure::Sigmoid { .. } => None,
+        };
+        let muted = self.loudness.mute(background);
+        self.remember();
+        muted
+    }
+
+    /// Has what is known now saved with the next batch.
+    pub fn remember(&mut self) {
+        let saved = Saved {
+            background: match &self.measure {
+                Measure::Cosine(background) => Some(*background),
+                Measure::Sigmoid { .. } => None,
+            },
+            loudness: self.loudness.clone(),
+        };
+        self.saved = serde_json::to_string(&saved).unwrap_or_default();
+    }
+
+    /// As [`Chooser::new`] reads it.
+    pub fn saved(&self) -> String {
+        self.saved.clone()
+    }
+
+    /// Terms that are muted.
+    pub fn muted(&self) -> usize {
+        self.loudness.muted().count()
+    }
+
+    /// Of the kept rows, those that are sure enough to be shown.
+    pub fn shown(&self, chosen: &Chosen) -> Vec<u32> {
+        let sure = |(_, confidence): &&(u32, f32)| *confidence >= self.cutoff;
+        chosen
+            .rows
+            .iter()
+            .filter(sure)
+            .map(|(row, _)| *row)
+            .collect()
+    }
+}
+
+fn prior(derived: bool) -> Background {
+    if derived {
+        Background::derived_space()
+    } else {
+        Background::unknown()
     }
 }

@@ -23,6 +23,8 @@ const STEP: Duration = Duration::from_millis(800);
 
 /// Under way.
 pub(super) struct Encoding {
+    /// Made to run behind everything else.
+    pub behind: bool,
     encoder: Option<TextEncoder>,
     texts: Texts,
     general: HashMap<u32, bool>,
@@ -204,11 +206,12 @@ fn sums(
 }
 
 impl Encoding {
-    pub fn new(plan: &LabelPlan, pack: &ModelPack) -> Result<Self, LabelError> {
+    pub fn new(plan: &LabelPlan, pack: &ModelPack, behind: bool) -> Result<Self, LabelError> {
         // Says at once what is missing.
         let mut encoder = encoder(plan, pack)?;
         let batched = encoder.can_batch()?;
         Ok(Self {
+            behind,
             encoder: Some(encoder),
             texts: Texts::new(pack),
             general: HashMap::new(),
@@ -293,5 +296,55 @@ impl Encoding {
             self.begun = Instant::now();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lexicon() -> Lexicon {
+        Lexicon::built_in().unwrap()
+    }
+
+    #[test]
+    fn a_term_is_its_names_and_what_it_is_a_kind_of() {
+        let lexicon = lexicon();
+        let row = lexicon.row("n02084071").unwrap();
+        let mut general = HashMap::new();
+        let groups = Texts::NamesAndKinds.of(&lexicon, &mut general, row);
+        assert_eq!(groups[0][0], "dog");
+        assert!((2..=1 + SYNONYMS).contains(&groups[0].len()), "{groups:?}");
+        // "animal" is a tenth of everything and says nothing of a dog.
+        assert!(!groups[1].is_empty(), "{groups:?}");
+        assert!(!groups[1].iter().any(|kind| kind == "animal"), "{groups:?}");
+        let prompt = Texts::Prompt("a photo of a {}".to_owned());
+        assert_eq!(
+            prompt.of(&lexicon, &mut general, row),
+            [["a photo of a dog"]]
+        );
+    }
+
+    #[test]
+    fn every_term_has_a_text_and_kinds_are_shared() {
+        let lexicon = lexicon();
+        let mut general = HashMap::new();
+        let mut kinds = std::collections::HashSet::new();
+        let mut named = 0;
+        for row in 0..lexicon.labels() {
+            let groups = Texts::NamesAndKinds.of(&lexicon, &mut general, row);
+            assert!(groups.iter().flatten().all(|text| !text.trim().is_empty()));
+            named += groups[0].len();
+            kinds.extend(groups.into_iter().skip(1).flatten());
+        }
+        assert!(
+            kinds.len() < SHARED && kinds.len() < named,
+            "{}",
+            kinds.len()
+        );
+        assert!(
+            !kinds.iter().any(|kind| kind.contains('(')),
+            "suffixes are no words"
+        );
     }
 }

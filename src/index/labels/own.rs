@@ -8,7 +8,6 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::choice::Chooser;
 use super::{LabelError, LabelPlan};
 use crate::embedding::Tag;
 use crate::model::ModelPack;
@@ -25,6 +24,8 @@ const KIN: f32 = 2.7;
 /// The least cosine that can mean so. Two photos of the derived space are alike from 0.50 on; in
 /// others, where all photos lie close together, the spread says more and this is a mere guard.
 const ALIKE: f32 = 0.50;
+/// The most that can be asked for, however alike the library's photos are.
+const MOST: f32 = 0.90;
 /// Cosine of a photo that is the same picture.
 const SAME: f32 = 0.98;
 /// Confidence from which a tag is kept.
@@ -41,23 +42,20 @@ struct Ready {
     key: String,
     name: String,
     vector: Vec<f32>,
-    measure: Measure,
+    /// `None`: a term by its name, which is a label like any other.
+    measure: Option<Measure>,
 }
 
-/// What a cosine means.
-enum Measure {
-    /// As with any label.
-    Label(Box<dyn Fn(f32) -> f32 + Send>),
-    /// Half at the first, by so much steeper than one unit each.
-    Example { half: f32, slope: f32 },
+/// What a cosine with the middle of examples means: one half at `half`, and how steep from there.
+#[derive(Clone, Copy)]
+struct Measure {
+    half: f32,
+    slope: f32,
 }
 
 impl Measure {
-    fn confidence(&self, cosine: f32) -> f32 {
-        match self {
-            Self::Label(of) => of(cosine),
-            Self::Example { half, slope } => 1.0 / (1.0 + (-(cosine - half) * slope).exp()),
-        }
+    fn confidence(self, cosine: f32) -> f32 {
+        1.0 / (1.0 + (-(cosine - self.half) * self.slope).exp())
     }
 }
 
@@ -82,7 +80,7 @@ impl Own {
         plan: &LabelPlan,
         reader: &StoreReader,
         pack: &ModelPack,
-        (model, chooser): (i64, &Chooser),
+        model: i64,
     ) -> Result<(), LabelError> {
         let own = match OwnTerms::read(&plan.data_dir) {
             Ok(own) => own,
@@ -118,8 +116,14 @@ impl Own {
                 };
                 let prompt = pack.text.as_ref().map_or("{}", |t| t.prompt.as_str());
                 let text = prompt.replace("{}", &term.name);
+                if encoder.tokens(&text)? > encoder.limit() {
+                    self.trouble = Some(format!(
+                        "{:?} is longer than {} reads: its end does not count; a shorter name, or examples, would",
+                        term.name, pack.id
+                    ));
+                }
                 let vector = super::encode::one(encoder, &text)?;
-                (vector, Measure::Label(chooser.confidences(&sample)))
+                (vector, None)
             } else {
                 let examples = examples(plan, reader, pack, model, term)?;
                 missing += term.examples.len() - examples.len();
@@ -127,7 +131,7 @@ impl Own {
                     continue;
                 };
                 let measure = among(&vector, &sample, pack.derived_from().is_some());
-                (vector, measure)
+                (vector, Some(measure))
             };
             terms.push(Ready {
                 key: term.key(),
@@ -147,26 +151,31 @@ impl Own {
         Ok(())
     }
 
-    /// The tags of each photo; `None`: there are no terms and there were none.
-    pub fn score(&self, photos: &[&[f32]]) -> Option<Vec<Vec<Tag>>> {
-        Some(
-            photos
-                .iter()
-                .map(|photo| {
-                    self.terms
-                        .iter()
-                        .filter_map(|term| {
-                            let confidence = term.measure.confidence(dot(&term.vector, photo));
-                            (confidence >= FLOOR).then(|| Tag {
-                                term: term.key.clone(),
-                                name: term.name.clone(),
-                                confidence,
-                            })
-                        })
-                        .collect()
-                })
-                .collect(),
-        )
+    /// Cosines of a photo with the terms by name, and their vectors: candidates like any label.
+    pub fn named(&self, photo: &[f32]) -> Vec<(f32, &[f32])> {
+        let named = self.terms.iter().filter(|t| t.measure.is_none());
+        named
+            .map(|t| (dot(&t.vector, photo), t.vector.as_slice()))
+            .collect()
+    }
+
+    /// A photo's tags: terms by name as they were chosen among all labels (by their place in what
+    /// [`Own::named`] gave), and terms by examples.
+    pub fn tags(&self, photo: &[f32], chosen: &[(usize, f32)]) -> Vec<Tag> {
+        let tag = |term: &Ready, confidence| Tag {
+            term: term.key.clone(),
+            name: term.name.clone(),
+            confidence,
+        };
+        let named: Vec<&Ready> = self.terms.iter().filter(|t| t.measure.is_none()).collect();
+        let by_name = chosen
+            .iter()
+            .filter_map(|(at, confidence)| Some(tag(named.get(*at)?, *confidence)));
+        let by_examples = self.terms.iter().filter_map(|term| {
+            let confidence = term.measure?.confidence(dot(&term.vector, photo));
+            (confidence >= FLOOR).then(|| tag(term, confidence))
+        });
+        by_name.chain(by_examples).collect()
     }
 }
 
@@ -207,16 +216,19 @@ fn among(vector: &[f32], sample: &[Vec<f32>], derived: bool) -> Measure {
     let steep = 12.0;
     if cosines.len() < ENOUGH {
         let half = if derived { ALIKE } else { 0.85 };
-        return Measure::Example { half, slope: steep };
+        return Measure { half, slope: steep };
     }
     #[allow(clippy::cast_precision_loss)]
     let count = cosines.len() as f32;
     let mean = cosines.iter().sum::<f32>() / count;
     let deviation = (cosines.iter().map(|c| (c - mean).powi(2)).sum::<f32>() / count).sqrt();
-    Measure::Example {
-        half: (mean + KIN * deviation).clamp(ALIKE, (ALIKE + SAME) / 2.0 + 0.15),
-        // From half to nine in ten within one deviation, but no steeper than a mere copy asks for.
-        slope: (2.2 / deviation.max(0.02)).max(steep),
+    let half = (mean + KIN * deviation).clamp(ALIKE, MOST);
+    Measure {
+        half,
+        // From half to nine in ten within one deviation, and surely for the same picture.
+        slope: (2.2 / deviation.max(0.02))
+            .max(3.0 / (SAME - half))
+            .max(steep),
     }
 }
 

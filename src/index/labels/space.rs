@@ -7,17 +7,18 @@ use std::time::Instant;
 
 use half::f16;
 
-use super::choice::Chooser;
+use super::choice::{Chooser, Chosen};
 use super::encode::Encoding;
 use super::own::Own;
 use super::report::{LabelPhase, LabelReport};
 use super::{LabelError, LabelPlan};
 use crate::embedding::{ModelId, Tag};
+use crate::index::priority;
 use crate::model::ModelPack;
 use crate::store::{LabelBatch, Labelled, Labelling, PoolRow, StoreReader};
 use crate::tag::{
-    BankIdentity, BankWriter, Began, Hit, Lexicon, Pool, PoolSettings, Pools, RowState, Rows,
-    Scope, TermBank, best,
+    BankIdentity, BankWriter, Began, Lexicon, Pool, PoolSettings, Pools, RowState, Rows, Scope,
+    TermBank, best,
 };
 
 /// Photos in one step: a scan of a whole bank for so many takes a second at most, and a pass over
@@ -33,6 +34,8 @@ pub(super) const FIRST: usize = 128;
 pub struct LabelSettings {
     /// Most terms of the built-in vocabulary; 0: no labels.
     pub terms: usize,
+    /// Confidence from which a tag is shown: such a one is a hit.
+    pub cutoff: f32,
     /// When terms are no longer set against every photo.
     pub pools: PoolSettings,
 }
@@ -128,8 +131,8 @@ impl Space {
     pub fn open(
         plan: &LabelPlan,
         reader: &StoreReader,
-        pack: ModelPack,
-        model: i64,
+        (pack, model): (ModelPack, i64),
+        repair: bool,
     ) -> Result<Self, LabelError> {
         let identity = identity(&pack, &plan.lexicon);
         let path = bank_path(&plan.data_dir, &pack.id);
@@ -137,7 +140,11 @@ impl Space {
             std::fs::create_dir_all(dir)
                 .map_err(|e| LabelError::Cannot(format!("{}: {e}", dir.display())))?;
         }
-        let (writer, bank, began) = BankWriter::open(&path, &identity)?;
+        let (writer, bank, began) = if repair {
+            BankWriter::repair(&path, &identity)?
+        } else {
+            BankWriter::open(&path, &identity)?
+        };
         match &began {
             Began::New => {}
             Began::Resumed(rows) => tracing::info!("labels: {rows} terms are there already"),
@@ -213,10 +220,12 @@ impl Space {
             return Ok(false);
         }
         self.pools.grow(self.bank.len());
-        let kept = self.scoped(plan, &page)?;
+        let chosen = self.scoped(plan, &page)?;
+        let mut muted = Vec::new();
         if self.pools.sweep_due() {
             let sweep = self.pools.sweep();
             tracing::debug!("labels: {sweep:?}");
+            muted = self.chooser.mute();
         }
         self.mark.done = page.last;
         self.mark.photos += page.photos.len() as u64;
@@ -224,21 +233,19 @@ impl Space {
             // The first photos of all: nothing lies behind them.
             self.mark.rows = u32::try_from(self.bank.len()).unwrap_or(u32::MAX);
         }
-        let own = self.own.score(&page.vectors());
-        self.save(plan, &page, Some(kept), own, write)?;
+        self.save(plan, &page, (chosen, true), muted, write)?;
         Ok(true)
     }
 
     /// Sets photos of a page against what the pools say, and tells them what came of it.
-    fn scoped(
-        &mut self,
-        plan: &LabelPlan,
-        page: &Page,
-    ) -> Result<Vec<Vec<(u32, f32)>>, LabelError> {
+    fn scoped(&mut self, plan: &LabelPlan, page: &Page) -> Result<Vec<Chosen>, LabelError> {
         let scopes: Vec<Scope> = (0..page.photos.len() as u64)
             .map(|ahead| self.pools.scope(ahead))
             .collect();
-        let mut kept: Vec<Vec<(u32, f32)>> = vec![Vec::new(); page.photos.len()];
+        let mut chosen: Vec<Chosen> = Vec::new();
+        chosen.resize_with(page.photos.len(), Chosen::default);
+        self.chooser
+            .look(&self.bank, &page.vectors(), plan.threads)?;
         for scope in [Scope::Active, Scope::Warm, Scope::All] {
             let of: Vec<usize> = (0..scopes.len()).filter(|i| scopes[*i] == scope).collect();
             if of.is_empty() {
@@ -249,33 +256,40 @@ impl Space {
                 .as_ref()
                 .map_or(Rows::All, |list| Rows::List(list.as_ref()));
             let vectors: Vec<&[f32]> = of.iter().map(|i| page.vectors[*i].as_slice()).collect();
-            let hits = self.hits(plan, &rows, &vectors)?;
-            for (i, hits) in of.into_iter().zip(hits) {
-                kept[i] = self.chooser.tags(&plan.lexicon, &hits);
+            for (i, tags) in of.into_iter().zip(self.chosen(plan, &rows, &vectors)?) {
+                chosen[i] = tags;
             }
         }
-        for (scope, kept) in scopes.into_iter().zip(&kept) {
-            let sure: Vec<u32> = self.chooser.shown(kept).collect();
+        for (scope, tags) in scopes.into_iter().zip(&chosen) {
+            self.chooser.record(tags);
+            let sure = self.chooser.shown(tags);
             self.pools
                 .record(scope, &sure, |row| plan.lexicon.siblings(row as usize));
         }
-        Ok(kept)
+        Ok(chosen)
     }
 
-    fn hits(
-        &mut self,
+    fn chosen(
+        &self,
         plan: &LabelPlan,
         rows: &Rows<'_>,
         vectors: &[&[f32]],
-    ) -> Result<Vec<Vec<Hit>>, LabelError> {
-        self.chooser.look(&self.bank, vectors, plan.threads)?;
-        Ok(best(
+    ) -> Result<Vec<Chosen>, LabelError> {
+        let all = best(
             &self.bank,
             rows,
             vectors,
             self.chooser.wanted(),
             plan.threads,
-        )?)
+        )?;
+        Ok(all
+            .iter()
+            .zip(vectors)
+            .map(|(hits, photo)| {
+                let own = self.own.named(photo);
+                self.chooser.tags(&self.bank, hits, &own)
+            })
+            .collect())
     }
 
     /// Goes over photos that were tagged with fewer terms; true: there is more to do.
@@ -291,44 +305,40 @@ impl Space {
             // Each pass doubles, so that all together cost at most twice the last.
             let worth =
                 there > rows && there >= FIRST.min(goal) && (there >= goal || there >= 2 * rows);
-            let refit = self.chooser.is_due(self.mark.photos) && there >= goal;
-            if !worth && !refit {
+            if !worth {
                 return Ok(false);
             }
-            if refit {
-                self.chooser.refit();
-            }
+            self.chooser.refit();
             self.mark.pass_rows = u32::try_from(there).unwrap_or(u32::MAX);
             self.mark.pass_done = 0;
             self.rate = Pace::new();
         }
         let page = self.page(reader, self.mark.pass_done, self.mark.done)?;
-        let end = page.seen == 0;
-        let mut kept = None;
-        if !end {
-            let hits = self.hits(plan, &Rows::All, &page.vectors())?;
-            let all: Vec<_> = hits
-                .iter()
-                .map(|hits| self.chooser.tags(&plan.lexicon, hits))
-                .collect();
+        let mut chosen = Vec::new();
+        let mut muted = Vec::new();
+        if page.seen > 0 {
+            self.chooser
+                .look(&self.bank, &page.vectors(), plan.threads)?;
+            chosen = self.chosen(plan, &Rows::All, &page.vectors())?;
             self.pools.grow(there);
-            for kept in &all {
-                let sure: Vec<u32> = self.chooser.shown(kept).collect();
+            for tags in &chosen {
+                self.chooser.record(tags);
+                let sure = self.chooser.shown(tags);
                 self.pools
                     .learn(&sure, |row| plan.lexicon.siblings(row as usize));
             }
-            kept = Some(all);
             self.mark.pass_done = page.last;
             self.rate.photos += page.photos.len() as u64;
         } else {
             self.mark.rows = self.mark.pass_rows;
             self.mark.pass_rows = 0;
             self.mark.pass_done = 0;
+            muted = self.chooser.mute();
         }
         self.waiting =
             u64::try_from(reader.vectors_after(self.model, self.mark.pass_done, i64::MAX)?)
                 .unwrap_or(0);
-        self.save(plan, &page, kept, None, write)?;
+        self.save(plan, &page, (chosen, true), muted, write)?;
         Ok(true)
     }
 
@@ -340,8 +350,7 @@ impl Space {
         write: WriteBatch<'_>,
     ) -> Result<bool, LabelError> {
         let pack = &self.pack;
-        self.own
-            .refresh(plan, reader, pack, (self.model, &self.chooser))?;
+        self.own.refresh(plan, reader, pack, self.model)?;
         let version = self.own.version();
         if self.mark.terms == version && self.mark.terms_done == i64::MAX {
             return Ok(false);
@@ -356,8 +365,8 @@ impl Space {
         } else {
             self.mark.terms_done = page.last;
         }
-        let own = self.own.score(&page.vectors());
-        self.save(plan, &page, None, own, write)?;
+        let chosen = self.chosen(plan, &Rows::All, &page.vectors())?;
+        self.save(plan, &page, (chosen, false), Vec::new(), write)?;
         Ok(true)
     }
 
@@ -369,14 +378,31 @@ impl Space {
             }
             return Ok(false);
         }
-        if self.encoding.is_none() {
-            self.encoding = Some(Encoding::new(plan, &self.pack)?);
-        }
         let goal = self.goal(plan);
-        if let Some(encoding) = &mut self.encoding {
-            encoding.step(plan, &mut self.writer, goal, stop)?;
+        // The first terms are waited for. The others come where nobody else wants the processor: the
+        // model's own threads have the priority of the one that makes them.
+        let behind = self.bank.len() >= FIRST.min(goal);
+        if self.encoding.as_ref().is_some_and(|e| e.behind != behind) {
+            self.encoding = None;
         }
-        Ok(true)
+        priority::only_idle(behind);
+        let done = self.step(plan, behind, goal, stop);
+        priority::only_idle(false);
+        done.map(|()| true)
+    }
+
+    fn step(
+        &mut self,
+        plan: &LabelPlan,
+        behind: bool,
+        goal: usize,
+        stop: &AtomicBool,
+    ) -> Result<(), LabelError> {
+        let encoding = match &mut self.encoding {
+            Some(encoding) => encoding,
+            none => none.insert(Encoding::new(plan, &self.pack, behind)?),
+        };
+        encoding.step(plan, &mut self.writer, goal, stop)
     }
 
     /// Reads the whole bank once a run, when there is nothing else to do: what is damaged is made
@@ -459,29 +485,27 @@ impl Space {
         Ok(page)
     }
 
+    /// Writes a page's tags with the mark; those of the bank only if `bank`.
     fn save(
         &mut self,
         plan: &LabelPlan,
         page: &Page,
-        kept: Option<Vec<Vec<(u32, f32)>>>,
-        own: Option<Vec<Vec<Tag>>>,
+        (chosen, bank): (Vec<Chosen>, bool),
+        muted: Vec<u32>,
         write: WriteBatch<'_>,
     ) -> Result<(), LabelError> {
-        let mut kept = kept.map(Vec::into_iter);
-        let mut own = own.map(Vec::into_iter);
         let photos = page
             .photos
             .iter()
-            .map(|photo| Labelled {
+            .zip(&page.vectors)
+            .zip(chosen)
+            .map(|((photo, vector), chosen)| Labelled {
                 photo: *photo,
-                tags: kept
-                    .as_mut()
-                    .and_then(Iterator::next)
-                    .map(|kept| named(plan, &kept)),
-                own: own.as_mut().and_then(Iterator::next),
+                tags: bank.then(|| named(plan, &chosen.rows)),
+                own: Some(self.own.tags(vector, &chosen.own)),
             })
             .collect();
-        self.mark.background = self.chooser.background();
+        self.mark.background = self.chooser.saved();
         self.mark.relevance = serde_json::to_string(&self.pools.progress()).unwrap_or_default();
         let pools = self
             .pools
@@ -494,12 +518,14 @@ impl Space {
                 last_hit: row.last,
             })
             .collect();
+        let key = |row: u32| plan.lexicon.term(row as usize).key.to_owned();
         write(LabelBatch {
             model: self.model,
             bank: self.bank_version(),
             photos,
             mark: self.mark.clone(),
             pools,
+            muted: muted.into_iter().map(key).collect(),
         })
     }
 

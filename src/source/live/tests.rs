@@ -69,6 +69,11 @@ impl World {
                     SourceEvent::Rescan { dir, .. } => scan(&source, &root, &filter, dir, &st),
                     SourceEvent::DirGone { path, .. } => {
                         st.lock().unwrap().index.retain(|p, _| !p.is_within(path));
+                        // A hint like any other: a new directory of that name may have been scanned
+                        // before this was heard.
+                        if path.under(&root).is_dir() {
+                            scan(&source, &root, &filter, path, &st);
+                        }
                     }
                     SourceEvent::WatchDegraded { .. } => {}
                 }

@@ -1,9 +1,9 @@
 //! How sure a label is, from its place among the others.
 
+use super::Candidate;
 use super::background::Background;
 use super::kinship::Kinship;
 use super::things::news;
-use super::Candidate;
 
 /// What a cosine means.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +57,10 @@ impl Weights {
     /// | true | 0.00 | 0.10 | 0.15 | 0.38 | 0.55 | 0.53 | 0.82 | 0.93 |
     /// | labels | 27185 | 59 | 75 | 42 | 75 | 73 | 310 | 981 |
     ///
-    /// Of the photos, 93 % keep their class or the kind right above it.
+    /// Of the photos, 93 % keep their class or the kind right above it, and 86 % have it among
+    /// those shown from 0.3 on, when no kind is shown beside a narrower tag. A background that is off
+    /// by what single photos differ from it (deviation 0.09 or 0.17, mean −0.1 or 0.09) makes that
+    /// 84 to 88 %. How common a word is changes little once the rest is known.
     pub const MEASURED: Self = Self {
         cosine: 0.34,
         rival: -1.26,

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::background::Background;
 use super::Kept;
+use super::background::Background;
 
 /// Photos before which nothing is muted.
 const ENOUGH: u64 = 200;

@@ -22,7 +22,7 @@ fn kinship() -> (Kinship, Vec<Vec<u32>>) {
 
 /// A vector with these leading values, of length one.
 fn vector(values: &[f32]) -> Vec<f32> {
-    let mut all = vec![0.0; 16];
+    let mut all = [0.0; 16];
     all[..values.len()].copy_from_slice(values);
     let length = all.iter().map(|v| v * v).sum::<f32>().sqrt();
     all.iter().map(|v| v / length).collect()
@@ -43,7 +43,9 @@ fn tags(photo: &[f32], labels: &[(u32, Vec<f32>)], kinship: &Kinship) -> Vec<(u3
         })
         .collect();
     let kept = choose(kinship, &measure(), &candidates, |_| false);
-    kept.iter().map(|k| (k.row.unwrap(), k.confidence)).collect()
+    kept.iter()
+        .map(|k| (k.row.unwrap(), k.confidence))
+        .collect()
 }
 
 #[test]
@@ -54,7 +56,10 @@ fn kin_are_found_whatever_the_distance() {
     assert!(kinship.are_rivals(0, 1), "a narrow kind");
     assert!(!kinship.are_rivals(0, 5), "only a wide one");
     assert!(!kinship.are_rivals(0, 50) && !kinship.are_rivals(0, 0));
-    assert!(!kinship.is_above(50, 99) && !kinship.are_rivals(99, 98), "no such rows");
+    assert!(
+        !kinship.is_above(50, 99) && !kinship.are_rivals(99, 98),
+        "no such rows"
+    );
     // A circle and a parent that is not there do no harm.
     let odd: [&[u32]; 3] = [&[1], &[0, 77], &[]];
     let odd = Kinship::of(3, 3, |row| odd[row]);
@@ -74,14 +79,22 @@ fn rivals_lose_kinds_win_and_a_second_thing_is_seen() {
         (50, bird),
         (30, mug.clone()),
     ];
-    let both: Vec<f32> = finch.iter().zip(&mug).map(|(a, b)| 0.7 * a + 0.55 * b).collect();
+    let both: Vec<f32> = finch
+        .iter()
+        .zip(&mug)
+        .map(|(a, b)| 0.7 * a + 0.55 * b)
+        .collect();
     let of = |photo: &[f32], row| {
         let tags = tags(photo, &labels, &kinship);
         tags.iter().find(|t| t.0 == row).map_or(0.0, |t| t.1)
     };
     let photo = vector(&both);
     assert!(of(&photo, 0) > 0.8, "{}", of(&photo, 0));
-    assert!(of(&photo, 50) > 0.8, "the kind of what is there: {}", of(&photo, 50));
+    assert!(
+        of(&photo, 50) > 0.8,
+        "the kind of what is there: {}",
+        of(&photo, 50)
+    );
     assert!(of(&photo, 1) < 0.5, "a relative: {}", of(&photo, 1));
     assert!(of(&photo, 30) > 0.5, "another thing: {}", of(&photo, 30));
     // Without the mug in it, it is not said.
@@ -99,10 +112,16 @@ fn a_common_word_wins_over_a_rare_one() {
     let kinship = Kinship::of(20_000, 20_000, |_| &[]);
     let first = |row| choose(&kinship, &measure(), &[candidate(row, 0.5)], |_| false)[0].confidence;
     assert!(first(Some(10)) > first(Some(15_000)) + 0.1);
-    assert!(first(None) >= first(Some(0)), "a person's own word is as common as any");
+    assert!(
+        first(None) >= first(Some(0)),
+        "a person's own word is as common as any"
+    );
     // The same cosine: the more common one is the nearest.
     let crowd = [candidate(Some(15_000), 0.5), candidate(Some(10), 0.5)];
-    assert_eq!(choose(&kinship, &measure(), &crowd, |_| false)[0].row, Some(10));
+    assert_eq!(
+        choose(&kinship, &measure(), &crowd, |_| false)[0].row,
+        Some(10)
+    );
     let quiet = choose(&kinship, &measure(), &crowd, |row| row == 10);
     assert_eq!(quiet[0].row, Some(15_000));
     assert!(quiet[0].confidence > 0.3, "it is the nearest now");
@@ -145,7 +164,11 @@ fn the_background_is_there_from_the_first_photo_and_settles() {
     let mut prior = Background::derived_space();
     assert!((prior.deviation() - 0.13).abs() < 1e-9);
     prior.add(&[0.9; 256]);
-    assert!(prior.mean() < 0.06, "one odd photo changes little: {}", prior.mean());
+    assert!(
+        prior.mean() < 0.06,
+        "one odd photo changes little: {}",
+        prior.mean()
+    );
     for photo in 0..2_000u16 {
         let near = f32::from(photo % 10) * 0.01;
         prior.add(&[0.05 + near, 0.15 + near]);
@@ -161,7 +184,10 @@ fn the_background_is_there_from_the_first_photo_and_settles() {
     assert!(!serde_json::from_str::<Background>(&odd).unwrap().is_sound());
     // Rows to look at are spread, and each is there.
     assert_eq!(Background::rows(0).count(), 0);
-    assert_eq!(Background::rows(100).collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+    assert_eq!(
+        Background::rows(100).collect::<Vec<_>>(),
+        (0..100).collect::<Vec<_>>()
+    );
     let rows: Vec<usize> = Background::rows(68_000).collect();
     assert!(rows.len() == 256 && rows.windows(2).all(|w| w[1] - w[0] > 200) && rows[255] < 68_000);
 }
@@ -180,7 +206,11 @@ fn what_fires_on_everything_is_muted_and_dogs_in_a_library_of_dogs_are_not() {
     let background = Background::derived_space();
     let mut loudness = Loudness::default();
     for photo in 0..400u32 {
-        let mut tags = vec![kept(7, 0.25, 0.75), kept(8, 0.6, 0.3), kept(100 + photo, 0.5, 0.4)];
+        let mut tags = vec![
+            kept(7, 0.25, 0.75),
+            kept(8, 0.6, 0.3),
+            kept(100 + photo, 0.5, 0.4),
+        ];
         if photo % 2 == 0 {
             tags.push(kept(9, 0.6, 0.97));
         }
@@ -191,7 +221,7 @@ fn what_fires_on_everything_is_muted_and_dogs_in_a_library_of_dogs_are_not() {
         tags.push(own);
         loudness.record(&tags);
         if photo == 100 {
-            assert_eq!(loudness.mute(Some(&background)), [], "too early");
+            assert!(loudness.mute(Some(&background)).is_empty(), "too early");
         }
     }
     let mut stated = loudness.clone();
@@ -209,7 +239,8 @@ fn what_fires_on_everything_is_muted_and_dogs_in_a_library_of_dogs_are_not() {
         again.mute(Some(&background));
     }
     assert!(again.is_muted(7) && !again.is_muted(9));
-    assert!(again.photos < 11_000);
+    let photos = serde_json::to_value(&again).unwrap()["photos"].as_u64();
+    assert!(photos.unwrap() < 11_000, "older photos count less");
 }
 
 proptest! {

@@ -23,7 +23,7 @@ pub(super) fn news(candidates: &[Candidate<'_>]) -> Vec<f64> {
     // Of the photo's and each label's vector: their dot product after what the things explain is
     // taken out of both, and how much of the label is left (squared length).
     let mut rest: Vec<f64> = candidates.iter().map(|c| f64::from(c.cosine)).collect();
-    let mut left = vec![1.0; count];
+    let mut left: Vec<f64> = vec![1.0; count];
     let mut free = vec![true; count];
     let mut axes: Vec<Vec<f64>> = Vec::new();
     while axes.len() < MOST {
@@ -39,7 +39,11 @@ pub(super) fn news(candidates: &[Candidate<'_>]) -> Vec<f64> {
         let Some((thing, cosine)) = next else { break };
         news[thing] = cosine;
         free[thing] = false;
-        let mut axis: Vec<f64> = candidates[thing].vector.iter().map(|v| f64::from(*v)).collect();
+        let mut axis: Vec<f64> = candidates[thing]
+            .vector
+            .iter()
+            .map(|v| f64::from(*v))
+            .collect();
         for other in &axes {
             let along = dot(&axis, other.iter().copied());
             for (value, part) in axis.iter_mut().zip(other) {

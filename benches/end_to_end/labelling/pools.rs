@@ -1,0 +1,393 @@
+//! Terms that nobody's photo has are looked for less often: what that saves while a library comes
+//! in, what it loses, and whether the program's own measure of that is true.
+//!
+//! The library is simulated: events of 30 photos with 20 things around, one to three of them on a
+//! photo; 1,500 different things can come up at all, some often and most hardly ever (Zipf), by
+//! fours of a kind. A photo's vector is a mixture of its things' label vectors and noise. What full
+//! scoring would have kept is seen in the end, when all photos are tagged again.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use photond::embedding::{Embedding, ModelId};
+use photond::media::DECODER_VERSION;
+use photond::model::{default_pack, packs};
+use photond::photo::{
+    ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, RelPath, Thumbnail,
+};
+use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, StoreReader};
+use photond::tag::{Lexicon, PoolProgress, PoolSettings, Pools, TermBank};
+
+use super::{Encoded, Run, percent, steps};
+use crate::library::Random;
+use crate::measure::{photond, scratch};
+
+/// Photos that come in at once, and how often.
+const AT_ONCE: u64 = 1000;
+const TIMES: u64 = 20;
+/// No more come in after so long: what is left of three minutes is for tagging all again.
+const LONGEST: Duration = Duration::from_secs(140);
+/// Photos of one event, and things around there.
+const EVENT: u64 = 30;
+const AROUND: usize = 20;
+/// Things that come up at all, and how many of them are of a kind.
+const THINGS: usize = 1500;
+const OF_A_KIND: usize = 4;
+/// Shares of a photo's things in its vector, how likely each is there, and the noise.
+const MIXTURE: [(f32, f32); 3] = [(1.0, 1.0), (0.6, 0.5), (0.4, 0.25)];
+const NOISE: f32 = 0.3;
+/// Confidence from which a tag is shown.
+const SHOWN: f32 = 0.3;
+
+/// Tags by photo: row of the term, confidence.
+type Tags = HashMap<i64, Vec<(usize, f32)>>;
+
+pub fn run(encoded: &Encoded) {
+    let begun = Instant::now();
+    let (_dir, empty, data) = scratch();
+    let bank = encoded.open();
+    let lexicon = Lexicon::built_in().expect("the lexicon");
+    let mut life = Life::new(&bank, &lexicon);
+    let mut index = Index::new(&data, &encoded.model);
+    encoded.put(&data);
+    let terms = bank.len();
+    let mut at_first = Tags::new();
+    let mut thousands: Vec<(Vec<i64>, State)> = Vec::new();
+    let mut after = 0;
+    for _ in 0..TIMES {
+        index.add(AT_ONCE, &mut life);
+        Run::of(&mut photond(
+            &data,
+            &["index", "-q", &empty.to_string_lossy()],
+        ));
+        let reader = StoreReader::open(&data).expect("an index");
+        let came = steps::photos(&reader, index.search, after);
+        index.read_tags(&reader, &lexicon, &came, &mut at_first);
+        after = reader.newest_seq(index.search).expect("readable");
+        thousands.push((came, index.state(&reader, terms)));
+        if begun.elapsed() > LONGEST {
+            println!("(no more than these come in: it has taken long enough)");
+            break;
+        }
+    }
+    let again = steps::retag(&data, &encoded.model);
+    let reader = StoreReader::open(&data).expect("an index");
+    let photos = steps::photos(&reader, index.search, 0);
+    let mut in_full = Tags::new();
+    index.read_tags(&reader, &lexicon, &photos, &mut in_full);
+    println!(
+        "{AT_ONCE} photos at a time, then `photond index`; in the end all {} set against all {terms} terms in {:.1} s. Lost: of the tags of {SHOWN} or more that a photo then has, those it did not have when it came in; instead: those it had then and has no longer",
+        photos.len(),
+        again.took.as_secs_f64()
+    );
+    println!(
+        "  photos   active     warm  one in     cold  one in  rows a photo   missed as measured    lost in truth  instead"
+    );
+    let (mut all, mut rows) = (Lost::default(), 0.0);
+    for (number, (came, state)) in (1..).zip(&thousands) {
+        let lost = Lost::of(came, &at_first, &in_full);
+        println!(
+            "  {:6} {}  {:5} ({:5.2} %)  {:7}",
+            number * AT_ONCE,
+            state.line,
+            lost.lost,
+            percent(lost.lost, lost.sure),
+            lost.instead
+        );
+        all.add(&lost);
+        rows += state.rows;
+    }
+    println!(
+        "  of {} tags {} were lost ({:.2} %; {} more were less sure than {SHOWN}), {} were there instead; a photo was set against {:.0} % of the terms; in {:.0} s",
+        all.sure,
+        all.lost,
+        percent(all.lost, all.sure),
+        all.faint,
+        all.instead,
+        100.0 * rows / thousands.len() as f64 / terms as f64,
+        begun.elapsed().as_secs_f64()
+    );
+}
+
+/// Tags that photos had when they came in, beside those of full scoring.
+#[derive(Default)]
+struct Lost {
+    /// Tags to be shown, by full scoring.
+    sure: usize,
+    /// Of them, those that were not there,
+    lost: usize,
+    /// and those that were, but not sure enough to be shown.
+    faint: usize,
+    /// Tags that were shown and are not there by full scoring.
+    instead: usize,
+}
+
+impl Lost {
+    fn of(photos: &[i64], at_first: &Tags, in_full: &Tags) -> Self {
+        let mut lost = Self::default();
+        let nothing = Vec::new();
+        for photo in photos {
+            let before = at_first.get(photo).unwrap_or(&nothing);
+            let after = in_full.get(photo).unwrap_or(&nothing);
+            let among = |tags: &[(usize, f32)], row| tags.iter().find(|t| t.0 == row).map(|t| t.1);
+            for (row, _) in after.iter().filter(|(_, sure)| *sure >= SHOWN) {
+                lost.sure += 1;
+                match among(before, *row) {
+                    None => lost.lost += 1,
+                    Some(was) if was < SHOWN => lost.faint += 1,
+                    Some(_) => {}
+                }
+            }
+            lost.instead += before
+                .iter()
+                .filter(|(row, was)| *was >= SHOWN && among(after, *row).is_none())
+                .count();
+        }
+        lost
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sure += other.sure;
+        self.lost += other.lost;
+        self.faint += other.faint;
+        self.instead += other.instead;
+    }
+}
+
+/// How the pools stood after some photos.
+struct State {
+    line: String,
+    /// Terms that a photo is set against, on average.
+    rows: f64,
+}
+
+/// What photos show, in the order in which they come in.
+struct Life<'a> {
+    bank: &'a TermBank,
+    random: Random,
+    /// Rows of the things, the most frequent first, and the sums of their weights.
+    things: Vec<usize>,
+    sums: Vec<f32>,
+    around: Vec<usize>,
+    taken: u64,
+}
+
+impl<'a> Life<'a> {
+    fn new(bank: &'a TermBank, lexicon: &Lexicon) -> Self {
+        let mut random = Random::new(4);
+        let mut things: Vec<usize> = Vec::with_capacity(THINGS);
+        while things.len() < THINGS {
+            // Everyday words come first in the bank, and are more likely here.
+            let first = (random.share().powi(2) * bank.len() as f32) as usize;
+            let first = first.min(bank.len() - 1);
+            let siblings = lexicon.siblings(first);
+            let kind = std::iter::once(first)
+                .chain(siblings.into_iter().map(|row| row as usize))
+                .filter(|row| *row < bank.len());
+            for row in kind.take(OF_A_KIND) {
+                if !things.contains(&row) {
+                    things.push(row);
+                }
+            }
+        }
+        // The kinds lie together, as somebody who photographs one bird photographs others.
+        things.truncate(THINGS);
+        let mut sum = 0.0;
+        let sums = (1..=THINGS)
+            .map(|rank| {
+                sum += 1.0 / rank as f32;
+                sum
+            })
+            .collect();
+        Self {
+            bank,
+            random,
+            things,
+            sums,
+            around: Vec::new(),
+            taken: 0,
+        }
+    }
+
+    fn thing(&mut self) -> usize {
+        let all = self.sums[THINGS - 1];
+        let at = self.random.share() * all;
+        let rank = self.sums.partition_point(|sum| *sum < at);
+        self.things[rank.min(THINGS - 1)]
+    }
+
+    fn photo(&mut self) -> Embedding {
+        if self.taken.is_multiple_of(EVENT) {
+            self.around = (0..AROUND).map(|_| self.thing()).collect();
+        }
+        self.taken += 1;
+        let dims = self.bank.dims();
+        let mut values: Vec<f32> = (0..dims)
+            .map(|_| {
+                let noise: f32 = (0..4).map(|_| self.random.share() - 0.5).sum();
+                // Four of variance 1/12 each.
+                NOISE * noise * (3.0 / dims as f32).sqrt()
+            })
+            .collect();
+        for (share, likely) in MIXTURE {
+            let thing = self.random.draw() as usize >> 16;
+            if self.random.share() > likely {
+                continue;
+            }
+            let row = self.around[thing % AROUND];
+            let label = self.bank.row(row).expect("a whole bank");
+            for (value, label) in values.iter_mut().zip(label) {
+                *value += share * label.to_f32();
+            }
+        }
+        let length = values.iter().map(|v| v * v).sum::<f32>().sqrt();
+        values.iter_mut().for_each(|v| *v /= length);
+        Embedding { values }
+    }
+}
+
+/// The index that they come into, as the pipeline would write it.
+struct Index<'a> {
+    data: &'a Path,
+    name: &'a ModelId,
+    root: i64,
+    classifier: (i64, usize),
+    search: i64,
+    photos: u64,
+}
+
+impl<'a> Index<'a> {
+    fn new(data: &'a Path, name: &'a ModelId) -> Self {
+        std::fs::create_dir_all(data).expect("it can be made");
+        let (mut store, _) = Store::open(data).expect("a new index");
+        let classifier = default_pack().expect("the built-in pack");
+        let derived = packs::derived(data).expect("the built-in pack");
+        let mut adopt =
+            |id: &ModelId, dims, kind| store.adopt_model(id, dims, kind).expect("writable");
+        let first = adopt(&classifier.id, classifier.dims, SpaceKind::Classifier);
+        let search = adopt(&derived.id, derived.dims, SpaceKind::Search);
+        store.serve(search).expect("writable");
+        let place = Path::new("/photond-bench/pools");
+        let root = store.adopt_root(place, "bench").expect("writable").id;
+        store
+            .root_offline(root, "made for a benchmark")
+            .expect("writable");
+        Self {
+            data,
+            name,
+            root,
+            classifier: (first, classifier.dims),
+            search,
+            photos: 0,
+        }
+    }
+
+    fn add(&mut self, count: u64, life: &mut Life<'_>) {
+        let (mut store, _) = Store::open(self.data).expect("an index");
+        let changes: Vec<Change> = (0..count)
+            .map(|_| {
+                self.photos += 1;
+                self.photo(self.photos, life.photo())
+            })
+            .collect();
+        for batch in changes.chunks(steps::PAGE) {
+            store.apply(batch).expect("writable");
+        }
+    }
+
+    fn photo(&self, number: u64, vector: Embedding) -> Change {
+        let hash = ContentHash(*blake3::hash(&number.to_le_bytes()).as_bytes());
+        let path = RelPath::from_bytes(format!("IMG_{number:06}.jpg").into_bytes());
+        let stamp = FileStamp {
+            size: 3_000_000 + number,
+            mtime_ns: 1_700_000_000_000_000_000 + number as i64,
+            ctime_ns: 1_700_000_000_000_000_000 + number as i64,
+            inode: number,
+        };
+        let inspection = Inspection {
+            format: Format::Jpeg,
+            width: 4032,
+            height: 3024,
+            orientation: 1,
+            exif: Exif::default(),
+            perceptual_hash: PerceptualHash(hash.0.to_vec()),
+            thumbnail: Thumbnail {
+                width: 1,
+                height: 1,
+                mime: "image/jpeg",
+                bytes: Vec::new(),
+            },
+            tensors: Vec::new(),
+        };
+        let result = |model, embedding| ModelResult {
+            model,
+            embedding,
+            tags: None,
+        };
+        // The classifier's vector is there so that nothing waits for it; nobody looks at it.
+        let (classifier, dims) = self.classifier;
+        let seen = Embedding {
+            values: vec![0.1; dims],
+        };
+        Change::Indexed {
+            place: Some((
+                FileKey {
+                    root: self.root,
+                    path,
+                },
+                stamp,
+            )),
+            hash,
+            inspection: Some(Box::new(inspection)),
+            decoder_version: DECODER_VERSION,
+            results: Some(Box::new(Results {
+                made: vec![result(classifier, seen), result(self.search, vector)],
+            })),
+        }
+    }
+
+    /// The search model's tags of some photos.
+    fn read_tags(&self, reader: &StoreReader, lexicon: &Lexicon, of: &[i64], tags: &mut Tags) {
+        for photo in of {
+            let rows = steps::tags(reader, *photo, self.name)
+                .iter()
+                .filter_map(|tag| Some((lexicon.row(&tag.key)?, tag.confidence)))
+                .collect();
+            tags.insert(*photo, rows);
+        }
+    }
+
+    /// Sizes as `status` has them, and what the index says is missed.
+    fn state(&self, reader: &StoreReader, terms: usize) -> State {
+        let output = photond(self.data, &["status", "--format", "json"])
+            .output()
+            .expect("it runs");
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let pools = &status["labels"]["pools"];
+        let size = |pool: &str| pools[pool].as_u64().unwrap_or(0) as usize;
+        let (active, warm, cold) = (size("active"), size("warm"), size("cold"));
+        let mark = reader.labelling(self.search).expect("readable");
+        let known = mark.expect("photos are labelled").relevance;
+        let value: serde_json::Value = serde_json::from_str(&known).expect("JSON");
+        let settings = PoolSettings::default();
+        let width = value["width"].as_u64().unwrap_or(0);
+        let every = |every: u64| (every >> width).max(1);
+        let (warm_every, cold_every) = (every(settings.warm_every), every(settings.cold_every));
+        let rows =
+            active as f64 + warm as f64 / warm_every as f64 + cold as f64 / cold_every as f64;
+        let progress: PoolProgress = serde_json::from_str(&known).expect("as it was written");
+        let missed = Pools::restore(settings, 0, progress, []).missed();
+        let missed = missed.map_or_else(
+            || "nothing known yet".to_owned(),
+            |(share, of)| format!("{:.2} % of {of} tags", share * 100.0),
+        );
+        State {
+            line: format!(
+                "{active:8} {warm:8} {warm_every:7} {cold:8} {cold_every:7} {rows:7.0} ({:3.0} %) {missed:>20}",
+                100.0 * rows / terms as f64
+            ),
+            rows,
+        }
+    }
+}
