@@ -7,7 +7,7 @@ use super::output::{count, plural, span};
 use crate::embedding::ModelId;
 use crate::index::{LabelPhase, LabelReport, bank_path};
 use crate::store::{Labelling, StoreReader};
-use crate::tag::TermBank;
+use crate::tag::{PoolProgress, PoolSettings, Pools, TermBank};
 
 /// What is known of labels.
 pub(super) struct Labels {
@@ -20,6 +20,9 @@ pub(super) struct Labels {
     waiting: i64,
     /// Rows in each pool: active, warm, cold.
     pools: [usize; 3],
+    /// Share of tags missed since not every photo is set against every term, and of how many tags
+    /// that is known.
+    missed: Option<(f64, u64)>,
     /// What the running daemon says.
     report: Option<LabelReport>,
     off: bool,
@@ -37,6 +40,7 @@ impl Labels {
             mark: None,
             waiting: 0,
             pools: [0; 3],
+            missed: None,
             report,
             off: context.config.labels.terms == 0,
         };
@@ -57,6 +61,10 @@ impl Labels {
                 known += 1;
             }
         }
+        labels.missed = labels.mark.as_ref().and_then(|mark| {
+            let progress: PoolProgress = serde_json::from_str(&mark.relevance).ok()?;
+            Pools::restore(PoolSettings::default(), 0, progress, []).missed()
+        });
         labels.pools[0] += labels.terms.0.saturating_sub(known);
         labels.model = Some(serving.name);
         Ok(labels)
@@ -116,7 +124,7 @@ impl Labels {
                 count(warm as u64),
                 count(cold as u64)
             );
-            if let Some((share, kept)) = self.report.as_ref().and_then(|r| r.missed) {
+            if let Some((share, kept)) = self.missed {
                 line += &format!(
                     "; {:.2} % of tags missed by that (measured on {})",
                     share * 100.0,
@@ -139,6 +147,7 @@ impl Labels {
             "of": self.terms.1,
             "tagged_with": self.mark.as_ref().map(|m| m.rows),
             "waiting": self.waiting,
+            "missed": self.missed.map(|(share, of)| json!({ "share": share, "of": of })),
             "pools": { "active": active, "warm": warm, "cold": cold },
             "running": self.report,
         })

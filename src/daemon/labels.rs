@@ -27,7 +27,9 @@ pub(super) fn wait(
     interrupted: &AtomicBool,
     observer: &dyn Observer,
 ) -> LabelReport {
-    let before = indexer.label_report().looks;
+    // Twice: a look that was under way may have begun before the last photos were written.
+    let mut seen = indexer.label_report().looks;
+    let settled = seen + 2;
     indexer.request_labels();
     let begun = Instant::now();
     loop {
@@ -35,8 +37,12 @@ pub(super) fn wait(
             indexer.ask_to_stop();
         }
         let report = indexer.label_report();
-        if indexer.is_stopping() || report.looks > before {
+        if indexer.is_stopping() || report.looks >= settled || !indexer.labels() {
             return report;
+        }
+        if report.looks > seen {
+            seen = report.looks;
+            indexer.request_labels();
         }
         if report.phase == LabelPhase::Encoding {
             let left = report.eta_s().map_or(Duration::ZERO, Duration::from_secs);
@@ -69,7 +75,7 @@ pub fn retag(setup: &Setup, observer: &dyn Observer) -> Result<LabelReport, Daem
     let indexer = &started.indexer;
     indexer.request_retag();
     // Heard first: a look that was under way knows nothing of it.
-    while indexer.label_report().retags == 0 && !indexer.is_stopping() {
+    while indexer.label_report().retags == 0 && indexer.labels() && !indexer.is_stopping() {
         if interrupted.load(Ordering::Relaxed) {
             indexer.ask_to_stop();
         }

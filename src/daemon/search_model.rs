@@ -109,6 +109,7 @@ fn try_drop_removed(store: &mut Store, data_dir: &Path) -> Result<bool, DaemonEr
         file.path().to_path_buf(),
         file.path().with_extension("background.json"),
         file.path().with_extension("phrases"),
+        crate::index::bank_path(data_dir, &row.name),
     ] {
         let _ = std::fs::remove_file(path);
     }

@@ -15,6 +15,7 @@
 //! vectors, or keeps the text model loaded once the bank is whole.
 
 mod choice;
+mod doubt;
 mod encode;
 mod own;
 mod report;

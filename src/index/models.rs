@@ -104,6 +104,12 @@ impl Indexer {
         self.catch_up.settled()
     }
 
+    /// Whether photos are set against a vocabulary at all, and the thread that does it lives.
+    #[must_use]
+    pub fn labels(&self) -> bool {
+        self.labelling.as_ref().is_some_and(|t| !t.is_finished())
+    }
+
     /// How labelling stands.
     #[must_use]
     pub fn label_report(&self) -> LabelReport {

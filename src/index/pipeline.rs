@@ -59,7 +59,7 @@ pub struct Indexer {
     commit: Option<JoinHandle<Result<Store, StoreError>>>,
     pub(super) label_requests: Sender<LabelRequest>,
     pub(super) labelled: Arc<Reported>,
-    labelling: Option<JoinHandle<()>>,
+    pub(super) labelling: Option<JoinHandle<()>>,
 }
 
 /// Live paths waiting for a worker: a burst this long is a second's work or more, and the watcher

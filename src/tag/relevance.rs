@@ -115,9 +115,15 @@ impl Pools {
         saved: impl IntoIterator<Item = RowState>,
     ) -> Self {
         let mut pools = Self::new(settings, 0);
-        pools.swept_at = progress.photos;
+        // As if it had gone on: runs of fewer photos than a sweep takes would never sweep.
+        pools.swept_at = progress.photos - progress.photos % pools.settings.sweep_every.max(1);
+        let begun = progress != Progress::default();
+        let at_start = pools.progress.width;
         pools.progress = progress;
-        pools.progress.width = pools.progress.width.min(WIDEST);
+        pools.progress.width = match begun {
+            true => pools.progress.width.min(WIDEST),
+            false => at_start,
+        };
         for (there, photo) in pools.progress.births.clone() {
             pools.extend(there.min(rows), photo.min(pools.progress.photos));
         }

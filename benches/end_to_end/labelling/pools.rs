@@ -1,10 +1,8 @@
 //! Terms that nobody's photo has are looked for less often: what that saves while a library comes
 //! in, what it loses, and whether the program's own measure of that is true.
 //!
-//! The library is simulated: events of 30 photos with 20 things around, one to three of them on a
-//! photo; 1,500 different things can come up at all, some often and most hardly ever (Zipf), by
-//! fours of a kind. A photo's vector is a mixture of its things' label vectors and noise. What full
-//! scoring would have kept is seen in the end, when all photos are tagged again.
+//! The library is simulated (`life.rs`). What full scoring would have kept is seen in the end, when
+//! all photos are tagged again.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,10 +15,10 @@ use photond::photo::{
     ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, RelPath, Thumbnail,
 };
 use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, StoreReader};
-use photond::tag::{Lexicon, PoolProgress, PoolSettings, Pools, TermBank};
+use photond::tag::{Lexicon, PoolProgress, PoolSettings, Pools};
 
+use super::life::Life;
 use super::{Encoded, Run, percent, steps};
-use crate::library::Random;
 use crate::measure::{photond, scratch};
 
 /// Photos that come in at once, and how often.
@@ -28,15 +26,6 @@ const AT_ONCE: u64 = 1000;
 const TIMES: u64 = 20;
 /// No more come in after so long: what is left of three minutes is for tagging all again.
 const LONGEST: Duration = Duration::from_secs(140);
-/// Photos of one event, and things around there.
-const EVENT: u64 = 30;
-const AROUND: usize = 20;
-/// Things that come up at all, and how many of them are of a kind.
-const THINGS: usize = 1500;
-const OF_A_KIND: usize = 4;
-/// Shares of a photo's things in its vector, how likely each is there, and the noise.
-const MIXTURE: [(f32, f32); 3] = [(1.0, 1.0), (0.6, 0.5), (0.4, 0.25)];
-const NOISE: f32 = 0.3;
 /// Confidence from which a tag is shown.
 const SHOWN: f32 = 0.3;
 
@@ -53,7 +42,8 @@ pub fn run(encoded: &Encoded) {
     encoded.put(&data);
     let terms = bank.len();
     let mut at_first = Tags::new();
-    let mut thousands: Vec<(Vec<i64>, State)> = Vec::new();
+    let mut thousands: Vec<Thousand> = Vec::new();
+    let mut pools = index.pools(terms);
     let mut after = 0;
     for _ in 0..TIMES {
         index.add(AT_ONCE, &mut life);
@@ -65,7 +55,12 @@ pub fn run(encoded: &Encoded) {
         let came = steps::photos(&reader, index.search, after);
         index.read_tags(&reader, &lexicon, &came, &mut at_first);
         after = reader.newest_seq(index.search).expect("readable");
-        thousands.push((came, index.state(&reader, terms)));
+        thousands.push(Thousand {
+            came,
+            // They are moved between pools after a thousand photos.
+            pools: std::mem::replace(&mut pools, index.pools(terms)),
+            missed: index.missed(&reader),
+        });
         if begun.elapsed() > LONGEST {
             println!("(no more than these come in: it has taken long enough)");
             break;
@@ -85,18 +80,28 @@ pub fn run(encoded: &Encoded) {
         "  photos   active     warm  one in     cold  one in  rows a photo   missed as measured    lost in truth  instead"
     );
     let (mut all, mut rows) = (Lost::default(), 0.0);
-    for (number, (came, state)) in (1..).zip(&thousands) {
-        let lost = Lost::of(came, &at_first, &in_full);
+    for (number, thousand) in (1..).zip(&thousands) {
+        let (lost, p) = (
+            Lost::of(&thousand.came, &at_first, &in_full),
+            &thousand.pools,
+        );
         println!(
-            "  {:6} {}  {:5} ({:5.2} %)  {:7}",
+            "  {:6} {:8} {:8} {:7} {:8} {:7} {:7.0} ({:3.0} %) {:>20}  {:5} ({:5.2} %)  {:7}",
             number * AT_ONCE,
-            state.line,
+            p.active,
+            p.warm,
+            p.warm_every,
+            p.cold,
+            p.cold_every,
+            p.rows(),
+            100.0 * p.rows() / terms as f64,
+            thousand.missed,
             lost.lost,
             percent(lost.lost, lost.sure),
             lost.instead
         );
         all.add(&lost);
-        rows += state.rows;
+        rows += p.rows();
     }
     println!(
         "  of {} tags {} were lost ({:.2} %; {} more were less sure than {SHOWN}), {} were there instead; a photo was set against {:.0} % of the terms; in {:.0} s",
@@ -155,95 +160,30 @@ impl Lost {
     }
 }
 
-/// How the pools stood after some photos.
-struct State {
-    line: String,
+/// Photos that came in together.
+struct Thousand {
+    came: Vec<i64>,
+    /// The pools that they met.
+    pools: Sizes,
+    /// What the index says is missed, after them.
+    missed: String,
+}
+
+/// How many terms are where, and how often they are looked for.
+struct Sizes {
+    active: u64,
+    warm: u64,
+    cold: u64,
+    warm_every: u64,
+    cold_every: u64,
+}
+
+impl Sizes {
     /// Terms that a photo is set against, on average.
-    rows: f64,
-}
-
-/// What photos show, in the order in which they come in.
-struct Life<'a> {
-    bank: &'a TermBank,
-    random: Random,
-    /// Rows of the things, the most frequent first, and the sums of their weights.
-    things: Vec<usize>,
-    sums: Vec<f32>,
-    around: Vec<usize>,
-    taken: u64,
-}
-
-impl<'a> Life<'a> {
-    fn new(bank: &'a TermBank, lexicon: &Lexicon) -> Self {
-        let mut random = Random::new(4);
-        let mut things: Vec<usize> = Vec::with_capacity(THINGS);
-        while things.len() < THINGS {
-            // Everyday words come first in the bank, and are more likely here.
-            let first = (random.share().powi(2) * bank.len() as f32) as usize;
-            let first = first.min(bank.len() - 1);
-            let siblings = lexicon.siblings(first);
-            let kind = std::iter::once(first)
-                .chain(siblings.into_iter().map(|row| row as usize))
-                .filter(|row| *row < bank.len());
-            for row in kind.take(OF_A_KIND) {
-                if !things.contains(&row) {
-                    things.push(row);
-                }
-            }
-        }
-        // The kinds lie together, as somebody who photographs one bird photographs others.
-        things.truncate(THINGS);
-        let mut sum = 0.0;
-        let sums = (1..=THINGS)
-            .map(|rank| {
-                sum += 1.0 / rank as f32;
-                sum
-            })
-            .collect();
-        Self {
-            bank,
-            random,
-            things,
-            sums,
-            around: Vec::new(),
-            taken: 0,
-        }
-    }
-
-    fn thing(&mut self) -> usize {
-        let all = self.sums[THINGS - 1];
-        let at = self.random.share() * all;
-        let rank = self.sums.partition_point(|sum| *sum < at);
-        self.things[rank.min(THINGS - 1)]
-    }
-
-    fn photo(&mut self) -> Embedding {
-        if self.taken.is_multiple_of(EVENT) {
-            self.around = (0..AROUND).map(|_| self.thing()).collect();
-        }
-        self.taken += 1;
-        let dims = self.bank.dims();
-        let mut values: Vec<f32> = (0..dims)
-            .map(|_| {
-                let noise: f32 = (0..4).map(|_| self.random.share() - 0.5).sum();
-                // Four of variance 1/12 each.
-                NOISE * noise * (3.0 / dims as f32).sqrt()
-            })
-            .collect();
-        for (share, likely) in MIXTURE {
-            let thing = self.random.draw() as usize >> 16;
-            if self.random.share() > likely {
-                continue;
-            }
-            let row = self.around[thing % AROUND];
-            let label = self.bank.row(row).expect("a whole bank");
-            for (value, label) in values.iter_mut().zip(label) {
-                *value += share * label.to_f32();
-            }
-        }
-        let length = values.iter().map(|v| v * v).sum::<f32>().sqrt();
-        values.iter_mut().for_each(|v| *v /= length);
-        Embedding { values }
+    fn rows(&self) -> f64 {
+        self.active as f64
+            + self.warm as f64 / self.warm_every as f64
+            + self.cold as f64 / self.cold_every as f64
     }
 }
 
@@ -358,36 +298,50 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Sizes as `status` has them, and what the index says is missed.
-    fn state(&self, reader: &StoreReader, terms: usize) -> State {
+    /// Sizes as `status` has them, and how often the pools' state says terms are looked for.
+    fn pools(&self, terms: usize) -> Sizes {
+        let reader = StoreReader::open(self.data).expect("an index");
+        let Some(state) = self.relevance(&reader) else {
+            return Sizes {
+                active: terms as u64,
+                warm: 0,
+                cold: 0,
+                warm_every: 1,
+                cold_every: 1,
+            };
+        };
         let output = photond(self.data, &["status", "--format", "json"])
             .output()
             .expect("it runs");
         let status: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
         let pools = &status["labels"]["pools"];
-        let size = |pool: &str| pools[pool].as_u64().unwrap_or(0) as usize;
-        let (active, warm, cold) = (size("active"), size("warm"), size("cold"));
-        let mark = reader.labelling(self.search).expect("readable");
-        let known = mark.expect("photos are labelled").relevance;
-        let value: serde_json::Value = serde_json::from_str(&known).expect("JSON");
+        let size = |pool: &str| pools[pool].as_u64().expect("a number");
+        let state: serde_json::Value = serde_json::from_str(&state).expect("JSON");
+        let width = state["width"].as_u64().expect("a number");
+        let often = |every: u64| (every >> width).max(1);
         let settings = PoolSettings::default();
-        let width = value["width"].as_u64().unwrap_or(0);
-        let every = |every: u64| (every >> width).max(1);
-        let (warm_every, cold_every) = (every(settings.warm_every), every(settings.cold_every));
-        let rows =
-            active as f64 + warm as f64 / warm_every as f64 + cold as f64 / cold_every as f64;
-        let progress: PoolProgress = serde_json::from_str(&known).expect("as it was written");
-        let missed = Pools::restore(settings, 0, progress, []).missed();
-        let missed = missed.map_or_else(
+        Sizes {
+            active: size("active"),
+            warm: size("warm"),
+            cold: size("cold"),
+            warm_every: often(settings.warm_every),
+            cold_every: often(settings.cold_every),
+        }
+    }
+
+    fn missed(&self, reader: &StoreReader) -> String {
+        let state = self.relevance(reader).expect("photos are labelled");
+        let progress: PoolProgress = serde_json::from_str(&state).expect("as it was written");
+        let pools = Pools::restore(PoolSettings::default(), 0, progress, []);
+        pools.missed().map_or_else(
             || "nothing known yet".to_owned(),
             |(share, of)| format!("{:.2} % of {of} tags", share * 100.0),
-        );
-        State {
-            line: format!(
-                "{active:8} {warm:8} {warm_every:7} {cold:8} {cold_every:7} {rows:7.0} ({:3.0} %) {missed:>20}",
-                100.0 * rows / terms as f64
-            ),
-            rows,
-        }
+        )
+    }
+
+    /// What the index keeps of the pools as a whole.
+    fn relevance(&self, reader: &StoreReader) -> Option<String> {
+        let mark = reader.labelling(self.search).expect("readable");
+        mark.map(|mark| mark.relevance)
     }
 }

@@ -109,7 +109,14 @@ impl Own {
         for term in own.terms() {
             let (vector, measure) = if term.examples.is_empty() {
                 if encoder.is_none() {
-                    encoder = Some(super::encode::encoder(plan, pack)?);
+                    match super::encode::encoder(plan, pack) {
+                        Ok(made) => encoder = Some(made),
+                        Err(e) => {
+                            // Terms by examples go without.
+                            self.trouble = Some(e.to_string());
+                            continue;
+                        }
+                    }
                 }
                 let Some(encoder) = &mut encoder else {
                     continue;

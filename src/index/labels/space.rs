@@ -8,6 +8,7 @@ use std::time::Instant;
 use half::f16;
 
 use super::choice::{Chooser, Chosen};
+use super::doubt::Doubt;
 use super::encode::Encoding;
 use super::own::Own;
 use super::report::{LabelPhase, LabelReport};
@@ -84,6 +85,7 @@ pub(super) struct Space {
     pub encoding: Option<Encoding>,
     pub own: Own,
     pools: Pools,
+    doubt: Doubt,
     verified: bool,
     rate: Pace,
     waiting: u64,
@@ -177,6 +179,7 @@ impl Space {
             encoding: None,
             own: Own::default(),
             pools,
+            doubt: Doubt::default(),
             verified: matches!(began, Began::New),
             rate: Pace::new(),
             waiting: 0,
@@ -229,10 +232,6 @@ impl Space {
         }
         self.mark.done = page.last;
         self.mark.photos += page.photos.len() as u64;
-        if self.mark.rows == 0 && self.mark.pass_rows == 0 && self.mark.pass_done == 0 {
-            // The first photos of all: nothing lies behind them.
-            self.mark.rows = u32::try_from(self.bank.len()).unwrap_or(u32::MAX);
-        }
         self.save(plan, &page, (chosen, true), muted, write)?;
         Ok(true)
     }
@@ -246,7 +245,7 @@ impl Space {
         chosen.resize_with(page.photos.len(), Chosen::default);
         self.chooser
             .look(&self.bank, &page.vectors(), plan.threads)?;
-        for scope in [Scope::Active, Scope::Warm, Scope::All] {
+        for scope in [Scope::All, Scope::Warm, Scope::Active] {
             let of: Vec<usize> = (0..scopes.len()).filter(|i| scopes[*i] == scope).collect();
             if of.is_empty() {
                 continue;
@@ -270,18 +269,23 @@ impl Space {
     }
 
     fn chosen(
-        &self,
+        &mut self,
         plan: &LabelPlan,
         rows: &Rows<'_>,
         vectors: &[&[f32]],
     ) -> Result<Vec<Chosen>, LabelError> {
-        let all = best(
-            &self.bank,
-            rows,
-            vectors,
-            self.chooser.wanted(),
-            plan.threads,
-        )?;
+        let (wanted, threads) = (self.chooser.wanted(), plan.threads);
+        let mut all = best(&self.bank, rows, vectors, wanted, threads)?;
+        if matches!(rows, Rows::All) {
+            all.iter().for_each(|hits| self.doubt.learn(hits));
+        } else {
+            let unsure = self.doubt.unsure(&all);
+            let again: Vec<&[f32]> = unsure.iter().map(|at| vectors[*at]).collect();
+            let hits = best(&self.bank, &Rows::All, &again, wanted, threads)?;
+            for (at, hits) in unsure.into_iter().zip(hits) {
+                all[at] = hits;
+            }
+        }
         Ok(all
             .iter()
             .zip(vectors)
