@@ -125,7 +125,7 @@ impl Chooser {
                 })
                 .collect(),
         };
-        let mut candidates: Vec<Candidate<'_>> = hits
+        let candidates: Vec<Candidate<'_>> = hits
             .iter()
             .zip(&vectors)
             .map(|(hit, vector)| Candidate {
@@ -134,20 +134,25 @@ impl Chooser {
                 vector,
             })
             .collect();
-        candidates.extend(own.iter().map(|(cosine, vector)| Candidate {
-            row: None,
-            cosine: *cosine,
-            vector,
-        }));
         let kept = choose(&self.kinship, &self.measure, &candidates, |row| {
             self.loudness.is_muted(row)
         });
         let mut chosen = Chosen::default();
         for tag in &kept {
-            match tag.row {
-                Some(row) => chosen.rows.push((row, tag.confidence)),
-                None => chosen.own.push((tag.at - hits.len(), tag.confidence)),
-            }
+            chosen.rows.extend(tag.row.map(|row| (row, tag.confidence)));
+        }
+        // A person's own word stands by itself: that the vocabulary has one as near says nothing
+        // against it.
+        for (at, (cosine, vector)) in own.iter().enumerate() {
+            let alone = Candidate {
+                row: None,
+                cosine: *cosine,
+                vector,
+            };
+            let kept = choose(&self.kinship, &self.measure, &[alone], |_| false);
+            chosen
+                .own
+                .extend(kept.first().map(|tag| (at, tag.confidence)));
         }
         chosen.kept = kept;
         chosen
