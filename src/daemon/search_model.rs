@@ -195,7 +195,7 @@ struct Prepared {
 
 impl Prepared {
     /// Brings them up to date on a thread of its own if enough has come in.
-    fn look(&mut self, data_dir: &Path) {
+    fn look(&mut self, data_dir: &Path, indexer: &Indexer) {
         if let Some(thread) = self.thread.take_if(|t| t.is_finished()) {
             self.seq = thread.join().ok().flatten().or(self.seq);
         }
@@ -211,13 +211,18 @@ impl Prepared {
         if !due {
             return;
         }
+        if indexer.labels_begin() {
+            return;
+        }
         self.last = Some(Instant::now());
+        let taken = indexer.take_text_model();
         let (data_dir, stop) = (data_dir.to_path_buf(), Arc::clone(&self.stop));
         let thread = std::thread::Builder::new().name("photond-prepare".to_owned());
         self.thread = thread
             .spawn(move || {
                 crate::index::lower_priority();
                 let seq = prepare(&data_dir, &stop).inspect_err(|e| tracing::debug!("{e}"));
+                drop(taken);
                 crate::index::give_memory_back();
                 seq.ok()
             })
@@ -338,7 +343,7 @@ impl SearchModel {
         }
         if matches!(self.settled, Settled::Serving { .. }) {
             if !busy {
-                self.prepared.look(&self.data_dir);
+                self.prepared.look(&self.data_dir, indexer);
             }
             return;
         }

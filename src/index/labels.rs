@@ -44,6 +44,8 @@ use crate::tag::{BankError, Lexicon, OwnTermsError, ScanError, TagError};
 
 /// How long the thread sleeps when there is nothing to do and nobody wakes it.
 const LOOK: Duration = Duration::from_secs(60);
+/// How often it looks whether the text model is free again.
+const TEXT_TAKEN: Duration = Duration::from_millis(200);
 /// How long it waits after something went wrong, doubling.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
 /// Photos whose tags are forgotten in one transaction.
@@ -261,6 +263,11 @@ impl Labeller {
         if space.pass(&self.plan, &reader, &write)? {
             self.report.set(space.report(LabelPhase::Tagging));
             self.shared.progress.turn();
+            return Ok(true);
+        }
+        if self.report.text_taken() && space.is_begun(&self.plan) {
+            space.encoding = None;
+            std::thread::sleep(TEXT_TAKEN);
             return Ok(true);
         }
         if space.encode(&self.plan, stop)? {

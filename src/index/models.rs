@@ -1,12 +1,13 @@
 //! The pipeline's models from outside: how they do, what they have not seen, and the switch to
 //! another search model.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::catch_up::Request;
 use super::embed::Order;
 use super::error::IndexError;
-use super::labels::{LabelReport, LabelRequest};
+use super::labels::{LabelPhase, LabelReport, LabelRequest, Reported};
 use super::lanes::SearchChoice;
 use super::pipeline::Indexer;
 use super::spaces::{ModelState, Role};
@@ -36,6 +37,15 @@ pub enum Settled {
     /// It is not loaded (yet).
     #[default]
     Unknown,
+}
+
+/// The text model is in memory elsewhere, see [`Indexer::take_text_model`].
+pub struct TextTaken(Arc<Reported>);
+
+impl Drop for TextTaken {
+    fn drop(&mut self) {
+        self.0.take_text(false);
+    }
 }
 
 impl Indexer {
@@ -108,6 +118,23 @@ impl Indexer {
     #[must_use]
     pub fn labels(&self) -> bool {
         self.labelling.as_ref().is_some_and(|t| !t.is_finished())
+    }
+
+    /// Tells labelling that another thread has the text model in memory, until what this returns is
+    /// dropped.
+    #[must_use]
+    pub fn take_text_model(&self) -> TextTaken {
+        self.labelled.take_text(true);
+        TextTaken(Arc::clone(&self.labelled))
+    }
+
+    /// Whether the first terms of a vocabulary are about to be encoded, or are being: they are waited
+    /// for.
+    #[must_use]
+    pub fn labels_begin(&self) -> bool {
+        let report = self.labelled.get();
+        let ended = matches!(report.phase, LabelPhase::Idle | LabelPhase::Waiting);
+        self.labels() && !ended && !report.rows_tagged
     }
 
     /// How labelling stands.

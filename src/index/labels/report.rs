@@ -1,5 +1,6 @@
 //! What the labelling thread says of itself, for `status` and for progress bars.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -73,9 +74,13 @@ impl LabelReport {
     }
 }
 
-/// The last report, shared with whoever asks.
+/// The last report, shared with whoever asks, and what somebody else asks of labelling.
 #[derive(Debug, Default)]
-pub struct Reported(Mutex<LabelReport>);
+pub struct Reported {
+    report: Mutex<LabelReport>,
+    /// Another thread has the text model in memory: two of a large one are too much.
+    text_taken: AtomicBool,
+}
 
 impl Reported {
     pub fn get(&self) -> LabelReport {
@@ -100,6 +105,16 @@ impl Reported {
         report.looks += 1;
     }
 
+    /// Whether terms are not to be encoded now.
+    pub fn text_taken(&self) -> bool {
+        self.text_taken.load(Ordering::Relaxed)
+    }
+
+    /// See [`Reported::text_taken`].
+    pub fn take_text(&self, taken: bool) {
+        self.text_taken.store(taken, Ordering::Relaxed);
+    }
+
     /// There is nothing more to do.
     pub fn looked(&self) {
         self.lock().looks += 1;
@@ -110,6 +125,6 @@ impl Reported {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, LabelReport> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -374,6 +374,11 @@ impl Space {
         Ok(true)
     }
 
+    /// Whether the first terms are there, and others are to come.
+    pub fn is_begun(&self, plan: &LabelPlan) -> bool {
+        (FIRST.min(self.goal(plan))..self.goal(plan)).contains(&self.bank.len())
+    }
+
     /// Encodes more terms; true: there may be more to do.
     pub fn encode(&mut self, plan: &LabelPlan, stop: &AtomicBool) -> Result<bool, LabelError> {
         if self.bank.len() >= self.goal(plan) {
