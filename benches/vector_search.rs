@@ -5,6 +5,9 @@
 //! The group of a million rows writes 1.6 GB into the temporary directory. It is left out where
 //! disk or memory are too small for it, or with `PHOTOND_BENCH_SMALL=1`.
 
+#[path = "end_to_end/room.rs"]
+mod room;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +17,8 @@ use half::f16;
 use photond::embedding::ModelId;
 use photond::search::{Allowed, Scan, Scored, TopK};
 use photond::store::{StoreError, VectorFile, VectorSource};
+
+use room::has_room;
 
 const DIMS: usize = 768;
 const K: usize = 100;
@@ -144,18 +149,6 @@ fn scan(c: &mut Criterion) {
     if std::env::var_os("PHOTOND_BENCH_SMALL").is_none() && has_room(dir.path()) {
         scan_group(c, "scan_1m_768", 1_000_000, dir.path());
     }
-}
-
-/// 4 GB free on the disk and 3 GB in memory, so that the file stays in the page cache.
-fn has_room(dir: &Path) -> bool {
-    let disk = rustix::fs::statvfs(dir).is_ok_and(|s| s.f_bavail * s.f_frsize > 4 << 30);
-    let memory = std::fs::read_to_string("/proc/meminfo").is_ok_and(|text| {
-        text.lines()
-            .find_map(|line| line.strip_prefix("MemAvailable:"))
-            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok())
-            .is_some_and(|kb| kb > 3 << 20)
-    });
-    disk && memory
 }
 
 fn top_k(c: &mut Criterion) {

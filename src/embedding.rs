@@ -35,6 +35,20 @@ pub struct Tensor {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModelId(pub String);
 
+impl ModelId {
+    /// The pack's name, without the revision.
+    #[must_use]
+    pub fn pack_name(&self) -> &str {
+        pack_name(&self.0)
+    }
+}
+
+/// The pack's name in `name@revision`.
+#[must_use]
+pub fn pack_name(id: &str) -> &str {
+    id.split('@').next().unwrap_or(id)
+}
+
 impl std::fmt::Display for ModelId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

@@ -126,33 +126,13 @@ impl Maker {
         let (year, month) = (2005 + number % 20, 1 + number / 20 % 12);
         let day = 1 + number % 28;
         let path = format!("{year}/{month:02}/IMG_{number:07}.jpg");
-        let stamp = FileStamp {
-            size: 3_000_000 + number,
-            mtime_ns: 1_700_000_000_000_000_000 + number as i64,
-            ctime_ns: 1_700_000_000_000_000_000 + number as i64,
-            inode: number,
-        };
-        let inspection = Inspection {
-            format: Format::Jpeg,
-            width: 4032,
-            height: 3024,
-            orientation: 1,
-            exif: Exif {
-                captured_at: Some(CapturedAt {
-                    local: format!("{year}-{month:02}-{day:02}T12:00:00"),
-                    offset_minutes: None,
-                }),
-                camera: Some("Bench 1".to_owned()),
-                ..Exif::default()
-            },
-            perceptual_hash: PerceptualHash(hash.0.to_vec()),
-            thumbnail: Thumbnail {
-                width: 1,
-                height: 1,
-                mime: "image/jpeg",
-                bytes: Vec::new(),
-            },
-            tensors: Vec::new(),
+        let exif = Exif {
+            captured_at: Some(CapturedAt {
+                local: format!("{year}-{month:02}-{day:02}T12:00:00"),
+                offset_minutes: None,
+            }),
+            camera: Some("Bench 1".to_owned()),
+            ..Exif::default()
         };
         Change::Indexed {
             place: Some((
@@ -160,10 +140,10 @@ impl Maker {
                     root,
                     path: RelPath::from_bytes(path.into_bytes()),
                 },
-                stamp,
+                stamp(number),
             )),
             hash,
-            inspection: Some(Box::new(inspection)),
+            inspection: Some(Box::new(inspection(&hash, exif))),
             decoder_version: DECODER_VERSION,
             results: Some(Box::new(self.results(number))),
         }
@@ -208,5 +188,34 @@ impl Maker {
                 made(self.synthetic, embedding(clustered(number, DIMS)), None),
             ],
         }
+    }
+}
+
+/// The stamp of photo `number`.
+pub fn stamp(number: u64) -> FileStamp {
+    FileStamp {
+        size: 3_000_000 + number,
+        mtime_ns: 1_700_000_000_000_000_000 + number as i64,
+        ctime_ns: 1_700_000_000_000_000_000 + number as i64,
+        inode: number,
+    }
+}
+
+/// What the image code would find of a 12 MP photo.
+pub fn inspection(hash: &ContentHash, exif: Exif) -> Inspection {
+    Inspection {
+        format: Format::Jpeg,
+        width: 4032,
+        height: 3024,
+        orientation: 1,
+        exif,
+        perceptual_hash: PerceptualHash(hash.0.to_vec()),
+        thumbnail: Thumbnail {
+            width: 1,
+            height: 1,
+            mime: "image/jpeg",
+            bytes: Vec::new(),
+        },
+        tensors: Vec::new(),
     }
 }

@@ -16,6 +16,7 @@ mod measure;
 mod photos;
 mod quality;
 mod rescan;
+mod room;
 mod search;
 mod search_quality;
 mod siglip;

@@ -1,5 +1,6 @@
 //! Photos for the benchmarks: made here, or real ones from folders named in the environment.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use image::codecs::jpeg::JpegEncoder;
@@ -97,4 +98,25 @@ pub fn jpegs(folder: &Path) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+/// Copies the labelled photos of a folder (`labels.tsv`: file name and WordNet id) under names that
+/// say nothing, made from their numbers; returns the label of each.
+pub fn copy_without_names(
+    folder: &Path,
+    photos: &Path,
+    name: impl Fn(usize) -> String,
+) -> BTreeMap<String, String> {
+    let table = std::fs::read_to_string(folder.join("labels.tsv")).expect("labels.tsv");
+    let mut labels = BTreeMap::new();
+    for (number, line) in table.lines().enumerate() {
+        let mut columns = line.split('\t');
+        let (Some(file), Some(key)) = (columns.next(), columns.next()) else {
+            continue;
+        };
+        let name = name(number);
+        std::fs::copy(folder.join(file), photos.join(&name)).expect("a photo");
+        labels.insert(name, key.to_owned());
+    }
+    labels
 }

@@ -20,6 +20,7 @@ use photond::tag::{Lexicon, OwnTerms, Words};
 use crate::library::{DIMS, SYNTHETIC, clustered, fill};
 use crate::measure::{median, ms, photond, scratch};
 use crate::photos::{jpeg, synthetic};
+use crate::room::has_room;
 
 const PHOTOS: u64 = 100_000;
 const RUNS: usize = 20;
@@ -178,7 +179,6 @@ fn parts(data: &Path, pack: &ModelPack) {
     );
     let searcher = Searcher {
         reader: &reader,
-        tagger: &words,
         words: Words {
             tagger: &words,
             lexicon: &lexicon,
@@ -385,16 +385,4 @@ fn scan_of_million(dir: &Path, threads: usize) {
         })
         .expect("nothing to fail");
     in_turns("1,000,000", &vectors, &mut source, 400.0);
-}
-
-/// 4 GB free on the disk and 3 GB in memory, so that the file stays in the page cache.
-fn has_room(dir: &Path) -> bool {
-    let disk = rustix::fs::statvfs(dir).is_ok_and(|s| s.f_bavail * s.f_frsize > 4 << 30);
-    let memory = std::fs::read_to_string("/proc/meminfo").is_ok_and(|text| {
-        text.lines()
-            .find_map(|line| line.strip_prefix("MemAvailable:"))
-            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok())
-            .is_some_and(|kb| kb > 3 << 20)
-    });
-    disk && memory
 }

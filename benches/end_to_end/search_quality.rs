@@ -3,9 +3,8 @@
 //!
 //! Photos are copied under names that say nothing: what a file is called would answer the query.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use photond::daemon::tagger;
 use photond::model::default_pack;
@@ -16,7 +15,7 @@ use photond::store::{ModelVectors, StoreReader, VectorFile};
 use photond::tag::{Lexicon, OwnTerms, Tagger, Term, Words};
 
 use crate::measure::{cost, photond, scratch};
-use crate::photos::folder_from;
+use crate::photos::{copy_without_names, folder_from};
 
 /// Terms with so many photos are asked for.
 const SIZES: std::ops::RangeInclusive<usize> = 6..=80;
@@ -114,7 +113,7 @@ pub fn run() {
     let (_dir, photos, data) = scratch();
     let classifier = default_pack().expect("the built-in pack");
     let tagger = tagger(&classifier).expect("it fits");
-    let labels = copy_without_names(&folder, &photos);
+    let labels = copy_without_names(&folder, &photos, |n| format!("{n:04}.jpg"));
     cost(&mut photond(
         &data,
         &["index", "-q", &photos.to_string_lossy()],
@@ -131,7 +130,6 @@ pub fn run() {
     );
     let searcher = Searcher {
         reader: &reader,
-        tagger: &tagger,
         words: Words {
             tagger: &tagger,
             lexicon: &lexicon,
@@ -159,22 +157,6 @@ pub fn run() {
     library.precision();
     library.class_names();
     library.sentences();
-}
-
-/// Copies the labelled photos as `0000.jpg` and so on; returns the label of each.
-fn copy_without_names(folder: &Path, photos: &Path) -> BTreeMap<String, String> {
-    let table = std::fs::read_to_string(folder.join("labels.tsv")).expect("labels.tsv");
-    let mut labels = BTreeMap::new();
-    for (number, line) in table.lines().enumerate() {
-        let mut columns = line.split('\t');
-        let (Some(file), Some(key)) = (columns.next(), columns.next()) else {
-            continue;
-        };
-        let name = format!("{number:04}.jpg");
-        std::fs::copy(folder.join(file), photos.join(&name)).expect("a photo");
-        labels.insert(name, key.to_owned());
-    }
-    labels
 }
 
 /// A label's key and those of everything above it.

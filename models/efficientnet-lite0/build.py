@@ -16,12 +16,10 @@ The same sources give the same bytes.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
 from pathlib import Path
 
-from recipe import calibration, graph, head, manifest, measure, network, vocabulary, weights
+from recipe import calibration, committed, graph, head, manifest, measure, network, vocabulary, weights
 from recipe.sources import WEIGHTS, SourceError, Sources
 
 HERE = Path(__file__).resolve().parent
@@ -39,22 +37,7 @@ def main() -> int:
     except (SourceError, ValueError) as problem:
         print(f"build: {problem}", file=sys.stderr)
         return 1
-    different = [
-        name
-        for name, data in pack.items()
-        if not (HERE / name).is_file() or (HERE / name).read_bytes() != data
-    ]
-    if args.check:
-        for name in different:
-            print(f"build: {name} differs from a fresh build", file=sys.stderr)
-        if not different:
-            print(f"{len(pack)} files equal a fresh build")
-        return 1 if different else 0
-    for name in different:
-        write_atomically(HERE / name, pack[name])
-    total = sum(map(len, pack.values()))
-    print(f"{len(pack)} files, {total} bytes; changed: {', '.join(different) or 'none'}")
-    return 0
+    return committed.settle(HERE, pack, args.check, committed.size(pack))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -86,19 +69,6 @@ def build(sources: Sources) -> dict[str, bytes]:
         "aliases.tsv": aliases,
     }
     return {**files, "model.toml": manifest.manifest(files)}
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 if __name__ == "__main__":

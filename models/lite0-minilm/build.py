@@ -32,6 +32,7 @@ CLASSIFIER = HERE.parent / "efficientnet-lite0"
 sys.path[1:1] = [str(CLASSIFIER), str(PROJECT / "tools")]
 
 import fetch_models  # noqa: E402
+from recipe.committed import settle, size  # noqa: E402
 from recipe.sources import SourceError, Sources  # noqa: E402
 from recipe.wordnet import WordNet  # noqa: E402
 from steps import class_texts, class_vectors, manifest  # noqa: E402
@@ -57,22 +58,7 @@ def main() -> int:
     except (SourceError, fetch_models.Failure, ValueError, OSError) as problem:
         print(f"build: {problem}", file=sys.stderr)
         return 1
-    different = [
-        name
-        for name, data in pack.items()
-        if not (HERE / name).is_file() or (HERE / name).read_bytes() != data
-    ]
-    if args.check:
-        for name in different:
-            print(f"build: {name} differs from a fresh build", file=sys.stderr)
-        if not different:
-            print(f"{len(pack)} files equal a fresh build")
-        return 1 if different else 0
-    for name in different:
-        fetch_models.write_atomically(HERE / name, pack[name], 0o644)
-    total = sum(map(len, pack.values()))
-    print(f"{len(pack)} files, {total} bytes; changed: {', '.join(different) or 'none'}")
-    return 0
+    return settle(HERE, pack, args.check, size(pack))
 
 
 def parse_arguments() -> argparse.Namespace:

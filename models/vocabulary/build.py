@@ -15,9 +15,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +23,7 @@ PROJECT = HERE.parent.parent
 # Where WordNet comes from is pinned in the classifier's recipe.
 sys.path.insert(1, str(HERE.parent / "efficientnet-lite0"))
 
+from recipe.committed import settle  # noqa: E402
 from recipe.sources import SourceError  # noqa: E402
 from steps import sources, table, wordnet  # noqa: E402
 
@@ -42,18 +41,14 @@ def main() -> int:
             print(f"{number:6}  {reason}")
         return 0
     texts = {"lexicon.tsv.gz": lexicon.table(), "glosses.txt.gz": lexicon.glosses()}
-    different = [name for name, text in texts.items() if committed(HERE / name) != text]
-    if args.check:
-        for name in different:
-            print(f"build: {name} differs from a fresh build", file=sys.stderr)
-        if not different:
-            print(f"{len(texts)} files equal a fresh build")
-        return 1 if different else 0
-    for name in different:
-        write_atomically(HERE / name, compress(texts[name]))
     nodes = len(lexicon.entries) - lexicon.labels
-    print(f"{lexicon.labels} terms, {nodes} nodes; changed: {', '.join(different) or 'none'}")
-    return 0
+    return settle(
+        HERE,
+        {name: compress(text) for name, text in texts.items()},
+        args.check,
+        f"{lexicon.labels} terms, {nodes} nodes",
+        content=inflate,
+    )
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -70,10 +65,10 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def committed(path: Path) -> str | None:
-    """The text in a compressed file, if it is there and whole."""
+def inflate(data: bytes) -> str | None:
+    """The text in compressed bytes, if they are whole."""
     try:
-        return gzip.decompress(path.read_bytes()).decode("utf-8")
+        return gzip.decompress(data).decode("utf-8")
     except (OSError, EOFError, UnicodeDecodeError):
         return None
 
@@ -84,19 +79,6 @@ def compress(text: str) -> bytes:
     with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
         file.write(text.encode("utf-8"))
     return buffer.getvalue()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::output::{count, plural, printable};
 use super::{Context_, Exit, TableOrJson};
 use crate::daemon::{is_held, tagger};
+use crate::embedding::pack_name;
 use crate::model::install::{
     InstallError, LITE0_MINILM, bytes, check_name, is_built_in, remove as remove_pack,
 };
@@ -139,11 +140,6 @@ fn serving(context: &Context_) -> anyhow::Result<Option<String>> {
     Ok(reader.serving()?.map(|row| row.name.0))
 }
 
-/// `name@revision` without the revision.
-fn name_of(id: &str) -> &str {
-    id.split('@').next().unwrap_or_default()
-}
-
 /// Vectors that are stored under this very name and revision must be as long as the pack's.
 fn fits_index(context: &Context_, pack: &ModelPack) -> anyhow::Result<()> {
     let Some(reader) = index(context)? else {
@@ -181,7 +177,7 @@ fn remove(context: &Context_, name: &str) -> anyhow::Result<Exit> {
         .into());
     }
     if let Some(serving) = serving(context)?
-        && name_of(&serving) == name
+        && pack_name(&serving) == name
     {
         let in_use = packs
             .in_use()

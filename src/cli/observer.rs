@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::output::{Output, count, plural, span};
 use crate::daemon::Observer;
@@ -19,17 +19,10 @@ pub(super) struct Terminal {
 
 impl Terminal {
     pub fn new(out: Output, quiet: bool) -> Self {
-        let bar = (out.terminal_err && !quiet).then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
-            let style = ProgressStyle::with_template("{spinner} {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_spinner());
-            bar.set_style(style);
-            bar
-        });
         Self {
             out,
             quiet,
-            bar,
+            bar: out.spinner(quiet),
             start: Mutex::new(None),
         }
     }

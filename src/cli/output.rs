@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
 /// Where results and messages go.
 #[derive(Clone, Copy)]
 pub(super) struct Output {
@@ -23,6 +25,17 @@ impl Output {
             terminal_out,
             terminal_err,
         }
+    }
+
+    /// A line of progress on standard error, where a person sees it.
+    pub fn spinner(self, quiet: bool) -> Option<ProgressBar> {
+        (self.terminal_err && !quiet).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+            let style = ProgressStyle::with_template("{spinner} {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            bar.set_style(style);
+            bar
+        })
     }
 
     /// One line of results.

@@ -144,7 +144,6 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let (lexicon, own) = (Lexicon::built_in()?, own_terms(context));
     let searcher = Searcher {
         reader: &reader,
-        tagger: &tagger,
         words: Words {
             tagger: &tagger,
             lexicon: &lexicon,

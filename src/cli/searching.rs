@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Context_;
 use super::output::{count, plural, printable, span};
 use crate::daemon::SearchReport;
+use crate::embedding::pack_name;
 use crate::model::packs;
 use crate::search::choose;
 use crate::store::{Coverage, StoreReader};
@@ -148,12 +149,7 @@ impl Searching {
 
 /// Whether vectors of `id` are those of the chosen model: its very revision, if that is known.
 fn same(chosen: &str, chosen_id: Option<&str>, id: &str) -> bool {
-    chosen_id.map_or_else(|| name_of(id) == chosen, |chosen| id == chosen)
-}
-
-/// `name@revision` without the revision.
-fn name_of(id: &str) -> &str {
-    id.split('@').next().unwrap_or_default()
+    chosen_id.map_or_else(|| pack_name(id) == chosen, |chosen| id == chosen)
 }
 
 #[cfg(test)]

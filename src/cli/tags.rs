@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::output::{count, printable};
 use super::{Context_, Exit, TableOrJson};
+use crate::embedding::pack_name;
 use crate::store::StoreReader;
 
 /// List every tag with its number of photos
@@ -34,11 +35,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         TableOrJson::Table => {
             for t in &tags {
                 // Without the revision: who, not which version of it.
-                let by: Vec<&str> = t
-                    .sources
-                    .iter()
-                    .map(|s| s.split('@').next().unwrap_or(s))
-                    .collect();
+                let by: Vec<&str> = t.sources.iter().map(|s| pack_name(s)).collect();
                 let by = context.out.dim(&printable(&by.join(", ")));
                 writeln!(
                     out,

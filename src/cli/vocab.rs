@@ -1,6 +1,6 @@
 //! `photond vocab`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use serde_json::json;
@@ -99,18 +99,23 @@ fn add(
     if files.is_empty() {
         refuse_known(name)?;
     }
-    let examples = look_at(context, files)?;
+    let examples = look_at(context, files, &own)?;
     let replaced = own.put(term(examples.clone()))?;
     own.write(&context.data_dir)?;
     let name = printable(name.trim());
     let verb = if replaced { "is replaced" } else { "is added" };
-    let by = match examples.len() {
-        0 => "by its name".to_owned(),
-        n => format!("by {}", plural(n as u64, "example", "examples")),
-    };
+    let by = by(&examples);
     context.out.line(&format!("{name} {verb}, {by}"))?;
     say_when(context)?;
     Ok(Exit::Done)
+}
+
+/// What says what a term is.
+fn by(examples: &[Example]) -> String {
+    match examples.len() {
+        0 => "by its name".to_owned(),
+        n => format!("by {}", plural(n as u64, "example", "examples")),
+    }
 }
 
 /// A word that the vocabulary has needs no second one.
@@ -131,7 +136,7 @@ fn refuse_known(name: &str) -> anyhow::Result<()> {
 }
 
 /// Content of each example, with a vector kept for those that are not in the index.
-fn look_at(context: &Context_, files: &[PathBuf]) -> anyhow::Result<Vec<Example>> {
+fn look_at(context: &Context_, files: &[PathBuf], own: &OwnTerms) -> anyhow::Result<Vec<Example>> {
     if files.is_empty() {
         return Ok(Vec::new());
     }
@@ -171,7 +176,6 @@ fn look_at(context: &Context_, files: &[PathBuf]) -> anyhow::Result<Vec<Example>
         examples.push(Example { path, hash: hex });
     }
     if new {
-        let own = OwnTerms::read(&context.data_dir)?;
         let wanted = |hash: &str| {
             examples.iter().any(|e| e.hash == hash)
                 || own
@@ -217,10 +221,7 @@ fn list(context: &Context_, format: TableOrJson) -> anyhow::Result<Exit> {
             if let Some(category) = &term.category {
                 line += &format!("  ({})", printable(category));
             }
-            line += &match term.examples.len() {
-                0 => "  by its name".to_owned(),
-                n => format!("  by {}", plural(n as u64, "example", "examples")),
-            };
+            line += &format!("  {}", by(&term.examples));
             context.out.line(&line)?;
         }
     }
@@ -260,14 +261,10 @@ fn say_when(context: &Context_) -> anyhow::Result<()> {
     if context.quiet {
         return Ok(());
     }
-    let when = if is_running(&context.data_dir) {
+    let when = if is_held(&context.data_dir) {
         "  the running photond sets all photos against it by itself, in a moment"
     } else {
         "  `photond retag` sets all photos against it; so does the next `photond watch` or `index`"
     };
     Ok(context.out.line(&context.out.dim(when))?)
-}
-
-pub(super) fn is_running(data_dir: &Path) -> bool {
-    is_held(data_dir)
 }

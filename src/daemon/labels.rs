@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::DaemonError;
+use super::sighting::Sighting;
 use super::start::Setup;
 use super::{Observer, watch};
 use crate::index::{Indexer, LabelPhase, LabelReport};
@@ -119,25 +120,19 @@ fn retag_file(data_dir: &Path) -> PathBuf {
 /// The file of the user's own terms, looked at for changes.
 pub(super) struct OwnTermsFile {
     path: PathBuf,
-    seen: Option<(u64, i64, i64)>,
+    seen: Sighting,
 }
 
 impl OwnTermsFile {
     pub fn new(data_dir: &Path) -> Self {
         let path = OwnTerms::path(data_dir);
-        let seen = look(&path);
+        let seen = Sighting::of(&path);
         Self { path, seen }
     }
 
     /// Whether it is another file than at the last look.
     pub fn changed(&mut self) -> bool {
-        let now = look(&self.path);
-        std::mem::replace(&mut self.seen, now) != now
+        let before = std::mem::replace(&mut self.seen, Sighting::of(&self.path));
+        before != self.seen
     }
-}
-
-fn look(path: &Path) -> Option<(u64, i64, i64)> {
-    use std::os::unix::fs::MetadataExt;
-    let m = std::fs::metadata(path).ok()?;
-    Some((m.ino(), m.mtime(), m.mtime_nsec()))
 }

@@ -12,6 +12,7 @@ mod once;
 mod report;
 mod requests;
 mod search_model;
+mod sighting;
 mod start;
 mod watch;
 

@@ -17,6 +17,8 @@ use notify::Watcher;
 use super::Observer;
 use super::error::DaemonError;
 use super::report::{ModelReport, Rate, SearchReport};
+use super::sighting::Sighting;
+use crate::embedding::ModelId;
 use crate::index::{Derived, Indexer, SearchChoice, Settled};
 use crate::model::{ModelPack, Projection, default_pack, packs};
 use crate::search::{SearchError, Searcher, Space, choose};
@@ -57,7 +59,7 @@ pub(super) fn before(
     let Some(serving) = store.reader()?.serving()? else {
         return Ok(None);
     };
-    let name = name_of(&serving.name.0);
+    let name = serving.name.pack_name();
     if name == packs::in_use(data_dir) {
         return Ok(None);
     }
@@ -65,11 +67,6 @@ pub(super) fn before(
         pack.id == serving.name && pack.dims == serving.dims && pack.derived_from().is_none()
     });
     Ok(pack.map(Box::new))
-}
-
-/// `name@revision` without the revision.
-fn name_of(id: &str) -> &str {
-    id.split('@').next().unwrap_or_default()
 }
 
 /// Vectors forgotten in one transaction.
@@ -91,15 +88,15 @@ fn try_drop_removed(store: &mut Store, data_dir: &Path) -> Result<bool, DaemonEr
     }
     let packs = packs::Packs::new(data_dir).list();
     let in_use = packs::in_use(data_dir);
-    let wanted = |id: &str| {
-        let name = id.split('@').next().unwrap_or_default();
+    let wanted = |id: &ModelId| {
+        let name = id.pack_name();
         packs.iter().any(|entry| match &entry.pack {
-            Ok(pack) => pack.id.0 == id,
+            Ok(pack) => pack.id == *id,
             Err(_) => entry.name == name,
         }) || (name == in_use && !packs.iter().any(|entry| entry.name == name))
     };
     let removed = store.reader()?.models()?.into_iter().find(|row| {
-        row.kind == SpaceKind::Search && row.dims > 0 && !row.serving && !wanted(&row.name.0)
+        row.kind == SpaceKind::Search && row.dims > 0 && !row.serving && !wanted(&row.name)
     });
     let Some(row) = removed else {
         return Ok(false);
@@ -163,18 +160,9 @@ pub(super) struct SearchModel {
     prepared: Prepared,
 }
 
-/// What tells that a pack's folder is another than it was, without opening it.
-#[derive(Debug, PartialEq, Eq)]
-struct Sighting(Option<(u64, i64, i64)>);
-
-impl Sighting {
-    /// Inode and time of the folder's manifest.
-    fn of(data_dir: &Path, name: &str) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        let manifest = data_dir.join("models").join(name).join("model.toml");
-        let metadata = std::fs::metadata(manifest).ok();
-        Self(metadata.map(|m| (m.ino(), m.mtime(), m.mtime_nsec())))
-    }
+/// The manifest of a pack by this name.
+fn sighting(data_dir: &Path, name: &str) -> Sighting {
+    Sighting::of(&data_dir.join("models").join(name).join("model.toml"))
 }
 
 /// How often the derived files of queries are brought up to date, at most.
@@ -248,7 +236,6 @@ fn prepare(data_dir: &Path, stop: &AtomicBool) -> Result<i64, DaemonError> {
     let (lexicon, own) = (Lexicon::built_in()?, OwnTerms::default());
     let searcher = Searcher {
         reader: &reader,
-        tagger: &tagger,
         words: Words {
             tagger: &tagger,
             lexicon: &lexicon,
@@ -276,7 +263,7 @@ impl SearchModel {
     pub fn new(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_path_buf(),
-            seen: Sighting::of(data_dir, &packs::in_use(data_dir)),
+            seen: sighting(data_dir, &packs::in_use(data_dir)),
             name: packs::in_use(data_dir),
             settled: Settled::Unknown,
             counted: 0,
@@ -303,7 +290,7 @@ impl SearchModel {
             }
         };
         self.told_damaged = false;
-        let seen = Sighting::of(&self.data_dir, &name);
+        let seen = sighting(&self.data_dir, &name);
         if name == self.name && seen == self.seen {
             return;
         }
@@ -326,7 +313,7 @@ impl SearchModel {
         let found = indexer.settled();
         // The pipeline takes a choice on when it comes to it; until then it speaks of the one before.
         let ours = match &found {
-            Settled::Serving { id } | Settled::Behind { id, .. } => name_of(&id.0) == self.name,
+            Settled::Serving { id } | Settled::Behind { id, .. } => id.pack_name() == self.name,
             Settled::Unknown => false,
         };
         if ours && found != self.settled {
@@ -353,7 +340,7 @@ impl SearchModel {
         // the next look may be far: it wakes the daemon when it has.
         let taken_on = indexer
             .search_state()
-            .is_some_and(|(id, _)| name_of(&id.0) == self.name);
+            .is_some_and(|(id, _)| id.pack_name() == self.name);
         if !taken_on {
             return;
         }

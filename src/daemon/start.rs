@@ -52,17 +52,7 @@ impl Setup {
         let lock = DataDirLock::take(&self.data_dir)?;
         let (store, recovery) = Store::open(&self.data_dir)?;
         self.refuse_unknown_missing(&store)?;
-        match recovery {
-            Some(Recovery::RestoredBackup { aside }) => observer.notice(&format!(
-                "the index was damaged: the last backup took its place, the damaged file is kept as {}",
-                aside.display()
-            )),
-            Some(Recovery::StartedAfresh { aside }) => observer.notice(&format!(
-                "the index was damaged and there was no backup: photos are indexed again, the damaged file is kept as {}",
-                aside.display()
-            )),
-            None => {}
-        }
+        tell(recovery, observer);
         let thumbs = ThumbStore::open(&self.data_dir)?;
         let classifier = default_pack()?;
         let model = classifier.id.to_string();
@@ -135,7 +125,8 @@ impl Setup {
     /// The same for labels alone: no folder is looked at, and no model sees a photo.
     pub(super) fn start_labels(&self, observer: &dyn Observer) -> Result<Started, DaemonError> {
         let lock = DataDirLock::take(&self.data_dir)?;
-        let (store, _) = Store::open(&self.data_dir)?;
+        let (store, recovery) = Store::open(&self.data_dir)?;
+        tell(recovery, observer);
         let thumbs = ThumbStore::open(&self.data_dir)?;
         let classifier = default_pack()?;
         let words = Arc::new(tagger(&classifier)?);
@@ -214,6 +205,22 @@ impl Setup {
         };
         Ok(Arc::new(Filter::new(root, &config)?))
     }
+}
+
+fn tell(recovery: Option<Recovery>, observer: &dyn Observer) {
+    let Some(recovery) = recovery else {
+        return;
+    };
+    observer.notice(&match recovery {
+        Recovery::RestoredBackup { aside } => format!(
+            "the index was damaged: the last backup took its place, the damaged file is kept as {}",
+            aside.display()
+        ),
+        Recovery::StartedAfresh { aside } => format!(
+            "the index was damaged and there was no backup: photos are indexed again, the damaged file is kept as {}",
+            aside.display()
+        ),
+    });
 }
 
 /// A path as a gitignore pattern that matches just it.

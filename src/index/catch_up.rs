@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender};
 
 use super::embed::Order;
 use super::error::IndexError;
@@ -21,7 +21,7 @@ use super::progress::Progress;
 use super::scan::enqueue;
 use super::spaces::{Role, Space};
 use super::worker::Shared;
-use crate::store::{Change, ModelResult, Results, StoreError, StoreReader};
+use crate::store::{Change, ModelResult, Results, Store, StoreError, StoreReader};
 use crate::tag::Tagger;
 
 /// Photos looked up at once.
@@ -103,11 +103,7 @@ impl CatchUp {
                     lost: coverage.lost,
                 });
             }
-            let (tx, rx) = bounded(1);
-            self.send(Write::Run(Box::new(move |store| {
-                let _ = tx.send(store.serve(model));
-            })))?;
-            rx.recv().map_err(|_| IndexError::StageDied("commit"))??;
+            self.ask(move |store| store.serve(model))?;
             tracing::info!("queries use {}", space.id);
         }
         let others = |s: &Space| s.role == Role::Search && s.id != space.id;
@@ -137,15 +133,7 @@ impl CatchUp {
 
     /// Names of photos that were indexed before names could be searched.
     fn fill_names(&self) -> Result<(), IndexError> {
-        while !self.stopping() {
-            let (tx, rx) = bounded(1);
-            self.send(Write::Run(Box::new(move |store| {
-                let _ = tx.send(store.fill_words(NAMES));
-            })))?;
-            if !rx.recv().map_err(|_| IndexError::StageDied("commit"))?? {
-                break;
-            }
-        }
+        while !self.stopping() && self.ask(|store| store.fill_words(NAMES))? {}
         Ok(())
     }
 
@@ -260,6 +248,14 @@ impl CatchUp {
 
     fn stopping(&self) -> bool {
         self.shared.stop.load(Ordering::Relaxed)
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, IndexError> {
+        let writer = lock(&self.write).clone();
+        Write::ask(&writer.ok_or(IndexError::StageDied("commit"))?, work)
     }
 
     fn send(&self, write: Write) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 
+use super::error::IndexError;
 use super::job::{Seen, Write};
 use super::lanes::{Lane, ModelPlan, SearchChoice, runtime};
 use super::memory::give_memory_back;
@@ -298,15 +299,14 @@ impl EmbedThread {
 
     /// The model's key in the store.
     fn adopt(&self, lane: &Lane) -> Result<i64, String> {
-        let (tx, rx) = crossbeam_channel::bounded(1);
         let (name, dims, kind) = (lane.name.clone(), lane.dims, lane.role.kind());
-        let gone = || "the index cannot be written".to_owned();
-        self.write
-            .send(Write::Run(Box::new(move |store| {
-                let _ = tx.send(store.adopt_model(&name, dims, kind));
-            })))
-            .map_err(|_| gone())?;
-        rx.recv().map_err(|_| gone())?.map_err(|e| e.to_string())
+        let adopted = Write::ask(&self.write, move |store| {
+            store.adopt_model(&name, dims, kind)
+        });
+        adopted.map_err(|e| match e {
+            IndexError::StageDied(_) => "the index cannot be written".to_owned(),
+            e => e.to_string(),
+        })
     }
 
     fn gather(&self, first: Seen) -> Vec<Seen> {

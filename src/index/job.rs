@@ -1,9 +1,12 @@
 //! What travels through the pipeline.
 
+use crossbeam_channel::{Sender, bounded};
+
+use super::error::IndexError;
 use super::progress::Ticket;
 use super::spaces::LaneTensor;
 use crate::photo::{ContentHash, FileStamp, Inspection};
-use crate::store::{Change, FileKey, Store};
+use crate::store::{Change, FileKey, Store, StoreError};
 
 /// One path to look at.
 pub(super) struct Job {
@@ -59,4 +62,23 @@ pub(super) enum Write {
     },
     /// Anything else that needs the store. Runs between batches.
     Run(Box<dyn FnOnce(&mut Store) + Send>),
+}
+
+impl Write {
+    /// Runs something on the writer's store, between two batches, and waits for its answer.
+    ///
+    /// # Errors
+    /// If the writer has died, or the work itself fails.
+    pub fn ask<T: Send + 'static>(
+        writer: &Sender<Self>,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, IndexError> {
+        let (tx, rx) = bounded(1);
+        writer
+            .send(Self::Run(Box::new(move |store| {
+                let _ = tx.send(work(store));
+            })))
+            .map_err(|_| IndexError::StageDied("commit"))?;
+        Ok(rx.recv().map_err(|_| IndexError::StageDied("commit"))??)
+    }
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 pub use own::ExampleVectors;
 pub(super) use report::Reported;
@@ -202,11 +202,6 @@ impl Labeller {
                 Ok(LabelRequest::Retag) => {
                     self.report.retagging();
                     self.again = true;
-                    if let Some(space) = &mut self.space {
-                        self.again = false;
-                        space.start_over();
-                        self.report.set(space.report(LabelPhase::Tagging));
-                    }
                     return true;
                 }
                 Ok(LabelRequest::End) | Err(RecvTimeoutError::Disconnected) => return false,
@@ -218,17 +213,13 @@ impl Labeller {
     /// One step; true: there may be more to do.
     fn turn(&mut self) -> Result<bool, LabelError> {
         let reader = StoreReader::open(&self.plan.data_dir)?;
-        let Some(serving) = reader.serving()? else {
+        let wanted = self.plan.settings.terms > 0;
+        let Some(serving) = reader.serving()?.filter(|_| wanted) else {
             self.report.set(LabelReport::default());
             return Ok(false);
         };
-        if self.plan.settings.terms == 0 {
-            self.report.set(LabelReport::default());
-            return Ok(false);
-        }
         if self.space.as_ref().is_none_or(|s| s.model != serving.id) {
-            let name = serving.name.0.split('@').next().unwrap_or_default();
-            let pack = packs::open(&self.plan.data_dir, name)?;
+            let pack = packs::open(&self.plan.data_dir, serving.name.pack_name())?;
             if pack.id != serving.name {
                 return Err(LabelError::Cannot(format!(
                     "the index goes by {}, but {} is installed; the switch is not through yet",
@@ -251,7 +242,9 @@ impl Labeller {
             space.start_over();
         }
         let stop = &self.shared.stop;
-        let write = |batch: LabelBatch| send(&self.write, batch);
+        let write = |batch: LabelBatch| {
+            Write::ask(&self.write, move |store| store.label(&batch)).map_err(LabelError::from)
+        };
         if space.new_photos(&self.plan, &reader, &write)? {
             self.report.set(space.report(LabelPhase::Tagging));
             return Ok(true);
@@ -296,32 +289,14 @@ impl Labeller {
         };
         let mut after = 0;
         while !self.shared.stop.load(Ordering::Relaxed) {
-            let (tx, rx) = bounded(1);
-            let work = move |store: &mut crate::store::Store| {
-                let _ = tx.send(store.drop_labels(other, after, FORGOTTEN));
-            };
-            ask(&self.write, Write::Run(Box::new(work)))?;
-            match rx.recv().map_err(|_| IndexError::StageDied("commit"))?? {
+            let forgotten = Write::ask(&self.write, move |store| {
+                store.drop_labels(other, after, FORGOTTEN)
+            });
+            match forgotten? {
                 Some(last) => after = last,
                 None => break,
             }
         }
         Ok(true)
     }
-}
-
-/// Has the writer write a batch, and waits until it has.
-fn send(write: &Sender<Write>, batch: LabelBatch) -> Result<(), LabelError> {
-    let (tx, rx) = bounded(1);
-    let work = move |store: &mut crate::store::Store| {
-        let _ = tx.send(store.label(&batch));
-    };
-    ask(write, Write::Run(Box::new(work)))?;
-    Ok(rx.recv().map_err(|_| IndexError::StageDied("commit"))??)
-}
-
-fn ask(write: &Sender<Write>, what: Write) -> Result<(), LabelError> {
-    write
-        .send(what)
-        .map_err(|_| IndexError::StageDied("commit").into())
 }

@@ -225,13 +225,7 @@ impl Indexer {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, IndexError> {
-        let (tx, rx) = bounded(1);
-        self.write
-            .send(Write::Run(Box::new(move |store| {
-                let _ = tx.send(work(store));
-            })))
-            .map_err(|_| IndexError::StageDied("commit"))?;
-        Ok(rx.recv().map_err(|_| IndexError::StageDied("commit"))??)
+        Write::ask(&self.write, work)
     }
 
     /// Runs something on the writer's store when it comes to it; dropped if the writer is behind.

@@ -149,14 +149,7 @@ impl ImageEncoder {
             reason: format!("{} {reason}", self.graph.file),
         };
         let name = &self.graph.input_name;
-        let input = session::declared(self.session.inputs(), "input", name)
-            .map_err(|e| bad(format!("does not fit: {e}")))?;
-        if !session::is_float(input.element) {
-            return Err(bad(format!(
-                "takes {} at {name}, not floats",
-                input.element
-            )));
-        }
+        let input = session::declared_floats(self.session.inputs(), "input", name).map_err(&bad)?;
         if let Some(other) = self.session.inputs().iter().find(|o| o.name() != name) {
             return Err(bad(format!(
                 "wants an input {} besides {name}, of which model.toml says nothing",
@@ -197,14 +190,8 @@ impl ImageEncoder {
             reason: format!("{} {reason}", self.graph.file),
         };
         let name = &self.graph.output_name;
-        let output = session::declared(self.session.outputs(), "output", name)
-            .map_err(|e| bad(format!("does not fit: {e}")))?;
-        if !session::is_float(output.element) {
-            return Err(bad(format!(
-                "gives {} at {name}, not floats",
-                output.element
-            )));
-        }
+        let output =
+            session::declared_floats(self.session.outputs(), "output", name).map_err(&bad)?;
         match output.shape[..] {
             [_, dims] if dims < 0 || dims as usize == self.dims => Ok(()),
             [_, dims] => Err(other_dims(

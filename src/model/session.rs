@@ -103,6 +103,23 @@ pub(super) fn declared(outlets: &[Outlet], what: &str, name: &str) -> Result<Dec
     Ok(Declared { element, shape })
 }
 
+/// The same of an input or output that must be of floats; says what is wrong of the graph's file.
+///
+/// # Errors
+/// If there is none of the name, or it is of something else.
+pub(super) fn declared_floats(
+    outlets: &[Outlet],
+    what: &str,
+    name: &str,
+) -> Result<Declared, String> {
+    let found = declared(outlets, what, name).map_err(|e| format!("does not fit: {e}"))?;
+    if is_float(found.element) {
+        return Ok(found);
+    }
+    let verb = if what == "input" { "takes" } else { "gives" };
+    Err(format!("{verb} {} at {name}, not floats", found.element))
+}
+
 /// Whether vectors of this type can be fed and read.
 pub(super) fn is_float(element: TensorElementType) -> bool {
     matches!(

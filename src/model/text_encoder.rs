@@ -312,14 +312,8 @@ impl TextEncoder {
             reason: format!("{} {reason}", self.spec.file),
         };
         let name = &self.spec.output;
-        let output = session::declared(self.session.outputs(), "output", name)
-            .map_err(|e| bad(format!("does not fit: {e}")))?;
-        if !session::is_float(output.element) {
-            return Err(bad(format!(
-                "gives {} at {name}, not floats",
-                output.element
-            )));
-        }
+        let output =
+            session::declared_floats(self.session.outputs(), "output", name).map_err(&bad)?;
         let rank = match self.spec.pooling {
             Pooling::None => 2,
             Pooling::Mean => 3,

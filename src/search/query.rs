@@ -10,7 +10,7 @@ use super::error::SearchError;
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
 use crate::store::{Hit, PhotoFilter, SpaceKind, StoreReader, TagCondition};
-use crate::tag::{Lookup, Said, Tagger, Words};
+use crate::tag::{Lookup, Said, Words};
 
 /// What a person asked for, as given.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,8 +44,6 @@ pub struct Query {
 pub struct Searcher<'a> {
     /// The database.
     pub reader: &'a StoreReader,
-    /// The classifier's words, and what is shown.
-    pub tagger: &'a Tagger,
     /// All words.
     pub words: Words<'a>,
     /// Confidence from which a tag counts where the query says nothing.

@@ -98,10 +98,10 @@ impl Searcher<'_> {
         let judge = Judge::new(
             space.pack,
             background.as_ref(),
-            (wishes, self.tagger),
+            (wishes, self.words.tagger),
             query.min_confidence,
         );
-        let words = judge.words(self.reader, self.tagger)?;
+        let words = judge.words(self.reader, self.words.tagger)?;
         let mut standings = vectors.standings(
             &directions,
             &self.allowed(query, &filter)?,
@@ -152,7 +152,7 @@ impl Searcher<'_> {
         Examples::new(
             self.reader,
             (space.pack, space.model),
-            (space.classifier, self.tagger),
+            (space.classifier, self.words.tagger),
             (space.data_dir, space.max_file),
             space.stop,
         )

@@ -41,7 +41,7 @@ pub fn choose(reader: &StoreReader, data_dir: &Path) -> Result<Chosen, SearchErr
         .into_iter()
         .filter(|row| row.kind == SpaceKind::Search && row.dims > 0)
         .collect();
-    let is_in_use = |row: &ModelRow| name_of(&row.name) == in_use;
+    let is_in_use = |row: &ModelRow| row.name.pack_name() == in_use;
     // Serving first, then the one in use, then whatever was there last.
     rows.sort_by_key(|row| (!row.serving, !is_in_use(row), std::cmp::Reverse(row.id)));
     let serving = rows
@@ -50,7 +50,7 @@ pub fn choose(reader: &StoreReader, data_dir: &Path) -> Result<Chosen, SearchErr
         .map(|r| r.name.clone());
     let mut trouble = None;
     for row in rows {
-        match packs::open(data_dir, name_of(&row.name)) {
+        match packs::open(data_dir, row.name.pack_name()) {
             Ok(pack) if pack.id == row.name => {
                 if reader.newest_seq(row.id)? == 0 {
                     continue;
@@ -58,7 +58,7 @@ pub fn choose(reader: &StoreReader, data_dir: &Path) -> Result<Chosen, SearchErr
                 let instead_of = match &serving {
                     // The one chosen answers, but before it can: the one that serves is gone.
                     Some(serving) if !row.serving => Some(Instead {
-                        name: name_of(serving).to_owned(),
+                        name: serving.pack_name().to_owned(),
                         trouble: Some(trouble_with(data_dir, serving)),
                         partly: true,
                     }),
@@ -89,13 +89,8 @@ pub fn choose(reader: &StoreReader, data_dir: &Path) -> Result<Chosen, SearchErr
 
 /// Why the pack of this very name and revision is not to be had.
 fn trouble_with(data_dir: &Path, id: &ModelId) -> String {
-    match packs::open(data_dir, name_of(id)) {
+    match packs::open(data_dir, id.pack_name()) {
         Ok(pack) => format!("{id} has been replaced by {}", pack.id),
         Err(e) => e.to_string(),
     }
-}
-
-/// `name@revision` without the revision.
-fn name_of(id: &ModelId) -> &str {
-    id.0.split('@').next().unwrap_or_default()
 }

@@ -148,7 +148,9 @@ fn encode(embedding: &Embedding) -> Vec<u8> {
     halves.iter().flat_map(|h| h.to_le_bytes()).collect()
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Embedding {
+/// The vector in stored bytes, as [`StoreReader::embeddings_since`] shows them.
+#[must_use]
+pub fn decode(bytes: &[u8]) -> Embedding {
     let values = bytes
         .chunks_exact(2)
         .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())

@@ -35,6 +35,7 @@ mod words;
 pub use catch_up::Coverage;
 pub use commit::{Change, ModelResult, Results};
 pub use daemon::DaemonRow;
+pub use embeddings::decode as decode_vector;
 pub use error::StoreError;
 pub use failures::{Failure, FailureRow, Stage};
 pub use files::{FileKey, FileRow, Known};

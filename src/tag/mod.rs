@@ -36,6 +36,7 @@ pub use label_bank::LabelBank;
 pub use lexicon::{LexTerm, Lexicon};
 pub use own_terms::{
     Example, LONGEST_NAME, OWN_TERMS_DIR, OWN_TERMS_FILE, OwnTerm, OwnTerms, OwnTermsError,
+    put_whole,
 };
 pub use relevance::{
     Pool, PoolSettings, Pools, Progress as PoolProgress, RowState, Scope, SettingsError, Sizes,

@@ -179,19 +179,8 @@ impl OwnTerms {
                 source,
             }
         })?;
-        let put = || -> std::io::Result<()> {
-            std::fs::create_dir_all(data_dir.join(OWN_TERMS_DIR))?;
-            let next = path.with_extension(format!("{}.next", std::process::id()));
-            let mut file = std::fs::File::create(&next)?;
-            file.write_all(HEAD.as_bytes())?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&next, &path)
-        };
-        put().map_err(|source| OwnTermsError::Io {
-            path: path.clone(),
-            source,
-        })
+        put_whole(&path, format!("{HEAD}{text}").as_bytes())
+            .map_err(|source| OwnTermsError::Io { path, source })
     }
 
     /// Where the file of a data directory lies.
@@ -253,6 +242,27 @@ impl OwnTerms {
         }
         hasher.finalize().to_hex()[..16].to_owned()
     }
+}
+
+/// Puts a file in place whole, with the folder it lies in; what was there before stays until then.
+///
+/// # Errors
+/// What the system says; then nothing of the new file is left.
+pub fn put_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let next = path.with_extension(format!("{}.next", std::process::id()));
+    let put = path
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::File::create(&next))
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .and_then(|()| std::fs::rename(&next, path));
+    if put.is_err() {
+        let _ = std::fs::remove_file(&next);
+    }
+    put
 }
 
 /// What stands above the terms.

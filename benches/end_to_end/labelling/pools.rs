@@ -11,14 +11,13 @@ use std::time::{Duration, Instant};
 use photond::embedding::{Embedding, ModelId};
 use photond::media::DECODER_VERSION;
 use photond::model::{default_pack, packs};
-use photond::photo::{
-    ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, RelPath, Thumbnail,
-};
+use photond::photo::{ContentHash, Exif, RelPath};
 use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, StoreReader};
 use photond::tag::{Lexicon, PoolProgress, PoolSettings, Pools};
 
 use super::life::Life;
 use super::{Encoded, Run, percent, steps};
+use crate::library::{inspection, stamp};
 use crate::measure::{photond, scratch};
 
 /// Photos that come in at once, and how often.
@@ -239,27 +238,6 @@ impl<'a> Index<'a> {
     fn photo(&self, number: u64, vector: Embedding) -> Change {
         let hash = ContentHash(*blake3::hash(&number.to_le_bytes()).as_bytes());
         let path = RelPath::from_bytes(format!("IMG_{number:06}.jpg").into_bytes());
-        let stamp = FileStamp {
-            size: 3_000_000 + number,
-            mtime_ns: 1_700_000_000_000_000_000 + number as i64,
-            ctime_ns: 1_700_000_000_000_000_000 + number as i64,
-            inode: number,
-        };
-        let inspection = Inspection {
-            format: Format::Jpeg,
-            width: 4032,
-            height: 3024,
-            orientation: 1,
-            exif: Exif::default(),
-            perceptual_hash: PerceptualHash(hash.0.to_vec()),
-            thumbnail: Thumbnail {
-                width: 1,
-                height: 1,
-                mime: "image/jpeg",
-                bytes: Vec::new(),
-            },
-            tensors: Vec::new(),
-        };
         let result = |model, embedding| ModelResult {
             model,
             embedding,
@@ -276,10 +254,10 @@ impl<'a> Index<'a> {
                     root: self.root,
                     path,
                 },
-                stamp,
+                stamp(number),
             )),
             hash,
-            inspection: Some(Box::new(inspection)),
+            inspection: Some(Box::new(inspection(&hash, Exif::default()))),
             decoder_version: DECODER_VERSION,
             results: Some(Box::new(Results {
                 made: vec![result(classifier, seen), result(self.search, vector)],

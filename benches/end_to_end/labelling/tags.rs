@@ -3,7 +3,7 @@
 //! Photos are copied under names that say nothing, and everything goes through the program: what
 //! `photond show` says of a photo is what is judged.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 use photond::daemon::tagger;
@@ -12,7 +12,7 @@ use photond::tag::{Lexicon, MOST_SHOWN, OwnTerms, Said, Tagger, Words};
 
 use super::{Encoded, Run, percent};
 use crate::measure::{photond, scratch};
-use crate::photos::folder_from;
+use crate::photos::{copy_without_names, folder_from};
 
 /// Confidence from which tags are shown, where a person has set nothing else.
 const SHOWN: f64 = 0.3;
@@ -25,7 +25,7 @@ pub fn run(bank: &Encoded) {
         return;
     };
     let (_dir, photos, data) = scratch();
-    let labels = copy_without_names(&folder, &photos);
+    let labels = copy_without_names(&folder, &photos, |n| format!("IMG_{n:04}.jpg"));
     bank.put(&data);
     let index = Run::of(&mut photond(
         &data,
@@ -128,22 +128,6 @@ fn tags_of(data: &Path, photo: &Path) -> Vec<Stored> {
             confidence: tag["confidence"].as_f64().unwrap_or(0.0),
         })
         .collect()
-}
-
-/// Copies the labelled photos as `IMG_0001.jpg` and so on; returns the label of each.
-fn copy_without_names(folder: &Path, photos: &Path) -> BTreeMap<String, String> {
-    let table = std::fs::read_to_string(folder.join("labels.tsv")).expect("labels.tsv");
-    let mut labels = BTreeMap::new();
-    for (number, line) in table.lines().enumerate() {
-        let mut columns = line.split('\t');
-        let (Some(file), Some(key)) = (columns.next(), columns.next()) else {
-            continue;
-        };
-        let name = format!("IMG_{number:04}.jpg");
-        std::fs::copy(folder.join(file), photos.join(&name)).expect("a photo");
-        labels.insert(name, key.to_owned());
-    }
-    labels
 }
 
 /// What a tag is to the photo's class.

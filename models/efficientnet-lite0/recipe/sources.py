@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,30 +120,33 @@ class Sources:
                 return data.decode("ascii")
             if path != kept:
                 raise SourceError(f"{path} is not the pinned WordNet 3.0 data.noun")
-        data = self._wordnet_from_debian()
+        data = wordnet_from_debian(self.cache, ["data.noun"], "FILE")["data.noun"]
         if hashlib.sha256(data).hexdigest() != WORDNET_SHA256:
             raise SourceError(f"data.noun in {WORDNET_PACKAGE} is not the pinned one")
         kept.write_bytes(data)
         return data.decode("ascii")
 
-    def _wordnet_from_debian(self) -> bytes:
-        if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+
+def wordnet_from_debian(cache: Path, names: Sequence[str], argument: str) -> dict[str, bytes]:
+    """Files of WordNet 3.0 by name, out of Debian's package; `argument` of --wordnet does too."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        raise SourceError(
+            f"WordNet 3.0 is needed: pass --wordnet {argument} with {', '.join(names)} out of "
+            f"Debian's package {WORDNET_PACKAGE} 3.0"
+        )
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        try:
+            subprocess.run(
+                ["apt-get", "download", WORDNET_PACKAGE],
+                cwd=scratch, check=True, capture_output=True, text=True,
+            )  # fmt: skip
+            package = next(Path(scratch).glob("*.deb"))
+            subprocess.run(["dpkg-deb", "-x", str(package), scratch], check=True)
+        except (subprocess.CalledProcessError, StopIteration) as problem:
             raise SourceError(
-                "WordNet 3.0 is needed: pass --wordnet FILE with the data.noun out of "
-                f"Debian's package {WORDNET_PACKAGE} 3.0"
-            )
-        self.cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.cache) as scratch:
-            try:
-                subprocess.run(
-                    ["apt-get", "download", WORDNET_PACKAGE], cwd=scratch, check=True,
-                    capture_output=True, text=True,
-                )  # fmt: skip
-                package = next(Path(scratch).glob("*.deb"))
-                subprocess.run(["dpkg-deb", "-x", str(package), scratch], check=True)
-            except (subprocess.CalledProcessError, StopIteration) as problem:
-                raise SourceError(
-                    f"{WORDNET_PACKAGE} cannot be downloaded ({problem}); "
-                    "try apt-get update, or pass --wordnet FILE"
-                ) from problem
-            return Path(scratch, "usr/share/wordnet/data.noun").read_bytes()
+                f"{WORDNET_PACKAGE} cannot be downloaded ({problem}); "
+                f"try apt-get update, or pass --wordnet {argument}"
+            ) from problem
+        files = Path(scratch, "usr/share/wordnet")
+        return {name: (files / name).read_bytes() for name in names}

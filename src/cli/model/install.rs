@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use crossbeam_channel::{Sender, bounded};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::output::{Output, span};
@@ -79,7 +79,7 @@ pub(super) fn run(
 
 fn report(context: &Context_, done: &Installed) -> anyhow::Result<Exit> {
     let out = &context.out;
-    let name = done.id.0.split('@').next().unwrap_or_default().to_owned();
+    let name = done.id.pack_name().to_owned();
     if done.already {
         out.line(&format!("{} is installed already, and whole", done.id))?;
     } else {
@@ -157,18 +157,11 @@ struct Rate {
 
 impl Teller {
     fn new(out: Output, quiet: bool) -> Self {
-        let bar = (out.terminal_err && !quiet).then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
-            let style = ProgressStyle::with_template("{spinner} {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_spinner());
-            bar.set_style(style);
-            bar
-        });
         Self {
             out,
             quiet,
             stop: AtomicBool::new(false),
-            bar,
+            bar: out.spinner(quiet),
             rate: Mutex::default(),
         }
     }

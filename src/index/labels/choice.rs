@@ -43,11 +43,18 @@ struct Saved {
 /// A photo's tags.
 #[derive(Debug, Default)]
 pub(super) struct Chosen {
-    /// Rows of the bank, surest first.
-    pub rows: Vec<(u32, f32)>,
+    /// Terms of the bank, surest first.
+    kept: Vec<Kept>,
     /// Terms of the user's own, by their place among those given.
     pub own: Vec<(usize, f32)>,
-    kept: Vec<Kept>,
+}
+
+impl Chosen {
+    /// Rows of the bank and their confidences, surest first.
+    pub fn rows(&self) -> impl Iterator<Item = (u32, f32)> {
+        let row = |tag: &Kept| Some((tag.row?, tag.confidence));
+        self.kept.iter().filter_map(row)
+    }
 }
 
 impl Chooser {
@@ -120,8 +127,8 @@ impl Chooser {
         Ok(())
     }
 
-    /// A photo's tags. `own` are cosines with terms of the user's own and their vectors.
-    pub fn tags(&self, bank: &TermBank, hits: &[Hit], own: &[(f32, &[f32])]) -> Chosen {
+    /// A photo's tags. `own` are its cosines with terms of the user's own.
+    pub fn tags(&self, bank: &TermBank, hits: &[Hit], own: &[f32]) -> Chosen {
         let vectors: Vec<Vec<f32>> = match self.measure {
             Measure::Sigmoid { .. } => vec![Vec::new(); hits.len()],
             Measure::Cosine(_) => hits
@@ -144,20 +151,14 @@ impl Chooser {
         let kept = choose(&self.kinship, &self.measure, &candidates, |row| {
             self.loudness.is_muted(row)
         });
-        let mut chosen = Chosen::default();
-        for tag in &kept {
-            chosen.rows.extend(tag.row.map(|row| (row, tag.confidence)));
-        }
         // A person's own word stands by itself: that the vocabulary has one as near says nothing
         // against it.
-        for (at, (cosine, _)) in own.iter().enumerate() {
-            let confidence = self.alone(*cosine);
-            if confidence >= LEAST_KEPT {
-                chosen.own.push((at, confidence));
-            }
+        let alone = own.iter().map(|cosine| self.alone(*cosine));
+        let sure = |(_, confidence): &(usize, f32)| *confidence >= LEAST_KEPT;
+        Chosen {
+            kept,
+            own: alone.enumerate().filter(sure).collect(),
         }
-        chosen.kept = kept;
-        chosen
     }
 
     /// How likely a text by itself is true of a photo.
@@ -191,7 +192,7 @@ impl Chooser {
     }
 
     /// Has what is known now saved with the next batch.
-    pub fn remember(&mut self) {
+    fn remember(&mut self) {
         let saved = Saved {
             background: match &self.measure {
                 Measure::Cosine(background) => Some(*background),
@@ -214,13 +215,8 @@ impl Chooser {
 
     /// Of the kept rows, those that are sure enough to be shown.
     pub fn shown(&self, chosen: &Chosen) -> Vec<u32> {
-        let sure = |(_, confidence): &&(u32, f32)| *confidence >= self.cutoff;
-        chosen
-            .rows
-            .iter()
-            .filter(sure)
-            .map(|(row, _)| *row)
-            .collect()
+        let sure = |(_, confidence): &(u32, f32)| *confidence >= self.cutoff;
+        chosen.rows().filter(sure).map(|(row, _)| row).collect()
     }
 }
 

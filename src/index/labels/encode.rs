@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use super::space::FIRST;
 use super::{LabelError, LabelPlan};
 use crate::embedding::Embedding;
-use crate::model::{ModelPack, Runtime, TextEncoder, TextOptions, find_runtime};
+use crate::index::lanes::runtime;
+use crate::model::{ModelPack, TextEncoder, TextOptions};
 use crate::tag::{BankWriter, Lexicon, text_key};
 
 /// Longest time of encoding between two writes.
@@ -25,7 +26,7 @@ const STEP: Duration = Duration::from_millis(800);
 pub(super) struct Encoding {
     /// Made to run behind everything else.
     pub behind: bool,
-    encoder: Option<TextEncoder>,
+    encoder: TextEncoder,
     texts: Texts,
     general: HashMap<u32, bool>,
     shared: HashMap<String, Vec<f32>>,
@@ -130,8 +131,7 @@ pub(super) fn texts_of(pack: &ModelPack) -> String {
 
 /// The pack's text side, ready.
 pub(super) fn encoder(plan: &LabelPlan, pack: &ModelPack) -> Result<TextEncoder, LabelError> {
-    let library = find_runtime(&plan.data_dir)?;
-    let runtime = Runtime::load(&library)?;
+    let runtime = runtime(&plan.data_dir)?;
     let options = TextOptions {
         threads: plan.threads,
         quick: false,
@@ -212,7 +212,7 @@ impl Encoding {
         let batched = encoder.can_batch()?;
         Ok(Self {
             behind,
-            encoder: Some(encoder),
+            encoder,
             texts: Texts::new(pack),
             general: HashMap::new(),
             shared: HashMap::new(),
@@ -246,13 +246,7 @@ impl Encoding {
     ) -> Result<(), LabelError> {
         let began = Instant::now();
         let there = writer.bank().len();
-        let piece = match there {
-            0 => FIRST,
-            n => n.clamp(FIRST, ROWS),
-        };
-        let Some(encoder) = &mut self.encoder else {
-            return Ok(());
-        };
+        let piece = there.clamp(FIRST, ROWS);
         while there + self.keys.len() < goal
             && self.keys.len() < piece
             && began.elapsed() < STEP
@@ -277,7 +271,7 @@ impl Encoding {
             if !unknown.is_empty() {
                 let at = Instant::now();
                 let (places, groups): (Vec<usize>, Vec<Groups>) = unknown.into_iter().unzip();
-                let vectors = sums(encoder, &mut self.shared, self.batched, &groups)?;
+                let vectors = sums(&mut self.encoder, &mut self.shared, self.batched, &groups)?;
                 for (place, vector) in places.into_iter().zip(vectors) {
                     self.rows[place..place + vector.len()].copy_from_slice(&vector);
                     self.encoded += 1;

@@ -1,6 +1,6 @@
 //! Terms of the user's own in the space of one model.
 //!
-//! A term by its name is a label like any other. A term by examples is the mean of their vectors,
+//! A term by its name is judged as a sentence is. A term by examples is the mean of their vectors,
 //! and how near is near enough comes from how far the library's photos are from it: photos are much
 //! closer to photos than to words. Examples are found in the index by their content, or among the
 //! vectors that `photond vocab add` made of files that are not in it.
@@ -12,8 +12,8 @@ use super::{LabelError, LabelPlan};
 use crate::embedding::Tag;
 use crate::model::ModelPack;
 use crate::photo::ContentHash;
-use crate::store::StoreReader;
-use crate::tag::{OWN_TERMS_DIR, OwnTerm, OwnTerms};
+use crate::store::{StoreReader, decode_vector};
+use crate::tag::{OWN_TERMS_DIR, OwnTerm, OwnTerms, put_whole};
 
 /// Vectors that set the measure for a term by examples, at most.
 const SAMPLE: usize = 2000;
@@ -42,7 +42,7 @@ struct Ready {
     key: String,
     name: String,
     vector: Vec<f32>,
-    /// `None`: a term by its name, which is a label like any other.
+    /// `None`: a term by its name.
     measure: Option<Measure>,
 }
 
@@ -158,16 +158,13 @@ impl Own {
         Ok(())
     }
 
-    /// Cosines of a photo with the terms by name, and their vectors: candidates like any label.
-    pub fn named(&self, photo: &[f32]) -> Vec<(f32, &[f32])> {
+    /// Cosines of a photo with the terms by name.
+    pub fn named(&self, photo: &[f32]) -> Vec<f32> {
         let named = self.terms.iter().filter(|t| t.measure.is_none());
-        named
-            .map(|t| (dot(&t.vector, photo), t.vector.as_slice()))
-            .collect()
+        named.map(|t| dot(&t.vector, photo)).collect()
     }
 
-    /// A photo's tags: terms by name as they were chosen among all labels (by their place in what
-    /// [`Own::named`] gave), and terms by examples.
+    /// A photo's tags: terms by name as they were chosen (by their place in what [`Own::named`] gave), and terms by examples.
     pub fn tags(&self, photo: &[f32], chosen: &[(usize, f32)]) -> Vec<Tag> {
         let tag = |term: &Ready, confidence| Tag {
             term: term.key.clone(),
@@ -207,12 +204,7 @@ fn sample(reader: &StoreReader, model: i64, dims: usize) -> Result<Vec<Vec<f32>>
     let mut vectors = Vec::new();
     reader.embeddings_since(model, 0, SAMPLE, &mut |_, _, bytes| {
         if bytes.len() == dims * 2 {
-            vectors.push(
-                bytes
-                    .chunks_exact(2)
-                    .map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32())
-                    .collect(),
-            );
+            vectors.push(decode_vector(bytes).values);
         }
     })?;
     Ok(vectors)
@@ -300,11 +292,7 @@ impl ExampleVectors {
     pub fn write(&mut self, data_dir: &Path, keep: impl Fn(&str) -> bool) -> std::io::Result<()> {
         self.vectors
             .retain(|key, _| keep(key.split(' ').next().unwrap_or_default()));
-        let path = Self::path(data_dir);
-        std::fs::create_dir_all(data_dir.join(OWN_TERMS_DIR))?;
-        let next = path.with_extension("json.next");
-        std::fs::write(&next, serde_json::to_vec(&self.vectors)?)?;
-        std::fs::rename(next, path)
+        put_whole(&Self::path(data_dir), &serde_json::to_vec(&self.vectors)?)
     }
 
     fn path(data_dir: &Path) -> PathBuf {

@@ -120,8 +120,12 @@ impl Reported {
         self.lock().looks += 1;
     }
 
+    /// All photos are to be tagged again by a person's wish, and whoever waits for that must not
+    /// take what was said before for its end.
     pub fn retagging(&self) {
-        self.lock().retags += 1;
+        let mut report = self.lock();
+        report.retags += 1;
+        report.phase = LabelPhase::Tagging;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, LabelReport> {

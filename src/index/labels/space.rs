@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use half::f16;
-
 use super::choice::{Chooser, Chosen};
 use super::doubt::Doubt;
 use super::encode::Encoding;
@@ -16,7 +14,7 @@ use super::{LabelError, LabelPlan};
 use crate::embedding::{ModelId, Tag};
 use crate::index::priority;
 use crate::model::ModelPack;
-use crate::store::{LabelBatch, Labelled, Labelling, PoolRow, StoreReader};
+use crate::store::{LabelBatch, Labelled, Labelling, PoolRow, StoreReader, decode_vector};
 use crate::tag::{
     BankIdentity, BankWriter, Began, Lexicon, Pool, PoolSettings, Pools, RowState, Rows, Scope,
     TermBank, best,
@@ -468,29 +466,14 @@ impl Space {
             }
             page.last = seq;
             page.seen += 1;
-            if vector.len() == bytes {
+            let values = decode_vector(vector).values;
+            let length: f32 = values.iter().map(|x| x * x).sum();
+            // A vector without direction cannot be compared; it has no tags.
+            if vector.len() == bytes && length.is_finite() && length > 0.0 {
                 page.photos.push(photo);
-                page.vectors.push(
-                    vector
-                        .chunks_exact(2)
-                        .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
-                        .collect(),
-                );
+                page.vectors.push(values);
             }
         })?;
-        // A vector without direction cannot be compared; it has no tags.
-        let sound: Vec<bool> = page
-            .vectors
-            .iter()
-            .map(|v| {
-                let length: f32 = v.iter().map(|x| x * x).sum();
-                length.is_finite() && length > 0.0
-            })
-            .collect();
-        let mut keep = sound.iter();
-        page.photos.retain(|_| *keep.next().unwrap_or(&true));
-        let mut keep = sound.iter();
-        page.vectors.retain(|_| *keep.next().unwrap_or(&true));
         Ok(page)
     }
 
@@ -510,7 +493,7 @@ impl Space {
             .zip(chosen)
             .map(|((photo, vector), chosen)| Labelled {
                 photo: *photo,
-                tags: bank.then(|| named(plan, &chosen.rows)),
+                tags: bank.then(|| named(plan, &chosen)),
                 own: Some(self.own.tags(vector, &chosen.own)),
             })
             .collect();
@@ -556,15 +539,14 @@ fn scheme(identity: &BankIdentity, chooser: &Chooser) -> String {
     blake3::hash(whole.as_bytes()).to_hex()[..16].to_owned()
 }
 
-fn named(plan: &LabelPlan, kept: &[(u32, f32)]) -> Vec<Tag> {
-    kept.iter()
-        .map(|(row, confidence)| {
-            let term = plan.lexicon.term(*row as usize);
-            Tag {
-                term: term.key.to_owned(),
-                name: (plan.names)(term.key).unwrap_or_else(|| term.name.to_owned()),
-                confidence: *confidence,
-            }
-        })
-        .collect()
+fn named(plan: &LabelPlan, chosen: &Chosen) -> Vec<Tag> {
+    let tags = chosen.rows().map(|(row, confidence)| {
+        let term = plan.lexicon.term(row as usize);
+        Tag {
+            term: term.key.to_owned(),
+            name: (plan.names)(term.key).unwrap_or_else(|| term.name.to_owned()),
+            confidence,
+        }
+    });
+    tags.collect()
 }
