@@ -7,6 +7,8 @@
     .venv/bin/python build.py --measure PHOTOS
                                          accuracy and speed of the pack as it is here;
                                          PHOTOS has labels.tsv: file, class key, name
+    .venv/bin/python build.py --calibrate PHOTOS
+                                         what its evidence means on the photos of judged.tsv
 
 Needs Python 3.11 or later and, for the first build, pip's package index (about 60 MB)
 and WordNet 3.0 (found in /usr/share/wordnet, fetched with apt-get, or --wordnet FILE).
@@ -19,7 +21,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from recipe import calibration, committed, graph, head, manifest, measure, network, vocabulary, weights
+from recipe import (
+    calibrate,
+    calibration,
+    committed,
+    graph,
+    head,
+    manifest,
+    measure,
+    network,
+    tagging,
+    vocabulary,
+    weights,
+)
 from recipe.sources import WEIGHTS, SourceError, Sources
 
 HERE = Path(__file__).resolve().parent
@@ -31,6 +45,9 @@ def main() -> int:
     args = parse_arguments()
     if args.measure:
         print(measure.report(HERE, args.measure))
+        return 0
+    if args.calibrate:
+        print(calibrate.report(HERE, args.calibrate))
         return 0
     try:
         pack = build(Sources(args.cache, args.wordnet))
@@ -44,6 +61,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Build or check this model pack.")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     parser.add_argument("--measure", type=Path, metavar="PHOTOS", help="measure on labelled photos")
+    parser.add_argument("--calibrate", type=Path, metavar="PHOTOS", help="fit on judged photos")
     parser.add_argument("--wordnet", type=Path, help="WordNet 3.0's data.noun, or its folder")
     parser.add_argument(
         "--cache",
@@ -55,18 +73,21 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def build(sources: Sources) -> dict[str, bytes]:
-    """Every generated file of the pack by name; aliases.tsv is made by hand and checked."""
+    """Every file of the pack by name; concepts.tsv and classes.tsv are made by hand and checked."""
     state = weights.read_state_dict(sources.read(WEIGHTS, STATE_DICT))
     steps = network.steps(state)
     ranges = calibration.ranges(steps, calibration.tensors(sources))
-    aliases = (HERE / "aliases.tsv").read_bytes()
-    terms = vocabulary.table(sources, aliases.decode("utf-8"))
-    vocabulary.check_aliases(aliases.decode("utf-8"), terms)
+    by_hand = {name: (HERE / name).read_bytes() for name in ("concepts.tsv", "classes.tsv")}
+    concepts = by_hand["concepts.tsv"].decode("utf-8")
+    terms = vocabulary.table(sources, tagging.words(concepts))
+    parsed = tagging.Vocabulary.parse(terms)
+    tagging.concepts(concepts, parsed)
+    tagging.likelihoods(by_hand["classes.tsv"].decode("utf-8"), parsed)
     files = {
         "encoder.onnx": graph.quantised_model(steps, ranges).SerializeToString(deterministic=True),
         "head.bin": head.label_bank(state["_fc.weight"], state["_fc.bias"]),
         "vocabulary.tsv": terms.encode("utf-8"),
-        "aliases.tsv": aliases,
+        **by_hand,
     }
     return {**files, "model.toml": manifest.manifest(files)}
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds the built-in vocabulary from WordNet 3.0 and the lists made by hand.
 
-    python3 build.py            write lexicon.tsv.gz and glosses.txt.gz
-    python3 build.py --check    compare them with a fresh build
+    python3 build.py            write lexicon.tsv.gz
+    python3 build.py --check    compare it with a fresh build
     python3 build.py --counts   what each rule takes out, for the README
 
 Needs Python 3.11 or later, no package, and WordNet 3.0 (found in /usr/share/wordnet,
@@ -40,11 +40,10 @@ def main() -> int:
         for reason, number in lexicon.counts.most_common():
             print(f"{number:6}  {reason}")
         return 0
-    texts = {"lexicon.tsv.gz": lexicon.table(), "glosses.txt.gz": lexicon.glosses()}
     nodes = len(lexicon.entries) - lexicon.labels
     return settle(
         HERE,
-        {name: compress(text) for name, text in texts.items()},
+        {"lexicon.tsv.gz": compress(lexicon.table())},
         args.check,
         f"{lexicon.labels} terms, {nodes} nodes",
         content=inflate,

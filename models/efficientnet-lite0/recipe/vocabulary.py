@@ -3,8 +3,7 @@
 ImageNet's 1,000 classes are WordNet noun synsets, and the classifier's rows are in
 the order of their keys. Everything above a class in WordNet is a term too: what the
 classes below it add up to. `names.tsv` (made by hand) gives the terms names that people
-use and says which of the higher ones are worth a tag; `aliases.tsv` in the pack (made by
-hand) adds concepts WordNet has no synset for, and is only checked here.
+use and says which of the higher ones are worth a tag.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from .wordnet import WordNet
 
 NAMES = Path(__file__).with_name("names.tsv")
 HEADER = "# key\trow\tgeneral\tname\tsynonyms\tparents\n"
-ALIAS_HEADER = "# key\tname\tsynonyms\tmembers\n"
 
 
 def class_keys(sources: Sources) -> list[str]:
@@ -32,11 +30,11 @@ def class_keys(sources: Sources) -> list[str]:
     return keys
 
 
-def table(sources: Sources, aliases: str) -> str:
+def table(sources: Sources, everyday: set[str]) -> str:
     """`vocabulary.tsv`: one line a term, sorted by key.
 
     A general term takes no name that people use for something else: neither another
-    term's nor one out of `aliases`.
+    term's nor one of the `everyday` words.
     """
     wordnet = WordNet(sources.wordnet_nouns())
     keys = class_keys(sources)
@@ -55,7 +53,7 @@ def table(sources: Sources, aliases: str) -> str:
     if len({name.lower() for name in names.values()}) != len(names):
         raise ValueError("two terms have one name")
     taken = {singular(name) for name in names.values()}
-    taken |= {singular(word) for _key, words, _members in _aliases(aliases) for word in words}
+    taken |= {singular(word) for word in everyday}
     for key in terms:
         if key not in names:
             names[key] = _general_name(wordnet, key, taken)
@@ -78,37 +76,6 @@ def table(sources: Sources, aliases: str) -> str:
         )
         lines.append("\t".join(fields) + "\n")
     return "".join(lines)
-
-
-def check_aliases(aliases: str, vocabulary: str) -> None:
-    """Raises ValueError unless every alias is well-formed and means one thing."""
-    rows = [line.split("\t") for line in vocabulary.splitlines()[1:]]
-    terms = {row[0] for row in rows}
-    names = {singular(row[3]): row[0] for row in rows}
-    words: dict[str, str] = {}
-    for key, alias_words, members in _aliases(aliases):
-        if not re.fullmatch(r"c\.[a-z-]+", key):
-            raise ValueError(f"aliases.tsv: {key}: not a key")
-        if unknown := set(members) - terms:
-            raise ValueError(f"aliases.tsv: {key}: unknown members {sorted(unknown)}")
-        for word in alias_words:
-            if word != word.strip().lower():
-                raise ValueError(f"aliases.tsv: {key}: {word!r} is not lower case")
-            if other := names.get(singular(word)):
-                raise ValueError(f"aliases.tsv: {key}: {word!r} is the name of {other}")
-            if words.setdefault(singular(word), key) != key:
-                raise ValueError(f"aliases.tsv: {key}: {words[singular(word)]} has {word!r} too")
-
-
-def _aliases(text: str) -> list[tuple[str, list[str], list[str]]]:
-    """(key, name and synonyms, members) of each alias."""
-    if not text.startswith(ALIAS_HEADER):
-        raise ValueError("aliases.tsv: unexpected header")
-    rows = [line.split("\t") for line in text.splitlines()[1:]]
-    return [
-        (key, [name, *filter(None, synonyms.split("|"))], members.split("|"))
-        for key, name, synonyms, members in rows
-    ]
 
 
 def singular(word: str) -> str:

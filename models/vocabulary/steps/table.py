@@ -1,4 +1,4 @@
-"""`lexicon.tsv` and `glosses.txt` out of WordNet, the rules and the curated terms.
+"""`lexicon.tsv` out of WordNet, the rules and the curated terms.
 
 One line a term, the first ones with a row in the label bank, then the nodes that are
 only there so that every chain of kinds is whole. Parents are given by line, counted
@@ -7,14 +7,13 @@ from 0 after the header.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from . import classifier, curated, order, senses, visible
 from .wordnet import WordNet, plain
 
-HEADER = "# key\tname\tsynonyms\tcategory\tparents\tglosses {}\n"
+HEADER = "# key\tname\tsynonyms\tcategory\tparents\n"
 NODE = "-"
 # Of persons only what is said of them often: see `order.frequency`.
 LEAST_USE_OF_A_ROLE = 2.0
@@ -29,7 +28,6 @@ class Entry:
     synonyms: list[str]
     category: str
     parents: tuple[str, ...]
-    gloss: str
 
 
 @dataclass
@@ -41,18 +39,14 @@ class Lexicon:
     counts: Counter[str] = field(default_factory=Counter)
 
     def table(self) -> str:
-        """With the digest of the definitions, so that a hash of the table covers both."""
-        digest = hashlib.sha256(self.glosses().encode("utf-8")).hexdigest()[:16]
+        """The file's text."""
         line = {entry.key: number for number, entry in enumerate(self.entries)}
-        rows = [HEADER.format(digest)]
+        rows = [HEADER]
         for entry in self.entries:
             parents = "|".join(str(line[key]) for key in entry.parents)
             synonyms = "|".join(entry.synonyms)
             rows.append(f"{entry.key}\t{entry.name}\t{synonyms}\t{entry.category}\t{parents}\n")
         return "".join(rows)
-
-    def glosses(self) -> str:
-        return "".join(entry.gloss + "\n" for entry in self.entries)
 
 
 def lexicon(wordnet: WordNet) -> Lexicon:
@@ -108,7 +102,7 @@ def lexicon(wordnet: WordNet) -> Lexicon:
 
 def _curated(wordnet: WordNet, term: curated.Term, own: list[str]) -> Entry:
     if term.key.startswith("v."):
-        return Entry(term.key, term.name, list(term.synonyms), term.category, term.parents, "")
+        return Entry(term.key, term.name, list(term.synonyms), term.category, term.parents)
     synset = wordnet[term.key]
     written = []
     for lemma in synset.lemmas:
@@ -120,7 +114,6 @@ def _curated(wordnet: WordNet, term: curated.Term, own: list[str]) -> Entry:
         [*term.synonyms, *written],
         term.category,
         term.parents or synset.parents,
-        _definition(synset.gloss),
     )
 
 
@@ -142,9 +135,7 @@ def _noun(wordnet: WordNet, key: str, own: list[str], said: str | None, genera: 
     if said and plain(said) in map(plain, own):
         rest = [lemma for lemma in (name, *rest) if plain(lemma) != plain(said)]
         name = said
-    return Entry(
-        key, name, rest, f"noun.{synset.file}", synset.parents, _definition(synset.gloss)
-    )
+    return Entry(key, name, rest, f"noun.{synset.file}", synset.parents)
 
 
 def _add_said(
@@ -205,12 +196,7 @@ def _node(wordnet: WordNet, key: str, own: list[str], named: set[str]) -> Entry:
         if plain(free[0]) in named:
             free = [f"{first} ({key})"]
     named.update(plain(word) for word in free)
-    return Entry(key, free[0], free[1:], NODE, synset.parents, _definition(synset.gloss))
-
-
-def _definition(gloss: str) -> str:
-    """Without the examples."""
-    return gloss.split('; "')[0].strip()
+    return Entry(key, free[0], free[1:], NODE, synset.parents)
 
 
 def _check(entries: list[Entry]) -> None:
