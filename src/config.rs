@@ -28,8 +28,8 @@ pub struct Config {
     pub background: bool,
     /// Terms that photos are set against.
     pub labels: LabelsTable,
-    /// When terms are no longer set against every photo.
-    pub pools: PoolsTable,
+    /// A table of earlier versions: read, and of no effect.
+    pub pools: Option<toml::Table>,
 }
 
 /// `[labels]`.
@@ -46,40 +46,6 @@ impl Default for LabelsTable {
     }
 }
 
-/// `[pools]`: all numbers but the last count photos.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PoolsTable {
-    /// False: every photo is set against every term.
-    pub enabled: bool,
-    /// From one sweep to the next.
-    pub sweep_every: u64,
-    /// Without a hit, after which a term is looked for on some photos only.
-    pub active_patience: u64,
-    /// Without a hit, after which it is looked for on few.
-    pub warm_patience: u64,
-    /// Warm terms take part in every so-manieth photo.
-    pub warm_every: u64,
-    /// Cold terms take part in every so-manieth photo.
-    pub cold_every: u64,
-    /// Share of tags that may be missed.
-    pub most_missed: f64,
-}
-
-impl Default for PoolsTable {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            sweep_every: 1_000,
-            active_patience: 1_000,
-            warm_patience: 10_000,
-            warm_every: 100,
-            cold_every: 1_000,
-            most_missed: 0.01,
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -89,10 +55,10 @@ impl Default for Config {
             parallel: 0,
             max_file_mib: 512,
             rescan_hours: 6.0,
-            min_confidence: 0.3,
+            min_confidence: 0.6,
             background: true,
             labels: LabelsTable::default(),
-            pools: PoolsTable::default(),
+            pools: None,
         }
     }
 }
@@ -189,26 +155,6 @@ impl Config {
                 "0 to 1",
             );
         }
-        let pools = &config.pools;
-        for (key, value, least) in [
-            ("pools.sweep_every", pools.sweep_every, 1),
-            ("pools.active_patience", pools.active_patience, 1),
-            ("pools.warm_patience", pools.warm_patience, 1),
-            ("pools.warm_every", pools.warm_every, 2),
-            (
-                "pools.cold_every",
-                pools.cold_every,
-                pools.warm_every.max(2),
-            ),
-        ] {
-            if !(least..=1_000_000_000).contains(&value) {
-                let allowed = "1 to 1000000000; warm_every from 2 on, cold_every not below it";
-                return range(key, value.to_string(), allowed);
-            }
-        }
-        if !(0.0..=1.0).contains(&pools.most_missed) {
-            return range("pools.most_missed", pools.most_missed.to_string(), "0 to 1");
-        }
         for root in &mut config.roots {
             if let (Ok(rest), Some(home)) = (root.strip_prefix("~"), home) {
                 *root = home.join(rest);
@@ -243,14 +189,8 @@ mod tests {
     #[test]
     fn tables_are_checked_too() {
         let config = parse("[labels]\nterms = 0\n[pools]\nwarm_every = 50\n").unwrap();
-        assert_eq!((config.labels.terms, config.pools.warm_every), (0, 50));
-        assert_eq!(config.pools.cold_every, PoolsTable::default().cold_every);
-        let err = parse("[pools]\nwarm_every = 1\n").unwrap_err();
-        assert!(err.contains("pools.warm_every = 1"), "{err}");
-        let err = parse("[pools]\nwarm_every = 100\ncold_every = 50\n").unwrap_err();
-        assert!(err.contains("pools.cold_every = 50"), "{err}");
-        let err = parse("[pools]\nmost_missed = 1.5\n").unwrap_err();
-        assert!(err.contains("0 to 1"), "{err}");
+        assert_eq!(config.labels.terms, 0);
+        assert!(config.pools.is_some());
         assert!(parse("[labels]\ntags = 3\n").is_err());
     }
 

@@ -1,4 +1,6 @@
-//! Floor 0: vectors and the inputs they come from, in plain values.
+//! Floor 0: vectors, the inputs they come from and the tags they become, in plain values.
+
+use std::sync::Arc;
 
 /// How a model wants its picture: the part of a pack's manifest that image code needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,13 +25,7 @@ pub enum Fit {
 }
 
 /// One model input: `[3, size, size]`, channel-first RGB, normalised.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tensor {
-    /// Width and height in pixels.
-    pub size: u32,
-    /// `3 · size · size` values, R plane, G plane, B plane.
-    pub data: Vec<f32>,
-}
+pub type Tensor = ndarray::Array3<f32>;
 
 /// Which model made a vector: pack name and content revision, e.g. `efficientnet-lite0@1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +36,18 @@ impl ModelId {
     #[must_use]
     pub fn pack_name(&self) -> &str {
         pack_name(&self.0)
+    }
+
+    /// A name for files and folders of this model: readable, safe, and no other model's.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let safe = |c: char| match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => c,
+            _ => '-',
+        };
+        let name: String = self.0.chars().take(80).map(safe).collect();
+        let hash = blake3::hash(self.0.as_bytes()).to_hex();
+        format!("{name}-{}", &hash[..8])
     }
 }
 
@@ -55,20 +63,67 @@ impl std::fmt::Display for ModelId {
     }
 }
 
-/// A photo's vector as the model gave it, every value finite.
+/// A photo's vector, every value finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding {
     /// `dims` values.
     pub values: Vec<f32>,
 }
 
+impl Embedding {
+    /// The vector as the index keeps it, in half precision: what is made of it now is then what
+    /// will be made of it later.
+    #[must_use]
+    pub fn as_kept(mut self) -> Self {
+        for value in &mut self.values {
+            *value = half::f16::from_f32(*value).to_f32();
+        }
+        self
+    }
+}
+
 /// One tag of one photo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tag {
-    /// Stable key of the term in its vocabulary (`n02084071`).
-    pub term: String,
+    /// Stable key of the term (`n02084071`).
+    pub key: Arc<str>,
     /// Name shown to people (`dog`).
-    pub name: String,
+    pub name: Arc<str>,
     /// Calibrated confidence, 0…1.
     pub confidence: f32,
+    /// Who said so.
+    pub sources: Sources,
+}
+
+/// Who says a tag: a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sources(pub u8);
+
+impl Sources {
+    /// The classifier.
+    pub const CLASSIFIER: Self = Self(1);
+    /// The search model, by its vocabulary.
+    pub const VOCABULARY: Self = Self(2);
+    /// A word of a person's own.
+    pub const OWN: Self = Self(4);
+
+    /// Whether any of these is among them.
+    #[must_use]
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl std::ops::BitOr for Sources {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl std::ops::BitOrAssign for Sources {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
 }

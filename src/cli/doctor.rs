@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::output::{count, plural, span};
 use super::{Context_, Exit, TableOrJson};
-use crate::daemon::{Report, is_held, tagger};
+use crate::daemon::{Report, classifier, is_held};
 use crate::model::{
     EncoderOptions, ImageEncoder, Runtime, TextEncoder, TextOptions, default_pack, find_runtime,
     packs,
@@ -183,7 +183,7 @@ fn index(context: &Context_, deep: bool, f: &mut Findings) -> Option<StoreReader
             return None;
         }
     };
-    match reader.counts(None) {
+    match reader.counts() {
         Ok(c) => f.good(
             "index",
             format!(
@@ -214,7 +214,7 @@ fn model(context: &Context_, f: &mut Findings) {
     let checked = default_pack()
         .map_err(anyhow::Error::from)
         .and_then(|pack| {
-            tagger(&pack)?;
+            classifier(&pack)?;
             Ok(pack)
         });
     let pack = match checked {

@@ -5,7 +5,6 @@
 
 mod doctor;
 mod index;
-mod labelling;
 mod model;
 mod observer;
 mod output;
@@ -18,6 +17,7 @@ mod status;
 mod tags;
 mod vocab;
 mod watch;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::output::{count, plural, printable};
 use super::{Context_, Exit, TableOrJson};
-use crate::daemon::{is_held, tagger};
+use crate::daemon::{classifier, is_held};
 use crate::embedding::pack_name;
 use crate::model::install::{
     InstallError, LITE0_MINILM, bytes, check_name, is_built_in, remove as remove_pack,
@@ -254,12 +254,10 @@ fn checked(entry: &Entry) -> anyhow::Result<(&ModelPack, String)> {
     let read = pack.verify()?;
     let mut says = format!("files and checksums are right ({})", bytes(read));
     if pack.kind == Kind::Classifier && entry.dir.is_none() {
-        let tagger = tagger(pack)?;
-        says += &format!(
-            ", {} terms over {} labels",
-            count(tagger.vocabulary().terms().len() as u64),
-            count(tagger.vocabulary().rows() as u64)
-        );
+        let classifier = classifier(pack)?;
+        let words = classifier.vocabulary();
+        let (terms, classes) = (words.terms().len() as u64, words.likely().len() as u64);
+        says += &format!(", {} terms over {} classes", count(terms), count(classes));
     }
     if pack.kind == Kind::DualEncoder
         && let Err(e) = pack.text_side()

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 
 use super::output::{Output, count, plural, span};
 use crate::daemon::Observer;
-use crate::index::{Activity, LabelPhase, LabelReport, Snapshot};
+use crate::index::{Activity, Snapshot, TagReport};
 
 pub(super) struct Terminal {
     out: Output,
@@ -45,36 +45,25 @@ impl Observer for Terminal {
         }
     }
 
-    fn labels(&self, now: &LabelReport) {
+    fn tags(&self, now: &TagReport) {
         let Some(bar) = &self.bar else {
             return;
         };
-        let text = match now.phase {
-            LabelPhase::Encoding => {
-                let mut text = format!(
-                    "{} of {} terms encoded",
-                    count(now.terms as u64),
-                    count(now.of as u64)
-                );
-                if let Some(s) = now.eta_s() {
-                    text += &format!(", about {} left", span(s));
-                }
-                text
+        let (encoded, terms) = now.terms;
+        if now.stale > 0 {
+            let left = plural(now.stale, "photo", "photos");
+            bar.set_message(format!("{left} to tag again, {:.0}/s", now.rate));
+        } else if now.is_working() {
+            let (encoded, terms) = (count(encoded as u64), count(terms as u64));
+            let mut text = format!("{encoded} of {terms} words encoded");
+            if let Some(s) = now.eta_s() {
+                text += &format!(", about {} left", span(s));
             }
-            LabelPhase::Tagging if now.passed.1 > 0 => format!(
-                "{} of {} photos set against {} terms, {:.0}/s",
-                count(now.passed.0),
-                count(now.passed.1),
-                count(now.terms as u64),
-                now.pass_rate
-            ),
-            LabelPhase::Tagging => "photos are set against the vocabulary".to_owned(),
-            LabelPhase::Idle | LabelPhase::Off | LabelPhase::Waiting => {
-                bar.finish_and_clear();
-                return;
-            }
-        };
-        bar.set_message(text);
+            bar.set_message(text);
+        } else {
+            bar.finish_and_clear();
+            return;
+        }
         bar.tick();
     }
 

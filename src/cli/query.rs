@@ -5,20 +5,20 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use indicatif::ProgressBar;
 
 use super::output::{count, plural, printable, span};
-use super::vocab::own_terms;
+use super::words::Known;
 use super::{Context_, Exit};
-use crate::daemon::tagger;
-use crate::model::{ModelPack, default_pack};
+use crate::model::ModelPack;
 use crate::search::{Query, RankedHit, SearchError, Searcher, Space, Wish, choose};
 use crate::store::{Hit, StoreReader};
-use crate::tag::{Lexicon, Words};
 
 /// Find photos
 ///
 /// All conditions hold at once. Without any, every photo is listed, newest first. A tag matches
-/// its synonyms and everything below it, singular or plural: `--tag dog` finds a beagle.
+/// its synonyms and everything below it, singular or plural: `--tag dog` finds a beagle, `--tag
+/// baseball` a baseball player.
 ///
 /// `--text` and `--like` rank photos by what is in them, the closest first, at most 100 if no
 /// --limit is given. Only confident results are shown; --all shows the whole ranking. Photos
@@ -63,7 +63,7 @@ pub(super) struct Args {
     /// In this folder, or whose path matches; `*` stays in a folder, `**` crosses folders
     #[arg(long, value_name = "GLOB")]
     path: Option<String>,
-    /// Confidence from which a tag counts, 0 to 1 [default: from the settings, 0.3]
+    /// Confidence from which a tag counts, 0 to 1 [default: from the settings, 0.6]
     #[arg(long, value_name = "X", value_parser = confidence)]
     min_confidence: Option<f32>,
     /// Also what lies below the cutoff, or is no confident answer
@@ -138,19 +138,16 @@ fn confidence(text: &str) -> Result<f32, String> {
 }
 
 pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
+    for (flag, words) in [("--tag", &args.tags), ("--not-tag", &args.not_tags)] {
+        if let Some(word) = words.iter().find_map(|word| word.strip_prefix('-')) {
+            anyhow::bail!(
+                "{flag}=-{word}: to leave photos with {word:?} out, say --not-tag {word:?}"
+            );
+        }
+    }
     let reader = StoreReader::open(&context.data_dir)?;
-    let classifier = default_pack()?;
-    let tagger = tagger(&classifier)?;
-    let (lexicon, own) = (Lexicon::built_in()?, own_terms(context));
-    let searcher = Searcher {
-        reader: &reader,
-        words: Words {
-            tagger: &tagger,
-            lexicon: &lexicon,
-            own: &own,
-        },
-        cutoff: context.config.min_confidence,
-    };
+    let known = Known::read(context)?;
+    let searcher = known.searcher(context, &reader)?;
     let wishes = wishes(&args)?;
     let format = if args.null {
         Format::Paths
@@ -182,9 +179,9 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         failure: None,
     };
     let found = if wishes.is_empty() {
-        list(&mut rows, &classifier.id.0)
+        list(&mut rows)
     } else {
-        rank(&mut rows, &classifier, &wishes)
+        rank(&mut rows, &known.pack, &wishes)
     };
     let found = match found {
         // Nothing to be found, and why: not an error of the program's.
@@ -222,13 +219,21 @@ fn wishes(args: &Args) -> Result<Vec<Wish>, SearchError> {
 }
 
 /// Every photo that fits, newest first.
-fn list(rows: &mut Rows<'_>, model: &str) -> Result<usize, SearchError> {
+fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
     let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
     let found = searcher.run(query, &mut |hit| rows.row(hit, None))?;
-    if found == 0 && !query.tags.is_empty() && searcher.reader.counts(Some(model))?.embedded == 0 {
-        context
-            .out
-            .notice("no photo has tags yet: `photond doctor` says why");
+    if found == 0 && !query.tags.is_empty() {
+        let counts = searcher.reader.counts()?;
+        if counts.untagged == counts.photos {
+            context
+                .out
+                .notice("no photo has tags yet: `photond doctor` says why");
+        }
+        for word in &query.tags {
+            if let Some(near) = searcher.unsaid(word)? {
+                context.out.notice(&unsaid(word, &near));
+            }
+        }
     }
     if rows.format == Format::Table && !context.quiet {
         let below =
@@ -242,6 +247,16 @@ fn list(rows: &mut Rows<'_>, model: &str) -> Result<usize, SearchError> {
         context.out.notice(&format!("{count}{hint}"));
     }
     Ok(found)
+}
+
+/// What to do about a word that the models in use cannot tell.
+fn unsaid(word: &str, near: &[String]) -> String {
+    let mut ways: Vec<String> = near.iter().map(|name| format!("--tag {name:?}")).collect();
+    ways.push(format!("--text {word:?}"));
+    format!(
+        "photond cannot tell {word:?} from other things by itself: {} come near",
+        ways.join(", ")
+    )
 }
 
 /// Time to wait from which a person is told why.
@@ -291,9 +306,14 @@ fn rank(
             chosen.pack.id
         ));
     }
-    let ranked = searcher.rank(&space, query, wishes, &mut |found| {
-        rows.row(found.hit, Some(&found))
-    })?;
+    let mut reading = Reading::new(context);
+    let ranked = searcher.rank(
+        &space,
+        query,
+        wishes,
+        &mut |done, of| reading.tell(done, of),
+        &mut |found| rows.row(found.hit, Some(&found)),
+    )?;
     if rows.format == Format::Table && !context.quiet {
         let mut shown = plural(ranked.photos, "photo", "photos");
         if ranked.shown > ranked.photos {
@@ -321,6 +341,53 @@ fn rank(
         context.out.notice(&line);
     }
     Ok(ranked.shown)
+}
+
+/// New vectors that are read before a query is answered, where they are so many that it takes a while.
+struct Reading<'a> {
+    context: &'a Context_,
+    bar: Option<ProgressBar>,
+    told: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn new(context: &'a Context_) -> Self {
+        Self {
+            context,
+            bar: None,
+            told: false,
+        }
+    }
+
+    fn tell(&mut self, done: u64, of: u64) {
+        /// About a second's.
+        const MANY: u64 = 200_000;
+        if of < MANY || self.context.quiet {
+            return;
+        }
+        if !std::mem::replace(&mut self.told, true) {
+            self.context.out.notice(&format!(
+                "reading {} new vectors, once (the running photond does it by itself)",
+                count(of)
+            ));
+            self.bar = self.context.out.spinner(false);
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{} of {}", count(done), count(of)));
+            bar.tick();
+            if done >= of {
+                bar.finish_and_clear();
+            }
+        }
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 /// Rows on their way to standard output.
@@ -365,14 +432,11 @@ impl Rows<'_> {
     }
 
     fn table_row(&mut self, hit: &Hit, ranked: Option<&RankedHit<'_>>) -> anyhow::Result<()> {
-        /// Tags shown in a line.
-        const SAID: usize = 5;
         let (context, searcher) = (self.context, self.searcher);
         let path = hit.path.under(&hit.root);
-        let tags: Vec<String> = searcher
-            .said(hit, searcher.min_confidence(self.query).max(0.01))?
+        let said = searcher.said(hit, searcher.min_confidence(self.query))?;
+        let tags: Vec<String> = said
             .iter()
-            .take(SAID)
             .map(|t| format!("{} {:.0}%", printable(&t.name), t.confidence * 100.0))
             .collect();
         // The camera's time, or the file's in brackets: both are what --since and --until go by.
@@ -393,10 +457,9 @@ impl Rows<'_> {
             tags.join(", ")
         )?;
         if ranked.is_none() && self.explain {
-            let said = searcher.said(hit, searcher.min_confidence(self.query).max(0.01))?;
-            for t in &said {
-                let by = t.model.as_deref().unwrap_or(t.source);
-                let line = format!("       {} {:.0}% by {by}", t.name, t.confidence * 100.0);
+            for t in searcher.tags_json(&said) {
+                let (by, percent) = (t.sources.join(" and "), t.confidence * 100.0);
+                let line = format!("       {} {percent:.0}% by {by}", t.name);
                 writeln!(self.out, "{}", context.out.dim(&printable(&line)))?;
             }
         }

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::observer::Terminal;
-use super::output::{count, plural};
+use super::output::plural;
 use super::{Context_, Exit};
-use crate::daemon::{Report, is_held, request_retag, retag, retag_waits};
-use crate::index::{LabelPhase, LabelReport};
+use crate::daemon::{Observer, Report, is_held, request_retag, retag};
+use crate::index::TagReport;
 use crate::store::StoreReader;
 
-/// Set all photos against all terms again, from what is stored of them: no photo is opened
+/// Make the tags of all photos again, from what is stored of them: no photo is opened
 ///
-/// Done by itself when the vocabulary, your own words or the model change. With photond running,
-/// it does the work and this command shows how far it is; stopping this command stops nothing then.
+/// Done by itself when your own words, the settings or a model change. With photond running, it does
+/// the work and this command shows how far it is; stopping this command stops nothing then.
 #[derive(clap::Args)]
 pub(super) struct Args {}
 
@@ -26,61 +26,44 @@ pub(super) fn run(context: &Context_, _args: &Args) -> anyhow::Result<Exit> {
     };
     terminal.finish();
     let report = result?;
-    if let Some(reason) = &report.reason
-        && report.phase == LabelPhase::Waiting
-    {
-        anyhow::bail!("photos cannot be tagged: {reason}");
+    if let Some(trouble) = &report.trouble {
+        if report.stuck || report.stale > 0 {
+            anyhow::bail!("photos cannot be tagged: {trouble}");
+        }
+        context.out.notice(&format!("photond: {trouble}"));
     }
-    if report.phase == LabelPhase::Off {
+    let counts = StoreReader::open(&context.data_dir)?.counts()?;
+    let tagged = counts.photos - counts.untagged;
+    if tagged == 0 {
         context
             .out
-            .notice("nothing to tag yet: no photo has been indexed, or labels are turned off");
+            .notice("nothing to tag yet: no model has seen a photo");
         return Ok(Exit::Nothing);
     }
-    let mut line = format!(
-        "{} set against {} of {} by {}",
-        plural(report.photos, "photo", "photos"),
-        count(report.terms as u64),
-        plural(report.of as u64, "term", "terms"),
-        report.model
-    );
+    let mut line = format!("{} tagged again", plural(tagged, "photo", "photos"));
     if report.own > 0 {
-        line += &format!(
-            " and {}",
-            plural(report.own as u64, "word of your own", "words of your own")
-        );
+        let own = plural(report.own as u64, "word of your own", "words of your own");
+        line += &format!(", with {own}");
     }
     context.out.line(&line)?;
     Ok(Exit::Done)
 }
 
 /// The running daemon does it.
-fn follow(context: &Context_, terminal: &Terminal) -> anyhow::Result<LabelReport> {
-    use crate::daemon::Observer;
-    let said = || -> anyhow::Result<Option<LabelReport>> {
-        let daemon = StoreReader::open(&context.data_dir)?.daemon()?;
-        let report = daemon.and_then(|d| serde_json::from_str::<Report>(&d.report).ok());
-        Ok(report.and_then(|r| r.labels))
-    };
-    let before = said()?.map_or(0, |r| r.retags);
-    request_retag(&context.data_dir)?;
+fn follow(context: &Context_, terminal: &Terminal) -> anyhow::Result<TagReport> {
+    let wish = request_retag(&context.data_dir)?;
     loop {
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(100));
         if !is_held(&context.data_dir) {
             anyhow::bail!("photond has stopped; the next start goes on with it");
         }
-        let Some(report) = said()? else {
+        let daemon = StoreReader::open(&context.data_dir)?.daemon()?;
+        let report = daemon.and_then(|d| serde_json::from_str::<Report>(&d.report).ok());
+        let Some(report) = report.map(|r| r.tags) else {
             continue;
         };
-        terminal.labels(&report);
-        if report.phase == LabelPhase::Waiting && !retag_waits(&context.data_dir) {
-            return Ok(report);
-        }
-        if report.retags > before && report.phase == LabelPhase::Idle {
-            return Ok(report);
-        }
-        if report.retags > before && report.phase == LabelPhase::Encoding && report.passed.1 == 0 {
-            // The terms there are have been gone through; the rest comes by and by.
+        terminal.tags(&report);
+        if report.stuck || (report.again >= wish && report.stale == 0) {
             return Ok(report);
         }
     }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use super::words::Known;
 use super::{Context_, Exit};
 use crate::photo::{ContentHash, RelPath};
-use crate::search::{PhotoJson, TagJson};
+use crate::search::PhotoJson;
 use crate::store::{StoreReader, ThumbStore};
 
 /// Show all that is known of one photo, as JSON
@@ -64,11 +65,9 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
             .notice(&format!("photond: {} {why}", path.display()));
         return Ok(Exit::Nothing);
     };
-    let tags = reader
-        .tags_of(hit.photo.id, 0.0)?
-        .into_iter()
-        .map(TagJson::from)
-        .collect();
+    let known = Known::read(context)?;
+    let tags = reader.tags_of(hit.photo.id, 0.0)?;
+    let tags = known.searcher(context, &reader)?.tags_json(&tags);
     let mut value = serde_json::to_value(PhotoJson::new(&hit, tags))?;
     let exif = &hit.photo.exif;
     let Value::Object(fields) = &mut value else {

@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::labelling::Labels;
 use super::output::{count, plural, printable, span};
 use super::searching::Searching;
 use super::{Context_, Exit, TableOrJson};
 use crate::daemon::{Report, held_says, is_held};
-use crate::index::Activity;
+use crate::index::{Activity, TagReport};
 use crate::model::{default_pack, find_runtime};
 use crate::store::{Counts, FailureRow, RootRow, StoreReader, unix_now};
 
@@ -24,7 +23,7 @@ pub(super) struct Args {
 
 struct Status {
     counts: Counts,
-    roots: Vec<(RootRow, (i64, i64, i64))>,
+    roots: Vec<RootRow>,
     kinds: Vec<(String, i64)>,
     failures: Option<Vec<FailureRow>>,
     /// Somebody works on the data directory.
@@ -39,7 +38,6 @@ struct Status {
     /// Why photos have no tags yet, if some have none.
     untagged: Option<String>,
     searching: Searching,
-    labels: Labels,
 }
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
@@ -62,18 +60,13 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
 
 fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Result<Status> {
     let model = default_pack()?.id.0;
-    let mut roots = Vec::new();
-    for root in reader.roots()? {
-        let counts = reader.root_counts(root.id)?;
-        roots.push((root, counts));
-    }
+    let roots = reader.roots()?;
     let daemon = reader.daemon()?;
-    let counts = reader.counts(Some(&model))?;
-    let untagged =
-        (counts.embedded < counts.photos).then(|| match find_runtime(&context.data_dir) {
-            Err(e) => e.to_string(),
-            Ok(_) => "they get them while photond runs".to_owned(),
-        });
+    let counts = reader.counts()?;
+    let untagged = (counts.untagged > 0).then(|| match find_runtime(&context.data_dir) {
+        Err(e) => e.to_string(),
+        Ok(_) => "they get them while photond runs".to_owned(),
+    });
     let alive = is_held(&context.data_dir);
     let report: Option<Report> = daemon
         .as_ref()
@@ -89,14 +82,6 @@ fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Resul
     });
     Ok(Status {
         searching: Searching::read(context, reader, searched)?,
-        labels: Labels::read(
-            context,
-            reader,
-            report
-                .as_ref()
-                .filter(|_| alive)
-                .and_then(|r| r.labels.clone()),
-        )?,
         counts,
         said: held_says(&context.data_dir),
         untagged,
@@ -124,17 +109,17 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         lines.extend(work_lines(context, report));
     }
     lines.push(String::new());
-    for (root, (indexed, failed, missing)) in &s.roots {
+    for root in &s.roots {
         let mut line = format!(
             "{}  {}",
             out.bold(&printable(&root.path.to_string_lossy())),
-            plural(*indexed, "photo", "photos")
+            plural(root.photos, "photo", "photos")
         );
-        if *failed > 0 {
-            line += &format!(", {} failed", count(*failed));
+        if root.failed > 0 {
+            line += &format!(", {} failed", count(root.failed));
         }
-        if *missing > 0 {
-            line += &format!(", {} missing", count(*missing));
+        if root.missing > 0 {
+            line += &format!(", {} missing", count(root.missing));
         }
         if root.other_files > 0 {
             line += &format!(
@@ -168,18 +153,20 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         "{} in {}, {} with tags from {}",
         plural(c.photos, "photo", "photos"),
         plural(c.indexed, "file", "files"),
-        count(c.embedded),
+        count(c.photos - c.untagged),
         s.model
     ));
     if let Some(why) = &s.untagged {
         lines.push(format!(
             "{} no tags yet: {}",
-            plural(c.photos - c.embedded, "photo has", "photos have"),
+            plural(c.untagged, "photo has", "photos have"),
             printable(why)
         ));
     }
     lines.extend(s.searching.lines(context));
-    lines.extend(s.labels.lines(context));
+    if let Some(report) = s.report.as_ref().filter(|_| s.alive) {
+        lines.extend(tag_lines(context, &report.tags));
+    }
     if c.failed > 0 {
         let kinds: Vec<String> = s
             .kinds
@@ -293,20 +280,42 @@ fn work_lines(context: &Context_, report: &Report) -> Vec<String> {
     lines
 }
 
+/// Photos that are tagged again, words of a search model's vocabulary, and what is in the way.
+fn tag_lines(context: &Context_, tags: &TagReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    if tags.stale > 0 {
+        let left = plural(tags.stale, "photo is", "photos are");
+        lines.push(format!("{left} being tagged again, {:.0}/s", tags.rate));
+    }
+    let (encoded, terms) = tags.terms;
+    if encoded < terms {
+        let (encoded, terms) = (count(encoded as u64), count(terms as u64));
+        let mut line = format!("vocabulary: {encoded} of {terms} words to tag with");
+        if let Some(s) = tags.eta_s() {
+            line += &format!(", about {} left", span(s));
+        }
+        lines.push(line);
+    }
+    if let Some(trouble) = &tags.trouble {
+        lines.push(context.out.red(&format!("tags: {}", printable(trouble))));
+    }
+    lines
+}
+
 fn as_json(context: &Context_, s: &Status) -> Value {
     let c = &s.counts;
     let roots: Vec<Value> = s
         .roots
         .iter()
-        .map(|(r, (indexed, failed, missing))| {
+        .map(|r| {
             json!({
                 "path": r.path.to_string_lossy(),
                 "volume": r.volume,
                 "state": if r.online { "online" } else { "offline" },
                 "note": r.note,
-                "indexed": indexed,
-                "failed": failed,
-                "missing": missing,
+                "indexed": r.photos,
+                "failed": r.failed,
+                "missing": r.missing,
                 "other_files": r.other_files,
                 "last_full_scan": r.last_full_scan,
             })
@@ -335,18 +344,18 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "id": s.model,
             "ready": report.filter(|_| s.alive).map(|r| r.model.ready),
             "detail": report.filter(|_| s.alive).map(|r| r.model.detail.clone()),
-            "untagged": c.photos - c.embedded,
+            "untagged": c.untagged,
             "untagged_because": s.untagged,
         },
         "search": s.searching.json(),
-        "labels": s.labels.json(),
+        "tags": report.filter(|_| s.alive).map(|r| &r.tags),
         "counts": {
             "files": c.files,
             "indexed": c.indexed,
             "failed": c.failed,
             "missing": c.missing,
             "photos": c.photos,
-            "embedded": c.embedded,
+            "tagged": c.photos - c.untagged,
         },
         "failures_by_kind": s.kinds.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "roots": roots,

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::output::{count, printable};
 use super::{Context_, Exit, TableOrJson};
-use crate::embedding::pack_name;
 use crate::store::StoreReader;
 
 /// List every tag with its number of photos
@@ -25,24 +24,14 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         TableOrJson::Json => {
             let rows: Vec<_> = tags
                 .iter()
-                .map(|t| {
-                    json!({ "name": t.name, "term": t.key, "photos": t.photos, "sources": t.sources })
-                })
+                .map(|t| json!({ "name": t.name, "term": t.key, "photos": t.photos }))
                 .collect();
             serde_json::to_writer(&mut out, &rows).map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
         }
         TableOrJson::Table => {
             for t in &tags {
-                // Without the revision: who, not which version of it.
-                let by: Vec<&str> = t.sources.iter().map(|s| pack_name(s)).collect();
-                let by = context.out.dim(&printable(&by.join(", ")));
-                writeln!(
-                    out,
-                    "{:>9}  {:<32}  {by}",
-                    count(t.photos),
-                    printable(&t.name)
-                )?;
+                writeln!(out, "{:>9}  {}", count(t.photos), printable(&t.name))?;
             }
         }
     }

@@ -6,13 +6,13 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::output::{count, plural, printable};
+use super::words::Known;
 use super::{Context_, Exit, TableOrJson};
-use crate::daemon::{is_held, tagger};
+use crate::daemon::is_held;
 use crate::index::ExampleVectors;
-use crate::model::default_pack;
 use crate::search::{Examples, choose};
 use crate::store::{StoreError, StoreReader};
-use crate::tag::{Example, Lexicon, Lookup, OwnTerm, OwnTerms, Words};
+use crate::tag::{Example, Lookup, OwnTerm, OwnTerms, Words};
 
 /// Most examples of one term: their mean says no more with more.
 const MOST_EXAMPLES: usize = 100;
@@ -65,17 +65,6 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     }
 }
 
-/// The user's own terms for commands that only read them: a bad file is said, and is as good as
-/// none.
-pub(super) fn own_terms(context: &Context_) -> OwnTerms {
-    OwnTerms::read(&context.data_dir).unwrap_or_else(|e| {
-        context
-            .out
-            .notice(&format!("photond: {}", printable(&e.to_string())));
-        OwnTerms::default()
-    })
-}
-
 fn add(
     context: &Context_,
     name: &str,
@@ -88,20 +77,24 @@ fn add(
             files.len()
         );
     }
-    let mut own = OwnTerms::read(&context.data_dir)?;
     let term = |examples| OwnTerm {
         name: name.trim().to_owned(),
         category: category.map(str::to_owned),
         examples,
     };
     // Says what is wrong with the name before any photo is looked at.
-    own.clone().put(term(Vec::new()))?;
+    OwnTerms::read(&context.data_dir)?.put(term(Vec::new()))?;
     if files.is_empty() {
-        refuse_known(name)?;
+        refuse_known(context, name)?;
     }
-    let examples = look_at(context, files, &own)?;
-    let replaced = own.put(term(examples.clone()))?;
-    own.write(&context.data_dir)?;
+    let (examples, vectors) = look_at(context, files)?;
+    let replaced = OwnTerms::change(&context.data_dir, |own| {
+        let replaced = own.put(term(examples.clone()))?;
+        if !vectors.is_empty() {
+            keep(context, vectors, own)?;
+        }
+        anyhow::Ok(replaced)
+    })?;
     let name = printable(name.trim());
     let verb = if replaced { "is replaced" } else { "is added" };
     let by = by(&examples);
@@ -119,12 +112,11 @@ fn by(examples: &[Example]) -> String {
 }
 
 /// A word that the vocabulary has needs no second one.
-fn refuse_known(name: &str) -> anyhow::Result<()> {
-    let (pack, lexicon, none) = (default_pack()?, Lexicon::built_in()?, OwnTerms::default());
+fn refuse_known(context: &Context_, name: &str) -> anyhow::Result<()> {
+    let (known, none) = (Known::read(context)?, OwnTerms::default());
     let words = Words {
-        tagger: &tagger(&pack)?,
-        lexicon: &lexicon,
         own: &none,
+        ..known.words()
     };
     if let Lookup::Found(_) = words.look_up(name) {
         anyhow::bail!(
@@ -135,10 +127,17 @@ fn refuse_known(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Content of each example, with a vector kept for those that are not in the index.
-fn look_at(context: &Context_, files: &[PathBuf], own: &OwnTerms) -> anyhow::Result<Vec<Example>> {
+/// Content, model and vector of an example that is not in the index.
+type NewVector = (String, String, Vec<f32>);
+
+/// Content of each example, and vectors of those that are not in the index.
+fn look_at(
+    context: &Context_,
+    files: &[PathBuf],
+) -> anyhow::Result<(Vec<Example>, Vec<NewVector>)> {
+    let (mut examples, mut vectors) = (Vec::<Example>::new(), Vec::new());
     if files.is_empty() {
-        return Ok(Vec::new());
+        return Ok((examples, vectors));
     }
     let reader = match StoreReader::open(&context.data_dir) {
         Ok(reader) => reader,
@@ -149,45 +148,43 @@ fn look_at(context: &Context_, files: &[PathBuf], own: &OwnTerms) -> anyhow::Res
         Err(e) => return Err(e.into()),
     };
     let chosen = choose(&reader, &context.data_dir)?;
-    let classifier = default_pack()?;
-    let words = tagger(&classifier)?;
+    let known = Known::read(context)?;
     let mut way = Examples::new(
         &reader,
         (&chosen.pack, chosen.row.id),
-        (&classifier, &words),
+        (&known.pack, &known.classifier),
         (&context.data_dir, context.config.max_file_mib << 20),
         None,
     );
-    let mut known = ExampleVectors::read(&context.data_dir);
-    let mut examples: Vec<Example> = Vec::new();
-    let mut new = false;
     for file in files {
         let path = std::fs::canonicalize(file)
             .with_context(|| format!("cannot read {}", file.display()))?;
         let (hash, vector, indexed) = way.identified(&path)?;
-        let hex = hash.to_hex();
-        if examples.iter().any(|e| e.hash == hex) {
+        let hash = hash.to_hex();
+        if examples.iter().any(|e| e.hash == hash) {
             continue;
         }
         if !indexed {
-            known.put(&hex, &chosen.pack.id.0, vector.values);
-            new = true;
+            vectors.push((hash.clone(), chosen.pack.id.0.clone(), vector.values));
         }
-        examples.push(Example { path, hash: hex });
+        examples.push(Example { path, hash });
     }
-    if new {
-        let wanted = |hash: &str| {
-            examples.iter().any(|e| e.hash == hash)
-                || own
-                    .terms()
-                    .iter()
-                    .any(|t| t.examples.iter().any(|e| e.hash == hash))
-        };
-        known
-            .write(&context.data_dir, wanted)
-            .context("the examples' vectors cannot be kept")?;
+    Ok((examples, vectors))
+}
+
+/// Keeps vectors beside the words, and no longer those that no word has any more.
+fn keep(context: &Context_, vectors: Vec<NewVector>, own: &OwnTerms) -> anyhow::Result<()> {
+    let mut known = ExampleVectors::read(&context.data_dir);
+    for (hash, model, vector) in vectors {
+        known.put(&hash, &model, vector);
     }
-    Ok(examples)
+    let wanted = |hash: &str| {
+        let mut examples = own.terms().iter().flat_map(|term| &term.examples);
+        examples.any(|e| e.hash == hash)
+    };
+    known
+        .write(&context.data_dir, wanted)
+        .context("the examples' vectors cannot be kept")
 }
 
 fn list(context: &Context_, format: TableOrJson) -> anyhow::Result<Exit> {
@@ -235,26 +232,29 @@ fn list(context: &Context_, format: TableOrJson) -> anyhow::Result<Exit> {
 }
 
 fn remove(context: &Context_, name: &str) -> anyhow::Result<Exit> {
-    let mut own = OwnTerms::read(&context.data_dir)?;
-    let Some(term) = own.remove(name) else {
-        let names: Vec<String> = own.terms().iter().map(|t| printable(&t.name)).collect();
-        let there = if names.is_empty() {
-            "there are none".to_owned()
-        } else {
-            format!("there are {}", names.join(", "))
-        };
-        context.out.notice(&format!(
-            "photond: {} is no word of your own; {there}",
-            printable(name)
-        ));
-        return Ok(Exit::Nothing);
+    let removed = OwnTerms::change(&context.data_dir, |own| {
+        anyhow::Ok(own.remove(name).ok_or_else(|| own.clone()))
+    })?;
+    let own = match removed {
+        Ok(term) => {
+            let name = printable(&term.name);
+            context.out.line(&format!("{name} is removed"))?;
+            say_when(context)?;
+            return Ok(Exit::Done);
+        }
+        Err(own) => own,
     };
-    own.write(&context.data_dir)?;
-    context
-        .out
-        .line(&format!("{} is removed", printable(&term.name)))?;
-    say_when(context)?;
-    Ok(Exit::Done)
+    let names: Vec<String> = own.terms().iter().map(|t| printable(&t.name)).collect();
+    let there = if names.is_empty() {
+        "there are none".to_owned()
+    } else {
+        format!("there are {}", names.join(", "))
+    };
+    context.out.notice(&format!(
+        "photond: {} is no word of your own; {there}",
+        printable(name)
+    ));
+    Ok(Exit::Nothing)
 }
 
 fn say_when(context: &Context_) -> anyhow::Result<()> {
@@ -262,9 +262,9 @@ fn say_when(context: &Context_) -> anyhow::Result<()> {
         return Ok(());
     }
     let when = if is_held(&context.data_dir) {
-        "  the running photond sets all photos against it by itself, in a moment"
+        "  the running photond tags all photos with it by itself, in a moment"
     } else {
-        "  `photond retag` sets all photos against it; so does the next `photond watch` or `index`"
+        "  `photond retag` tags all photos with it; so does the next `photond watch` or `index`"
     };
     Ok(context.out.line(&context.out.dim(when))?)
 }

@@ -38,6 +38,11 @@ pub(super) fn setup(
     parallel: Option<u16>,
 ) -> anyhow::Result<Setup> {
     let mut config = context.config.clone();
+    if config.pools.is_some() && !context.quiet {
+        context
+            .out
+            .notice("[pools] in the settings has no effect any more; it can be taken out");
+    }
     if let Some(n) = parallel {
         config.parallel = usize::from(n);
     }

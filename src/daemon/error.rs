@@ -67,9 +67,12 @@ pub enum DaemonError {
     /// Its words.
     #[error(transparent)]
     Tag(#[from] TagError),
-    /// Settings that do not go together.
-    #[error("{0}")]
-    Settings(String),
+    /// The pack of the classifier does not say what its scores mean.
+    #[error("{0} cannot make tags: its [calibration] is not of kind softmax")]
+    Uncalibrated(String),
+    /// A signal came first.
+    #[error("interrupted; what was tagged stays, run it again to go on")]
+    Interrupted,
     /// A thread or the signal handling could not be had.
     #[error("cannot start {what}: {source}")]
     Start {

@@ -6,7 +6,6 @@
 
 mod error;
 mod keeper;
-mod labels;
 mod lock;
 mod once;
 mod report;
@@ -14,17 +13,18 @@ mod requests;
 mod search_model;
 mod sighting;
 mod start;
+mod tags;
 mod watch;
 
 pub use error::DaemonError;
-pub use labels::{request_retag, retag, retag_waits};
 pub use lock::{DataDirLock, held_says, is_held};
 pub use once::{OnceOptions, Summary, forget_roots, index_once};
 pub use report::{ModelReport, Report, SearchReport, WatchReport};
-pub use start::{Setup, tagger};
+pub use start::{Setup, classifier};
+pub use tags::{request_retag, retag};
 pub use watch::{Reload, WatchOptions, watch};
 
-use crate::index::{Activity, LabelReport, Snapshot};
+use crate::index::{Activity, Snapshot, TagReport};
 
 /// What a person in front of the terminal should hear and see.
 pub trait Observer: Send + Sync {
@@ -32,6 +32,6 @@ pub trait Observer: Send + Sync {
     fn notice(&self, line: &str);
     /// Where things stand; called a few times a second while there is work.
     fn progress(&self, activity: Activity, now: &Snapshot);
-    /// The same for terms that are encoded, and photos set against them.
-    fn labels(&self, _now: &LabelReport) {}
+    /// The same for photos that are tagged again, and words that are encoded.
+    fn tags(&self, _now: &TagReport) {}
 }

@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::DaemonError;
-use super::labels;
 use super::lock::DataDirLock;
 use super::report::ModelReport;
 use super::start::{Setup, Started};
-use super::{Observer, watch};
-use crate::index::{Activity, LabelReport, RootState, ScanScope, Snapshot};
+use super::{Observer, tags, watch};
+use crate::index::{Activity, RootState, ScanScope, Snapshot, TagReport};
 use crate::store::Store;
 
 /// How one pass is made.
@@ -34,8 +33,8 @@ pub struct Summary {
     pub held: i64,
     /// The model.
     pub model: ModelReport,
-    /// Terms that photos are set against, if it came to that.
-    pub labels: Option<LabelReport>,
+    /// How tagging stands.
+    pub tags: TagReport,
     /// A stop came first; what was done stays done.
     pub interrupted: bool,
 }
@@ -76,7 +75,7 @@ pub fn index_once(
         }
     }
     indexer.wait_for_models(Duration::from_secs(60));
-    let mut labels = None;
+    let mut report = TagReport::default();
     let scanned: Result<(), DaemonError> = std::thread::scope(|scope| {
         let scans: Vec<_> = handles
             .iter()
@@ -115,7 +114,7 @@ pub fn index_once(
             drain(&indexer, &interrupted, observer);
             if !indexer.is_stopping() {
                 indexer.settle_search()?;
-                labels = Some(labels::wait(&indexer, &interrupted, observer));
+                report = tags::finish(&indexer, &interrupted, observer);
             }
         }
     }
@@ -134,7 +133,7 @@ pub fn index_once(
     let store = indexer.stop()?;
     scanned?;
     let held = store.held_missing()?;
-    let failing = store.reader()?.counts(None)?.failed;
+    let failing = store.reader()?.counts()?.failed;
     drop((store, lock));
     Ok(Summary {
         counters,
@@ -142,7 +141,7 @@ pub fn index_once(
         failing,
         held,
         model,
-        labels,
+        tags: report,
         interrupted: interrupted.load(Ordering::Relaxed),
     })
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::index::{Activity, Indexer, LabelReport, ModelState, Snapshot};
+use crate::index::{Activity, Indexer, ModelState, Snapshot, TagReport};
 
 /// The daemon's state, as JSON in the database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,9 +26,9 @@ pub struct Report {
     /// The model that photos are searched with.
     #[serde(default)]
     pub search: Option<SearchReport>,
-    /// Terms that photos are set against, and how far that is.
+    /// How tagging goes.
     #[serde(default)]
-    pub labels: Option<LabelReport>,
+    pub tags: TagReport,
 }
 
 /// How the search model goes.
@@ -156,7 +156,7 @@ pub(super) fn report(
         watch,
         model: ModelReport::new(model, indexer.model_state()),
         search,
-        labels: Some(indexer.label_report()),
+        tags: indexer.tag_report(),
     }
 }
 

@@ -19,10 +19,10 @@ use super::error::DaemonError;
 use super::report::{ModelReport, Rate, SearchReport};
 use super::sighting::Sighting;
 use crate::embedding::ModelId;
-use crate::index::{Derived, Indexer, SearchChoice, Settled};
+use crate::index::{Derived, Indexer, SearchChoice, Settled, vocabulary_dir};
 use crate::model::{ModelPack, Projection, default_pack, packs};
-use crate::search::{SearchError, Searcher, Space, choose};
-use crate::store::{SpaceKind, Store, StoreReader, VectorFile};
+use crate::search::{SearchError, Searcher, SourceNames, Space, choose, vectors_dir};
+use crate::store::{SpaceKind, Store, StoreReader};
 use crate::tag::{Lexicon, OWN_TERMS_DIR, OwnTerms, Words};
 
 /// How often a space that is being filled is counted.
@@ -101,14 +101,11 @@ fn try_drop_removed(store: &mut Store, data_dir: &Path) -> Result<bool, DaemonEr
     let Some(row) = removed else {
         return Ok(false);
     };
-    let file = VectorFile::new(data_dir, store.reader()?.identity()?, &row.name, row.dims);
-    for path in [
-        file.path().to_path_buf(),
-        file.path().with_extension("background.json"),
-        file.path().with_extension("phrases"),
-        crate::index::bank_path(data_dir, &row.name),
+    for folder in [
+        vectors_dir(data_dir, &row.name),
+        vocabulary_dir(data_dir, &row.name),
     ] {
-        let _ = std::fs::remove_file(path);
+        let _ = std::fs::remove_dir_all(folder);
     }
     store.drop_space(row.id, FORGOTTEN)?;
     // Perhaps another model's, too.
@@ -199,9 +196,6 @@ impl Prepared {
         if !due {
             return;
         }
-        if indexer.labels_begin() {
-            return;
-        }
         self.last = Some(Instant::now());
         let taken = indexer.take_text_model();
         let (data_dir, stop) = (data_dir.to_path_buf(), Arc::clone(&self.stop));
@@ -231,16 +225,18 @@ impl Drop for Prepared {
 fn prepare(data_dir: &Path, stop: &AtomicBool) -> Result<i64, DaemonError> {
     let reader = StoreReader::open(data_dir)?;
     let seq = reader.last_seq()?;
-    let classifier = default_pack()?;
-    let tagger = super::tagger(&classifier)?;
+    let pack = default_pack()?;
+    let classifier = super::classifier(&pack)?;
     let (lexicon, own) = (Lexicon::built_in()?, OwnTerms::default());
     let searcher = Searcher {
         reader: &reader,
         words: Words {
-            tagger: &tagger,
+            vocabulary: classifier.vocabulary(),
             lexicon: &lexicon,
             own: &own,
         },
+        classifier: &classifier,
+        sources: SourceNames::default(),
         cutoff: 0.0,
     };
     let chosen = match choose(&reader, data_dir) {
@@ -250,7 +246,7 @@ fn prepare(data_dir: &Path, stop: &AtomicBool) -> Result<i64, DaemonError> {
     let space = Space {
         pack: &chosen.pack,
         model: chosen.row.id,
-        classifier: &classifier,
+        classifier: &pack,
         data_dir,
         max_file: 0,
         stop: Some(stop),
@@ -301,8 +297,6 @@ impl SearchModel {
         self.asked = None;
         self.patience = COUNT;
         self.switching = true;
-        // Its text side may be what labels have waited for.
-        indexer.request_labels();
         let serving = StoreReader::open(&self.data_dir).and_then(|reader| reader.serving());
         let serving = serving.ok().flatten().map(|row| row.name);
         indexer.use_search(choice(&self.data_dir), serving);
@@ -322,7 +316,7 @@ impl SearchModel {
                 observer.notice(&format!("queries use {} now", self.name));
             }
             if serving {
-                indexer.request_labels();
+                indexer.request_tags();
             }
             self.switching = !serving;
             self.counted = indexer.progress().snapshot().caught_up;

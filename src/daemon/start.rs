@@ -8,11 +8,11 @@ use super::error::DaemonError;
 use super::lock::DataDirLock;
 use super::search_model;
 use crate::config::Config;
-use crate::index::{Indexer, IndexerOptions, LabelPlan, LabelSettings, ModelPlan};
-use crate::model::{ModelPack, default_pack};
+use crate::index::{Indexer, IndexerOptions, ModelPlan, TagPlan};
+use crate::model::{self, ModelPack, default_pack};
 use crate::source::{Filter, FilterConfig};
 use crate::store::{Recovery, Store, ThumbStore};
-use crate::tag::{Keep, LabelBank, Lexicon, PoolSettings, TagError, Tagger, Vocabulary};
+use crate::tag::{Calibration, Classifier, Head, Lexicon, TagError, Vocabulary};
 
 /// Settings of one run.
 pub struct Setup {
@@ -24,22 +24,41 @@ pub struct Setup {
     pub config: Config,
 }
 
-/// A pack's words and label bank.
+/// The classifier of a pack, with its words.
 ///
 /// # Errors
 /// If the pack's files do not belong together.
-pub fn tagger(pack: &ModelPack) -> Result<Tagger, DaemonError> {
-    let words = |name| pack.text_file(name);
-    let vocabulary = Vocabulary::parse(&words("vocabulary.tsv")?, &words("aliases.tsv")?)?;
-    let bank = LabelBank::parse(&pack.file("head.bin")?)?;
-    if bank.dims() != pack.dims {
+pub fn classifier(pack: &ModelPack) -> Result<Classifier, DaemonError> {
+    let table = |name| pack.text_file(name);
+    let vocabulary = Vocabulary::parse(
+        &table("vocabulary.tsv")?,
+        &table("concepts.tsv")?,
+        &table("classes.tsv")?,
+    )?;
+    let head = Head::parse(&pack.file("head.bin")?)?;
+    if head.dims() != pack.dims {
         return Err(DaemonError::Tag(TagError::Mismatch {
             what: "the model's vectors",
-            found: bank.dims(),
+            found: head.dims(),
             expected: pack.dims,
         }));
     }
-    Ok(Tagger::new(vocabulary, bank, Keep::default())?)
+    let Some(model::Calibration::Softmax {
+        temperature,
+        classes,
+        kinds,
+        concepts,
+    }) = pack.calibration
+    else {
+        return Err(DaemonError::Uncalibrated(pack.id.to_string()));
+    };
+    let calibration = Calibration {
+        temperature,
+        classes,
+        kinds,
+        concepts,
+    };
+    Ok(Classifier::new(vocabulary, head, calibration)?)
 }
 
 impl Setup {
@@ -50,29 +69,25 @@ impl Setup {
         observer: &dyn Observer,
     ) -> Result<Started, DaemonError> {
         let lock = DataDirLock::take(&self.data_dir)?;
-        let (store, recovery) = Store::open(&self.data_dir)?;
+        let (mut store, recovery) = Store::open(&self.data_dir)?;
         self.refuse_unknown_missing(&store)?;
         tell(recovery, observer);
         let thumbs = ThumbStore::open(&self.data_dir)?;
+        remove_old_files(&self.data_dir);
+        store.count_from(self.config.min_confidence)?;
         let classifier = default_pack()?;
         let model = classifier.id.to_string();
-        let parallel = self.parallel();
         let plan = ModelPlan {
-            tagger: Arc::new(tagger(&classifier)?),
+            tags: self.tag_plan(&classifier)?,
             classifier,
             derived: search_model::derived(&self.data_dir)?,
             search: search_model::choice(&self.data_dir),
             before: search_model::before(&self.data_dir, &store)?,
             data_dir: self.data_dir.clone(),
-            threads: parallel,
-        };
-        let labels = match self.config.labels.terms {
-            0 => None,
-            terms => Some(self.labels(terms, parallel, &plan.tagger)?),
+            threads: self.parallel(),
         };
         let options = IndexerOptions {
-            labels,
-            parallel,
+            parallel: self.parallel(),
             max_file: self.config.max_file_mib << 20,
             background,
             model: Some(plan),
@@ -85,68 +100,15 @@ impl Setup {
         })
     }
 
-    fn labels(
-        &self,
-        terms: usize,
-        threads: usize,
-        tagger: &Arc<Tagger>,
-    ) -> Result<LabelPlan, DaemonError> {
-        let tagger = Arc::clone(tagger);
-        let pools = &self.config.pools;
-        let pools = PoolSettings {
-            enabled: pools.enabled,
-            sweep_every: pools.sweep_every,
-            active_patience: pools.active_patience,
-            warm_patience: pools.warm_patience,
-            warm_every: pools.warm_every,
-            cold_every: pools.cold_every,
-            most_missed: pools.most_missed,
-            ..PoolSettings::default()
-        };
-        pools
-            .check()
-            .map_err(|e| DaemonError::Settings(e.to_string()))?;
-        Ok(LabelPlan {
+    /// What photos are tagged with.
+    pub(super) fn tag_plan(&self, pack: &ModelPack) -> Result<TagPlan, DaemonError> {
+        Ok(TagPlan {
+            classifier: Arc::new(classifier(pack)?),
+            label_revision: pack.manifest.label_revision.clone().unwrap_or_default(),
             lexicon: Arc::new(Lexicon::built_in()?),
-            names: Arc::new(move |key| {
-                let term = tagger.vocabulary().term(key)?;
-                Some(term.name.clone())
-            }),
-            settings: LabelSettings {
-                terms,
-                cutoff: self.config.min_confidence,
-                pools,
-            },
+            terms: self.config.labels.terms,
             data_dir: self.data_dir.clone(),
-            threads,
-        })
-    }
-
-    /// The same for labels alone: no folder is looked at, and no model sees a photo.
-    pub(super) fn start_labels(&self, observer: &dyn Observer) -> Result<Started, DaemonError> {
-        let lock = DataDirLock::take(&self.data_dir)?;
-        let (store, recovery) = Store::open(&self.data_dir)?;
-        tell(recovery, observer);
-        let thumbs = ThumbStore::open(&self.data_dir)?;
-        let classifier = default_pack()?;
-        let words = Arc::new(tagger(&classifier)?);
-        let parallel = self.parallel();
-        let terms = self.config.labels.terms;
-        if terms == 0 {
-            observer.notice("labels are turned off by the settings file (labels.terms = 0)");
-        }
-        let options = IndexerOptions {
-            labels: Some(self.labels(terms, parallel, &words)?),
-            parallel,
-            max_file: self.config.max_file_mib << 20,
-            background: false,
-            model: None,
-        };
-        let indexer = Indexer::start(store, thumbs, &self.data_dir, options)?;
-        Ok(Started {
-            lock,
-            indexer,
-            model: classifier.id.to_string(),
+            threads: self.parallel(),
         })
     }
 
@@ -207,7 +169,7 @@ impl Setup {
     }
 }
 
-fn tell(recovery: Option<Recovery>, observer: &dyn Observer) {
+pub(super) fn tell(recovery: Option<Recovery>, observer: &dyn Observer) {
     let Some(recovery) = recovery else {
         return;
     };
@@ -221,6 +183,26 @@ fn tell(recovery: Option<Recovery>, observer: &dyn Observer) {
             aside.display()
         ),
     });
+}
+
+/// Removes what earlier versions derived from the index and nobody reads any more.
+fn remove_old_files(data_dir: &Path) {
+    let old = [
+        ".bank",
+        ".bank.lock",
+        ".vec",
+        ".phrases",
+        ".background.json",
+    ];
+    for folder in ["labels", "vectors"].map(|name| data_dir.join(name)) {
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        for file in files.filter(|f| f.file_type().is_ok_and(|t| t.is_file())) {
+            let name = file.file_name();
+            if old.iter().any(|end| name.to_string_lossy().ends_with(end)) {
+                let _ = std::fs::remove_file(file.path());
+            }
+        }
+    }
 }
 
 /// A path as a gitignore pattern that matches just it.

@@ -1,4 +1,4 @@
-//! Labels from outside: waiting for them, and tagging all photos again without opening any.
+//! Tags from outside: waiting for them, and having all photos tagged again without opening any.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,132 +7,98 @@ use std::time::{Duration, Instant};
 
 use super::error::DaemonError;
 use super::sighting::Sighting;
-use super::start::Setup;
-use super::{Observer, watch};
-use crate::index::{Indexer, LabelPhase, LabelReport};
+use super::start::{Setup, tell};
+use super::{DataDirLock, Observer, watch};
+use crate::index::{Indexer, TagReport, tag_again};
+use crate::model::default_pack;
+use crate::store::{Store, StoreError, ask_again_beside};
 use crate::tag::{OWN_TERMS_DIR, OwnTerms};
 
-/// A one-shot run does not wait longer than this for terms to be encoded …
+/// A one-shot run does not wait longer than this for a search model to encode words …
 const PATIENCE: Duration = Duration::from_secs(120);
 /// … and not at all if the rest would take longer than this.
 const LONG: Duration = Duration::from_secs(600);
-/// Terms after which the rate is known well enough to give up.
-const KNOWN: usize = 64;
-/// Name of the file, beside the user's own terms, that asks a running daemon to tag all photos
-/// again. It is deleted when that has begun.
-const RETAG_FILE: &str = "retag";
+/// Seconds after which the rate is known well enough to give up.
+const KNOWN: Duration = Duration::from_secs(10);
 
-/// Waits until photos are labelled with all terms, or as far as it goes. Returns the last report.
-pub(super) fn wait(
+/// Does what is left to do for tags, or as much of it as is worth waiting for.
+pub(super) fn finish(
     indexer: &Indexer,
     interrupted: &AtomicBool,
     observer: &dyn Observer,
-) -> LabelReport {
-    // Twice: a look that was under way may have begun before the last photos were written.
-    let mut seen = indexer.label_report().looks;
-    let settled = seen + 2;
-    indexer.request_labels();
+) -> TagReport {
     let begun = Instant::now();
-    loop {
-        if interrupted.load(Ordering::Relaxed) {
-            indexer.ask_to_stop();
+    while !interrupted.load(Ordering::Relaxed) && !indexer.is_stopping() && indexer.tend_tags() {
+        let report = indexer.tag_report();
+        observer.tags(&report);
+        let (encoded, terms) = report.terms;
+        if report.stale > 0 || encoded == terms {
+            continue;
         }
-        let report = indexer.label_report();
-        if indexer.is_stopping() || report.looks >= settled || !indexer.labels() {
-            return report;
+        let left = report.eta_s().map_or(Duration::ZERO, Duration::from_secs);
+        let waited = begun.elapsed();
+        if waited > PATIENCE || (waited > KNOWN && left > LONG) {
+            observer.notice(&format!(
+                "{encoded} of {terms} words of the vocabulary are there to tag with; `photond watch`, or the next `photond index`, goes on (about {} min)",
+                left.as_secs().div_ceil(60)
+            ));
+            break;
         }
-        if report.looks > seen {
-            seen = report.looks;
-            indexer.request_labels();
-        }
-        if report.phase == LabelPhase::Encoding {
-            let left = report.eta_s().map_or(Duration::ZERO, Duration::from_secs);
-            let known = report.encoded >= KNOWN;
-            let enough = begun.elapsed() > PATIENCE || (known && left > LONG);
-            if enough && report.rows_tagged {
-                observer.notice(&format!(
-                    "{} of {} words of the vocabulary are there to tag with; `photond watch`, or the next `photond index`, goes on (about {} min)",
-                    report.terms,
-                    report.of,
-                    left.as_secs().div_ceil(60)
-                ));
-                return report;
-            }
-        }
-        observer.labels(&report);
-        std::thread::sleep(Duration::from_millis(50));
     }
+    indexer.tag_report()
 }
 
 /// Tags all photos again from their stored vectors, in this process.
 ///
 /// # Errors
 /// If another process works on the index, or it cannot be written.
-pub fn retag(setup: &Setup, observer: &dyn Observer) -> Result<LabelReport, DaemonError> {
+pub fn retag(setup: &Setup, observer: &dyn Observer) -> Result<TagReport, DaemonError> {
     let interrupted = Arc::new(AtomicBool::new(false));
-    let started = setup.start_labels(observer)?;
+    let _lock = DataDirLock::take(&setup.data_dir)?;
+    let (mut store, recovery) = Store::open(&setup.data_dir)?;
+    tell(recovery, observer);
     let flag = Arc::clone(&interrupted);
     let _signals = watch::on_stop_signal(move || flag.store(true, Ordering::Relaxed))?;
-    let indexer = &started.indexer;
-    indexer.request_retag();
-    // Heard first: a look that was under way knows nothing of it.
-    while indexer.label_report().retags == 0 && indexer.labels() && !indexer.is_stopping() {
-        if interrupted.load(Ordering::Relaxed) {
-            indexer.ask_to_stop();
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let report = wait(indexer, &interrupted, observer);
-    drop(started.indexer.stop()?);
-    drop(started.lock);
+    store.ask_again()?;
+    store.count_from(setup.config.min_confidence)?;
+    let plan = setup.tag_plan(&default_pack()?)?;
+    let report = tag_again(&mut store, plan, &interrupted, &|now| observer.tags(now))?;
     if interrupted.load(Ordering::Relaxed) {
-        return Err(DaemonError::Settings(
-            "interrupted; what was tagged stays, run it again to go on".to_owned(),
-        ));
+        return Err(DaemonError::Interrupted);
     }
     Ok(report)
 }
 
-/// Asks the running daemon to tag all photos again.
+/// Asks the running daemon to tag all photos again. Returns the wish's number: it has been heard
+/// when the daemon reports it.
 ///
 /// # Errors
-/// If the data directory cannot be written.
-pub fn request_retag(data_dir: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(data_dir.join(OWN_TERMS_DIR))?;
-    std::fs::write(retag_file(data_dir), b"")
+/// If the database cannot be written.
+pub fn request_retag(data_dir: &Path) -> Result<i64, StoreError> {
+    let wish = ask_again_beside(data_dir)?;
+    // A change of the folder's time wakes the daemon; without, its next look around does.
+    let folder = std::fs::File::open(data_dir.join(OWN_TERMS_DIR));
+    let _ = folder.and_then(|folder| folder.set_modified(std::time::SystemTime::now()));
+    Ok(wish)
 }
 
-/// True once for each request.
-pub(super) fn take_retag(data_dir: &Path) -> bool {
-    std::fs::remove_file(retag_file(data_dir)).is_ok()
+/// What says that tags may have to be made otherwise: the folder of a person's own words, and the file.
+pub(super) struct TagWishes {
+    paths: [PathBuf; 2],
+    seen: [Sighting; 2],
 }
 
-/// Whether the daemon has not seen the request yet.
-#[must_use]
-pub fn retag_waits(data_dir: &Path) -> bool {
-    retag_file(data_dir).exists()
-}
-
-fn retag_file(data_dir: &Path) -> PathBuf {
-    data_dir.join(OWN_TERMS_DIR).join(RETAG_FILE)
-}
-
-/// The file of the user's own terms, looked at for changes.
-pub(super) struct OwnTermsFile {
-    path: PathBuf,
-    seen: Sighting,
-}
-
-impl OwnTermsFile {
+impl TagWishes {
     pub fn new(data_dir: &Path) -> Self {
-        let path = OwnTerms::path(data_dir);
-        let seen = Sighting::of(&path);
-        Self { path, seen }
+        let paths = [data_dir.join(OWN_TERMS_DIR), OwnTerms::path(data_dir)];
+        let seen = paths.each_ref().map(|path| Sighting::of(path));
+        Self { paths, seen }
     }
 
-    /// Whether it is another file than at the last look.
+    /// Whether there is something new since the last look.
     pub fn changed(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.seen, Sighting::of(&self.path));
+        let now = self.paths.each_ref().map(|path| Sighting::of(path));
+        let before = std::mem::replace(&mut self.seen, now);
         before != self.seen
     }
 }

@@ -11,12 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Observer;
 use super::error::DaemonError;
 use super::keeper::{Keeper, RootPlan};
-use super::labels;
 use super::lock::DataDirLock;
 use super::report::{Rate, Report, WatchReport, report};
 use super::search_model::{self, SearchModel};
 use super::start::{Setup, Started};
-use crate::index::{Activity, Indexer, LabelPhase, Snapshot};
+use super::tags::TagWishes;
+use crate::index::{Activity, Indexer, Snapshot};
 use crate::source::{LiveConfig, LiveSource};
 use crate::store::{Store, ThumbStore};
 
@@ -159,13 +159,12 @@ fn serve(
         let _chosen = search_model::on_choice(data_dir, move || wake.notify_one());
         loop {
             ticks.search.follow(indexer);
-            if labels::take_retag(data_dir) {
-                indexer.request_retag();
-            }
-            if ticks.own_terms.changed() {
-                indexer.request_labels();
-            }
             let busy = ticks.tick(observer);
+            // What went wrong may be mended by now; a look costs a millisecond.
+            let again = !busy && indexer.tag_report().trouble.is_some();
+            if ticks.wishes.changed() || again {
+                indexer.request_tags();
+            }
             ticks.search.settle(indexer, busy, observer);
             let ready = indexer.ready_models();
             // Also those that were on their way without a picture for it when a model came.
@@ -184,7 +183,7 @@ fn serve(
                 // The writer has died; its error comes with the stop.
                 return Ok(());
             }
-            let mut wait = match (busy, ticks.labelling) {
+            let mut wait = match (busy, ticks.tagging) {
                 (true, _) => BUSY_TICK,
                 (false, true) => BUSY_HEARTBEAT,
                 (false, false) => IDLE_TICK,
@@ -224,9 +223,9 @@ struct Ticks<'a> {
     lock: &'a DataDirLock,
     said: Option<String>,
     search: SearchModel,
-    /// Terms are being encoded, or photos set against them.
-    labelling: bool,
-    own_terms: labels::OwnTermsFile,
+    /// Photos are being tagged again, or words encoded.
+    tagging: bool,
+    wishes: TagWishes,
 }
 
 impl<'a> Ticks<'a> {
@@ -249,8 +248,8 @@ impl<'a> Ticks<'a> {
             lock,
             said: None,
             search: SearchModel::new(data_dir),
-            labelling: false,
-            own_terms: labels::OwnTermsFile::new(data_dir),
+            tagging: false,
+            wishes: TagWishes::new(data_dir),
         }
     }
 
@@ -265,11 +264,9 @@ impl<'a> Ticks<'a> {
         );
         let busy = report.activity != Activity::Idle;
         observer.progress(report.activity, &report.counters);
-        let labels = report.labels.clone().unwrap_or_default();
-        let was_labelling = self.labelling;
-        self.labelling = matches!(labels.phase, LabelPhase::Tagging | LabelPhase::Encoding);
-        if self.labelling && !busy {
-            observer.labels(&labels);
+        let was_tagging = std::mem::replace(&mut self.tagging, report.tags.is_working());
+        if (self.tagging || was_tagging) && !busy {
+            observer.tags(&report.tags);
         }
         // On a full disk the row cannot be written; this line needs no room.
         if self.said != report.paused {
@@ -280,9 +277,9 @@ impl<'a> Ticks<'a> {
         }
         let state = (report.activity, report.counters);
         // Work that has ended is worth a row at once, work that goes on now and then.
-        let turned = self.last_heartbeat.is_some_and(|(_, was)| was != state)
-            || was_labelling != self.labelling;
-        let least = match (busy || self.labelling, turned) {
+        let turned =
+            self.last_heartbeat.is_some_and(|(_, was)| was != state) || was_tagging != self.tagging;
+        let least = match (busy || self.tagging, turned) {
             (false, true) => LEAST_HEARTBEAT,
             (true, _) => BUSY_HEARTBEAT,
             (false, false) => IDLE_HEARTBEAT,

@@ -1,7 +1,8 @@
 //! Photos that some model has not seen: found by a look at the index, queued behind everything else.
 //!
 //! The derived space costs no picture: it is filled from the classifier's stored vectors. For the
-//! others a photo is read and decoded once for all models that lack it. Nothing here is remembered
+//! others a photo is read and decoded once for all models that lack it. Between and after all that the
+//! same thread keeps tags in step with what they are made with ([`super::tagging`]). Nothing here is remembered
 //! but in the index itself, so a kill costs no more than what was under way.
 
 use std::collections::HashSet;
@@ -20,9 +21,10 @@ use super::models::Settled;
 use super::progress::Progress;
 use super::scan::enqueue;
 use super::spaces::{Role, Space};
+use super::tagging::{Tagging, writer};
 use super::worker::Shared;
 use crate::store::{Change, ModelResult, Results, Store, StoreError, StoreReader};
-use crate::tag::Tagger;
+use crate::tag::Classifier;
 
 /// Photos looked up at once.
 const PAGE: usize = 512;
@@ -32,7 +34,8 @@ const NAMES: usize = 2000;
 pub(super) struct CatchUp {
     pub shared: Arc<Shared>,
     /// What the derived space is made with.
-    pub plan: Option<(Arc<Tagger>, Derived)>,
+    pub plan: Option<(Arc<Classifier>, Derived)>,
+    pub tagging: Mutex<Option<Tagging>>,
     pub data_dir: PathBuf,
     pub backlog: Mutex<Option<Sender<Job>>>,
     pub write: Mutex<Option<Sender<Write>>>,
@@ -47,6 +50,8 @@ pub(super) enum Request {
     CatchUp,
     /// To look whether the search model in use has seen all.
     Settle,
+    /// To look whether tags are to be made otherwise.
+    Tags,
 }
 
 impl CatchUp {
@@ -56,7 +61,7 @@ impl CatchUp {
             let done = match request {
                 // First how far it is: the work itself may take hours.
                 Request::CatchUp => self.settle().and_then(|_| self.run()),
-                Request::Settle => Ok(0),
+                Request::Settle | Request::Tags => Ok(0),
             };
             match done.and_then(|n| self.settle().map(|_| n)) {
                 Ok(0) => {}
@@ -65,7 +70,26 @@ impl CatchUp {
                 Err(e) => tracing::warn!("{e}"),
             }
             self.shared.progress.turn();
+            let mut tended = false;
+            while !self.stopping() && requests.is_empty() && self.tend() {
+                if !std::mem::replace(&mut tended, true) {
+                    self.shared.progress.turn();
+                }
+            }
+            if tended {
+                self.shared.progress.turn();
+            }
         }
+    }
+
+    /// One step of what is left to do for tags; true: there is more.
+    pub fn tend(&self) -> bool {
+        let write = writer(lock(&self.write).clone());
+        let mut tagging = lock(&self.tagging);
+        let more = tagging
+            .as_mut()
+            .is_some_and(|t| t.step(&write, &self.shared.stop));
+        more && !self.stopping()
     }
 
     /// If the space of the search model in use is whole, queries go by it from now on, and those
@@ -140,7 +164,7 @@ impl CatchUp {
     fn derive(&self, reader: &StoreReader) -> Result<u64, IndexError> {
         let table = self.shared.spaces.get();
         let model = |role| table.with_role(role).and_then(|s| s.model);
-        let (Some((tagger, derived)), Some(classifier), Some(target)) =
+        let (Some((words, derived)), Some(classifier), Some(target)) =
             (&self.plan, model(Role::Tags), model(Role::Derived))
         else {
             return Ok(0);
@@ -156,8 +180,9 @@ impl CatchUp {
                 if self.stopping() {
                     return Ok(count);
                 }
-                let made = tagger
-                    .probabilities(&embedding)
+                let made = words
+                    .logits(&embedding.values)
+                    .map(|logits| words.probabilities(&logits))
                     .map_err(|e| e.to_string())
                     .and_then(|p| derived.projection.project(&p).map_err(|e| e.to_string()));
                 match made {
@@ -166,8 +191,8 @@ impl CatchUp {
                             made: vec![ModelResult {
                                 model: target,
                                 embedding,
-                                tags: None,
                             }],
+                            tagged: None,
                         });
                         self.send(Write::Change {
                             change: Change::Embedded { hash, results },
@@ -208,6 +233,8 @@ impl CatchUp {
                     break;
                 };
                 after = *last;
+                // This may take hours: a new word does not wait for its end.
+                while self.tend_briefly() {}
                 for (photo, hash, key) in page {
                     let Some(claim) = self.shared.embedding.claim(photo) else {
                         continue;
@@ -230,6 +257,13 @@ impl CatchUp {
             }
         }
         Ok(count)
+    }
+
+    /// A step for tags, if any photo waits for one; terms are left for when there is nothing else.
+    fn tend_briefly(&self) -> bool {
+        let write = writer(lock(&self.write).clone());
+        let mut tagging = lock(&self.tagging);
+        !self.stopping() && tagging.as_mut().is_some_and(|t| t.step_for_photos(&write))
     }
 
     /// A model that runs and has not had its turn.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::inflight::InFlight;
 use super::job::Write;
-use super::labels::LabelRequest;
 use super::progress::{Progress, Ticket};
 use super::roots::Roots;
 use super::worker::Shared;
@@ -28,8 +27,6 @@ pub(super) struct CommitThread {
     pub store: Store,
     pub thumbs: ThumbStore,
     pub input: Receiver<Write>,
-    /// Told when there are new vectors.
-    pub labels: Option<Sender<LabelRequest>>,
 }
 
 struct Pending {
@@ -104,12 +101,6 @@ impl CommitThread {
                 return Ok(());
             }
             self.count(&changes);
-            if let Some(labels) = &self.labels
-                && changes.iter().any(has_vectors)
-            {
-                // Full: one that waits will see these too.
-                let _ = labels.try_send(LabelRequest::Look);
-            }
             for (hash, failure) in released {
                 for place in self.inflight.release(&hash) {
                     let change = if let Some(failure) = &failure {
@@ -292,13 +283,5 @@ impl CommitThread {
                 _ => {}
             }
         }
-    }
-}
-
-fn has_vectors(change: &Change) -> bool {
-    match change {
-        Change::Indexed { results, .. } => results.is_some(),
-        Change::Embedded { .. } => true,
-        _ => false,
     }
 }

@@ -1,4 +1,4 @@
-//! The embed thread: owns the models, runs batches, scores tags.
+//! The embed thread: owns the models, runs batches, makes tags.
 //!
 //! A batch closes when it is full, when it has waited long enough, or at once when it holds a live
 //! photo and nothing more is waiting; live photos overtake the others. Each photo goes through
@@ -16,13 +16,16 @@ use super::job::{Seen, Write};
 use super::lanes::{Lane, ModelPlan, SearchChoice, runtime};
 use super::memory::give_memory_back;
 use super::progress::Progress;
+use super::scoped::ScopedTagging;
 use super::spaces::{LaneId, LaneTensor, ModelState, Role, Table};
+use super::tagging::Current;
 use super::worker::Shared;
 use super::{failing, priority};
 use crate::embedding::{Embedding, ModelId};
 use crate::media::DECODER_VERSION;
 use crate::model::{ModelError, Runtime};
-use crate::store::{Change, ModelResult, Results};
+use crate::store::{Change, ModelResult, Results, Tagged};
+use crate::tag::Seen as SeenByModels;
 
 /// Photos in one round: from 8 on, batching gains little, and each takes 0.6 MB of input.
 const BATCH: usize = 8;
@@ -56,6 +59,9 @@ pub(super) struct EmbedThread {
     in_use: Option<ModelId>,
     runtime: Option<Runtime>,
     last_try: Instant,
+    /// The snapshot that tags are made with; none without a plan.
+    current: Option<Arc<Current>>,
+    tagging: ScopedTagging,
 }
 
 enum Next {
@@ -69,7 +75,8 @@ enum Next {
 struct Work {
     seen: Seen,
     tensors: Vec<LaneTensor>,
-    probabilities: Option<Vec<f32>>,
+    /// The classifier's scores.
+    logits: Option<Vec<f32>>,
     made: Vec<ModelResult>,
     failed: Vec<(Option<i64>, ModelError)>,
 }
@@ -78,7 +85,7 @@ impl EmbedThread {
     /// The thread's state; the table of spaces says from here on what is to be loaded.
     pub fn new(
         shared: Arc<Shared>,
-        plan: Option<ModelPlan>,
+        (plan, current): (Option<ModelPlan>, Option<Arc<Current>>),
         (orders, urgent, input): (Receiver<Order>, Receiver<Seen>, Receiver<Seen>),
         write: Sender<Write>,
     ) -> Self {
@@ -94,6 +101,8 @@ impl EmbedThread {
             in_use: None,
             runtime: None,
             last_try: Instant::now(),
+            current,
+            tagging: ScopedTagging::default(),
         };
         if let Some(plan) = &thread.plan {
             let (classifier, derived) = (plan.classifier.clone(), plan.derived.clone());
@@ -340,12 +349,13 @@ impl EmbedThread {
 
     /// Takes every photo of the batch through every lane, and sends it on.
     fn embed(&mut self, batch: Vec<Seen>) {
+        let begun = Instant::now();
         let mut works: Vec<Work> = batch
             .into_iter()
             .map(|mut seen| Work {
                 tensors: std::mem::take(&mut seen.tensors),
                 seen,
-                probabilities: None,
+                logits: None,
                 made: Vec::new(),
                 failed: Vec::new(),
             })
@@ -357,7 +367,7 @@ impl EmbedThread {
                 continue;
             };
             if lane.role == Role::Derived {
-                derive(lane, model, &mut works);
+                self.derive(lane, model, &mut works);
             } else if let Err(e) = self.see(lane, model, &mut works) {
                 tracing::warn!("{e}; trying again in {} s", RETRY.as_secs());
                 lane.put_off(RETRY);
@@ -371,9 +381,37 @@ impl EmbedThread {
             self.last_try = Instant::now();
             self.publish();
         }
-        for work in works {
-            self.pass_on(work, expected);
+        let tagged = self.tag(&works);
+        self.tagging.took(begun.elapsed());
+        for (work, tagged) in works.into_iter().zip(tagged) {
+            self.pass_on(work, tagged, expected);
         }
+    }
+
+    /// The tags of those photos that a model has seen now. A photo that only another search model
+    /// has seen keeps the tags it has.
+    fn tag(&mut self, works: &[Work]) -> Vec<Option<Tagged>> {
+        let Some(current) = self.current.as_ref().map(|c| c.get()) else {
+            return works.iter().map(|_| None).collect();
+        };
+        let searched = current.search;
+        let seen: Vec<SeenByModels<'_>> = works
+            .iter()
+            .map(|work| SeenByModels {
+                logits: work.logits.as_deref(),
+                search: work
+                    .made
+                    .iter()
+                    .find(|made| Some(made.model) == searched)
+                    .map(|made| made.embedding.values.as_slice()),
+            })
+            .filter(|seen| seen.logits.is_some())
+            .collect();
+        let mut tagged = self.tagging.tags(&current, &seen).into_iter();
+        let by_classifier = works.iter().map(|work| work.logits.is_some());
+        by_classifier
+            .map(|seen| seen.then(|| tagged.next()).flatten())
+            .collect()
     }
 
     fn see(&self, lane: &mut Lane, model: i64, works: &mut [Work]) -> Result<(), ModelError> {
@@ -395,7 +433,7 @@ impl EmbedThread {
         let answers = lane.see(&tensors, &self.shared.stop)?;
         for ((i, _), answer) in wanted.iter().zip(answers) {
             let work = &mut works[*i];
-            match answer.and_then(|e| self.result(lane, model, e, &mut work.probabilities)) {
+            match answer.and_then(|e| self.result(lane, model, e, &mut work.logits)) {
                 Ok(result) => work.made.push(result),
                 Err(e) => work.failed.push((Some(model), e)),
             }
@@ -408,31 +446,20 @@ impl EmbedThread {
         lane: &Lane,
         model: i64,
         embedding: Embedding,
-        probabilities: &mut Option<Vec<f32>>,
+        logits: &mut Option<Vec<f32>>,
     ) -> Result<ModelResult, ModelError> {
-        let tags = match (&self.plan, lane.role) {
-            (Some(plan), Role::Tags) => {
-                let p =
-                    plan.tagger
-                        .probabilities(&embedding)
-                        .map_err(|e| ModelError::BadOutput {
-                            pack: lane.name.to_string(),
-                            reason: e.to_string(),
-                        })?;
-                let tags = plan.tagger.tags(&p);
-                *probabilities = Some(p);
-                Some((plan.tagger.bank_version().to_owned(), tags))
-            }
-            _ => None,
-        };
-        Ok(ModelResult {
-            model,
-            embedding,
-            tags,
-        })
+        let embedding = embedding.as_kept();
+        if let (Some(plan), Role::Tags) = (&self.plan, lane.role) {
+            let scores = plan.tags.classifier.logits(&embedding.values);
+            *logits = Some(scores.map_err(|e| ModelError::BadOutput {
+                pack: lane.name.to_string(),
+                reason: e.to_string(),
+            })?);
+        }
+        Ok(ModelResult { model, embedding })
     }
 
-    fn pass_on(&self, work: Work, expected: usize) {
+    fn pass_on(&self, work: Work, tagged: Option<Tagged>, expected: usize) {
         let Work {
             seen, made, failed, ..
         } = work;
@@ -450,7 +477,7 @@ impl EmbedThread {
         if place.is_some() && made.len() + failed.len() < expected {
             Progress::add(&self.shared.progress.untagged, 1);
         }
-        let results = (!made.is_empty()).then(|| Box::new(Results { made }));
+        let results = (!made.is_empty()).then(|| Box::new(Results { made, tagged }));
         let send = |change, release, ticket| {
             let _ = self.write.send(Write::Change {
                 change,
@@ -489,27 +516,32 @@ impl EmbedThread {
             send(change, None, left.take_if(|_| n + 1 == last));
         }
     }
-}
 
-fn derive(lane: &Lane, model: i64, works: &mut [Work]) {
-    for work in works {
-        let answer = work.probabilities.as_ref().and_then(|p| lane.derive(p));
-        match answer {
-            Some(Ok(embedding)) => work.made.push(ModelResult {
-                model,
-                embedding,
-                tags: None,
-            }),
-            Some(Err(e)) => work.failed.push((Some(model), e)),
-            None if !work.failed.is_empty() => {
-                let reason = "the classifier gave nothing to derive it from".to_owned();
-                let e = ModelError::BadOutput {
-                    pack: lane.name.to_string(),
-                    reason,
-                };
-                work.failed.push((Some(model), e));
+    fn derive(&self, lane: &Lane, model: i64, works: &mut [Work]) {
+        let Some(plan) = &self.plan else {
+            return;
+        };
+        for work in works {
+            let p = work
+                .logits
+                .as_ref()
+                .map(|l| plan.tags.classifier.probabilities(l));
+            match p.and_then(|p| lane.derive(&p)) {
+                Some(Ok(embedding)) => work.made.push(ModelResult {
+                    model,
+                    embedding: embedding.as_kept(),
+                }),
+                Some(Err(e)) => work.failed.push((Some(model), e)),
+                None if !work.failed.is_empty() => {
+                    let reason = "the classifier gave nothing to derive it from".to_owned();
+                    let e = ModelError::BadOutput {
+                        pack: lane.name.to_string(),
+                        reason,
+                    };
+                    work.failed.push((Some(model), e));
+                }
+                None => {}
             }
-            None => {}
         }
     }
 }

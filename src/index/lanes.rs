@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::spaces::{LaneId, LaneTensor, ModelState, Role, Space};
+use super::tagging::TagPlan;
 use crate::embedding::{Embedding, ModelId};
 use crate::model::{
     EncoderOptions, ImageEncoder, ModelError, ModelPack, Projection, Runtime, find_runtime,
 };
-use crate::tag::Tagger;
 
 /// Which models are to be used, and how.
 pub struct ModelPlan {
     /// The pack that makes tags.
     pub classifier: ModelPack,
-    /// Its words and label bank.
-    pub tagger: Arc<Tagger>,
+    /// What tags are made with.
+    pub tags: TagPlan,
     /// The space that costs no inference: always filled, so that there is always one to search.
     pub derived: Derived,
     /// The search model in use.

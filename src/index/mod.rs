@@ -22,7 +22,6 @@ mod error;
 mod failing;
 mod inflight;
 mod job;
-mod labels;
 mod lanes;
 mod later;
 mod memory;
@@ -34,14 +33,13 @@ mod progress;
 mod read;
 mod roots;
 mod scan;
+mod scoped;
 mod spaces;
 mod stage;
+mod tagging;
 mod worker;
 
 pub use error::IndexError;
-pub use labels::{
-    ExampleVectors, LabelPhase, LabelPlan, LabelReport, LabelSettings, bank_path, identity,
-};
 pub use lanes::{Derived, ModelPlan, SearchChoice};
 pub use memory::give_memory_back;
 pub use models::Settled;
@@ -52,3 +50,4 @@ pub use progress::{Activity, Progress, Scanning, Snapshot};
 pub use roots::{RootHandle, RootState};
 pub use scan::{ArmDirectory, ScanOutcome, ScanScope};
 pub use spaces::ModelState;
+pub use tagging::{ExampleVectors, TagPlan, TagReport, TextModelTurn, tag_again, vocabulary_dir};

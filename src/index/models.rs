@@ -1,16 +1,16 @@
 //! The pipeline's models from outside: how they do, what they have not seen, and the switch to
 //! another search model.
 
-use std::sync::Arc;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::catch_up::Request;
 use super::embed::Order;
 use super::error::IndexError;
-use super::labels::{LabelPhase, LabelReport, LabelRequest, Reported};
 use super::lanes::SearchChoice;
 use super::pipeline::Indexer;
 use super::spaces::{ModelState, Role};
+use super::tagging::{TagReport, TextModelTurn};
 use crate::embedding::ModelId;
 
 /// Whether queries use the search model that a person has chosen.
@@ -37,15 +37,6 @@ pub enum Settled {
     /// It is not loaded (yet).
     #[default]
     Unknown,
-}
-
-/// The text model is in memory elsewhere, see [`Indexer::take_text_model`].
-pub struct TextTaken(Arc<Reported>);
-
-impl Drop for TextTaken {
-    fn drop(&mut self) {
-        self.0.take_text(false);
-    }
 }
 
 impl Indexer {
@@ -114,44 +105,29 @@ impl Indexer {
         self.catch_up.settled()
     }
 
-    /// Whether photos are set against a vocabulary at all, and the thread that does it lives.
+    /// How tagging stands.
     #[must_use]
-    pub fn labels(&self) -> bool {
-        self.labelling.as_ref().is_some_and(|t| !t.is_finished())
+    pub fn tag_report(&self) -> TagReport {
+        let report = self.tag_report.lock();
+        report.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells labelling that another thread has the text model in memory, until what this returns is
-    /// dropped.
+    /// One step of what is left to do for tags, on the calling thread: the snapshot renewed, photos of
+    /// older ones tagged again, terms encoded. True: there is more.
+    pub fn tend_tags(&self) -> bool {
+        self.catch_up.tend()
+    }
+
+    /// While what this returns lives, no terms are encoded: two text models do not fit a small machine.
     #[must_use]
-    pub fn take_text_model(&self) -> TextTaken {
-        self.labelled.take_text(true);
-        TextTaken(Arc::clone(&self.labelled))
+    pub fn take_text_model(&self) -> TextModelTurn {
+        TextModelTurn::new(&self.text_lent)
     }
 
-    /// Whether the first terms of a vocabulary are about to be encoded, or are being: they are waited
-    /// for.
-    #[must_use]
-    pub fn labels_begin(&self) -> bool {
-        let report = self.labelled.get();
-        let ended = matches!(report.phase, LabelPhase::Idle | LabelPhase::Waiting);
-        self.labels() && !ended && !report.rows_tagged
-    }
-
-    /// How labelling stands.
-    #[must_use]
-    pub fn label_report(&self) -> LabelReport {
-        self.labelled.get()
-    }
-
-    /// Has the labelling thread look whether there is something to do: the user's own terms may
-    /// have changed.
-    pub fn request_labels(&self) {
-        let _ = self.label_requests.try_send(LabelRequest::Look);
-    }
-
-    /// Has every photo set against every term again, from its stored vector.
-    pub fn request_retag(&self) {
-        let _ = self.label_requests.try_send(LabelRequest::Retag);
+    /// Has the catch-up thread look whether tags are to be made otherwise: a person's own words may
+    /// have changed, or a wish to tag all again was made.
+    pub fn request_tags(&self) {
+        let _ = self.catch_up_requests.try_send(Request::Tags);
     }
 
     /// From now on this search model is to be used. The one that serves queries stays until the new

@@ -1,7 +1,7 @@
 //! The pipeline as a whole: starts its threads in order, feeds them, stops them in order.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -14,7 +14,6 @@ use super::embed::{EmbedThread, Order};
 use super::error::IndexError;
 use super::inflight::InFlight;
 use super::job::{Job, Task, Write};
-use super::labels::{LabelPlan, LabelRequest, Labeller, Reported};
 use super::lanes::ModelPlan;
 use super::later::put_off;
 use super::progress::Progress;
@@ -22,6 +21,7 @@ use super::roots::{RootHandle, RootState, Roots};
 use super::scan::{ArmDirectory, ScanOutcome, ScanScope, Scanner};
 use super::spaces::Spaces;
 use super::stage::{Deadman, spawn};
+use super::tagging::{TagReport, Tagging};
 use super::worker::{Outputs, Shared, Worker};
 use crate::media::{Inspector, Limits};
 use crate::photo::RelPath;
@@ -38,8 +38,6 @@ pub struct IndexerOptions {
     pub background: bool,
     /// The models, if any are to be used.
     pub model: Option<ModelPlan>,
-    /// The vocabulary that photos are set against, if any.
-    pub labels: Option<LabelPlan>,
 }
 
 /// The running pipeline.
@@ -57,9 +55,8 @@ pub struct Indexer {
     embed: Option<JoinHandle<()>>,
     later: Option<JoinHandle<()>>,
     commit: Option<JoinHandle<Result<Store, StoreError>>>,
-    pub(super) label_requests: Sender<LabelRequest>,
-    pub(super) labelled: Arc<Reported>,
-    pub(super) labelling: Option<JoinHandle<()>>,
+    pub(super) tag_report: Arc<Mutex<TagReport>>,
+    pub(super) text_lent: Arc<AtomicUsize>,
 }
 
 /// Live paths waiting for a worker: a burst this long is a second's work or more, and the watcher
@@ -79,7 +76,7 @@ impl Indexer {
     /// # Errors
     /// If a thread or a reader cannot be had.
     pub fn start(
-        store: Store,
+        mut store: Store,
         thumbs: ThumbStore,
         data_dir: &Path,
         options: IndexerOptions,
@@ -108,12 +105,16 @@ impl Indexer {
         let (write, write_in) = bounded(WRITE_QUEUE);
         // Jobs put off are few: files caught while they were being written.
         let (later_out, later_in) = unbounded();
-        // One that waits is enough for new photos; a person's requests and the end come beside it.
-        let (label_requests, label_requested) = bounded(4);
-
         let readers = (0..parallel)
             .map(|_| store.reader())
             .collect::<Result<Vec<_>, _>>()?;
+        let tags = options.model.as_ref().map(|plan| plan.tags.clone());
+        let (tagging, current) = tags
+            .map(|plan| Tagging::begin(plan, &mut store))
+            .transpose()?
+            .unzip();
+        let tag_report = tagging.as_ref().map(Tagging::report).unwrap_or_default();
+        let text_lent = tagging.as_ref().map(Tagging::lent).unwrap_or_default();
         let commit = CommitThread {
             shared: Arc::clone(&shared),
             roots,
@@ -121,7 +122,6 @@ impl Indexer {
             store,
             thumbs,
             input: write_in,
-            labels: options.labels.is_some().then(|| label_requests.clone()),
         };
         let watched = Deadman(Arc::clone(&shared));
         let commit = spawn("commit", move || {
@@ -137,7 +137,8 @@ impl Indexer {
             plan: options
                 .model
                 .as_ref()
-                .map(|plan| (Arc::clone(&plan.tagger), plan.derived.clone())),
+                .map(|plan| (Arc::clone(&plan.tags.classifier), plan.derived.clone())),
+            tagging: Mutex::new(tagging),
             data_dir: data_dir.to_path_buf(),
             backlog: Mutex::new(Some(backlog.clone())),
             write: Mutex::new(Some(write.clone())),
@@ -146,7 +147,7 @@ impl Indexer {
         });
         let embed = EmbedThread::new(
             Arc::clone(&shared),
-            options.model,
+            (options.model, current),
             (orders_in, embed_urgent_in, embed_in),
             write.clone(),
         );
@@ -177,24 +178,9 @@ impl Indexer {
         let (catch_up_requests, requested) = bounded(2);
         let work = Arc::clone(&catch_up);
         let catching_up = spawn("catch-up", move || work.serve(&requested))?;
-        let labelled = Arc::new(Reported::default());
-        let labelling = match options.labels {
-            Some(plan) => {
-                let labeller = Labeller::new(
-                    Arc::clone(&shared),
-                    plan,
-                    write.clone(),
-                    label_requested,
-                    Arc::clone(&labelled),
-                );
-                Some(spawn("labels", move || labeller.run())?)
-            }
-            None => None,
-        };
         Ok(Self {
-            label_requests,
-            labelled,
-            labelling,
+            tag_report,
+            text_lent,
             shared,
             urgent,
             backlog,
@@ -242,22 +228,14 @@ impl Indexer {
         path: &Path,
         filter: Arc<Filter>,
     ) -> Result<(RootState, Option<Arc<RootHandle>>), IndexError> {
-        let reader = StoreReader::open(&self.data_dir)?;
         let known = {
             let path = path.to_path_buf();
             self.with_store(move |store| store.root_at(&path))?
         };
-        let known = match known {
-            Some(row) => {
-                let files = reader.files_in_root(row.id)?;
-                Some((row, files))
-            }
-            None => None,
-        };
-        let state = RootState::look(path, known.as_ref().map(|(row, n)| (row, *n)));
+        let state = RootState::look(path, known.as_ref().map(|row| (row, row.files())));
         match &state {
             RootState::Offline { why } => {
-                if let Some((row, _)) = known {
+                if let Some(row) = known {
                     let why = why.clone();
                     self.shared.roots.remove(row.id);
                     self.with_store(move |store| store.root_offline(row.id, &why))?;
@@ -366,11 +344,6 @@ impl Indexer {
             died = Some("catch-up");
         }
         self.catch_up.let_go();
-        // It sleeps long; a full channel wakes it as well.
-        let _ = self.label_requests.try_send(LabelRequest::End);
-        if self.labelling.take().is_some_and(|t| t.join().is_err()) {
-            died = Some("labels");
-        }
         for worker in std::mem::take(&mut self.workers) {
             if worker.join().is_err() {
                 died = Some("worker");

@@ -270,7 +270,9 @@ impl Run<'_> {
         let emptied = self.scope.dir.is_root() && self.outcome.files == 0 && fresh >= EMPTIED_COUNT;
         let mut mass = !self.deletion && (emptied || fresh > MASS_COUNT);
         if mass {
-            let known = self.scanner.reader.files_in_root(self.root.id)?;
+            let roots = self.scanner.reader.roots()?;
+            let known = roots.iter().find(|row| row.id == self.root.id);
+            let known = known.map_or(0, crate::store::RootRow::files);
             mass = fresh * MASS_SHARE > u64::try_from(known).unwrap_or(0);
         }
         let excluded = |row: &FileRow| self.root.filter.file_kind(&row.path) != FileKind::Candidate;

@@ -1,17 +1,17 @@
 //! The best k of many, without sorting them all.
 //!
 //! Promises: the same k in the same order whichever way the candidates come or are divided among
-//! threads: higher score first, equal scores by photo. Cost: 16 bytes for each of the k kept, and
+//! threads: higher score first, equal scores by id. Cost: 16 bytes for each of the k kept, and
 //! one comparison for a candidate that is not among them.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// A photo and its cosine.
+/// A row and its cosine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scored {
-    /// `photos.id`.
-    pub photo: i64,
+    /// Its id.
+    pub id: i64,
     /// Cosine with the query, −1 to 1 but for rounding.
     pub score: f32,
 }
@@ -31,7 +31,7 @@ impl Ord for Scored {
         other
             .score
             .total_cmp(&self.score)
-            .then(self.photo.cmp(&other.photo))
+            .then(self.id.cmp(&other.id))
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
             let all: Vec<Scored> = scores
                 .iter()
                 .enumerate()
-                .map(|(i, s)| Scored { photo: (i as i64 * 37) % 211, score: f32::from(*s) / 4.0 })
+                .map(|(i, s)| Scored { id: (i as i64 * 37) % 211, score: f32::from(*s) / 4.0 })
                 .collect();
             let mut merged = TopK::new(k);
             for part in 0..parts {
@@ -103,7 +103,7 @@ mod tests {
                 merged.merge(top);
             }
             let mut sorted = all;
-            sorted.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap().then(a.photo.cmp(&b.photo)));
+            sorted.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap().then(a.id.cmp(&b.id)));
             sorted.truncate(k);
             prop_assert_eq!(merged.into_sorted(), sorted);
         }
@@ -112,10 +112,7 @@ mod tests {
     #[test]
     fn an_endless_limit_takes_no_memory_in_advance() {
         let mut top = TopK::new(usize::MAX);
-        top.push(Scored {
-            photo: 1,
-            score: 0.5,
-        });
+        top.push(Scored { id: 1, score: 0.5 });
         assert_eq!(top.into_sorted().len(), 1);
     }
 }

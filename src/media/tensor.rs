@@ -37,10 +37,10 @@ pub(super) fn tensor(
 }
 
 fn normalised(square: &Picture, spec: &InputSpec) -> Tensor {
-    let area = spec.size as usize * spec.size as usize;
-    let mut data = Vec::with_capacity(3 * area);
+    let side = spec.size as usize;
+    let mut tensor = Tensor::zeros((3, side, side));
     let step = square.channels.count();
-    for channel in 0..3 {
+    for (channel, mut plane) in tensor.outer_iter_mut().enumerate() {
         // 256 possible bytes: one table a channel instead of a division a pixel.
         let table: [f32; 256] =
             std::array::from_fn(|v| (v as f32 - spec.mean[channel]) / spec.std[channel]);
@@ -49,15 +49,10 @@ fn normalised(square: &Picture, spec: &InputSpec) -> Tensor {
         } else {
             channel
         };
-        data.extend(
-            square.data[first..]
-                .iter()
-                .step_by(step)
-                .map(|v| table[usize::from(*v)]),
-        );
+        let pixels = square.data[first..].iter().step_by(step);
+        for (value, pixel) in plane.iter_mut().zip(pixels) {
+            *value = table[usize::from(*pixel)];
+        }
     }
-    Tensor {
-        size: spec.size,
-        data,
-    }
+    tensor
 }

@@ -27,8 +27,12 @@ const CLASSIFIER_FILES: &Files = &[
         include_bytes!("../../models/efficientnet-lite0/vocabulary.tsv"),
     ),
     (
-        "aliases.tsv",
-        include_bytes!("../../models/efficientnet-lite0/aliases.tsv"),
+        "concepts.tsv",
+        include_bytes!("../../models/efficientnet-lite0/concepts.tsv"),
+    ),
+    (
+        "classes.tsv",
+        include_bytes!("../../models/efficientnet-lite0/classes.tsv"),
     ),
 ];
 

@@ -5,6 +5,7 @@
 //! shape and only finite values, and vectors of a dual encoder have length one. A graph that cannot
 //! keep this is refused when it is loaded, with one blank picture.
 
+use ndarray::{Array4, Ix2, s};
 use ort::session::Session;
 use ort::value::TensorElementType;
 
@@ -30,7 +31,8 @@ pub struct ImageEncoder {
     element: TensorElementType,
     dims: usize,
     batch: usize,
-    gathered: Vec<f32>,
+    /// Room for one batch.
+    gathered: Array4<f32>,
 }
 
 impl ImageEncoder {
@@ -62,17 +64,14 @@ impl ImageEncoder {
             graph: graph.clone(),
             dims: pack.dims,
             batch: graph.batch,
-            gathered: Vec::new(),
+            gathered: Array4::zeros((0, 0, 0, 0)),
             session,
         };
         encoder.check_input()?;
         encoder.check_output()?;
         let side = graph.spec.size as usize;
-        let blank = Tensor {
-            size: graph.spec.size,
-            data: vec![0.0; 3 * side * side],
-        };
-        encoder.encode(&[&blank])?;
+        encoder.gathered = Array4::zeros((encoder.batch, 3, side, side));
+        encoder.encode(&[&Tensor::zeros((3, side, side))])?;
         Ok(encoder)
     }
 
@@ -106,18 +105,17 @@ impl ImageEncoder {
         };
         let (graph, dims, pack) = (&self.graph, self.dims, &self.pack);
         let side = graph.spec.size as usize;
-        self.gathered.clear();
-        for tensor in tensors {
-            if tensor.size as usize != side || tensor.data.len() != 3 * side * side {
+        for (mut room, tensor) in self.gathered.outer_iter_mut().zip(tensors) {
+            if tensor.shape() != [3, side, side] {
                 return Err(bad(format!(
-                    "it wants {side}×{side} pictures, got {}",
-                    tensor.size
+                    "it wants {side}×{side} pictures, got {:?}",
+                    tensor.shape()
                 )));
             }
-            self.gathered.extend_from_slice(&tensor.data);
+            room.assign(tensor);
         }
-        let shape = [tensors.len(), 3, side, side];
-        let input = session::float_input(shape, &self.gathered, self.element).map_err(run)?;
+        let batch = self.gathered.slice(s![..tensors.len(), .., .., ..]);
+        let input = session::float_input(batch, self.element).map_err(run)?;
         let outputs = self
             .session
             .run(vec![(graph.input_name.as_str(), input)])
@@ -125,7 +123,8 @@ impl ImageEncoder {
         let output = outputs
             .get(graph.output_name.as_str())
             .ok_or_else(|| bad(format!("no output named {}", graph.output_name)))?;
-        let (shape, values) = session::floats(output).map_err(&bad)?;
+        let values = session::floats(output).map_err(&bad)?;
+        let shape = values.shape().to_vec();
         match shape[..] {
             [n, found] if n == tensors.len() && found == dims => {}
             [n, found] if n == tensors.len() => return Err(other_dims(pack, graph, dims, found)),
@@ -136,7 +135,10 @@ impl ImageEncoder {
                 )));
             }
         }
-        for row in values.chunks_exact(dims) {
+        let values = values
+            .into_dimensionality::<Ix2>()
+            .map_err(|e| bad(e.to_string()))?;
+        for row in values.outer_iter() {
             out.push(finished(pack, row.to_vec(), graph.normalise)?);
         }
         Ok(())

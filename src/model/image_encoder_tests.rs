@@ -11,10 +11,7 @@ fn dual(head: Head) -> ModelPack {
 
 /// A picture of one colour.
 fn plain(colour: [f32; 3]) -> Tensor {
-    Tensor {
-        size: 16,
-        data: colour.iter().flat_map(|v| [*v; 256]).collect(),
-    }
+    Tensor::from_shape_fn((3, 16, 16), |(channel, _, _)| colour[channel])
 }
 
 fn unit(values: [f32; 3]) -> Vec<f32> {
@@ -102,10 +99,7 @@ fn answers_that_are_no_vectors_are_refused() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("zeros"), "{error}");
-    let small = Tensor {
-        size: 8,
-        data: vec![0.0; 3 * 64],
-    };
+    let small = Tensor::zeros((3, 8, 8));
     let error = encoder.encode(&[&small]).unwrap_err().to_string();
     assert!(error.contains("16×16"), "{error}");
 }
@@ -186,10 +180,7 @@ fn the_embedded_classifier_runs() {
     let Some(runtime) = runtime() else { return };
     let pack = crate::model::default_pack().unwrap();
     let mut encoder = ImageEncoder::new(&runtime, &pack, OPTIONS).unwrap();
-    let grey = Tensor {
-        size: 224,
-        data: vec![0.25; 3 * 224 * 224],
-    };
+    let grey = Tensor::from_elem((3, 224, 224), 0.25);
     let vectors = encoder.encode(&[&grey, &grey]).unwrap();
     assert_eq!(vectors[0].values.len(), 1280);
     assert_eq!(vectors[0], vectors[1]);

@@ -190,8 +190,18 @@ pub enum Pooling {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Calibration {
-    /// Classifiers: the scores of all classes together.
-    Softmax,
+    /// Classifiers: the scores of all classes together, and what evidence is worth on people's own
+    /// photos (slope and constant, from log odds of evidence to log odds of being right).
+    Softmax {
+        /// Divides the scores before the softmax.
+        temperature: f32,
+        /// Of a class.
+        classes: [f32; 2],
+        /// Of a kind of classes.
+        kinds: [f32; 2],
+        /// Of an everyday word.
+        concepts: [f32; 2],
+    },
     /// `sigmoid(scale · cosine + bias)`.
     Sigmoid {
         /// Multiplies the cosine.

@@ -227,13 +227,25 @@ fn sentence(m: &Manifest, text: &TextSpec) -> Result<(), ModelError> {
 fn calibration(m: &Manifest) -> Result<(), ModelError> {
     let finite = match &m.calibration {
         None => true,
-        Some(Calibration::Softmax) if m.kind == Kind::DualEncoder => {
+        Some(Calibration::Softmax { .. }) if m.kind == Kind::DualEncoder => {
             return Err(m.wrong(
                 "calibration.kind",
                 "is softmax, which a dual encoder cannot have (sigmoid or cosine)",
             ));
         }
-        Some(Calibration::Softmax) => true,
+        Some(Calibration::Softmax {
+            temperature,
+            classes,
+            kinds,
+            concepts,
+        }) => {
+            if *temperature <= 0.0 {
+                let reason = format!("is {temperature}, not above 0");
+                return Err(m.wrong("calibration.temperature", &reason));
+            }
+            let mut all = [classes, kinds, concepts].into_iter().flatten();
+            temperature.is_finite() && all.all(|v| v.is_finite())
+        }
         Some(_) if m.kind == Kind::Classifier => {
             return Err(m.wrong("calibration.kind", "is not softmax, as a classifier's is"));
         }

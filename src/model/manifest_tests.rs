@@ -151,7 +151,11 @@ fn nonsense_is_refused_with_pack_key_reason_and_remedy() {
         ("a photo of a {}", "a photo", &["text.prompt", "{}"]),
         ("scale = 117.33", "scale = 0.0", &["calibration.scale"]),
         ("bias = -12.93", "bias = inf", &["calibration"]),
-        ("kind = \"sigmoid\"", "kind = \"softmax\"", &["calibration"]),
+        (
+            "kind = \"sigmoid\"",
+            "kind = \"softmax\"\ntemperature = 1.0\nclasses = [1.0, 0.0]\nkinds = [1.0, 0.0]\nconcepts = [1.0, 0.0]",
+            &["calibration"],
+        ),
         ("kind = \"sigmoid\"", "kind = \"sigmoidal\"", &["sigmoidal"]),
         (
             "weights = \"Apache-2.0\"",
@@ -216,7 +220,24 @@ fn nonsense_is_refused_with_pack_key_reason_and_remedy() {
         "[other]",
         &["tiny-classifier", "other"],
     );
-    refused(CLASSIFIER, "\"softmax\"", "\"cosine\"", &["calibration"]);
+    refused(
+        CLASSIFIER,
+        "\"softmax\"",
+        "\"cosine\"",
+        &["tiny-classifier", "line", "expected f64"],
+    );
+    refused(
+        CLASSIFIER,
+        "temperature = 1.0",
+        "temperature = 0.0",
+        &["above 0"],
+    );
+    refused(
+        CLASSIFIER,
+        "kinds = [1.0",
+        "kinds = [nan",
+        &["not a number"],
+    );
     refused(
         CLASSIFIER,
         "label_bank = \"head.bin\"",

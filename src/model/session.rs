@@ -4,9 +4,8 @@
 //! them), compiled-in ones from memory. Exports differ in whether their inputs and outputs are
 //! float32 or float16: the session is asked, and both are float32 to the rest of the code.
 
-use std::borrow::Cow;
-
 use half::f16;
+use ndarray::{ArrayView, CowArray, Dimension, IxDyn};
 use ort::ep;
 use ort::memory::Allocator;
 use ort::session::builder::GraphOptimizationLevel;
@@ -129,47 +128,42 @@ pub(super) fn is_float(element: TensorElementType) -> bool {
 }
 
 /// A tensor of the session's type. Float32 is a view, float16 a copy.
-pub(super) fn float_input<const N: usize>(
-    shape: [usize; N],
-    values: &[f32],
+pub(super) fn float_input<D: Dimension + 'static>(
+    values: ArrayView<'_, f32, D>,
     element: TensorElementType,
 ) -> ort::Result<SessionInputValue<'_>> {
     if element != TensorElementType::Float16 {
-        return Ok(TensorRef::from_array_view((shape, values))?.into());
+        return Ok(TensorRef::from_array_view(values)?.into());
     }
-    let mut tensor = DynTensor::new(
-        &Allocator::default(),
-        TensorElementType::Float16,
-        shape.map(|n| n as i64),
-    )?;
+    let shape: Vec<i64> = values.shape().iter().map(|n| *n as i64).collect();
+    let mut tensor = DynTensor::new(&Allocator::default(), TensorElementType::Float16, shape)?;
     let at = tensor.data_ptr_mut().cast::<u16>();
     if !at.is_null() {
         // SAFETY: a new CPU tensor of 16-bit elements, zeroed, owned here and not yet shared; it
-        // has as many elements as its shape says, and never fewer are taken than there are values.
-        let room = unsafe { std::slice::from_raw_parts_mut(at, shape.iter().product::<usize>()) };
-        for (slot, value) in room.iter_mut().zip(values) {
+        // has as many elements as its shape says, which is the array's.
+        let room = unsafe { std::slice::from_raw_parts_mut(at, values.len()) };
+        for (slot, value) in room.iter_mut().zip(&values) {
             *slot = f16::from_f32(*value).to_bits();
         }
     }
     Ok(tensor.into())
 }
 
-/// Shape and values of an output. Float32 is a view, float16 a copy.
+/// An output as an array. Float32 is a view, float16 a copy.
 ///
 /// # Errors
 /// If it is another type.
-pub(super) fn floats(value: &DynValue) -> Result<(Vec<usize>, Cow<'_, [f32]>), String> {
+pub(super) fn floats(value: &DynValue) -> Result<CowArray<'_, f32, IxDyn>, String> {
     let text = |e: ort::Error| e.to_string();
-    let sizes = |shape: &[i64]| shape.iter().map(|n| *n as usize).collect::<Vec<usize>>();
     if value.dtype().tensor_type() != Some(TensorElementType::Float16) {
-        let (shape, values) = value.try_extract_tensor::<f32>().map_err(text)?;
-        return Ok((sizes(shape), Cow::Borrowed(values)));
+        let array = value.try_extract_array::<f32>().map_err(text)?;
+        return Ok(array.into());
     }
     let view = value
         .view()
         .downcast::<DynTensorValueType>()
         .map_err(text)?;
-    let shape = sizes(view.shape());
+    let shape: Vec<usize> = view.shape().iter().map(|n| *n as usize).collect();
     let at = view.data_ptr().cast::<u16>();
     let values = if at.is_null() {
         Vec::new()
@@ -179,5 +173,6 @@ pub(super) fn floats(value: &DynValue) -> Result<(Vec<usize>, Cow<'_, [f32]>), S
         let bits = unsafe { std::slice::from_raw_parts(at, shape.iter().product()) };
         bits.iter().map(|b| f16::from_bits(*b).to_f32()).collect()
     };
-    Ok((shape, Cow::Owned(values)))
+    let array = ndarray::ArrayD::from_shape_vec(shape, values).map_err(|e| e.to_string())?;
+    Ok(array.into())
 }

@@ -92,6 +92,10 @@ std = [128.0, 128.0, 128.0]
 
 [calibration]
 kind = "softmax"
+temperature = 1.0
+classes = [1.0, 0.0]
+kinds = [1.0, 0.0]
+concepts = [1.0, 0.0]
 
 [roles]
 label_bank = "head.bin"

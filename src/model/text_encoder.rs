@@ -6,6 +6,7 @@
 //! same vectors there. Which inputs an export has is asked of the graph: mask and token types that the manifest
 //! names are fed only where they are wanted.
 
+use ndarray::{Array1, ArrayView2, Ix3};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorElementType};
 
@@ -114,36 +115,20 @@ impl TextEncoder {
         self.spec.length
     }
 
-    /// One vector a text, in order. What is beyond [`Self::limit`] is not read.
+    /// One vector a text, in order, each by itself. What is beyond [`Self::limit`] is not read.
     ///
     /// # Errors
     /// [`ModelError::Tokens`] for a text without any token, [`ModelError::BadOutput`] if the answer
     /// has a wrong shape or is not finite, [`ModelError::Run`] if a run fails.
     pub fn encode(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, ModelError> {
-        texts.iter().map(|text| self.one(text)).collect()
-    }
-
-    fn one(&mut self, text: &str) -> Result<Embedding, ModelError> {
-        let vector = self.uncentred(text)?;
-        self.centred(vector)
-    }
-
-    /// A text's vector of length one before a derived pack's centre is taken from it: several of
-    /// them are to be added first.
-    ///
-    /// # Errors
-    /// As [`Self::encode`].
-    pub fn uncentred(&mut self, text: &str) -> Result<Embedding, ModelError> {
-        let row = self.tokens.row(text)?;
-        let mut raw = self.run(&[&row])?;
-        finished(&self.pack, raw.pop().unwrap_or_default(), true)
+        self.encode_many(texts, false)
     }
 
     /// The same of many texts, in batches if [`Self::can_batch`] says that it changes nothing.
     ///
     /// # Errors
     /// As [`Self::encode`].
-    pub fn uncentred_many(
+    pub fn encode_many(
         &mut self,
         texts: &[&str],
         batched: bool,
@@ -161,7 +146,7 @@ impl TextEncoder {
             for batch in equal.chunks(most) {
                 let together: Vec<&Row> = batch.iter().map(|at| &rows[*at]).collect();
                 for (at, raw) in batch.iter().zip(self.run(&together)?) {
-                    vectors[*at] = Some(finished(&self.pack, raw, true)?);
+                    vectors[*at] = Some(self.finished(raw)?);
                 }
             }
         }
@@ -176,8 +161,8 @@ impl TextEncoder {
         let texts = [
             "a dog", "a tree", "a photo", "a house", "a sunset", "a river",
         ];
-        let alone = self.uncentred_many(&texts, false)?;
-        let together = self.uncentred_many(&texts, true)?;
+        let alone = self.encode_many(&texts, false)?;
+        let together = self.encode_many(&texts, true)?;
         let furthest = alone
             .iter()
             .flat_map(|v| &v.values)
@@ -187,12 +172,9 @@ impl TextEncoder {
         Ok(furthest <= SAME)
     }
 
-    /// A sum of such vectors as one in the space of the photos', of length one.
-    ///
-    /// # Errors
-    /// [`ModelError::BadOutput`] if it has no direction.
-    pub fn centred(&self, sum: Embedding) -> Result<Embedding, ModelError> {
-        let mut vector = finished(&self.pack, sum.values, true)?;
+    /// Of length one, without a derived pack's centre.
+    fn finished(&self, raw: Vec<f32>) -> Result<Embedding, ModelError> {
+        let mut vector = finished(&self.pack, raw, true)?;
         if let Some(centre) = &self.centre {
             for (value, middle) in vector.values.iter_mut().zip(centre) {
                 *value -= middle;
@@ -230,7 +212,8 @@ impl TextEncoder {
         let output = outputs
             .get(self.spec.output.as_str())
             .ok_or_else(|| bad(format!("no output named {}", self.spec.output)))?;
-        let (shape, values) = session::floats(output).map_err(&bad)?;
+        let values = session::floats(output).map_err(&bad)?;
+        let shape = values.shape().to_vec();
         let (texts, dims) = (rows.len(), self.dims);
         let count = rows.first().map_or(0, |row| row.ids.len());
         match (self.spec.pooling, &shape[..]) {
@@ -239,14 +222,17 @@ impl TextEncoder {
             {
                 Err(other_dims(&self.pack, &self.spec, dims, *found))
             }
-            (Pooling::None, [n, _]) if *n == texts => {
-                Ok(values.chunks_exact(dims).map(<[f32]>::to_vec).collect())
-            }
-            (Pooling::Mean, [n, l, _]) if *n == texts && *l == count => Ok(values
-                .chunks_exact(count * dims)
-                .zip(rows)
-                .map(|(values, row)| mean(values, &row.mask, dims))
+            (Pooling::None, [n, _]) if *n == texts => Ok(values
+                .outer_iter()
+                .map(|row| row.iter().copied().collect())
                 .collect()),
+            (Pooling::Mean, [n, l, _]) if *n == texts && *l == count => {
+                let values = values
+                    .into_dimensionality::<Ix3>()
+                    .map_err(|e| bad(e.to_string()))?;
+                let means = values.outer_iter().zip(rows);
+                Ok(means.map(|(states, row)| mean(states, &row.mask)).collect())
+            }
             (Pooling::None, _) => Err(bad(format!("shape {shape:?}, not [{texts}, {dims}]"))),
             (Pooling::Mean, _) => Err(bad(format!(
                 "shape {shape:?}, not [{texts}, {count}, {dims}]"
@@ -341,7 +327,7 @@ fn other_dims(pack: &str, spec: &TextSpec, expected: usize, found: usize) -> Mod
     }
 }
 
-/// A row `[1, L]` of the session's type.
+/// Rows `[N, L]` of the session's type.
 fn integers(
     values: &[u32],
     rows: usize,
@@ -358,22 +344,14 @@ fn integers(
 }
 
 /// The mean of those rows of `[L, dims]` that are no padding.
-fn mean(values: &[f32], mask: &[u32], dims: usize) -> Vec<f32> {
-    let mut sum = vec![0f64; dims];
+fn mean(states: ArrayView2<'_, f32>, mask: &[u32]) -> Vec<f32> {
+    let mut sum = Array1::<f64>::zeros(states.ncols());
     let mut count = 0.0;
-    for (row, _) in values
-        .chunks_exact(dims)
-        .zip(mask)
-        .filter(|(_, mask)| **mask != 0)
-    {
+    for (row, _) in states.outer_iter().zip(mask).filter(|(_, m)| **m != 0) {
         count += 1.0;
-        for (total, value) in sum.iter_mut().zip(row) {
-            *total += f64::from(*value);
-        }
+        sum += &row.mapv(f64::from);
     }
-    sum.iter()
-        .map(|v| (v / f64::max(count, 1.0)) as f32)
-        .collect()
+    sum.mapv(|v| (v / f64::max(count, 1.0)) as f32).to_vec()
 }
 
 #[cfg(test)]

@@ -4,22 +4,22 @@
 //! photos for random examples: in a space with a graph of its own photos are far closer to each
 //! other than to any sentence, so each kind of query has a background of its own. The phrases'
 //! vectors are made once a model, how they and the photos score once whenever the library has grown
-//! or shrunk by a tenth; it all lies beside the vector file, is derived, and is made again when it
-//! is missing or of something else.
+//! or shrunk by a tenth; it all lies beside the vectors, is derived, and is made again when it is
+//! missing or of something else.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::allowed::Allowed;
 use super::error::SearchError;
 use super::example::Examples;
-use super::scan::{Scan, Spread};
+use super::vectors::{VectorIndex, Vectors};
 use crate::embedding::ModelId;
+use crate::matrix::{self, Matrix, MatrixWriter, Scan};
 use crate::model::ModelPack;
 use crate::photo::hex;
-use crate::store::{VectorFile, VectorSource, Vectors};
+use crate::safe_file;
 
 /// Short phrases of broad variety, one a line.
 const PHRASES: &str = include_str!("../../models/background-phrases.txt");
@@ -84,8 +84,8 @@ pub struct Of<'a> {
     pub model: &'a ModelId,
     /// The database.
     pub identity: [u8; 16],
-    /// Its vector file, which the background lies beside.
-    pub file: &'a VectorFile,
+    /// Its vectors, which the background lies beside.
+    pub index: &'a VectorIndex<'a>,
 }
 
 impl Of<'_> {
@@ -109,13 +109,14 @@ impl Of<'_> {
             phrases: phrases_hash(),
             background,
         };
-        if let Ok(text) = serde_json::to_vec(&stored) {
-            keep(&self.path(), &text);
+        let text = serde_json::to_vec(&stored).unwrap_or_default();
+        if let Err(e) = safe_file::write(&self.path(), &text) {
+            tracing::debug!("{}: {e}", self.path().display());
         }
     }
 
     fn path(&self) -> PathBuf {
-        self.file.path().with_extension("background.json")
+        self.index.dir().join("background.json")
     }
 }
 
@@ -125,7 +126,7 @@ fn phrases_hash() -> String {
 
 impl Background {
     /// Of the photos in `vectors`, with all that is needed that can be had; taken from beside the
-    /// vector file where that still fits.
+    /// vectors where that still fits.
     ///
     /// # Errors
     /// The scan, a stop, or the database.
@@ -133,8 +134,8 @@ impl Background {
         of: Of<'_>,
         needed: Needed,
         vectors: &Vectors,
-        source: &mut dyn VectorSource,
         examples: &mut Examples<'_>,
+        dims: usize,
     ) -> Result<Self, SearchError> {
         let photos = vectors.most() as u64;
         let kept = of.kept(photos);
@@ -143,14 +144,12 @@ impl Background {
             phrases: None,
             pictures: None,
         });
+        let sample = photos.div_ceil(SAMPLE);
         if needed.phrases && background.phrases.is_none() {
-            match phrase_vectors(of.model, of.file, vectors.dims(), examples) {
+            match phrase_vectors(of, dims, examples) {
                 Ok(phrases) => {
-                    let queries: Vec<&[f32]> = phrases.iter().map(Vec::as_slice).collect();
-                    let scan = Scan::new(&queries, vectors.dims())?
-                        .sampled(photos.div_ceil(SAMPLE))
-                        .spread(vectors, source, &Allowed::All)?;
-                    background.phrases = Some(summary(&scan.result));
+                    let spread = spread(of.index, vectors, &phrases, &[], sample, dims)?;
+                    background.phrases = Some(summary(&spread));
                 }
                 Err(SearchError::Stopped) => return Err(SearchError::Stopped),
                 // Examples go without sentences.
@@ -158,7 +157,7 @@ impl Background {
             }
         }
         if needed.pictures && background.pictures.is_none() {
-            background.pictures = pictures(photos, vectors, source)?;
+            background.pictures = pictures(of.index, photos, vectors, dims)?;
         }
         if kept != Some(background) {
             of.keep(background);
@@ -168,9 +167,9 @@ impl Background {
 
     /// About how long it takes to make the phrases' vectors, if that is yet to be done before a
     /// sentence can be judged.
-    pub fn phrases_take(file: &VectorFile, pack: &ModelPack) -> Option<Duration> {
+    pub fn phrases_take(of: Of<'_>, pack: &ModelPack) -> Option<Duration> {
         let text = pack.text_side().ok()?;
-        if kept_phrases(&pack.id, file, pack.dims).is_some() {
+        if kept_phrases(of, pack.dims).is_some() {
             return None;
         }
         // The graph, and what lies beside it of its weights.
@@ -181,41 +180,104 @@ impl Background {
             .map(|(_, size)| size)
             .sum();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let phrases = phrases(can_keep(file.path())).len();
         #[allow(clippy::cast_precision_loss)]
-        let seconds = bytes as f64 * phrases as f64 / BYTES_PER_SECOND / threads as f64;
+        let seconds = bytes as f64 * phrases(true).len() as f64 / BYTES_PER_SECOND / threads as f64;
         Some(Duration::from_secs_f64(seconds))
     }
 }
 
-/// How photos of the library, chosen by their ids, score against the others.
-fn pictures(
+/// How the scores of one query are spread.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Spread {
     photos: u64,
+    sum: f64,
+    squares: f64,
+    highest: f32,
+}
+
+impl Spread {
+    const NONE: Self = Self {
+        photos: 0,
+        sum: 0.0,
+        squares: 0.0,
+        highest: f32::NEG_INFINITY,
+    };
+
+    fn add(&mut self, score: f32) {
+        self.photos += 1;
+        self.sum += f64::from(score);
+        self.squares += f64::from(score).powi(2);
+        self.highest = self.highest.max(score);
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn mean(&self) -> f64 {
+        self.sum / self.photos.max(1) as f64
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn variance(&self) -> f64 {
+        let n = self.photos.max(1) as f64;
+        (self.squares / n - self.mean().powi(2)).max(0.0)
+    }
+}
+
+/// Whether a photo is in the sample of one in `every`: by its id, mixed (Fibonacci hashing), so that
+/// it does not matter where its row lies.
+fn is_sampled(photo: i64, every: u64) -> bool {
+    let mixed = photo.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    every <= 1 || mixed.is_multiple_of(every)
+}
+
+/// How each query scores over about one photo in `every`. A query that is the vector of a photo of
+/// `own`, in their order, is not compared with itself. One thread, so that sums come out the same.
+fn spread(
+    index: &VectorIndex<'_>,
     vectors: &Vectors,
-    source: &mut dyn VectorSource,
-) -> Result<Option<Against>, SearchError> {
-    let mut own = Vec::new();
-    let mut chosen: Vec<Vec<f32>> = Vec::new();
-    let every = photos.div_ceil(EXAMPLES);
-    vectors.visit(source, &mut |rows| {
-        for row in 0..rows.len() {
-            let Some(photo) = rows.photo(row).filter(|p| Scan::samples(*p, every)) else {
-                continue;
-            };
-            let vector: Vec<f32> = rows.vector(row).iter().map(|v| v.to_f32()).collect();
-            // A damaged row is no example.
-            if vector.iter().all(|v| v.is_finite()) && vector.iter().any(|v| *v != 0.0) {
-                own.push(photo);
-                chosen.push(vector);
+    queries: &[Vec<f32>],
+    own: &[i64],
+    every: u64,
+    dims: usize,
+) -> Result<Vec<Spread>, SearchError> {
+    let slices: Vec<&[f32]> = queries.iter().map(Vec::as_slice).collect();
+    let scan = Scan::new(&slices, dims)?.with_threads(1);
+    let mut spreads = vec![Spread::NONE; queries.len()];
+    vectors.visit(index, &mut |pieces| -> Result<(), SearchError> {
+        let found = scan.all(
+            pieces,
+            &|photo| is_sampled(photo, every),
+            &Vec::new,
+            &|rows: &mut Vec<(i64, Vec<f32>)>, photo, scores| rows.push((photo, scores.to_vec())),
+        )?;
+        for (photo, scores) in found.result.into_iter().flatten() {
+            for (at, score) in scores.into_iter().enumerate() {
+                if own.get(at) != Some(&photo) {
+                    spreads[at].add(score);
+                }
             }
         }
+        Ok(())
     })?;
-    let queries: Vec<&[f32]> = chosen.iter().map(Vec::as_slice).collect();
-    let spreads = Scan::new(&queries, vectors.dims())?
-        .sampled(photos.div_ceil(SAMPLE))
-        .of_photos(own)
-        .spread(vectors, source, &Allowed::All)?
-        .result;
+    Ok(spreads)
+}
+
+/// How photos of the library, chosen by their ids, score against the others.
+fn pictures(
+    index: &VectorIndex<'_>,
+    photos: u64,
+    vectors: &Vectors,
+    dims: usize,
+) -> Result<Option<Against>, SearchError> {
+    let every = photos.div_ceil(EXAMPLES);
+    let (mut own, mut chosen) = (Vec::new(), Vec::new());
+    for piece in vectors.pieces() {
+        for at in (0..piece.len()).filter(|at| is_sampled(piece.id(*at), every)) {
+            own.push(piece.id(at));
+            chosen.push(piece.row(at).iter().map(|v| v.to_f32()).collect());
+        }
+    }
+    let sample = photos.div_ceil(SAMPLE);
+    let spreads = spread(index, vectors, &chosen, &own, sample, dims)?;
     let compared: Vec<Spread> = spreads.into_iter().filter(|s| s.photos > 0).collect();
     Ok((!compared.is_empty()).then(|| summary(&compared)))
 }
@@ -225,11 +287,11 @@ fn summary(spreads: &[Spread]) -> Against {
     let mut best: Vec<f32> = spreads.iter().map(|s| s.highest).collect();
     best.sort_by(f32::total_cmp);
     let n = spreads.len().max(1) as f64;
-    let mean = spreads.iter().map(|s| s.mean).sum::<f64>() / n;
+    let mean = spreads.iter().map(Spread::mean).sum::<f64>() / n;
     // Of all queries and photos together: within the queries and between them.
     let variance = spreads
         .iter()
-        .map(|s| s.deviation.powi(2) + (s.mean - mean).powi(2))
+        .map(|s| s.variance() + (s.mean() - mean).powi(2))
         .sum::<f64>()
         / n;
     let middle = best.get(best.len() / 2).copied().unwrap_or(0.0);
@@ -246,88 +308,48 @@ fn phrases(all: bool) -> Vec<&'static str> {
     lines.step_by(if all { 1 } else { FEWER }).collect()
 }
 
-/// Whether something can be kept beside this file.
-fn can_keep(file: &Path) -> bool {
-    let probe = file.with_extension(format!("probe.{}.tmp", std::process::id()));
-    let made = file
-        .parent()
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(&probe, b""));
-    let _ = std::fs::remove_file(&probe);
-    made.is_ok()
-}
-
-fn phrases_key(model: &ModelId, dims: usize) -> blake3::Hash {
-    blake3::hash(format!("{model}\n{dims}\n{PHRASES}").as_bytes())
+/// The phrases' vectors lie in a piece of their own.
+fn phrases_piece(of: Of<'_>) -> (PathBuf, [u8; 32]) {
+    let identity = matrix::identity(&["phrases", &of.model.0, PHRASES]);
+    (of.index.dir().join("phrases.mx"), identity)
 }
 
 /// The phrases' vectors, from the file that they were kept in.
-fn kept_phrases(model: &ModelId, file: &VectorFile, dims: usize) -> Option<Vec<Vec<f32>>> {
-    let bytes = std::fs::read(file.path().with_extension("phrases")).ok()?;
-    let key = phrases_key(model, dims);
-    parse(&bytes, key.as_bytes(), phrases(true).len(), dims)
+fn kept_phrases(of: Of<'_>, dims: usize) -> Option<Vec<Vec<f32>>> {
+    let (path, identity) = phrases_piece(of);
+    let piece = Matrix::open(&path, &identity, dims).ok()?;
+    let rows = 0..piece.len();
+    let sound =
+        piece.len() == phrases(true).len() && (0..piece.chunks()).all(|c| piece.is_sound(c));
+    sound.then(|| {
+        rows.map(|at| piece.row(at).iter().map(|v| v.to_f32()).collect())
+            .collect()
+    })
 }
 
-/// The same, or through the text model.
+/// The same, or through the text model; fewer where they cannot be kept for the next query.
 fn phrase_vectors(
-    model: &ModelId,
-    file: &VectorFile,
+    of: Of<'_>,
     dims: usize,
     examples: &mut Examples<'_>,
 ) -> Result<Vec<Vec<f32>>, SearchError> {
-    if let Some(kept) = kept_phrases(model, file, dims) {
+    if let Some(kept) = kept_phrases(of, dims) {
         return Ok(kept);
     }
-    let all = can_keep(file.path());
-    let vectors: Vec<Vec<f32>> = examples
-        .phrases(&phrases(all))?
-        .into_iter()
-        .map(|e| e.values)
-        .collect();
-    if !all {
-        return Ok(vectors);
-    }
-    let path = file.path().with_extension("phrases");
-    let key = phrases_key(model, dims);
-    let mut body = key.as_bytes().to_vec();
-    for value in vectors.iter().flatten() {
-        body.extend(value.to_le_bytes());
-    }
-    let check = blake3::hash(&body);
-    body.extend(check.as_bytes());
-    keep(&path, &body);
-    Ok(vectors)
-}
-
-/// Key (32 bytes), values (f32, little endian), BLAKE3 of all that.
-fn parse(bytes: &[u8], key: &[u8; 32], rows: usize, dims: usize) -> Option<Vec<Vec<f32>>> {
-    let (body, check) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
-    let values = body.strip_prefix(key)?;
-    if check != blake3::hash(body).as_bytes() || values.len() != rows * dims * 4 {
-        return None;
-    }
-    let rows = values.chunks_exact(dims * 4).map(|row| {
-        row.chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect()
+    let (path, identity) = phrases_piece(of);
+    let writer = MatrixWriter::begin(&path, &identity, dims);
+    let made = examples.phrases(&phrases(writer.is_ok()))?;
+    let vectors: Vec<Vec<f32>> = made.into_iter().map(|e| e.values).collect();
+    let kept = writer.and_then(|mut writer| {
+        for (at, vector) in (0..).zip(&vectors) {
+            writer.push(at, vector)?;
+        }
+        writer.finish((0, 0))
     });
-    Some(rows.collect())
-}
-
-/// Whole or not at all; where it cannot be kept it is made again the next time.
-fn keep(path: &Path, bytes: &[u8]) {
-    let mut new: PathBuf = path.to_path_buf();
-    new.as_mut_os_string()
-        .push(format!(".{}.tmp", std::process::id()));
-    let kept = path
-        .parent()
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(&new, bytes))
-        .and_then(|()| std::fs::rename(&new, path));
     if let Err(e) = kept {
-        tracing::debug!("{}: {e}", path.display());
-        let _ = std::fs::remove_file(&new);
+        tracing::debug!("{e}");
     }
+    Ok(vectors)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::scan::ScanError;
+use crate::matrix::ScanError;
 use crate::model::{InstallError, ModelError};
 use crate::store::StoreError;
 use crate::tag::TagError;

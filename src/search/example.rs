@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::photo::ContentHash;
 use crate::store::StoreReader;
-use crate::tag::Tagger;
+use crate::tag::Classifier;
 
 /// Makes vectors of one space, loading only what it takes.
 pub struct Examples<'a> {
@@ -26,7 +26,7 @@ pub struct Examples<'a> {
     model: i64,
     /// What a derived space is made from.
     classifier: &'a ModelPack,
-    tagger: &'a Tagger,
+    words: &'a Classifier,
     data_dir: PathBuf,
     /// Largest file read, in bytes.
     max_file: u64,
@@ -42,7 +42,7 @@ impl<'a> Examples<'a> {
     pub fn new(
         reader: &'a StoreReader,
         (pack, model): (&'a ModelPack, i64),
-        (classifier, tagger): (&'a ModelPack, &'a Tagger),
+        (classifier, words): (&'a ModelPack, &'a Classifier),
         (data_dir, max_file): (&Path, u64),
         stop: Option<&'a AtomicBool>,
     ) -> Self {
@@ -51,7 +51,7 @@ impl<'a> Examples<'a> {
             pack,
             model,
             classifier,
-            tagger,
+            words,
             data_dir: data_dir.to_path_buf(),
             max_file,
             stop,
@@ -153,7 +153,7 @@ impl<'a> Examples<'a> {
         if self.pack.derived_from().is_none() {
             return Ok(seen);
         }
-        let p = self.tagger.probabilities(&seen)?;
+        let p = self.words.probabilities(&self.words.logits(&seen.values)?);
         Ok(Projection::new(self.pack)?.project(&p)?)
     }
 

@@ -1,7 +1,6 @@
 //! Whether a photo is an answer, and where it stands.
 //!
-//! Three kinds of evidence: the photo's vector, the tags that the classifier gave it, and what its
-//! names say. The vector's cosine is set against the library's own background, what random phrases
+//! Three kinds of evidence: the photo's vector, its tags, and what its names say. The vector's cosine is set against the library's own background, what random phrases
 //! and random photos score here: in a large or uniform library everything is close to something.
 //!
 //! What a cosine means depends on what was asked: in spaces with a graph of their own photos are
@@ -19,7 +18,7 @@ use super::evidence::{Evidence, Reading};
 use super::wish::Wish;
 use crate::model::{Calibration, ModelPack};
 use crate::store::StoreReader;
-use crate::tag::Tagger;
+use crate::tag::Vocabulary;
 
 /// What a phrase's tag adds to the cosine of a photo that surely has it, and takes from one that
 /// surely has not. Measured, like all constants of the derived space, with some 280 sentences for
@@ -39,11 +38,8 @@ const FLOOR_RANGE: (f32, f32) = (0.25, 0.50);
 /// Cosine from which two photos of the derived space are alike: four pairs in five are then of one
 /// kind in the sense of `WordNet` (a common ancestor of at most 40 of 250 classes).
 const ALIKE: f32 = 0.50;
-/// Confidence from which a tag that is all of the query is an answer; from [`LIKELIEST`] on if it
-/// is the likeliest thing the classifier can say (its probabilities are cautious).
-const SURE_TAG: f32 = 0.35;
-/// See [`SURE_TAG`].
-const LIKELIEST: f32 = 0.15;
+/// Confidence from which a tag that is all of the query is an answer.
+const SURE_TAG: f32 = 0.6;
 /// Cosine from which two photos are the same picture in any space; a copy in another size or format
 /// is above it, rounding to f16 far above.
 const SAME: f32 = 0.98;
@@ -84,7 +80,7 @@ pub struct Why {
     pub cosine: f64,
     /// Cosine (or cosine and tags together) from which a photo is an answer here.
     pub needed: f64,
-    /// The words that the classifier's tags answer.
+    /// The words that tags answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
     /// Confidence of the tag.
@@ -96,8 +92,6 @@ pub struct Why {
     /// whole is its name and the cosine counts too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag_suffices: Option<f64>,
-    /// The tag is weak, but the likeliest of all that the classifier can say.
-    pub likeliest: bool,
     /// File or folder names say every word of the query.
     pub named: bool,
     /// Confidence of a tag that was not wanted.
@@ -119,9 +113,6 @@ impl fmt::Display for Why {
             }
             if let Some(least) = self.tag_suffices {
                 write!(f, " (from {:.0}% an answer by itself)", least * 100.0)?;
-            }
-            if self.likeliest {
-                write!(f, ", the likeliest of all")?;
             }
         }
         if self.named {
@@ -147,8 +138,8 @@ pub(super) struct Judge {
     /// The space comes from the tags: a tag that is all of the query decides, and the lack of a
     /// phrase's tag speaks against a photo.
     derived: bool,
-    /// Confidences from which a tag decides alone, and from which it does as the likeliest.
-    tag: (f32, f32),
+    /// Confidence from which a tag decides alone.
+    tag: f32,
 }
 
 /// How close a photo is to the parts of a query.
@@ -175,15 +166,15 @@ impl Judge {
     pub fn new(
         pack: &ModelPack,
         background: Option<&Background>,
-        (wishes, tagger): (&[Wish], &Tagger),
+        (wishes, words): (&[Wish], &Vocabulary),
         least_tag: Option<f32>,
     ) -> Self {
         let derived = pack.derived_from().is_some();
         let thresholds = Thresholds::new(pack, background);
         let phrases = background.and_then(|b| b.phrases);
         Self {
-            wanted: Reading::of(wishes, tagger),
-            unwanted: Reading::unwanted(wishes, tagger),
+            wanted: Reading::of(wishes, words),
+            unwanted: Reading::unwanted(wishes, words),
             needed: thresholds.wanted(wishes, derived),
             forbidden: thresholds.forbidden(wishes),
             saying: if derived {
@@ -192,7 +183,7 @@ impl Judge {
                 TAG_DEVIATIONS * phrases.map_or(0.0, |b| b.deviation)
             },
             derived,
-            tag: least_tag.map_or((SURE_TAG, LIKELIEST), |least| (least, least)),
+            tag: least_tag.unwrap_or(SURE_TAG),
         }
     }
 
@@ -220,11 +211,10 @@ impl Judge {
     ///
     /// # Errors
     /// The database.
-    pub fn words(&self, reader: &StoreReader, tagger: &Tagger) -> Result<Words, SearchError> {
-        let weak = self.tag.1..self.tag.0;
+    pub fn words(&self, reader: &StoreReader) -> Result<Words, SearchError> {
         Ok(Words {
-            wanted: Evidence::read(reader, tagger, &self.wanted, weak)?,
-            unwanted: Evidence::read(reader, tagger, &self.unwanted, 0.0..0.0)?,
+            wanted: Evidence::read(reader, &self.wanted)?,
+            unwanted: Evidence::read(reader, &self.unwanted)?,
         })
     }
 
@@ -232,8 +222,7 @@ impl Judge {
     pub fn standing(&self, photo: i64, close: Closeness, words: &Words) -> Standing {
         let said = words.wanted.said(photo).map_or(0.0, |(p, _)| p);
         let unwanted = words.unwanted.said(photo).map_or(0.0, |(p, _)| p);
-        let sure =
-            self.wanted.whole.is_some() && (said >= self.tag.0 || words.wanted.is_likeliest(photo));
+        let sure = self.wanted.whole.is_some() && said >= self.tag;
         let (mut score, mut confident) = if self.by_tag() {
             // The vectors only order what the tags call equal.
             (said + 0.01 * close.all, sure)
@@ -252,7 +241,7 @@ impl Judge {
         }
         // A near thing that is not wanted must not drown what is wanted: it forbids, by itself.
         score -= unwanted;
-        confident &= unwanted < self.tag.0 && close.excess < 0.0;
+        confident &= unwanted < self.tag && close.excess < 0.0;
         Standing {
             photo,
             cosine: close.all,
@@ -270,14 +259,13 @@ impl Judge {
         let round = |v: f32| (f64::from(v) * 1e4).round() / 1e4;
         Why {
             cosine: round(standing.cosine),
-            needed: round(if by_tag { self.tag.0 } else { self.needed }),
+            needed: round(if by_tag { self.tag } else { self.needed }),
             words: said
                 .and_then(|(_, index)| self.wanted.sayings().nth(index))
                 .map(|saying| saying.words.clone()),
             tag_confidence: said.map(|(p, _)| round(p)),
             by_tag,
-            tag_suffices: suffices.then(|| round(self.tag.0)),
-            likeliest: words.wanted.is_likeliest(standing.photo),
+            tag_suffices: suffices.then(|| round(self.tag)),
             named: words.wanted.named(standing.photo),
             unwanted: unwanted.map(|(p, _)| round(p)),
         }

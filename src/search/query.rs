@@ -1,16 +1,15 @@
 //! A query and how it is answered.
 
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt;
-
-use globset::{GlobBuilder, GlobMatcher};
 
 use super::dates::{Edge, parse_date};
 use super::error::SearchError;
+use super::path::PathPattern;
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
-use crate::store::{Hit, PhotoFilter, SpaceKind, StoreReader, TagCondition};
-use crate::tag::{Lookup, Said, Words};
+use crate::embedding::Tag;
+use crate::store::{FitsPath, Hit, PhotoFilter, StoreReader, TagCondition};
+use crate::tag::{Classifier, Lookup, Words};
 
 /// What a person asked for, as given.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,8 +45,21 @@ pub struct Searcher<'a> {
     pub reader: &'a StoreReader,
     /// All words.
     pub words: Words<'a>,
+    /// The classifier, for examples that are not in the index.
+    pub classifier: &'a Classifier,
+    /// Who says tags, by name.
+    pub sources: SourceNames,
     /// Confidence from which a tag counts where the query says nothing.
     pub cutoff: f32,
+}
+
+/// Names of those who say tags.
+#[derive(Debug, Clone, Default)]
+pub struct SourceNames {
+    /// The classifier, name and revision.
+    pub classifier: String,
+    /// The search model, name and revision.
+    pub search: String,
 }
 
 impl Searcher<'_> {
@@ -61,17 +73,15 @@ impl Searcher<'_> {
         query: &Query,
         visit: &mut dyn FnMut(&Hit) -> ControlFlow<()>,
     ) -> Result<usize, SearchError> {
-        let filter = self.filter(query)?;
-        let glob = query.path.as_deref().map(path_glob).transpose()?;
+        let pattern = self.pattern(query)?;
+        let fits = |root, path: &_| pattern.as_ref().is_none_or(|p| p.fits(root, path));
+        let filter = self.filter(query, pattern.as_ref(), &fits)?;
         let limit = query.limit.unwrap_or(usize::MAX);
         let mut shown = 0;
         if limit == 0 {
             return Ok(0);
         }
-        self.reader.list(&filter, &mut |hit| {
-            if glob.as_ref().is_some_and(|g| !matches(g, &hit)) {
-                return ControlFlow::Continue(());
-            }
+        self.reader.list(&filter, query.limit, &mut |hit| {
             shown += 1;
             if visit(&hit).is_break() || shown >= limit {
                 return ControlFlow::Break(());
@@ -81,7 +91,19 @@ impl Searcher<'_> {
         Ok(shown)
     }
 
-    pub(super) fn filter(&self, query: &Query) -> Result<PhotoFilter, SearchError> {
+    pub(super) fn pattern(&self, query: &Query) -> Result<Option<PathPattern>, SearchError> {
+        let given = query.path.as_deref();
+        given
+            .map(|given| PathPattern::new(self.reader, given))
+            .transpose()
+    }
+
+    pub(super) fn filter<'f>(
+        &self,
+        query: &Query,
+        pattern: Option<&PathPattern>,
+        fits: FitsPath<'f>,
+    ) -> Result<PhotoFilter<'f>, SearchError> {
         let today = jiff::Zoned::now().date();
         let terms = |words: &[String]| -> Result<Vec<TagCondition>, SearchError> {
             words.iter().map(|word| self.terms(word)).collect()
@@ -96,10 +118,14 @@ impl Searcher<'_> {
             tags: terms(&query.tags)?,
             not_tags: terms(&query.not_tags)?,
             min_confidence: self.min_confidence(query),
+            // `--all` shows more, and hides no more.
+            not_confidence: query.min_confidence.unwrap_or(self.cutoff),
             since: date(&query.since, Edge::Start)?,
             until: date(&query.until, Edge::End)?,
             camera: query.camera.clone(),
             near: query.near.as_deref().map(parse_place).transpose()?,
+            folders: pattern.and_then(|p| p.folders.clone()),
+            path: pattern.is_some_and(PathPattern::is_checked).then_some(fits),
         })
     }
 
@@ -123,74 +149,57 @@ impl Searcher<'_> {
         }
     }
 
+    /// For a word that no model in use can tell: names near it that one can.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn unsaid(&self, word: &str) -> Result<Option<Vec<String>>, SearchError> {
+        let Some(near) = self.words.unsaid(word) else {
+            return Ok(None);
+        };
+        let Lookup::Found(keys) = self.words.look_up(word) else {
+            return Ok(None);
+        };
+        // A search model's vocabulary has said it of some photo.
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let said = self.reader.tag_confidences(&keys, 0.0)?;
+        Ok(said.is_empty().then_some(near))
+    }
+
     /// A hit as JSON, with all its stored tags of at least `min_confidence`.
     ///
     /// # Errors
     /// The database.
     pub fn json(&self, hit: &Hit, min_confidence: f32) -> Result<PhotoJson, SearchError> {
         let tags = self.reader.tags_of(hit.photo.id, min_confidence)?;
-        Ok(PhotoJson::new(
-            hit,
-            tags.into_iter().map(TagJson::from).collect(),
-        ))
+        Ok(PhotoJson::new(hit, self.tags_json(&tags)))
     }
 
-    /// The tags of a hit that a person would say, most confident first.
+    /// Tags as JSON, those worth showing marked.
+    #[must_use]
+    pub fn tags_json(&self, tags: &[Tag]) -> Vec<TagJson> {
+        let shown = self
+            .words
+            .worth_showing(&named(tags), self.cutoff, self.cutoff);
+        let tag = |(at, tag)| TagJson::new(tag, &self.sources, shown.contains(&at));
+        tags.iter().enumerate().map(tag).collect()
+    }
+
+    /// The tags of a hit that are worth showing, surest first.
     ///
     /// # Errors
     /// The database.
-    pub fn said(&self, hit: &Hit, min_confidence: f32) -> Result<Vec<TagJson>, SearchError> {
+    pub fn said(&self, hit: &Hit, min_confidence: f32) -> Result<Vec<Tag>, SearchError> {
         let tags = self.reader.tags_of(hit.photo.id, min_confidence)?;
-        let kept: Vec<Said<'_>> = tags
-            .iter()
-            .map(|t| Said {
-                key: &t.key,
-                name: &t.name,
-                confidence: t.confidence,
-                by_classifier: t.kind == Some(SpaceKind::Classifier),
-            })
-            .collect();
-        let said = self.words.worth_saying(&kept);
-        let said = said.into_iter().map(|at| tags[at].clone());
-        Ok(said.map(TagJson::from).collect())
+        let shown = self
+            .words
+            .worth_showing(&named(&tags), min_confidence, self.cutoff);
+        Ok(shown.into_iter().map(|at| tags[at].clone()).collect())
     }
 }
 
-/// `**` crosses folders, `*` and `?` do not; a glob that does not start at `/` may match anywhere
-/// below a folder.
-pub(super) fn path_glob(given: &str) -> Result<GlobMatcher, SearchError> {
-    let anchored = if given.starts_with('/') || given.starts_with("**") {
-        given.to_owned()
-    } else {
-        format!("**/{given}")
-    };
-    GlobBuilder::new(&anchored)
-        .literal_separator(true)
-        .build()
-        .map(|g| g.compile_matcher())
-        .map_err(|e| SearchError::BadGlob {
-            given: given.to_owned(),
-            reason: e.kind().to_string(),
-        })
-}
-
-pub(super) fn matches(glob: &GlobMatcher, hit: &Hit) -> bool {
-    let path = hit.path.under(&hit.root);
-    glob.is_match(std::ffi::OsStr::from_bytes(path.as_os_str().as_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn globs_match_the_whole_path() {
-        let yes = |glob: &str, path: &str| path_glob(glob).unwrap().is_match(path);
-        assert!(yes("*.jpg", "/home/ann/Pictures/a.jpg"));
-        assert!(yes("2023/*.jpg", "/home/ann/Pictures/2023/a.jpg"));
-        assert!(!yes("2023/*.jpg", "/home/ann/Pictures/2023/07/a.jpg"));
-        assert!(yes("**/2023/**/*.jpg", "/home/ann/Pictures/2023/07/a.jpg"));
-        assert!(!yes("/home/*.jpg", "/home/ann/a.jpg"));
-        assert!(path_glob("a[").is_err());
-    }
+fn named(tags: &[Tag]) -> Vec<(&str, &str, f32)> {
+    tags.iter()
+        .map(|t| (&*t.key, &*t.name, t.confidence))
+        .collect()
 }

@@ -17,17 +17,17 @@ use super::background::{Background, Needed, Of};
 use super::error::SearchError;
 use super::example::Examples;
 use super::judge::{Judge, Standing, Why, asks};
-use super::query::{Query, Searcher, matches, path_glob};
-use super::scan::Scan;
+use super::query::{Query, Searcher};
+use super::vectors::{Tell, VectorIndex, Vectors};
 use super::wish::{Like, Wish};
 use crate::embedding::Embedding;
+use crate::matrix::Scan;
 use crate::model::ModelPack;
-use crate::store::{Hit, ModelVectors, PhotoFilter, StoreReader, VectorFile, Vectors};
+use crate::store::{Hit, PhotoFilter, StoreReader};
 
 /// Results shown where the query does not say how many.
 pub const DEFAULT_LIMIT: usize = 100;
-/// Vectors newer than the vector file that a query takes from the database each time; more than
-/// that are written to the file first.
+/// New vectors that a query takes from the database each time; more than that become a piece first.
 const TAIL: usize = 4096;
 
 /// A search model with what it takes to ask it.
@@ -80,13 +80,15 @@ impl Searcher<'_> {
         space: &Space<'_>,
         query: &Query,
         wishes: &[Wish],
+        tell: Tell<'_>,
         visit: &mut dyn FnMut(RankedHit<'_>) -> ControlFlow<()>,
     ) -> Result<Ranked, SearchError> {
-        let filter = self.filter(query)?;
-        let glob = query.path.as_deref().map(path_glob).transpose()?;
+        let pattern = self.pattern(query)?;
+        let fits = |root, path: &_| pattern.as_ref().is_none_or(|p| p.fits(root, path));
+        let filter = self.filter(query, pattern.as_ref(), &fits)?;
         let mut examples = self.examples(space);
         let directions = Directions::new(&mut examples, wishes)?;
-        let mut vectors = SpaceVectors::open(self.reader, space)?;
+        let mut vectors = SpaceVectors::open(self.reader, space, tell)?;
         if vectors.vectors.most() == 0 {
             return Err(SearchError::NothingSeen {
                 model: space.pack.id.to_string(),
@@ -98,24 +100,24 @@ impl Searcher<'_> {
         let judge = Judge::new(
             space.pack,
             background.as_ref(),
-            (wishes, self.words.tagger),
+            (wishes, self.words.vocabulary),
             query.min_confidence,
         );
-        let words = judge.words(self.reader, self.words.tagger)?;
-        let mut standings = vectors.standings(
+        let words = judge.words(self.reader)?;
+        let (mut standings, compared) = vectors.standings(
             &directions,
             &self.allowed(query, &filter)?,
-            &|photo, scores| judge.standing(photo, judge.closeness(scores), &words),
+            &|photo, scores| {
+                let standing = judge.standing(photo, judge.closeness(scores), &words);
+                (query.all || standing.confident).then_some(standing)
+            },
         )?;
         let mut ranked = Ranked {
             shown: 0,
             photos: 0,
             confident: standings.iter().filter(|s| s.confident).count(),
-            compared: standings.len(),
+            compared,
         };
-        if !query.all {
-            standings.retain(|s| s.confident);
-        }
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         let mut rest = &mut standings[..];
         let mut wanted = 0;
@@ -128,9 +130,6 @@ impl Searcher<'_> {
             for (standing, hits) in self.places(best, &filter)? {
                 let before = ranked.shown;
                 for hit in &hits {
-                    if glob.as_ref().is_some_and(|g| !matches(g, hit)) {
-                        continue;
-                    }
                     ranked.photos += usize::from(ranked.shown == before);
                     ranked.shown += 1;
                     let why = judge.why(standing, &words);
@@ -152,7 +151,7 @@ impl Searcher<'_> {
         Examples::new(
             self.reader,
             (space.pack, space.model),
-            (space.classifier, self.words.tagger),
+            (space.classifier, self.classifier),
             (space.data_dir, space.max_file),
             space.stop,
         )
@@ -164,18 +163,27 @@ impl Searcher<'_> {
     /// # Errors
     /// The database.
     pub fn preparing(&self, space: &Space<'_>) -> Result<Option<Duration>, SearchError> {
-        let identity = self.reader.identity()?;
-        let file = VectorFile::new(space.data_dir, identity, &space.pack.id, space.pack.dims);
-        Ok(Background::phrases_take(&file, space.pack))
+        let index = index(self.reader, space)?;
+        let of = Of {
+            model: &space.pack.id,
+            identity: self.reader.identity()?,
+            index: &index,
+        };
+        Ok(Background::phrases_take(of, space.pack))
+    }
+
+    /// How many new vectors a query reads first, if they are so many that it takes a moment: some
+    /// 4 µs each.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn behind(&self, space: &Space<'_>) -> Result<usize, SearchError> {
+        Ok(index(self.reader, space)?.behind(usize::MAX)?)
     }
 
     /// The photos that fit the filter.
-    fn allowed(&self, query: &Query, filter: &PhotoFilter) -> Result<Allowed, SearchError> {
-        let anything = PhotoFilter {
-            min_confidence: filter.min_confidence,
-            ..PhotoFilter::default()
-        };
-        if *filter == anything && !query.counted {
+    fn allowed(&self, query: &Query, filter: &PhotoFilter<'_>) -> Result<Allowed, SearchError> {
+        if filter.is_empty() && !query.counted {
             // Those that lie nowhere any more are passed over when their places are looked up.
             return Ok(Allowed::All);
         }
@@ -186,7 +194,7 @@ impl Searcher<'_> {
     fn places<'s>(
         &self,
         standings: &'s [Standing],
-        filter: &PhotoFilter,
+        filter: &PhotoFilter<'_>,
     ) -> Result<Vec<(&'s Standing, Vec<Hit>)>, SearchError> {
         let ids: Vec<i64> = standings.iter().map(|s| s.photo).collect();
         let mut places: HashMap<i64, Vec<Hit>> = HashMap::new();
@@ -200,29 +208,35 @@ impl Searcher<'_> {
     }
 }
 
+/// The pieces of a space's vectors.
+fn index<'a>(reader: &'a StoreReader, space: &Space<'_>) -> Result<VectorIndex<'a>, SearchError> {
+    let model = (space.model, &space.pack.id, space.pack.dims);
+    Ok(VectorIndex::new(reader, space.data_dir, model)?)
+}
+
 /// The vectors of a space, and where they come from.
 pub(super) struct SpaceVectors<'a> {
     space: &'a Space<'a>,
-    identity: [u8; 16],
-    file: VectorFile,
-    source: ModelVectors<'a>,
+    reader: &'a StoreReader,
+    index: VectorIndex<'a>,
     pub vectors: Vectors,
 }
 
 impl<'a> SpaceVectors<'a> {
-    pub fn open(reader: &'a StoreReader, space: &'a Space<'a>) -> Result<Self, SearchError> {
-        let identity = reader.identity()?;
-        let mut source = ModelVectors::new(reader, space.model);
-        let file = VectorFile::new(space.data_dir, identity, &space.pack.id, space.pack.dims);
-        let vectors = file.refresh(&mut source, TAIL)?;
+    pub fn open(
+        reader: &'a StoreReader,
+        space: &'a Space<'a>,
+        tell: Tell<'_>,
+    ) -> Result<Self, SearchError> {
+        let index = index(reader, space)?;
+        let vectors = index.open(TAIL, tell)?;
         if let Some(e) = vectors.not_written() {
             tracing::debug!("{e}");
         }
         Ok(Self {
             space,
-            identity,
-            file,
-            source,
+            reader,
+            index,
             vectors,
         })
     }
@@ -235,62 +249,73 @@ impl<'a> SpaceVectors<'a> {
     ) -> Option<Background> {
         let of = Of {
             model: &self.space.pack.id,
-            identity: self.identity,
-            file: &self.file,
+            identity: self.reader.identity().ok()?,
+            index: &self.index,
         };
-        Background::of(of, needed, &self.vectors, &mut self.source, examples)
+        Background::of(of, needed, &self.vectors, examples, self.space.pack.dims)
             .inspect_err(|e| tracing::debug!("background: {e}"))
             .ok()
     }
 
-    /// Every allowed photo, compared.
+    /// Every allowed photo, compared: what `judge` makes of them, and how many there were.
     fn standings(
         &mut self,
         directions: &Directions,
         allowed: &Allowed,
-        judge: &(impl Fn(i64, &[f32]) -> Standing + Sync),
-    ) -> Result<Vec<Standing>, SearchError> {
+        judge: &(impl Fn(i64, &[f32]) -> Option<Standing> + Sync),
+    ) -> Result<(Vec<Standing>, usize), SearchError> {
         let queries: Vec<&[f32]> = directions.0.iter().map(Vec::as_slice).collect();
         let scan = Scan::new(&queries, self.space.pack.dims)?;
-        let mut damaged = 0;
+        let mut again = false;
         loop {
-            let scanned = scan.all(
-                &self.vectors,
-                &mut self.source,
-                allowed,
-                &Vec::new,
-                &|found: &mut Vec<Standing>, photo, scores| {
-                    found.push(judge(photo, scores));
-                },
-            )?;
-            // Damage in the file is not in the database; what is still there then is the database's.
-            if scanned.damaged == 0 || damaged > 0 {
-                return Ok(scanned.result.concat());
+            let (mut found, mut compared, mut damaged) = (Vec::new(), 0, 0);
+            self.vectors
+                .visit(&self.index, &mut |pieces| -> Result<(), SearchError> {
+                    let scanned = scan.all(
+                        pieces,
+                        &|photo| allowed.contains(photo),
+                        &Vec::new,
+                        &|found: &mut Vec<Standing>, photo, scores| {
+                            found.extend(judge(photo, scores));
+                        },
+                    )?;
+                    found.extend(scanned.result.into_iter().flatten());
+                    compared += scanned.rows;
+                    damaged += scanned.damaged;
+                    Ok(())
+                })?;
+            // Damage in a piece is not in the database; what is still there then is the database's.
+            if damaged == 0 || again {
+                return Ok((found, usize::try_from(compared).unwrap_or(usize::MAX)));
             }
-            damaged = scanned.damaged;
-            let path = self.file.path().display();
-            tracing::warn!("{path}: {damaged} rows are damaged, it is made anew");
-            if let Err(e) = self.file.remove() {
-                tracing::warn!("{e}");
-            }
-            self.vectors = self.file.refresh(&mut self.source, TAIL)?;
+            again = true;
+            self.index.distrust(&self.vectors);
+            self.vectors = self.index.open(TAIL, &mut |_, _| {})?;
         }
     }
 }
 
 /// Brings the derived files of the model that serves queries up to date, so that no query has to:
-/// the vector file, and the library's background. For the daemon's quiet moments and the end of
-/// `photond index`; [`Searcher::preparing`] says beforehand how long the slow part takes, and
-/// [`Space::stop`] breaks it off. Returns the newest vector's number.
+/// the pieces of its vectors, checked byte by byte, and the library's background. For the daemon's quiet moments
+/// and the end of `photond index`; [`Searcher::preparing`] says beforehand how long the slow part
+/// takes, and [`Space::stop`] breaks it off. Returns the newest vector's number.
 ///
 /// # Errors
 /// As a query's; a model without text side is none.
 pub fn prepare(searcher: &Searcher<'_>, space: &Space<'_>) -> Result<i64, SearchError> {
     let reader = searcher.reader;
     let newest = reader.newest_seq(space.model)?;
-    let mut vectors = SpaceVectors::open(reader, space)?;
-    if let Some(e) = vectors.file.write(&mut vectors.source)? {
+    let index = index(reader, space)?;
+    if let Some(e) = index.write(&mut |_, _| {})? {
         tracing::debug!("{e}");
+    }
+    let mut vectors = SpaceVectors::open(reader, space, &mut |_, _| {})?;
+    let never = AtomicBool::new(false);
+    let stop = space.stop.unwrap_or(&never);
+    let mut pieces = vectors.vectors.pieces().iter();
+    if pieces.any(|piece| piece.verify(stop).is_err()) {
+        index.distrust(&vectors.vectors);
+        vectors = SpaceVectors::open(reader, space, &mut |_, _| {})?;
     }
     if vectors.vectors.most() > 0 {
         let needed = Needed {

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::query::SourceNames;
+use crate::embedding::{Sources, Tag};
 use crate::photo::hex;
-use crate::store::{Hit, TagRow};
+use crate::store::Hit;
 
 /// One tag in JSON.
 #[derive(Debug, Clone, Serialize, PartialEq)]
@@ -12,23 +14,33 @@ pub struct TagJson {
     pub name: String,
     /// 0 to 1, rounded to four digits.
     pub confidence: f64,
-    /// `model`, `user` or `sidecar`.
-    pub source: &'static str,
-    /// Key in its vocabulary: a WordNet id, or an alias.
+    /// Key in its vocabulary: a WordNet id, or `c.`, `v.` or `u.` and a name.
     pub term: String,
-    /// The model that said so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
+    /// Who says so: models by name and revision, `own` for a word of one's own.
+    pub sources: Vec<String>,
+    /// Whether it is among the few that are shown of the photo; left out where not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shown: bool,
 }
 
-impl From<TagRow> for TagJson {
-    fn from(tag: TagRow) -> Self {
+impl TagJson {
+    /// A tag, and whether it is one of those shown.
+    #[must_use]
+    pub fn new(tag: &Tag, names: &SourceNames, shown: bool) -> Self {
+        let sources = [
+            (Sources::CLASSIFIER, names.classifier.as_str()),
+            (Sources::VOCABULARY, names.search.as_str()),
+            (Sources::OWN, "own"),
+        ];
+        let sources = sources
+            .into_iter()
+            .filter(|(source, _)| tag.sources.has(*source));
         Self {
-            name: tag.name,
+            name: tag.name.to_string(),
             confidence: (f64::from(tag.confidence) * 1e4).round() / 1e4,
-            source: tag.source.name(),
-            term: tag.key,
-            model: tag.model,
+            term: tag.key.to_string(),
+            sources: sources.map(|(_, name)| name.to_owned()).collect(),
+            shown,
         }
     }
 }

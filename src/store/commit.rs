@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::error::{At, StoreError};
 use super::failures::Failure;
 use super::files::{FileKey, Points};
-use super::{Store, embeddings, failures, files, photos, tags};
-use crate::embedding::{Embedding, Tag};
+use super::{Store, Tagged, embeddings, failures, files, photos, tags};
+use crate::embedding::Embedding;
 use crate::photo::{ContentHash, FileStamp, Inspection};
 
 /// What one model made of one photo.
@@ -16,9 +16,6 @@ pub struct ModelResult {
     pub model: i64,
     /// The vector, `dims` values.
     pub embedding: Embedding,
-    /// Version of the label bank and the tags it scored, for a model that makes tags: they replace
-    /// what this model said before.
-    pub tags: Option<(String, Vec<Tag>)>,
 }
 
 /// What the models made of one photo, written together.
@@ -26,6 +23,8 @@ pub struct ModelResult {
 pub struct Results {
     /// One for each model that has seen it.
     pub made: Vec<ModelResult>,
+    /// What they say in words: replaces what was said before.
+    pub tagged: Option<Tagged>,
 }
 
 /// One thing to write.
@@ -186,10 +185,10 @@ fn put_results(
 ) -> rusqlite::Result<()> {
     for made in &results.made {
         embeddings::put(conn, photo, made.model, &made.embedding)?;
-        if let Some((bank, tags)) = &made.tags {
-            tags::put_model_tags(conn, photo, made.model, bank, tags)?;
-        }
         failures::clear(conn, hash, made.model)?;
     }
-    Ok(())
+    match &results.tagged {
+        Some(tagged) => tags::put(conn, photo, tagged),
+        None => Ok(()),
+    }
 }

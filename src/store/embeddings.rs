@@ -60,6 +60,27 @@ impl StoreReader {
             .at(&self.path)
     }
 
+    /// The vectors that a model gave the `limit` photos whose hashes are lowest: some of a library,
+    /// the same ones in whatever order they came.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn sample(&self, model: i64, limit: usize) -> Result<Vec<Vec<f32>>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.conn
+            .prepare_cached(
+                "SELECT e.vector FROM photos p JOIN embeddings e ON e.photo = p.id AND e.model = ?1
+                 ORDER BY p.hash LIMIT ?2",
+            )
+            .and_then(|mut s| {
+                s.query_map([model, limit], |r| {
+                    Ok(decode(r.get_ref(0)?.as_blob()?).values)
+                })?
+                .collect()
+            })
+            .at(&self.path)
+    }
+
     /// Shows up to `limit` vectors of a model that were written after `seq` to `visit`, in the
     /// order in which they were written: number, photo, and `dims` little-endian f16. A photo whose
     /// vector was overwritten is shown once, under its newest number. Returns how many were shown.
@@ -108,6 +129,21 @@ impl StoreReader {
                 "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'embeddings'",
             )
             .and_then(|mut s| s.query_row([], |r| r.get(0)))
+            .at(&self.path)
+    }
+
+    /// How many vectors of a model were written after this number.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn vectors_after(&self, model: i64, seq: i64) -> Result<usize, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT count(*) FROM embeddings INDEXED BY embeddings_by_model
+                 WHERE model = ?1 AND seq > ?2",
+            )
+            .and_then(|mut s| s.query_row([model, seq], |r| r.get::<_, i64>(0)))
+            .map(|count| usize::try_from(count).unwrap_or(0))
             .at(&self.path)
     }
 

@@ -199,11 +199,13 @@ pub(super) fn put(
         Points::Failure(id) => (None, Some(*id)),
     };
     conn.prepare_cached(
-        "INSERT INTO files (root, path, size, mtime_ns, ctime_ns, inode, photo, failure)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO files (root, path, size, mtime_ns, ctime_ns, inode, photo, failure, folder, taken)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+             coalesce(unixepoch((SELECT captured_local FROM photos WHERE id = ?7)),
+                 unixepoch(?4 / 1000000000, 'unixepoch', 'localtime'), 0))
          ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
              ctime_ns = excluded.ctime_ns, inode = excluded.inode, photo = excluded.photo,
-             failure = excluded.failure, missing_since = NULL",
+             failure = excluded.failure, missing_since = NULL, taken = excluded.taken",
     )?
     .execute(params![
         key.root,
@@ -213,7 +215,8 @@ pub(super) fn put(
         stamp.ctime_ns,
         inode_column(stamp),
         photo,
-        failure
+        failure,
+        folder(conn, key)?
     ])?;
     if let Some(old) = old_failure.filter(|old| Some(*old) != failure) {
         super::failures::drop_if_unused(conn, old)?;
@@ -224,6 +227,27 @@ pub(super) fn put(
         }
     }
     Ok(())
+}
+
+/// The key of the folder that a file lies in, made if it is new.
+fn folder(conn: &Connection, key: &FileKey) -> rusqlite::Result<i64> {
+    let path = folder_of(key.path.as_bytes());
+    let known = conn
+        .prepare_cached("SELECT id FROM folders WHERE root = ?1 AND path = ?2")?
+        .query_row(params![key.root, path], |r| r.get(0))
+        .optional()?;
+    match known {
+        Some(id) => Ok(id),
+        None => conn
+            .prepare_cached("INSERT INTO folders (root, path) VALUES (?1, ?2) RETURNING id")?
+            .query_row(params![key.root, path], |r| r.get(0)),
+    }
+}
+
+/// A path without its last part; empty: the root itself.
+pub(super) fn folder_of(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|b| *b == b'/').unwrap_or(0);
+    &path[..end]
 }
 
 /// Removes the row of one path.

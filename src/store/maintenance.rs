@@ -19,7 +19,7 @@ pub struct Swept {
 impl Store {
     /// Removes up to `limit` photos that no path has pointed at for `grace`. The first sweep that
     /// finds a photo without a path only notes the time: the grace is what makes a file that is
-    /// moved away and back cost nothing. Photos with tags of the user's own are kept.
+    /// moved away and back cost nothing.
     ///
     /// # Errors
     /// If the database cannot be written.
@@ -43,9 +43,7 @@ impl Store {
         {
             let mut stmt = tx
                 .prepare_cached(
-                    "SELECT p.id, p.hash FROM photos p WHERE p.orphaned_at <= ?1
-                     AND NOT EXISTS (SELECT 1 FROM tags g WHERE g.photo = p.id AND g.source = 1)
-                     LIMIT ?2",
+                    "SELECT p.id, p.hash FROM photos p WHERE p.orphaned_at <= ?1 LIMIT ?2",
                 )
                 .at(&self.path)?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{At, StoreError};
@@ -14,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_search.sql"),
     include_str!("../../migrations/0003_labels.sql"),
+    include_str!("../../migrations/0004_tags.sql"),
 ];
 
 /// The schema this program reads and writes.
@@ -56,6 +58,7 @@ pub(super) fn check(conn: &Connection, path: &Path) -> Result<i32, StoreError> {
 /// and checked before it commits.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let from = check(conn, path)?;
+    name_folders(conn).at(path)?;
     conn.pragma_update(None, "foreign_keys", "OFF").at(path)?;
     for (index, sql) in MIGRATIONS
         .iter()
@@ -70,6 +73,15 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreErr
         })?;
     }
     conn.pragma_update(None, "foreign_keys", "ON").at(path)
+}
+
+/// `folder_of(path)` in SQL.
+fn name_folders(conn: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    conn.create_scalar_function("folder_of", 1, flags, |arguments| {
+        let path = arguments.get_raw(0).as_bytes().unwrap_or_default();
+        Ok(super::files::folder_of(path).to_vec())
+    })
 }
 
 fn apply(conn: &mut Connection, sql: &str, version: i32) -> rusqlite::Result<()> {

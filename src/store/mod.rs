@@ -15,7 +15,6 @@ mod embeddings;
 mod error;
 mod failures;
 mod files;
-mod labelling;
 mod maintenance;
 mod migrate;
 mod models;
@@ -26,9 +25,8 @@ mod roots;
 mod status;
 mod tags;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod thumbs;
-mod vectors;
 mod word_index;
 mod words;
 
@@ -39,21 +37,16 @@ pub use embeddings::decode as decode_vector;
 pub use error::StoreError;
 pub use failures::{Failure, FailureRow, Stage};
 pub use files::{FileKey, FileRow, Known};
-pub use labelling::{LabelBatch, Labelled, Labelling, OWN_TERMS, PoolRow};
 pub use maintenance::Swept;
 pub use migrate::{APPLICATION_ID, current_version};
 pub use models::{ModelRow, SpaceKind};
 pub use open::{BACKUP_FILE, INDEX_FILE, Recovery, Store, StoreReader, suspect_damage};
 pub use photos::{Hit, PhotoRow};
-pub use query::{Listing, PhotoFilter, Place, TagCondition};
+pub use query::{FitsPath, FolderRow, PhotoFilter, Place, TagCondition};
 pub use roots::RootRow;
 pub use status::Counts;
-pub use tags::{TagConfidence, TagCount, TagRow, TagSource};
+pub use tags::{TagConfidence, TagCount, Tagged, ask_again_beside};
 pub use thumbs::{THUMBS_FILE, ThumbStore};
-pub use vectors::{
-    ModelVectors, Rows, VECTORS_DIR, VectorFile, VectorFileError, VectorSource, Vectors,
-};
-pub use word_index::{MatchedTerm, MatchedWord, WordMatches};
 
 /// Seconds since the Unix epoch, for the columns that people read. Nothing is ordered by it.
 pub(crate) fn unix_now() -> i64 {

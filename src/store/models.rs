@@ -118,7 +118,7 @@ impl Store {
         tx.commit().at(&self.path)
     }
 
-    /// Forgets up to `limit` vectors of a model with the tags made from them, in one transaction;
+    /// Forgets up to `limit` vectors of a model in one transaction;
     /// true: there are more, call again. Queries stop using the model with the first call; after
     /// the last one its name may come back with vectors of any length.
     ///
@@ -132,19 +132,12 @@ impl Store {
             [model],
         )
         .at(&self.path)?;
-        let photos: Vec<i64> = tx
-            .prepare_cached(
-                "DELETE FROM embeddings WHERE seq IN
-                     (SELECT seq FROM embeddings WHERE model = ?1 ORDER BY seq LIMIT ?2)
-                 RETURNING photo",
-            )
-            .and_then(|mut s| s.query_map([model, limit], |r| r.get(0))?.collect())
-            .at(&self.path)?;
-        for photo in &photos {
-            tx.prepare_cached("DELETE FROM tags WHERE photo = ?1 AND source = 0 AND model = ?2")
-                .and_then(|mut s| s.execute([*photo, model]))
-                .at(&self.path)?;
-        }
+        tx.execute(
+            "DELETE FROM embeddings WHERE seq IN
+                 (SELECT seq FROM embeddings WHERE model = ?1 ORDER BY seq LIMIT ?2)",
+            [model, limit],
+        )
+        .at(&self.path)?;
         let more: bool = tx
             .query_row(
                 "SELECT EXISTS (SELECT 1 FROM embeddings WHERE model = ?1)",
@@ -155,8 +148,6 @@ impl Store {
         if !more {
             for sql in [
                 "DELETE FROM failures WHERE model = ?1",
-                "DELETE FROM labelling WHERE model = ?1",
-                "DELETE FROM label_pools WHERE model = ?1",
                 "UPDATE models SET dims = 0 WHERE id = ?1",
             ] {
                 tx.execute(sql, [model]).at(&self.path)?;
@@ -188,6 +179,17 @@ impl StoreReader {
         self.conn
             .prepare_cached(&sql)
             .and_then(|mut s| s.query_row([&name.0], ModelRow::read).optional())
+            .at(&self.path)
+    }
+
+    /// The classifier that was adopted last (`models.id`).
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn classifier_id(&self) -> Result<Option<i64>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT max(id) FROM models WHERE kind = 0 AND dims > 0")
+            .and_then(|mut s| s.query_row([], |r| r.get(0)))
             .at(&self.path)
     }
 

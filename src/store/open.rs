@@ -159,6 +159,9 @@ impl Store {
         // The WAL is cut back to this after a checkpoint.
         conn.pragma_update(None, "journal_size_limit", 16 << 20)
             .at(path)?;
+        // A row that gives way to another one is a row that goes: kept numbers know of it.
+        conn.pragma_update(None, "recursive_triggers", "ON")
+            .at(path)?;
         migrate::migrate(&mut conn, path)?;
         conn.set_prepared_statement_cache_capacity(64);
         // Damage in the schema's root pages shows here rather than in the middle of the work.

@@ -174,14 +174,14 @@ pub(super) fn put(
     let captured = seen.exif.captured_at.as_ref();
     conn.prepare_cached(
         "INSERT INTO photos (id, hash, format, width, height, orientation, captured_local,
-             captured_offset, captured_unix, camera, lens, exposure_s, f_number, iso,
+             captured_offset, camera, lens, exposure_s, f_number, iso,
              focal_length_mm, lat, lon, altitude_m, phash, decoder_version, indexed_at)
          VALUES ((SELECT 1 + max(last_photo, coalesce((SELECT max(id) FROM photos), 0)) FROM database),
-             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
          ON CONFLICT (hash) DO UPDATE SET format = excluded.format, width = excluded.width,
              height = excluded.height, orientation = excluded.orientation,
              captured_local = excluded.captured_local, captured_offset = excluded.captured_offset,
-             captured_unix = excluded.captured_unix, camera = excluded.camera, lens = excluded.lens,
+             camera = excluded.camera, lens = excluded.lens,
              exposure_s = excluded.exposure_s, f_number = excluded.f_number, iso = excluded.iso,
              focal_length_mm = excluded.focal_length_mm, lat = excluded.lat, lon = excluded.lon,
              altitude_m = excluded.altitude_m, phash = excluded.phash,
@@ -197,7 +197,6 @@ pub(super) fn put(
             seen.orientation,
             captured.map(|c| c.local.as_str()),
             captured.and_then(|c| c.offset_minutes),
-            captured.and_then(unix_of),
             seen.exif.camera,
             seen.exif.lens,
             seen.exif.exposure_s,
@@ -213,11 +212,4 @@ pub(super) fn put(
         ],
         |r| r.get(0),
     )
-}
-
-/// The instant of a capture time; a missing offset counts as UTC.
-fn unix_of(captured: &CapturedAt) -> Option<i64> {
-    let local: jiff::civil::DateTime = captured.local.parse().ok()?;
-    let utc = local.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(utc.timestamp().as_second() - i64::from(captured.offset_minutes.unwrap_or(0)) * 60)
 }

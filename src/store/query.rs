@@ -1,13 +1,21 @@
-//! Listing photos by what the index knows of them.
+//! Listing photos by what the index knows of them: newest first, along whichever index is shortest.
+//!
+//! A query is a *walk* over all places, newest first, until there are enough; or a *gathering* of the
+//! places that one of its conditions names (a tag, folders, a circle on the map), which are then put
+//! in order. Each condition says how many photos it lets through (kept numbers, or a count that is
+//! broken off), and the way that looks at fewest places is taken. Either way the others are checked
+//! place by place.
 
 use std::ops::ControlFlow;
 
-use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::StoreReader;
 use super::error::{At, StoreError};
 use super::photos::{HIT_COLUMNS, Hit};
+use super::tags::column;
+use crate::photo::RelPath;
 
 /// Any of these terms, at or above the filter's confidence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,15 +35,20 @@ pub struct Place {
     pub km: f64,
 }
 
+/// Whether a path below a root fits: the root's key and the path.
+pub type FitsPath<'a> = &'a (dyn Fn(i64, &RelPath) -> bool + 'a);
+
 /// What the photos must be like; all parts hold at once.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct PhotoFilter {
+#[derive(Clone, Default)]
+pub struct PhotoFilter<'a> {
     /// Each must match.
     pub tags: Vec<TagCondition>,
     /// None may match.
     pub not_tags: Vec<TagCondition>,
-    /// Confidence from which a tag counts.
+    /// Confidence from which a wanted tag counts …
     pub min_confidence: f32,
+    /// … and one that may not be there.
+    pub not_confidence: f32,
     /// Taken at or after this local time (`YYYY-MM-DDTHH:MM:SS`).
     pub since: Option<String>,
     /// Taken before this local time.
@@ -44,51 +57,111 @@ pub struct PhotoFilter {
     pub camera: Option<String>,
     /// Taken near here.
     pub near: Option<Place>,
+    /// In one of these folders (`folders.id`).
+    pub folders: Option<Vec<i64>>,
+    /// At a path that fits.
+    pub path: Option<FitsPath<'a>>,
 }
 
-/// How a listing ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listing {
-    /// Rows shown to the caller.
-    pub seen: usize,
+impl PhotoFilter<'_> {
+    /// Whether every photo fits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.conditions() == 0 && self.not_tags.is_empty()
+    }
+
+    fn conditions(&self) -> usize {
+        let single = [
+            self.since.is_some(),
+            self.until.is_some(),
+            self.camera.is_some(),
+            self.near.is_some(),
+            self.folders.is_some(),
+            self.path.is_some(),
+        ];
+        self.tags.len() + single.into_iter().filter(|there| *there).count()
+    }
 }
 
-/// When a photo was taken for ordering and dates: the camera's clock, else the file's time.
-const TAKEN: &str = "coalesce(p.captured_local, \
-     strftime('%Y-%m-%dT%H:%M:%S', f.mtime_ns / 1000000000, 'unixepoch', 'localtime'))";
+/// A folder with photos.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderRow {
+    /// `folders.id`.
+    pub id: i64,
+    /// `roots.id`.
+    pub root: i64,
+    /// Path below the root.
+    pub path: RelPath,
+    /// Photos in it, those in folders below it not counted.
+    pub photos: i64,
+}
 
 /// Mean length of a degree of latitude.
 const KM_PER_DEGREE: f64 = 111.195;
+/// Photos that let a condition through are counted up to this: so many are quicker walked past.
+const COUNTED: i64 = 200_000;
+/// Looking at a gathered place costs so many times what a step of a walk does: it is looked up.
+const GATHERING: f64 = 3.0;
+
+/// Where places come from, as the start of a statement over `files f`.
+struct Way {
+    from: String,
+    values: Vec<Value>,
+    /// Places that it gives.
+    places: f64,
+}
 
 impl StoreReader {
-    /// Shows every place of every photo that matches to `visit`, newest first, until it breaks.
+    /// Shows places of photos that match to `visit`, newest first, until it breaks. `limit` says how
+    /// many will be looked at, if that is known.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn list(
         &self,
-        filter: &PhotoFilter,
+        filter: &PhotoFilter<'_>,
+        limit: Option<usize>,
         visit: &mut dyn FnMut(Hit) -> ControlFlow<()>,
-    ) -> Result<Listing, StoreError> {
-        let (wheres, values) = conditions(filter);
+    ) -> Result<(), StoreError> {
+        let way = self.way(filter, limit).at(&self.path)?;
+        let (wheres, values) = self.conditions(filter).at(&self.path)?;
+        // What is checked here and not in SQL may turn some of them down.
+        let limit = limit.filter(|_| filter.path.is_none() && filter.near.is_none());
+        let limit = limit.and_then(|n| i64::try_from(n).ok()).unwrap_or(-1);
         let sql = format!(
-            "SELECT {HIT_COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
-             JOIN roots r ON r.id = f.root WHERE {wheres} ORDER BY {TAKEN} DESC, r.path, f.path"
+            "SELECT f.root, f.path FROM {} WHERE {wheres} ORDER BY f.taken DESC, f.photo DESC LIMIT {limit}",
+            way.from
         );
         let mut stmt = self.conn.prepare(&sql).at(&self.path)?;
-        let mut rows = stmt.query(params_from_iter(values)).at(&self.path)?;
-        let mut seen = 0;
+        let mut rows = stmt
+            .query(params_from_iter(way.values.iter().chain(&values)))
+            .at(&self.path)?;
+        let mut hit = self
+            .conn
+            .prepare(&format!(
+                "SELECT {HIT_COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
+                 JOIN roots r ON r.id = f.root WHERE f.root = ?1 AND f.path = ?2"
+            ))
+            .at(&self.path)?;
         while let Some(row) = rows.next().at(&self.path)? {
-            let hit = Hit::read(row).at(&self.path)?;
-            if !within(hit.photo.exif.lat, hit.photo.exif.lon, filter.near) {
+            let (root, path): (i64, Vec<u8>) =
+                (row.get(0).at(&self.path)?, row.get(1).at(&self.path)?);
+            let path = RelPath::from_bytes(path);
+            if filter.path.is_some_and(|fits| !fits(root, &path)) {
                 continue;
             }
-            seen += 1;
-            if visit(hit).is_break() {
+            let found = hit
+                .query_row(rusqlite::params![root, path.as_bytes()], Hit::read)
+                .optional()
+                .at(&self.path)?;
+            let Some(found) = found.filter(|h| is_within(h, filter.near)) else {
+                continue;
+            };
+            if visit(found).is_break() {
                 break;
             }
         }
-        Ok(Listing { seen })
+        Ok(())
     }
 
     /// The photos with a place that [`Self::list`] would show, ascending, each once. Without any
@@ -96,29 +169,55 @@ impl StoreReader {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn photo_ids(&self, filter: &PhotoFilter) -> Result<Vec<i64>, StoreError> {
-        let (wheres, values) = conditions(filter);
-        // Only what is asked for: a join would read every photo's row.
-        let sql = if values.is_empty() {
-            "SELECT DISTINCT photo, NULL, NULL FROM files INDEXED BY files_by_photo
-             WHERE photo IS NOT NULL AND missing_since IS NULL ORDER BY photo"
-                .to_owned()
+    pub fn photo_ids(&self, filter: &PhotoFilter<'_>) -> Result<Vec<i64>, StoreError> {
+        let mut ids = if filter.is_empty() {
+            self.conn
+                .prepare_cached(
+                    "SELECT DISTINCT photo FROM files INDEXED BY files_by_photo
+                     WHERE photo IS NOT NULL AND missing_since IS NULL",
+                )
+                .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
+                .at(&self.path)?
         } else {
-            format!(
-                "SELECT DISTINCT p.id, p.lat, p.lon FROM files f JOIN photos p ON p.id = f.photo
-                 WHERE {wheres} ORDER BY p.id"
-            )
+            let mut ids = Vec::new();
+            self.keys_of(filter, &mut ids)?;
+            ids
         };
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    fn keys_of(&self, filter: &PhotoFilter<'_>, ids: &mut Vec<i64>) -> Result<(), StoreError> {
+        let way = self.way(filter, None).at(&self.path)?;
+        let (wheres, values) = self.conditions(filter).at(&self.path)?;
+        let near = match filter.near {
+            Some(_) => {
+                "(SELECT p.lat FROM photos p WHERE p.id = f.photo), (SELECT p.lon FROM photos p WHERE p.id = f.photo)"
+            }
+            None => "NULL, NULL",
+        };
+        let sql = format!(
+            "SELECT f.photo, f.root, f.path, {near} FROM {} WHERE {wheres}",
+            way.from
+        );
         let mut stmt = self.conn.prepare(&sql).at(&self.path)?;
-        let mut rows = stmt.query(params_from_iter(values)).at(&self.path)?;
-        let mut ids = Vec::new();
+        let mut rows = stmt
+            .query(params_from_iter(way.values.iter().chain(&values)))
+            .at(&self.path)?;
         while let Some(row) = rows.next().at(&self.path)? {
-            let (lat, lon) = (row.get(1).at(&self.path)?, row.get(2).at(&self.path)?);
+            if let Some(fits) = filter.path {
+                let path: Vec<u8> = row.get(2).at(&self.path)?;
+                if !fits(row.get(1).at(&self.path)?, &RelPath::from_bytes(path)) {
+                    continue;
+                }
+            }
+            let (lat, lon) = (row.get(3).at(&self.path)?, row.get(4).at(&self.path)?);
             if within(lat, lon, filter.near) {
                 ids.push(row.get(0).at(&self.path)?);
             }
         }
-        Ok(ids)
+        Ok(())
     }
 
     /// The places of these photos that [`Self::list`] would show, by photo, folder and path.
@@ -126,78 +225,240 @@ impl StoreReader {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn hits_of(&self, photos: &[i64], filter: &PhotoFilter) -> Result<Vec<Hit>, StoreError> {
-        // So many ids at once that a common tag's photos are not read for each of them.
-        const CHUNK: usize = 10_000;
-        let (wheres, values) = conditions(filter);
+    pub fn hits_of(
+        &self,
+        photos: &[i64],
+        filter: &PhotoFilter<'_>,
+    ) -> Result<Vec<Hit>, StoreError> {
+        let (wheres, values) = self.conditions(filter).at(&self.path)?;
         let sql = format!(
-            "SELECT {HIT_COLUMNS} FROM json_each(?) ids CROSS JOIN photos p ON p.id = ids.value
+            "SELECT {HIT_COLUMNS}, f.root FROM json_each(?) ids CROSS JOIN photos p ON p.id = ids.value
              CROSS JOIN files f ON f.photo = p.id JOIN roots r ON r.id = f.root
              WHERE {wheres} ORDER BY p.id, r.path, f.path"
         );
         let mut sorted = photos.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
+        let ids = Value::Text(format!("{sorted:?}"));
         let mut stmt = self.conn.prepare(&sql).at(&self.path)?;
+        let rows = stmt
+            .query_map(
+                params_from_iter(std::iter::once(&ids).chain(&values)),
+                |r| Ok((Hit::read(r)?, r.get::<_, i64>("root")?)),
+            )
+            .at(&self.path)?;
         let mut hits = Vec::new();
-        for chunk in sorted.chunks(CHUNK) {
-            let ids = Value::Text(format!("{chunk:?}"));
-            let bound = std::iter::once(&ids).chain(&values);
-            let rows = stmt
-                .query_map(params_from_iter(bound), Hit::read)
-                .at(&self.path)?;
-            for hit in rows {
-                let hit = hit.at(&self.path)?;
-                if within(hit.photo.exif.lat, hit.photo.exif.lon, filter.near) {
-                    hits.push(hit);
-                }
+        for row in rows {
+            let (hit, root) = row.at(&self.path)?;
+            let fits = filter.path.is_none_or(|fits| fits(root, &hit.path));
+            if fits && is_within(&hit, filter.near) {
+                hits.push(hit);
             }
         }
         Ok(hits)
     }
+
+    /// Every folder with photos.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn folders(&self) -> Result<Vec<FolderRow>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT id, root, path, photos FROM folders WHERE photos > 0")
+            .and_then(|mut s| {
+                s.query_map([], |r| {
+                    Ok(FolderRow {
+                        id: r.get(0)?,
+                        root: r.get(1)?,
+                        path: RelPath::from_bytes(r.get::<_, Vec<u8>>(2)?),
+                        photos: r.get(3)?,
+                    })
+                })?
+                .collect()
+            })
+            .at(&self.path)
+    }
+
+    /// The way that looks at fewest places.
+    #[allow(clippy::cast_precision_loss)]
+    fn way(&self, filter: &PhotoFilter<'_>, limit: Option<usize>) -> rusqlite::Result<Way> {
+        let all: i64 = self.one("SELECT photos FROM database", [])?;
+        let all = all.max(1) as f64;
+        let mut gatherings = Vec::new();
+        for condition in &filter.tags {
+            gatherings.push(self.by_tag(condition, filter.min_confidence)?);
+        }
+        if let Some(folders) = &filter.folders {
+            gatherings.push(self.by_folder(folders)?);
+        }
+        if let Some(place) = filter.near {
+            gatherings.push(self.by_place(place)?);
+        }
+        let mut walk = self.by_time(filter, all)?;
+        // As if conditions had nothing to do with each other: the share that passes them all.
+        let share: f64 = gatherings
+            .iter()
+            .map(|way| (way.places / all).min(1.0))
+            .product();
+        let mut cost = walk.places;
+        if let Some(limit) = limit {
+            cost = cost.min((limit.max(1) as f64) / share.max(1.0 / all));
+        }
+        for way in gatherings {
+            if way.places * GATHERING < cost {
+                cost = way.places * GATHERING;
+                walk = way;
+            }
+        }
+        Ok(walk)
+    }
+
+    fn by_tag(&self, condition: &TagCondition, min_confidence: f32) -> rusqlite::Result<Way> {
+        let terms = self.terms(condition)?;
+        let from = format!(
+            "SELECT photo FROM tags INDEXED BY tags_by_term WHERE term IN ({terms}) AND confidence >= {}",
+            column(min_confidence)
+        );
+        Ok(Way {
+            places: self.counted(&from, &[])?,
+            from: format!(
+                "(SELECT DISTINCT photo FROM ({from})) d CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = d.photo"
+            ),
+            values: Vec::new(),
+        })
+    }
+
+    fn by_folder(&self, folders: &[i64]) -> rusqlite::Result<Way> {
+        let ids = format!("{folders:?}");
+        let places: i64 = self.one(
+            "SELECT coalesce(sum(photos), 0) FROM folders WHERE id IN (SELECT value FROM json_each(?1))",
+            [&ids],
+        )?;
+        #[allow(clippy::cast_precision_loss)]
+        Ok(Way {
+            // Read off the index, in long runs.
+            places: places as f64 / GATHERING,
+            from: "json_each(?) d CROSS JOIN files f INDEXED BY files_by_folder
+                ON f.folder = d.value AND f.photo IS NOT NULL AND f.missing_since IS NULL"
+                .to_owned(),
+            values: vec![Value::Text(ids)],
+        })
+    }
+
+    fn by_place(&self, place: Place) -> rusqlite::Result<Way> {
+        let from = "SELECT id FROM photos INDEXED BY photos_by_place WHERE lat BETWEEN ? AND ?";
+        let values = latitudes(place).map(Value::Real).to_vec();
+        Ok(Way {
+            places: self.counted(from, &values)?,
+            from: format!(
+                "({from}) d CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = d.id"
+            ),
+            values,
+        })
+    }
+
+    fn by_time(&self, filter: &PhotoFilter<'_>, all: f64) -> rusqlite::Result<Way> {
+        let mut places = all;
+        if filter.since.is_some() || filter.until.is_some() {
+            let only = PhotoFilter {
+                since: filter.since.clone(),
+                until: filter.until.clone(),
+                ..PhotoFilter::default()
+            };
+            let (wheres, values) = self.conditions(&only)?;
+            let sql = format!("SELECT 1 FROM files f INDEXED BY files_by_taken WHERE {wheres}");
+            places = places.min(self.counted(&sql, &values)?);
+        }
+        Ok(Way {
+            from: "files f INDEXED BY files_by_taken".to_owned(),
+            values: Vec::new(),
+            places,
+        })
+    }
+
+    /// How many rows a statement gives, counted up to [`COUNTED`].
+    #[allow(clippy::cast_precision_loss)]
+    fn counted(&self, sql: &str, values: &[Value]) -> rusqlite::Result<f64> {
+        let sql = format!("SELECT count(*) FROM ({sql} LIMIT {COUNTED})");
+        let count: i64 = self.one(&sql, params_from_iter(values))?;
+        Ok(count as f64)
+    }
+
+    fn one(&self, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<i64> {
+        self.conn
+            .prepare_cached(sql)?
+            .query_row(parameters, |r| r.get(0))
+    }
+
+    /// The ids of a condition's terms, for `IN (…)`.
+    fn terms(&self, condition: &TagCondition) -> rusqlite::Result<String> {
+        let keys = serde_json::to_string(&condition.keys).unwrap_or_else(|_| "[]".to_owned());
+        let mut stmt = self.conn.prepare_cached(
+            "SELECT id FROM terms WHERE key IN (SELECT value FROM json_each(?1))",
+        )?;
+        let ids = stmt.query_map([keys], |r| r.get::<_, i64>(0))?;
+        let ids: Vec<String> = ids
+            .map(|id| id.map(|n| n.to_string()))
+            .collect::<Result<_, _>>()?;
+        Ok(ids.join(","))
+    }
+
+    /// The filter as conditions over `files f`, with their values. What they let through, the filter's
+    /// path and [`within`] must let through too.
+    fn conditions(&self, filter: &PhotoFilter<'_>) -> rusqlite::Result<(String, Vec<Value>)> {
+        let mut wheres = vec!["f.photo IS NOT NULL AND f.missing_since IS NULL".to_owned()];
+        let mut values: Vec<Value> = Vec::new();
+        let wanted = filter
+            .tags
+            .iter()
+            .map(|tag| (tag, "", filter.min_confidence));
+        let unwanted = filter
+            .not_tags
+            .iter()
+            .map(|tag| (tag, "NOT ", filter.not_confidence));
+        for (tag, not, least) in wanted.chain(unwanted) {
+            let least = column(least);
+            let terms = self.terms(tag)?;
+            wheres.push(format!(
+                "{not}EXISTS (SELECT 1 FROM tags g WHERE g.photo = f.photo AND g.term IN ({terms}) AND g.confidence >= {least})"
+            ));
+        }
+        for (bound, sign) in [(&filter.since, ">="), (&filter.until, "<")] {
+            if let Some(bound) = bound {
+                wheres.push(format!("f.taken {sign} unixepoch(?)"));
+                values.push(Value::Text(bound.clone()));
+            }
+        }
+        if let Some(camera) = &filter.camera {
+            wheres.push(
+                "EXISTS (SELECT 1 FROM photos c WHERE c.id = f.photo AND instr(lower(c.camera), lower(?)) > 0)"
+                    .to_owned(),
+            );
+            values.push(Value::Text(camera.clone()));
+        }
+        if let Some(place) = filter.near {
+            wheres.push(
+                "EXISTS (SELECT 1 FROM photos n WHERE n.id = f.photo AND n.lat BETWEEN ? AND ?)"
+                    .to_owned(),
+            );
+            values.extend(latitudes(place).map(Value::Real));
+        }
+        if let Some(folders) = &filter.folders {
+            wheres.push("f.folder IN (SELECT value FROM json_each(?))".to_owned());
+            values.push(Value::Text(format!("{folders:?}")));
+        }
+        Ok((wheres.join(" AND "), values))
+    }
 }
 
-/// The filter as conditions over `files f` and `photos p`, with their values. What the conditions
-/// let through, [`within`] must let through too.
-fn conditions(filter: &PhotoFilter) -> (String, Vec<Value>) {
-    let mut wheres = vec!["f.missing_since IS NULL".to_owned()];
-    let mut values: Vec<Value> = Vec::new();
-    let mut tag = |condition: &TagCondition, negate: &str| {
-        values.push(Value::Text(
-            serde_json::to_string(&condition.keys).unwrap_or_else(|_| "[]".to_owned()),
-        ));
-        values.push(Value::Real(f64::from(filter.min_confidence)));
-        wheres.push(format!(
-            "p.id {negate} IN (SELECT g.photo FROM tags g WHERE g.term IN (SELECT t.id FROM terms t
-               WHERE t.key IN (SELECT value FROM json_each(?))) AND (g.confidence >= ? OR g.source <> 0))"
-        ));
-    };
-    for condition in &filter.tags {
-        tag(condition, "");
-    }
-    for condition in &filter.not_tags {
-        tag(condition, "NOT");
-    }
-    if let Some(since) = &filter.since {
-        wheres.push(format!("{TAKEN} >= ?"));
-        values.push(Value::Text(since.clone()));
-    }
-    if let Some(until) = &filter.until {
-        wheres.push(format!("{TAKEN} < ?"));
-        values.push(Value::Text(until.clone()));
-    }
-    if let Some(camera) = &filter.camera {
-        wheres.push("instr(lower(p.camera), lower(?)) > 0".to_owned());
-        values.push(Value::Text(camera.clone()));
-    }
-    if let Some(place) = filter.near {
-        // The box around the circle, from the index; the circle itself is checked row by row.
-        let dlat = place.km / KM_PER_DEGREE;
-        wheres.push("p.lat BETWEEN ? AND ?".to_owned());
-        values.push(Value::Real(place.lat - dlat));
-        values.push(Value::Real(place.lat + dlat));
-    }
-    (wheres.join(" AND "), values)
+/// The box around a circle, from south to north; the circle itself is checked row by row.
+fn latitudes(place: Place) -> [f64; 2] {
+    let reach = place.km / KM_PER_DEGREE;
+    [place.lat - reach, place.lat + reach]
+}
+
+fn is_within(hit: &Hit, near: Option<Place>) -> bool {
+    within(hit.photo.exif.lat, hit.photo.exif.lon, near)
 }
 
 fn within(lat: Option<f64>, lon: Option<f64>, near: Option<Place>) -> bool {

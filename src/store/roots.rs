@@ -24,9 +24,24 @@ pub struct RootRow {
     pub other_files: i64,
     /// Why it is offline or held back.
     pub note: Option<String>,
+    /// Files that are photos.
+    pub photos: i64,
+    /// Files that failed.
+    pub failed: i64,
+    /// Files held as missing.
+    pub missing: i64,
 }
 
-const COLUMNS: &str = "id, path, volume, online, last_full_scan, other_files, note";
+impl RootRow {
+    /// Files known there, missing ones included.
+    #[must_use]
+    pub fn files(&self) -> i64 {
+        self.photos + self.failed + self.missing
+    }
+}
+
+const COLUMNS: &str =
+    "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing";
 
 impl RootRow {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -39,6 +54,9 @@ impl RootRow {
             last_full_scan: row.get(4)?,
             other_files: row.get(5)?,
             note: row.get(6)?,
+            photos: row.get(7)?,
+            failed: row.get(8)?,
+            missing: row.get(9)?,
         })
     }
 }
@@ -53,17 +71,6 @@ impl StoreReader {
         let mut stmt = self.conn.prepare_cached(&sql).at(&self.path)?;
         let rows = stmt.query_map([], RootRow::read).at(&self.path)?;
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
-    }
-
-    /// How many files are known under a root (missing ones included).
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn files_in_root(&self, root: i64) -> Result<i64, StoreError> {
-        self.conn
-            .prepare_cached("SELECT count(*) FROM files WHERE root = ?1")
-            .and_then(|mut s| s.query_row([root], |r| r.get(0)))
-            .at(&self.path)
     }
 }
 
@@ -119,6 +126,11 @@ impl Store {
             .at(&self.path)?;
         let count = files.len();
         word_index::refresh_all(&tx, files.into_iter().flatten().collect()).at(&self.path)?;
+        tx.execute(
+            "DELETE FROM folders WHERE root IN (SELECT id FROM roots WHERE path = ?1)",
+            [bytes],
+        )
+        .at(&self.path)?;
         let roots = tx
             .execute("DELETE FROM roots WHERE path = ?1", [bytes])
             .at(&self.path)?;
@@ -204,6 +216,8 @@ fn own_all(conn: &Connection, owner: &RootRow) -> rusqlite::Result<()> {
                 "UPDATE OR REPLACE files SET root = ?1, path = CAST(?2 || '/' || path AS BLOB) WHERE root = ?3",
                 params![owner.id, inner, other.id],
             )?;
+            refolder(conn, owner.id)?;
+            conn.execute("DELETE FROM folders WHERE root = ?1", [other.id])?;
             conn.execute("DELETE FROM roots WHERE id = ?1", [other.id])?;
         } else if let Ok(inner) = owner.path.strip_prefix(&other.path) {
             let (low, high) = bounds(inner.as_os_str().as_bytes());
@@ -228,9 +242,27 @@ fn own_all(conn: &Connection, owner: &RootRow) -> rusqlite::Result<()> {
                     high
                 ],
             )?;
+            refolder(conn, owner.id)?;
         }
     }
     word_index::refresh_all(conn, moved)
+}
+
+/// Puts files whose root has changed into its folders.
+fn refolder(conn: &Connection, root: i64) -> rusqlite::Result<()> {
+    let foreign = "root = ?1 AND folder NOT IN (SELECT id FROM folders WHERE root = ?1)";
+    conn.execute(
+        &format!("INSERT OR IGNORE INTO folders (root, path) SELECT root, folder_of(path) FROM files WHERE {foreign}"),
+        [root],
+    )?;
+    conn.execute(
+        &format!(
+            "UPDATE files SET folder = (SELECT d.id FROM folders d WHERE d.root = ?1 AND d.path = folder_of(files.path))
+             WHERE {foreign}"
+        ),
+        [root],
+    )?;
+    Ok(())
 }
 
 /// Every path below `dir` lies from the first of these up to the second.

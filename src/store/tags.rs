@@ -1,61 +1,28 @@
-//! Tags: which terms belong to which photo, with confidence and source.
+//! Tags: which terms belong to which photo, with confidence and who said so.
+//!
+//! A photo's tags are replaced as a whole, in the transaction that says which snapshot
+//! ([`crate::tag::Tagger`]) made them: `photos.tagger`. Rows of another snapshot are tagged again from
+//! stored vectors, the newest photos first. How many photos carry a term is kept, not counted.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::error::{At, StoreError};
-use super::models::SpaceKind;
-use super::{StoreReader, word_index};
-use crate::embedding::Tag;
+use super::{INDEX_FILE, Store, StoreReader};
+use crate::embedding::{Sources, Tag};
 
-/// Who said so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TagSource {
-    /// A model.
-    Model,
-    /// The user.
-    User,
-    /// Keywords in the file or beside it.
-    Sidecar,
-}
-
-impl TagSource {
-    /// The name in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Model => "model",
-            Self::User => "user",
-            Self::Sidecar => "sidecar",
-        }
-    }
-
-    fn from_column(value: i64) -> Self {
-        match value {
-            1 => Self::User,
-            2 => Self::Sidecar,
-            _ => Self::Model,
-        }
-    }
-}
-
-/// One tag of one photo, as stored.
+/// The tags of one photo, and what made them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TagRow {
-    /// Key in its vocabulary.
-    pub key: String,
-    /// Name shown to people.
-    pub name: String,
-    /// 0 to 1.
-    pub confidence: f32,
-    /// Who said so.
-    pub source: TagSource,
-    /// The model's name, where a model made it.
-    pub model: Option<String>,
-    /// What that model's vectors are for.
-    pub kind: Option<SpaceKind>,
+pub struct Tagged {
+    /// `taggers.id`.
+    pub tagger: i64,
+    /// All of them, one a term.
+    pub tags: Vec<Tag>,
 }
 
-/// A term and the photos that carry it.
+/// A term and how many photos carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagCount {
     /// Key in its vocabulary.
@@ -64,68 +31,6 @@ pub struct TagCount {
     pub name: String,
     /// Photos (contents) that lie somewhere and carry it.
     pub photos: i64,
-    /// Who said so: names of models, `user`, `sidecar`.
-    pub sources: Vec<String>,
-}
-
-impl StoreReader {
-    /// The tags of one photo, most confident first.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn tags_of(&self, photo: i64, min_confidence: f32) -> Result<Vec<TagRow>, StoreError> {
-        let mut stmt = self
-            .conn
-            .prepare_cached(
-                "SELECT t.key, t.name, g.confidence, g.source, m.name, m.kind
-                 FROM tags g JOIN terms t ON t.id = g.term LEFT JOIN models m ON m.id = g.model
-                 WHERE g.photo = ?1 AND (g.confidence >= ?2 OR g.source <> 0)
-                 ORDER BY g.confidence DESC, t.name",
-            )
-            .at(&self.path)?;
-        let rows = stmt
-            .query_map(params![photo, min_confidence], |r| {
-                Ok(TagRow {
-                    key: r.get(0)?,
-                    name: r.get(1)?,
-                    confidence: r.get(2)?,
-                    source: TagSource::from_column(r.get(3)?),
-                    model: r.get(4)?,
-                    kind: r.get::<_, Option<i64>>(5)?.map(SpaceKind::from_column),
-                })
-            })
-            .at(&self.path)?;
-        rows.collect::<rusqlite::Result<_>>().at(&self.path)
-    }
-
-    /// Every term with at least one photo at or above the confidence, most photos first.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn tag_counts(&self, min_confidence: f32) -> Result<Vec<TagCount>, StoreError> {
-        let mut stmt = self
-            .conn
-            .prepare_cached(
-                "SELECT t.key, t.name, count(DISTINCT g.photo),
-                        json_group_array(DISTINCT CASE g.source WHEN 0 THEN m.name WHEN 1 THEN 'user' ELSE 'sidecar' END)
-                 FROM tags g JOIN terms t ON t.id = g.term LEFT JOIN models m ON m.id = g.model
-                 WHERE (g.confidence >= ?1 OR g.source <> 0)
-                   AND EXISTS (SELECT 1 FROM files f WHERE f.photo = g.photo AND f.missing_since IS NULL)
-                 GROUP BY t.id ORDER BY 3 DESC, t.name",
-            )
-            .at(&self.path)?;
-        let rows = stmt
-            .query_map(params![min_confidence], |r| {
-                Ok(TagCount {
-                    key: r.get(0)?,
-                    name: r.get(1)?,
-                    photos: r.get(2)?,
-                    sources: serde_json::from_str(&r.get::<_, String>(3)?).unwrap_or_default(),
-                })
-            })
-            .at(&self.path)?;
-        rows.collect::<rusqlite::Result<_>>().at(&self.path)
-    }
 }
 
 /// That a photo carries a term.
@@ -135,14 +40,81 @@ pub struct TagConfidence {
     pub photo: i64,
     /// Place of the term in the keys asked for.
     pub term: usize,
-    /// 0 to 1; the highest where several said so.
+    /// 0 to 1.
     pub confidence: f32,
 }
 
+/// A confidence as stored, in ten-thousandths.
+#[allow(clippy::cast_possible_truncation)]
+pub(super) fn column(confidence: f32) -> i64 {
+    (f64::from(confidence) * 1e4).round() as i64
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn from_column(stored: i64) -> f32 {
+    stored as f32 / 1e4
+}
+
 impl StoreReader {
-    /// Which photos carry which of these terms at or above the confidence by a classifier's word
-    /// (or by a person's), by term, then photo; photos that lie nowhere included. Reads one index, proportional to
-    /// what it returns.
+    /// The tags of one photo, surest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn tags_of(&self, photo: i64, min_confidence: f32) -> Result<Vec<Tag>, StoreError> {
+        let mut stmt = self
+            .conn
+            .prepare_cached(
+                "SELECT t.key, t.name, g.confidence, g.sources FROM tags g JOIN terms t ON t.id = g.term
+                 WHERE g.photo = ?1 AND g.confidence >= ?2 ORDER BY g.confidence DESC, t.name",
+            )
+            .at(&self.path)?;
+        let rows = stmt
+            .query_map(params![photo, column(min_confidence)], |r| {
+                Ok(Tag {
+                    key: r.get::<_, String>(0)?.into(),
+                    name: r.get::<_, String>(1)?.into(),
+                    confidence: from_column(r.get(2)?),
+                    sources: Sources(r.get(3)?),
+                })
+            })
+            .at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
+    }
+
+    /// Every term with at least one photo at or above the confidence, most photos first. Read off
+    /// the kept numbers, if they are of this confidence; else counted, some 20 s for a million photos.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn tag_counts(&self, min_confidence: f32) -> Result<Vec<TagCount>, StoreError> {
+        let kept: i64 = self
+            .conn
+            .query_row("SELECT cutoff FROM database", [], |r| r.get(0))
+            .at(&self.path)?;
+        let cutoff = column(min_confidence);
+        let sql = if kept == cutoff {
+            "SELECT key, name, photos FROM terms WHERE photos > 0 AND ?1 >= 0
+             ORDER BY photos DESC, name"
+        } else {
+            "SELECT t.key, t.name, count(*) FROM tags g JOIN terms t ON t.id = g.term
+                 JOIN photos p ON p.id = g.photo
+             WHERE g.confidence >= ?1 AND p.places > 0 GROUP BY t.id ORDER BY 3 DESC, t.name"
+        };
+        let mut stmt = self.conn.prepare_cached(sql).at(&self.path)?;
+        let rows = stmt
+            .query_map([cutoff], |r| {
+                Ok(TagCount {
+                    key: r.get(0)?,
+                    name: r.get(1)?,
+                    photos: r.get(2)?,
+                })
+            })
+            .at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
+    }
+
+    /// Which photos carry which of these terms at or above the confidence, by term, then photo;
+    /// photos that lie nowhere included. Reads one index, proportional to what it returns.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -154,21 +126,18 @@ impl StoreReader {
         let mut stmt = self
             .conn
             .prepare_cached(
-                "SELECT g.photo, max(g.confidence) FROM tags g
-                 WHERE g.term = (SELECT id FROM terms WHERE key = ?1)
-                   AND (g.source <> 0 OR g.confidence >= ?2
-                        AND g.model IN (SELECT id FROM models WHERE kind = 0))
-                 GROUP BY g.photo ORDER BY g.photo",
+                "SELECT photo, confidence FROM tags INDEXED BY tags_by_term
+                 WHERE term = (SELECT id FROM terms WHERE key = ?1) AND confidence >= ?2",
             )
             .at(&self.path)?;
         let mut found = Vec::new();
         for (term, key) in keys.iter().enumerate() {
             let rows = stmt
-                .query_map(params![key, min_confidence], |r| {
+                .query_map(params![key, column(min_confidence)], |r| {
                     Ok(TagConfidence {
                         photo: r.get(0)?,
                         term,
-                        confidence: r.get(1)?,
+                        confidence: from_column(r.get(1)?),
                     })
                 })
                 .at(&self.path)?;
@@ -178,56 +147,171 @@ impl StoreReader {
         }
         Ok(found)
     }
+
+    /// Up to `limit` photos whose tags another snapshot made, the newest photos first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn stale(&self, tagger: i64, limit: usize) -> Result<Vec<i64>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        // Two ranges of one index instead of "other than", which would read all of it.
+        self.conn
+            .prepare_cached(
+                "SELECT id FROM (SELECT id FROM photos WHERE tagger < ?1 ORDER BY tagger DESC, id DESC LIMIT ?2)
+                 UNION ALL
+                 SELECT id FROM (SELECT id FROM photos WHERE tagger > ?1 ORDER BY tagger DESC, id DESC LIMIT ?2)
+                 LIMIT ?2",
+            )
+            .and_then(|mut s| s.query_map([tagger, limit], |r| r.get(0))?.collect())
+            .at(&self.path)
+    }
+
+    /// How many photos' tags another snapshot made.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn stale_count(&self, tagger: i64) -> Result<i64, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT (SELECT count(*) FROM photos WHERE tagger < ?1)
+                      + (SELECT count(*) FROM photos WHERE tagger > ?1)",
+            )
+            .and_then(|mut s| s.query_row([tagger], |r| r.get(0)))
+            .at(&self.path)
+    }
+
+    /// How often a person has asked to have all photos tagged again.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn asked_again(&self) -> Result<i64, StoreError> {
+        self.conn
+            .query_row("SELECT again FROM database", [], |r| r.get(0))
+            .at(&self.path)
+    }
 }
 
-/// Replaces what one model said of one photo.
-pub(super) fn put_model_tags(
-    conn: &Connection,
-    photo: i64,
-    model: i64,
-    bank: &str,
-    tags: &[Tag],
-) -> rusqlite::Result<()> {
-    conn.prepare_cached("DELETE FROM tags WHERE photo = ?1 AND source = 0 AND model = ?2")?
-        .execute([photo, model])?;
-    add(conn, (photo, model), bank, tags)
+impl Store {
+    /// The key of a snapshot, made if it is new.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn adopt_tagger(&mut self, identity: &str) -> Result<i64, StoreError> {
+        self.conn
+            .query_row(
+                "INSERT INTO taggers (identity) VALUES (?1)
+                 ON CONFLICT (identity) DO UPDATE SET identity = excluded.identity RETURNING id",
+                [identity],
+                |r| r.get(0),
+            )
+            .at(&self.path)
+    }
+
+    /// Replaces the tags of some photos, all of them or none. Photos that are gone are passed over.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn retag(&mut self, photos: &[(i64, Tagged)]) -> Result<(), StoreError> {
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .at(&self.path)?;
+        for (photo, tagged) in photos {
+            put(&tx, *photo, tagged).at(&self.path)?;
+        }
+        tx.commit().at(&self.path)
+    }
+
+    /// Makes this the confidence from which photos are counted; another one is counted once, some
+    /// 20 s for a million photos.
+    ///
+    /// # Errors
+    /// If the database cannot be written; then the old one stays.
+    pub fn count_from(&mut self, min_confidence: f32) -> Result<(), StoreError> {
+        let cutoff = column(min_confidence);
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .at(&self.path)?;
+        let other = tx
+            .execute(
+                "UPDATE database SET cutoff = ?1 WHERE cutoff <> ?1",
+                [cutoff],
+            )
+            .at(&self.path)?;
+        if other > 0 {
+            tx.execute(
+                "UPDATE terms SET photos = (SELECT count(*) FROM tags g JOIN photos p ON p.id = g.photo
+                 WHERE g.term = terms.id AND g.confidence >= ?1 AND p.places > 0)",
+                [cutoff],
+            )
+            .at(&self.path)?;
+        }
+        tx.commit().at(&self.path)
+    }
+
+    /// Notes that a person wants all photos tagged again; how often that has been.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn ask_again(&mut self) -> Result<i64, StoreError> {
+        note_wish(&self.conn).at(&self.path)
+    }
 }
 
-/// Adds to what one model said of one photo.
-pub(super) fn add(
-    conn: &Connection,
-    (photo, model): (i64, i64),
-    bank: &str,
-    tags: &[Tag],
-) -> rusqlite::Result<()> {
-    for tag in tags {
-        let term = term_id(conn, &tag.term, &tag.name)?;
+/// [`Store::ask_again`] where another process writes.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn ask_again_beside(data_dir: &Path) -> Result<i64, StoreError> {
+    let path = data_dir.join(INDEX_FILE);
+    let conn = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).at(&path)?;
+    conn.busy_timeout(Duration::from_secs(10)).at(&path)?;
+    note_wish(&conn).at(&path)
+}
+
+fn note_wish(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row(
+        "UPDATE database SET again = again + 1 RETURNING again",
+        [],
+        |r| r.get(0),
+    )
+}
+
+/// Replaces what is said of one photo.
+pub(super) fn put(conn: &Connection, photo: i64, tagged: &Tagged) -> rusqlite::Result<()> {
+    let there = conn
+        .prepare_cached("UPDATE photos SET tagger = ?2 WHERE id = ?1")?
+        .execute([photo, tagged.tagger])?;
+    if there == 0 {
+        return Ok(());
+    }
+    conn.prepare_cached("DELETE FROM tags WHERE photo = ?1")?
+        .execute([photo])?;
+    for tag in &tagged.tags {
+        let term = term_id(conn, tag)?;
         conn.prepare_cached(
-            "INSERT OR REPLACE INTO tags (photo, source, model, term, confidence, bank)
-             VALUES (?1, 0, ?2, ?3, ?4, ?5)",
+            "INSERT INTO tags (photo, term, confidence, sources) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (photo, term) DO NOTHING",
         )?
-        .execute(params![photo, model, term, tag.confidence, bank])?;
+        .execute(params![photo, term, column(tag.confidence), tag.sources.0])?;
     }
     Ok(())
 }
 
-/// The id of a term, interned if it is new; its name is searchable from then on.
-fn term_id(conn: &Connection, key: &str, name: &str) -> rusqlite::Result<i64> {
-    let known: Option<(i64, String)> = conn
-        .prepare_cached("SELECT id, name FROM terms WHERE key = ?1")?
-        .query_row([key], |r| Ok((r.get(0)?, r.get(1)?)))
+/// The id of a term, interned if it is new.
+fn term_id(conn: &Connection, tag: &Tag) -> rusqlite::Result<i64> {
+    let known: Option<(i64, bool)> = conn
+        .prepare_cached("SELECT id, name = ?2 FROM terms WHERE key = ?1")?
+        .query_row([&*tag.key, &*tag.name], |r| Ok((r.get(0)?, r.get(1)?)))
         .optional()?;
     match known {
-        Some((id, stored)) if stored == name => Ok(id),
-        _ => {
-            let id = conn
-                .prepare_cached(
-                    "INSERT INTO terms (key, name) VALUES (?1, ?2)
-                     ON CONFLICT (key) DO UPDATE SET name = excluded.name RETURNING id",
-                )?
-                .query_row([key, name], |r| r.get(0))?;
-            word_index::put_term(conn, id, name)?;
-            Ok(id)
-        }
+        Some((id, true)) => Ok(id),
+        _ => conn
+            .prepare_cached(
+                "INSERT INTO terms (key, name) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET name = excluded.name RETURNING id",
+            )?
+            .query_row([&*tag.key, &*tag.name], |r| r.get(0)),
     }
 }

@@ -1,4 +1,4 @@
-//! The full-text index: the words of photos' names and of terms, kept in step with every change.
+//! The full-text index: the words of photos' names, kept in step with every change.
 //!
 //! A photo's row holds the words of its first [`MAX_PLACES`] places in the order of (root, path),
 //! and is a function of `files` alone: whoever changes which paths point at a photo calls
@@ -15,92 +15,27 @@ const MAX_PLACES: i64 = 64;
 /// Words of one query that are looked up.
 const MAX_QUERY_WORDS: usize = 64;
 
-/// Where the words of a query are said.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WordMatches {
-    /// The words, as given and in that order (the first 64).
-    pub words: Vec<MatchedWord>,
-    /// Terms whose name says one of them, by key.
-    pub terms: Vec<MatchedTerm>,
-}
-
-/// A word and the photos whose file or folder names say it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MatchedWord {
-    /// As given.
-    pub word: String,
-    /// Photos, ascending.
-    pub photos: Vec<i64>,
-}
-
-/// A term whose name says some of the words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MatchedTerm {
-    /// Key in its vocabulary.
-    pub key: String,
-    /// Name shown to people.
-    pub name: String,
-    /// Which words of the query, ascending.
-    pub words: Vec<usize>,
-    /// Words in the name.
-    pub length: usize,
-}
-
 impl StoreReader {
-    /// Looks each word up by itself: as it stands or in its parts, without case, accents and
-    /// English endings. Nothing in a word is syntax; one without a letter or digit matches nothing.
+    /// Photos whose file or folder names say every one of these words, ascending: as they stand or
+    /// in their parts, without case, accents and English endings. Nothing in a word is syntax; one
+    /// without a letter or digit matches nothing.
     ///
     /// Cost: proportional to the photos that match.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn matching_words(&self, asked: &[&str]) -> Result<WordMatches, StoreError> {
-        let mut found = WordMatches::default();
-        let mut terms = std::collections::BTreeMap::<String, MatchedTerm>::new();
-        for (index, word) in asked.iter().take(MAX_QUERY_WORDS).enumerate() {
-            let mut photos = Vec::new();
-            if let Some(expression) = words::expression(word) {
-                photos = self.photos_saying(&expression).at(&self.path)?;
-                for (key, name) in self.terms_saying(&expression).at(&self.path)? {
-                    terms
-                        .entry(key.clone())
-                        .or_insert_with(|| MatchedTerm {
-                            length: words::count(&name),
-                            key,
-                            name,
-                            words: Vec::new(),
-                        })
-                        .words
-                        .push(index);
-                }
-            }
-            found.words.push(MatchedWord {
-                word: (*word).to_owned(),
-                photos,
-            });
-        }
-        found.terms = terms.into_values().collect();
-        Ok(found)
-    }
-
-    fn photos_saying(&self, expression: &str) -> rusqlite::Result<Vec<i64>> {
+    pub fn named(&self, words: &[&str]) -> Result<Vec<i64>, StoreError> {
+        let each = words.iter().take(MAX_QUERY_WORDS);
+        let each: Option<Vec<String>> = each.map(|word| words::expression(word)).collect();
+        let expression = match each {
+            Some(each) if !each.is_empty() => each.join(" AND "),
+            _ => return Ok(Vec::new()),
+        };
         // Rows come in the order of rowid, which is how the index is kept.
         self.conn
-            .prepare_cached(
-                "SELECT rowid FROM path_words WHERE path_words MATCH ?1 ORDER BY rowid",
-            )?
-            .query_map([expression], |r| r.get(0))?
-            .collect()
-    }
-
-    fn terms_saying(&self, expression: &str) -> rusqlite::Result<Vec<(String, String)>> {
-        self.conn
-            .prepare_cached(
-                "SELECT t.key, t.name FROM term_words w JOIN terms t ON t.id = w.rowid
-                 WHERE w.term_words MATCH ?1",
-            )?
-            .query_map([expression], |r| Ok((r.get(0)?, r.get(1)?)))?
-            .collect()
+            .prepare_cached("SELECT rowid FROM path_words WHERE path_words MATCH ?1 ORDER BY rowid")
+            .and_then(|mut s| s.query_map([expression], |r| r.get(0))?.collect())
+            .at(&self.path)
     }
 }
 
@@ -165,12 +100,5 @@ pub(super) fn refresh_all(conn: &Connection, mut photos: Vec<i64>) -> rusqlite::
 pub(super) fn remove(conn: &Connection, photo: i64) -> rusqlite::Result<()> {
     conn.prepare_cached("DELETE FROM path_words WHERE rowid = ?1")?
         .execute([photo])?;
-    Ok(())
-}
-
-/// Notes the name of a term.
-pub(super) fn put_term(conn: &Connection, term: i64, name: &str) -> rusqlite::Result<()> {
-    conn.prepare_cached("INSERT OR REPLACE INTO term_words (rowid, words) VALUES (?1, ?2)")?
-        .execute(params![term, name])?;
     Ok(())
 }

@@ -56,11 +56,6 @@ pub(super) fn expression(asked: &str) -> Option<String> {
     (!runs.is_empty()).then(|| runs.join(" AND "))
 }
 
-/// How many words a name has.
-pub(super) fn count(name: &str) -> usize {
-    runs(name).count()
-}
-
 /// The path without the extension of its last name.
 fn without_extension(path: &[u8]) -> &[u8] {
     let name = path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1);

@@ -1,6 +1,6 @@
-//! What can be wrong with a vocabulary or a label bank.
+//! What can be wrong with the tables that tags are made with.
 
-/// A vocabulary or label bank that cannot be used.
+/// A vocabulary or a classifier's last layer that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TagError {
     /// A line of a vocabulary file.
@@ -13,13 +13,13 @@ pub enum TagError {
         /// What is wrong.
         reason: String,
     },
-    /// The label bank's bytes.
-    #[error("label bank: {0}")]
-    Bank(String),
-    /// The bank and the vocabulary or the vectors do not belong together.
-    #[error("label bank and {what} do not match: {found}, not {expected}")]
+    /// The last layer's bytes.
+    #[error("label rows: {0}")]
+    Head(String),
+    /// The last layer and the vocabulary or the vectors do not belong together.
+    #[error("the label rows and {what} do not match: {found}, not {expected}")]
     Mismatch {
-        /// What it was set against.
+        /// What they were set against.
         what: &'static str,
         /// What was found.
         found: usize,

@@ -1,9 +1,10 @@
-//! A classifier's last layer as a label bank: one row a label, resident in memory.
+//! A classifier's last layer: one row a class, resident in memory.
 //!
 //! File layout, little endian: `PHLB`, version, rows, dims (u32 each), scales (f32 a row), biases
 //! (f32 a row), zeros up to a multiple of 64, weights (i8, row by row). A row's score for a vector
 //! x is `scale · (weights · x) + bias`.
 
+use ndarray::Array2;
 use simsimd::SpatialSimilarity;
 
 use super::error::TagError;
@@ -13,16 +14,13 @@ const VERSION: u32 = 1;
 const ALIGN: usize = 64;
 
 /// The label rows, ready to score.
-pub struct LabelBank {
-    rows: usize,
-    dims: usize,
-    /// `rows · dims` weights, expanded once so that each row is one SIMD dot product.
-    weights: Vec<f32>,
+pub struct Head {
+    /// Rows × dims, expanded once so that each row is one SIMD dot product.
+    weights: Array2<f32>,
     biases: Vec<f32>,
-    version: String,
 }
 
-impl LabelBank {
+impl Head {
     /// Reads the file layout above.
     ///
     /// # Errors
@@ -31,19 +29,19 @@ impl LabelBank {
         let word = |at: usize| -> Result<u32, TagError> {
             let b = bytes
                 .get(at..at + 4)
-                .ok_or_else(|| TagError::Bank("it is cut off in its header".to_owned()))?;
+                .ok_or_else(|| TagError::Head("it is cut off in its header".to_owned()))?;
             Ok(u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
         };
         if bytes.get(..4) != Some(MAGIC) || word(4)? != VERSION {
-            return Err(TagError::Bank(
-                "it is not a label bank of this version".to_owned(),
+            return Err(TagError::Head(
+                "it is no file of label rows of this version".to_owned(),
             ));
         }
         let (rows, dims) = (word(8)? as usize, word(12)? as usize);
         let header = 16 + rows * 8;
         let start = header.next_multiple_of(ALIGN);
         let Some(len) = rows.checked_mul(dims).filter(|n| *n > 0) else {
-            return Err(TagError::Bank(format!("{rows} rows × {dims} values")));
+            return Err(TagError::Head(format!("{rows} rows × {dims} values")));
         };
         if bytes.len() != start + len {
             return Err(TagError::Mismatch {
@@ -60,7 +58,7 @@ impl LabelBank {
         };
         let (scales, biases) = (floats(16), floats(16 + rows * 4));
         if scales.iter().chain(&biases).any(|v| !v.is_finite()) {
-            return Err(TagError::Bank(
+            return Err(TagError::Head(
                 "it holds values that are not finite".to_owned(),
             ));
         }
@@ -70,30 +68,22 @@ impl LabelBank {
             .flat_map(|(row, scale)| row.iter().map(move |w| f32::from(w.cast_signed()) * scale))
             .collect();
         Ok(Self {
-            rows,
-            dims,
-            weights,
+            weights: Array2::from_shape_vec((rows, dims), weights)
+                .map_err(|e| TagError::Head(e.to_string()))?,
             biases,
-            version: blake3::hash(bytes).to_hex()[..16].to_owned(),
         })
     }
 
     /// Number of labels.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows
+        self.weights.nrows()
     }
 
     /// Length of the vectors it scores.
     #[must_use]
     pub fn dims(&self) -> usize {
-        self.dims
-    }
-
-    /// First 16 hex digits of the BLAKE3 of its file: stored with every tag it makes.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.version
+        self.weights.ncols()
     }
 
     /// One score a label.
@@ -101,19 +91,22 @@ impl LabelBank {
     /// # Errors
     /// If the vector has another length than the rows.
     pub fn score(&self, vector: &[f32]) -> Result<Vec<f32>, TagError> {
-        if vector.len() != self.dims {
+        if vector.len() != self.dims() {
             return Err(TagError::Mismatch {
                 what: "the vector's length",
                 found: vector.len(),
-                expected: self.dims,
+                expected: self.dims(),
             });
         }
         #[allow(clippy::cast_possible_truncation)]
         Ok(self
             .weights
-            .chunks_exact(self.dims)
+            .outer_iter()
             .zip(&self.biases)
-            .map(|(row, bias)| f32::dot(row, vector).unwrap_or(f64::NAN) as f32 + bias)
+            .map(|(row, bias)| {
+                let row = row.to_slice().unwrap_or_default();
+                f32::dot(row, vector).unwrap_or(f64::NAN) as f32 + bias
+            })
             .collect())
     }
 }
@@ -122,7 +115,7 @@ impl LabelBank {
 pub(super) mod tests {
     use super::*;
 
-    /// A bank file of the given rows, scale 0.5, biases 0, 1, 2, …
+    /// A file of the given rows, scale 0.5, biases 0, 1, 2, …
     pub fn file(rows: &[&[i8]]) -> Vec<u8> {
         let dims = rows[0].len();
         let mut out = MAGIC.to_vec();
@@ -140,7 +133,7 @@ pub(super) mod tests {
 
     #[test]
     fn scores_are_scaled_dot_products_plus_bias() {
-        let bank = LabelBank::parse(&file(&[&[2, 0, -4], &[1, 1, 1]])).unwrap();
+        let bank = Head::parse(&file(&[&[2, 0, -4], &[1, 1, 1]])).unwrap();
         assert_eq!(
             bank.score(&[1.0, 10.0, 0.5]).unwrap(),
             vec![0.0, 0.5 * 11.5 + 1.0]
@@ -149,13 +142,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn damaged_banks_are_refused() {
+    fn damaged_files_are_refused() {
         let good = file(&[&[2, 0, -4], &[1, 1, 1]]);
         for cut in 0..good.len() {
-            assert!(LabelBank::parse(&good[..cut]).is_err(), "cut at {cut}");
+            assert!(Head::parse(&good[..cut]).is_err(), "cut at {cut}");
         }
         let mut nan = good.clone();
         nan[16..20].copy_from_slice(&f32::NAN.to_le_bytes());
-        assert!(LabelBank::parse(&nan).is_err());
+        assert!(Head::parse(&nan).is_err());
     }
 }

@@ -11,8 +11,8 @@
 //!
 //! Cost: one-shot commands read it each time, so reading inflates 1.3 MB and notes where each
 //! line starts, a few milliseconds and two megabytes; what only some callers need (the key
-//! index, the children, the definitions) is made on first use. A word is looked up by a scan of
-//! the text, under a millisecond. `Sync`, no locks but those first uses.
+//! index, the children) is made on first use. A word is looked up by a scan of the text, under a
+//! millisecond. `Sync`, no locks but those first uses.
 
 mod kin;
 mod read;
@@ -24,9 +24,7 @@ use super::error::TagError;
 use kin::Kin;
 
 const LEXICON: &[u8] = include_bytes!("../../models/vocabulary/lexicon.tsv.gz");
-const GLOSSES: &[u8] = include_bytes!("../../models/vocabulary/glosses.txt.gz");
 const LEXICON_FILE: &str = "lexicon.tsv";
-const GLOSSES_FILE: &str = "glosses.txt";
 
 /// All terms and nodes, read-only.
 #[derive(Debug)]
@@ -39,8 +37,6 @@ pub struct Lexicon {
     children: OnceLock<Kin>,
     /// Hash of the key and row, ascending.
     by_key: OnceLock<Vec<(u64, u32)>>,
-    packed_glosses: &'static [u8],
-    glosses: OnceLock<Glosses>,
     version: String,
 }
 
@@ -58,31 +54,10 @@ pub struct LexTerm<'a> {
     pub category: &'a str,
     /// Rows directly above.
     pub parents: &'a [u32],
-    synonyms: &'a str,
-}
-
-impl<'a> LexTerm<'a> {
-    /// Other words for it, without the name.
-    pub fn synonyms(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.synonyms.split('|').filter(|word| !word.is_empty())
-    }
-
-    /// True for a kind that is no tag itself.
-    #[must_use]
-    pub fn is_node(&self) -> bool {
-        self.category == NODE
-    }
 }
 
 /// Category of a node.
 const NODE: &str = "-";
-
-/// Definitions, a line each; inflated when the first is asked for.
-#[derive(Debug, Default)]
-struct Glosses {
-    text: String,
-    starts: Vec<u32>,
-}
 
 impl Lexicon {
     /// The vocabulary compiled into the program.
@@ -90,23 +65,10 @@ impl Lexicon {
     /// # Errors
     /// The compiled-in data is damaged; a test holds that it is not.
     pub fn built_in() -> Result<Self, TagError> {
-        Self::read(read::inflate(LEXICON, LEXICON_FILE)?, GLOSSES)
+        Self::read(read::inflate(LEXICON, LEXICON_FILE)?)
     }
 
-    /// Reads and checks a lexicon of one's own: columns as in the built-in one, tabs between
-    /// them, one header line. It has no definitions.
-    ///
-    /// # Errors
-    /// The first bad line, with its number: columns, an empty or repeated key, an empty name, a
-    /// word that another line has, a parent that is not there, a cycle, a label after a node.
-    pub fn parse(text: &str) -> Result<Self, TagError> {
-        let lexicon = Self::read(text.to_owned(), &[])?;
-        lexicon.check()?;
-        Ok(lexicon)
-    }
-
-    /// The first 16 hex digits of the BLAKE3 of the text. The text's header has the digest of
-    /// the definitions, so that a change of either is a change of the version.
+    /// The first 16 hex digits of the BLAKE3 of the text.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -114,14 +76,8 @@ impl Lexicon {
 
     /// Number of lines, nodes included.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.starts.len() - 1
-    }
-
-    /// True if there is no line.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Number of labels: rows of a whole label bank. Rows from here on are nodes.
@@ -133,19 +89,18 @@ impl Lexicon {
     /// The line of this row.
     ///
     /// # Panics
-    /// If `row` is not below [`Lexicon::len`].
+    /// If `row` is not below [`Lexicon::rows`].
     #[must_use]
     pub fn term(&self, row: usize) -> LexTerm<'_> {
         let mut columns = self.line(row).split('\t');
         let mut next = || columns.next().unwrap_or("");
-        let (key, name, synonyms, category) = (next(), next(), next(), next());
+        let (key, name, _synonyms, category) = (next(), next(), next(), next());
         LexTerm {
             row,
             key,
             name,
             category,
             parents: self.parents.of(row),
-            synonyms,
         }
     }
 
@@ -162,15 +117,6 @@ impl Lexicon {
             .find(|row| self.key(*row) == key)
     }
 
-    /// WordNet's definition, without its examples. Curated terms that WordNet lacks have none.
-    #[must_use]
-    pub fn gloss(&self, row: usize) -> Option<&str> {
-        let glosses = self
-            .glosses
-            .get_or_init(|| Glosses::read(self.packed_glosses));
-        glosses.line(row).filter(|gloss| !gloss.is_empty())
-    }
-
     fn line(&self, row: usize) -> &str {
         let (from, to) = (self.starts[row] as usize, self.starts[row + 1] as usize);
         self.text[from..to].trim_end_matches(['\n', '\r'])
@@ -182,7 +128,7 @@ impl Lexicon {
     }
 
     fn rows_by_key(&self) -> Vec<(u64, u32)> {
-        let rows = (0u32..).take(self.len());
+        let rows = (0u32..).take(self.rows());
         let mut by_key: Vec<_> = rows
             .map(|row| (hash(self.key(row as usize)), row))
             .collect();

@@ -1,49 +1,38 @@
-//! Tags: what a vector says in words.
+//! Tags: what vectors say in words.
 //!
-//! Image vector · label rows (+ bias) → calibration → confidence → terms a person would use.
-//! Two kinds: the classifier's own last layer ([`LabelBank`], [`Tagger`]), and a lexicon of tens of
-//! thousands of terms encoded by a dual encoder ([`Lexicon`], [`TermBank`], [`best`], [`Pools`]),
-//! with terms of a person's own beside it ([`OwnTerms`]). [`Words`] puts all of them together.
+//! [`Tagger::tags`] is the one way, a pure function over a snapshot: the classifier's classes with the
+//! kinds and everyday words over them ([`Classifier`], [`Vocabulary`]), terms of the [`Lexicon`]
+//! encoded by a search model ([`Bank`]), words of a person's own ([`OwnTerms`], [`OwnWord`]). [`Words`]
+//! is the way back, from what people type to terms, and says which tags are worth showing.
 //!
-//! Promises: scores are the same for the same vector, whatever the batch; every confidence lies
-//! in 0…1. Never: runs a model, opens a photo, or touches the database; the only files are a bank
-//! and a person's own terms.
-//!
-//! Cost: one pass of dot products over a resident bank, shared by several photos, then what is kept;
-//! nothing is sorted but that.
+//! Promises: every confidence lies in 0…1 and is calibrated; the same vectors give the same tags,
+//! whatever the batch and the order. Never: runs a model, opens a photo, or touches the database; the
+//! only file is that of a person's own words.
 
-mod calibration;
-mod choice;
+mod bank;
+mod classifier;
 mod error;
-mod hierarchy;
-mod label_bank;
+mod head;
 mod lexicon;
 mod own_terms;
-mod relevance;
-mod scan;
-mod score;
-mod term_bank;
+mod pools;
+mod spelling;
+mod tagger;
 mod vocabulary;
 mod words;
 
-pub use calibration::softmax;
-pub use choice::{
-    Background, CANDIDATES, Candidate, Kept, Kinship, LEAST_KEPT, Loudness, MOST_KEPT, Measure,
-    choose,
-};
+pub use bank::{Bank, Sigmoid};
+pub use classifier::{Calibration, Classifier};
 pub use error::TagError;
-pub use label_bank::LabelBank;
+pub use head::Head;
 pub use lexicon::{LexTerm, Lexicon};
-pub use own_terms::{
-    Example, LONGEST_NAME, OWN_TERMS_DIR, OWN_TERMS_FILE, OwnTerm, OwnTerms, OwnTermsError,
-    put_whole,
-};
-pub use relevance::{
-    Pool, PoolSettings, Pools, Progress as PoolProgress, RowState, Scope, SettingsError, Sizes,
-    Sweep,
-};
-pub use scan::{Hit, Rows, ScanError, best};
-pub use score::{Keep, Tagger};
-pub use term_bank::{BankError, BankIdentity, BankWriter, Began, TermBank, text_key};
-pub use vocabulary::{Lookup, Term, Vocabulary};
-pub use words::{MOST_SHOWN, Said, Words};
+pub use own_terms::{Example, LONGEST_NAME, OWN_TERMS_DIR, OwnTerm, OwnTerms, OwnTermsError};
+pub use pools::{Pools, WORTH};
+pub use tagger::{OwnWord, Seen, Space, Tagger};
+pub use vocabulary::{Aspect, Group, Term, Vocabulary};
+pub use words::{Lookup, MOST_SHOWN, Words};
+
+/// Confidence from which a tag is stored: of those below, one in twenty is right.
+pub const LEAST_KEPT: f32 = 0.1;
+/// Most tags stored of one photo: with the classifier alone a dozen are, seldom thirty.
+pub const MOST_KEPT: usize = 40;

@@ -3,10 +3,11 @@
 //! They lie in a small file that a person may edit by hand, read as a whole and replaced as a whole.
 //! A file with a mistake is refused with its line, and never changed. Cost: one read.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::safe_file;
 
 /// Folder of the file in the data directory.
 pub const OWN_TERMS_DIR: &str = "vocabulary";
@@ -166,11 +167,41 @@ impl OwnTerms {
         Ok(terms)
     }
 
+    /// Reads the file, changes it and writes it, one process at a time; a change that fails, or changes
+    /// nothing, leaves the file as it is.
+    ///
+    /// # Errors
+    /// As [`Self::read`] and [`Self::write`], and what `change` says.
+    pub fn change<T, E: From<OwnTermsError>>(
+        data_dir: &Path,
+        change: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let folder = data_dir.join(OWN_TERMS_DIR);
+        let lock = || -> std::io::Result<std::fs::File> {
+            std::fs::create_dir_all(&folder)?;
+            // The folder itself is locked: it is always there, and holds nothing of the lock's.
+            let folder = std::fs::File::open(&folder)?;
+            rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive)?;
+            Ok(folder)
+        };
+        let _lock = lock().map_err(|source| OwnTermsError::Io {
+            path: folder.clone(),
+            source,
+        })?;
+        let before = Self::read(data_dir)?;
+        let mut terms = before.clone();
+        let done = change(&mut terms)?;
+        if terms != before {
+            terms.write(data_dir)?;
+        }
+        Ok(done)
+    }
+
     /// Puts the file in place whole; what was there before stays until then.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn write(&self, data_dir: &Path) -> Result<(), OwnTermsError> {
+    fn write(&self, data_dir: &Path) -> Result<(), OwnTermsError> {
         let path = Self::path(data_dir);
         let text = toml::to_string(&Written { term: &self.terms }).map_err(|e| {
             let source = std::io::Error::other(e);
@@ -179,7 +210,7 @@ impl OwnTerms {
                 source,
             }
         })?;
-        put_whole(&path, format!("{HEAD}{text}").as_bytes())
+        safe_file::write(&path, format!("{HEAD}{text}").as_bytes())
             .map_err(|source| OwnTermsError::Io { path, source })
     }
 
@@ -242,27 +273,6 @@ impl OwnTerms {
         }
         hasher.finalize().to_hex()[..16].to_owned()
     }
-}
-
-/// Puts a file in place whole, with the folder it lies in; what was there before stays until then.
-///
-/// # Errors
-/// What the system says; then nothing of the new file is left.
-pub fn put_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let next = path.with_extension(format!("{}.next", std::process::id()));
-    let put = path
-        .parent()
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::File::create(&next))
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        })
-        .and_then(|()| std::fs::rename(&next, path));
-    if put.is_err() {
-        let _ = std::fs::remove_file(&next);
-    }
-    put
 }
 
 /// What stands above the terms.

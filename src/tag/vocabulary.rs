@@ -1,158 +1,131 @@
-//! The words: leaves with a row in the label bank, their ancestors, and everyday aliases.
+//! What the classifier can say: its classes, the kinds above them, and everyday words for what they
+//! show.
+//!
+//! Three tables. `vocabulary.tsv`: classes and kinds, with names, synonyms and what is above what.
+//! `concepts.tsv`: everyday words (kitchen, sport, people), each with how likely it is true of a
+//! photo of this class or kind; a concept takes the place of the term that has its key.
+//! `classes.tsv`: how likely a class is in people's own photos, and which terms are *quiet*: counted
+//! and searchable, but the plain word above them is what is shown.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::error::TagError;
+use super::spelling::{SUGGESTIONS, forms, nearness, normalise};
+
+/// Likelihood from which a term is said of a class, where terms are compared …
+pub(super) const SAID: f32 = 0.5;
+/// … and from which another one says it too.
+pub(super) const LIKELY: f32 = 0.6;
+
+/// What sort of term it is; each has a calibration of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// A class of the classifier.
+    Class,
+    /// A kind of classes.
+    Kind,
+    /// An everyday word over classes.
+    Concept,
+}
+
+/// What a term is about: one of the same aspect stands for another, one of another stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aspect {
+    /// Something that is there.
+    Thing,
+    /// Where it is.
+    Scene,
+    /// What is going on.
+    Activity,
+    /// Who is there.
+    People,
+}
 
 /// One term.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Term {
-    /// Stable key: WordNet synset (`n02084071`) or alias (`c.beach`).
-    pub key: String,
+    /// Stable key: WordNet synset (`n02084071`), or `c.` or `v.` and a name.
+    pub key: Arc<str>,
     /// Name shown to people.
-    pub name: String,
+    pub name: Arc<str>,
     /// Other words for it, lower case.
     pub synonyms: Vec<String>,
-    /// Row in the label bank, for a leaf.
-    pub row: Option<usize>,
-    /// Too general to be a tag (`entity`, `artifact`).
+    /// What sort of term it is.
+    pub group: Group,
+    /// What it is about.
+    pub aspect: Aspect,
+    /// Too general to be a tag (`entity`, `artifact`), or replaced by a concept.
     pub general: bool,
-    /// True for a hand-made everyday concept over the synsets.
-    pub alias: bool,
-    /// Indices of the terms directly above.
-    pub parents: Vec<usize>,
-    /// Rows of all leaves at or below this term, ascending, each once.
-    pub leaves: Vec<usize>,
+    /// Said by the plain word above it.
+    pub quiet: bool,
+    /// Class and how likely the term is true of a photo of it, by class.
+    pub weights: Vec<(usize, f32)>,
 }
 
 /// All terms, with a look-up by word.
+#[derive(Debug)]
 pub struct Vocabulary {
     terms: Vec<Term>,
-    by_key: HashMap<String, usize>,
+    by_key: HashMap<Arc<str>, usize>,
     by_word: HashMap<String, Vec<(Tier, usize)>>,
-    rows: usize,
+    /// How likely each class is in people's own photos, beside the classifier's own even spread.
+    likely: Vec<f32>,
 }
 
 /// How closely a word belongs to a term. The closest reading of a word wins: `cat` is the domestic
-/// cat (its name), not every synset that lists "cat" among its synonyms; `train` is what people
-/// mean by it (an alias), not WordNet's narrower senses.
+/// cat (its name), not every synset that lists "cat" among its synonyms; `bike` is what people mean
+/// by it (a concept's synonym), not WordNet's narrower senses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tier {
     Name,
-    Alias,
+    Everyday,
     Synonym,
 }
 
-/// What a word in a query means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lookup {
-    /// Keys of the terms it names and of everything below them.
-    Found(Vec<String>),
-    /// Nothing; names that are close.
-    Unknown(Vec<String>),
+/// Terms while the tables are read.
+struct Tables {
+    terms: Vec<Term>,
+    /// Rows of classes at or below each term.
+    below: Vec<BTreeSet<usize>>,
+    classes: usize,
+    by_name: HashMap<String, usize>,
 }
 
 impl Vocabulary {
-    /// Reads `vocabulary.tsv` and `aliases.tsv` (columns in their first lines).
+    /// Reads `vocabulary.tsv`, `concepts.tsv` and `classes.tsv` (columns in their first lines).
     ///
     /// # Errors
     /// The first bad line, with its number.
-    pub fn parse(synsets: &str, aliases: &str) -> Result<Self, TagError> {
-        let mut terms = Vec::new();
+    pub fn parse(synsets: &str, concepts: &str, classes: &str) -> Result<Self, TagError> {
+        let mut tables = Tables::read(synsets)?;
+        let likely = tables.likely(classes)?;
+        let everyday = tables.concepts(concepts)?;
+        let mut terms = tables.terms;
+        terms.extend(everyday);
         let mut by_key = HashMap::new();
-        let mut parent_keys: Vec<(usize, Vec<String>)> = Vec::new();
-        for (line, columns) in lines(synsets) {
-            let bad = |reason: &str| TagError::Line {
-                file: "vocabulary.tsv",
-                line,
-                reason: reason.to_owned(),
-            };
-            let [key, row, general, name, synonyms, parents] = columns[..] else {
-                return Err(bad("it has not six columns"));
-            };
-            let row = match row {
-                "-" => None,
-                n => Some(n.parse().map_err(|_| bad("the row is no number"))?),
-            };
-            if by_key.insert(key.to_owned(), terms.len()).is_some() {
-                return Err(bad("the key is there twice"));
-            }
-            parent_keys.push((line, split(parents)));
-            terms.push(Term {
-                key: key.to_owned(),
-                name: name.to_owned(),
-                synonyms: split(synonyms),
-                row,
-                general: general == "1",
-                alias: false,
-                parents: Vec::new(),
-                leaves: Vec::new(),
-            });
-        }
-        for (index, (line, keys)) in parent_keys.iter().enumerate() {
-            for key in keys {
-                let parent = *by_key.get(key).ok_or_else(|| TagError::Line {
-                    file: "vocabulary.tsv",
-                    line: *line,
-                    reason: format!("its parent {key} is not there"),
-                })?;
-                terms[index].parents.push(parent);
-            }
-        }
-        let rows = terms
-            .iter()
-            .filter_map(|t| t.row)
-            .max()
-            .map_or(0, |r| r + 1);
-        collect_leaves(&mut terms)?;
-        for (line, columns) in lines(aliases) {
-            let bad = |reason: String| TagError::Line {
-                file: "aliases.tsv",
-                line,
-                reason,
-            };
-            let [key, name, synonyms, members] = columns[..] else {
-                return Err(bad("it has not four columns".to_owned()));
-            };
-            let mut leaves = BTreeSet::new();
-            for member in split(members) {
-                let index = *by_key
-                    .get(&member)
-                    .ok_or_else(|| bad(format!("its member {member} is not there")))?;
-                leaves.extend(terms[index].leaves.iter().copied());
-            }
-            if by_key.insert(key.to_owned(), terms.len()).is_some() {
-                return Err(bad("the key is there twice".to_owned()));
-            }
-            terms.push(Term {
-                key: key.to_owned(),
-                name: name.to_owned(),
-                synonyms: split(synonyms),
-                row: None,
-                general: false,
-                alias: true,
-                parents: Vec::new(),
-                leaves: leaves.into_iter().collect(),
-            });
-        }
         let mut by_word: HashMap<String, Vec<(Tier, usize)>> = HashMap::new();
         for (index, term) in terms.iter().enumerate() {
-            let tier = |own: Tier| if term.alias { Tier::Alias } else { own };
-            let mut words = vec![(tier(Tier::Name), normalise(&term.name))];
-            words.extend(
-                term.synonyms
-                    .iter()
-                    .map(|w| (tier(Tier::Synonym), normalise(w))),
-            );
-            for (tier, word) in words {
+            // The concept of a key comes last, and stays.
+            by_key.insert(Arc::clone(&term.key), index);
+            let synonym = match term.group {
+                Group::Concept => Tier::Everyday,
+                Group::Class | Group::Kind => Tier::Synonym,
+            };
+            let name = (Tier::Name, normalise(&term.name));
+            let synonyms = term.synonyms.iter().map(|w| (synonym, normalise(w)));
+            for (tier, word) in std::iter::once(name).chain(synonyms) {
                 by_word.entry(word).or_default().push((tier, index));
             }
+        }
+        for index in 0..terms.len() {
+            terms[index].general |= by_key[&terms[index].key] != index;
         }
         Ok(Self {
             terms,
             by_key,
             by_word,
-            rows,
+            likely,
         })
     }
 
@@ -162,10 +135,10 @@ impl Vocabulary {
         &self.terms
     }
 
-    /// Number of label rows its leaves name.
+    /// How many times as likely each class is in people's own photos as in the classifier's.
     #[must_use]
-    pub fn rows(&self) -> usize {
-        self.rows
+    pub fn likely(&self) -> &[f32] {
+        &self.likely
     }
 
     /// The term with this key.
@@ -174,96 +147,228 @@ impl Vocabulary {
         self.by_key.get(key).map(|i| &self.terms[*i])
     }
 
-    /// The terms that a word names in its closest reading; case, plural, `_` and `-` do not matter.
+    /// The terms that a word names in its closest reading, with the compounds of an activity (of
+    /// `baseball` the player and the game); case, number, `_` and `-` do not matter. General ones are among
+    /// them.
     #[must_use]
     pub fn named(&self, word: &str) -> Vec<&Term> {
-        self.closest(word)
-            .into_iter()
-            .map(|index| &self.terms[index])
-            .collect()
+        let mut found: Vec<usize> = Vec::new();
+        for form in forms(word) {
+            let of_form = self.by_word.get(&form).into_iter().flatten();
+            let closest = of_form.clone().map(|(tier, _)| *tier).min();
+            let of_form = of_form.filter(|(tier, _)| Some(*tier) == closest);
+            found.extend(of_form.map(|(_, index)| index));
+            // A form counts only where the word as it is, or a nearer form, is nothing.
+            if !found.is_empty() {
+                break;
+            }
+        }
+        let word = normalise(word);
+        let named = self.by_word.get(&word).into_iter().flatten();
+        let named = named.map(|(_, index)| &self.terms[*index]);
+        for activity in named.filter(|term| term.aspect == Aspect::Activity) {
+            let start = format!("{word} ");
+            let compound = |term: &Term| {
+                normalise(&term.name).starts_with(&start) && activity.is_said_by(term, LIKELY)
+            };
+            found.extend((0..self.terms.len()).filter(|at| compound(&self.terms[*at])));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().map(|index| &self.terms[index]).collect()
     }
 
-    fn closest(&self, word: &str) -> BTreeSet<usize> {
-        let named: Vec<(Tier, usize)> = forms(word)
-            .iter()
-            .filter_map(|form| self.by_word.get(form))
-            .flatten()
-            .copied()
-            .collect();
-        let closest = named.iter().map(|(tier, _)| *tier).min();
-        named
-            .iter()
-            .filter(|(tier, _)| Some(*tier) == closest)
-            .map(|(_, index)| *index)
-            .collect()
-    }
-
-    /// What a word of a query means: case, plural, `_` and `-` do not matter.
+    /// Names close to a word that is not there, the closest first.
     #[must_use]
-    pub fn look_up(&self, word: &str) -> Lookup {
-        let mut keys = BTreeSet::new();
-        for index in self.closest(word) {
-            keys.insert(self.terms[index].key.clone());
-            keys.extend(self.below(index).map(|t| t.key.clone()));
-        }
-        if let Some(index) = self.by_key.get(word) {
-            keys.insert(word.to_owned());
-            keys.extend(self.below(*index).map(|t| t.key.clone()));
-        }
-        if keys.is_empty() {
-            Lookup::Unknown(self.suggest(word))
-        } else {
-            Lookup::Found(keys.into_iter().collect())
-        }
+    pub fn suggest(&self, word: &str) -> Vec<String> {
+        let word = normalise(word);
+        let mut close: Vec<(usize, &String)> = self
+            .by_word
+            .iter()
+            .filter(|(_, terms)| terms.iter().any(|(_, index)| !self.terms[*index].general))
+            .filter_map(|(known, _)| Some((nearness(&word, known)?, known)))
+            .collect();
+        close.sort();
+        close.truncate(SUGGESTIONS);
+        close.into_iter().map(|(_, known)| known.clone()).collect()
     }
+}
 
-    /// The terms all of whose leaves lie below this one.
-    fn below(&self, index: usize) -> impl Iterator<Item = &Term> {
-        let top = &self.terms[index];
-        self.terms.iter().filter(move |t| {
-            !t.leaves.is_empty()
-                && t.leaves.len() < top.leaves.len()
-                && t.leaves
-                    .iter()
-                    .all(|leaf| top.leaves.binary_search(leaf).is_ok())
+impl Term {
+    /// Whether this is at least so likely wherever the other term is said.
+    pub(super) fn is_said_by(&self, other: &Self, likely: f32) -> bool {
+        let mut classes = other.weights.iter().filter(|(_, weight)| *weight >= SAID);
+        classes.all(|(row, _)| {
+            let found = self.weights.binary_search_by_key(row, |(row, _)| *row);
+            found.is_ok_and(|at| self.weights[at].1 >= likely)
+        })
+    }
+}
+
+impl Tables {
+    fn read(synsets: &str) -> Result<Self, TagError> {
+        const FILE: &str = "vocabulary.tsv";
+        let mut terms: Vec<Term> = Vec::new();
+        let (mut rows, mut above) = (Vec::new(), Vec::new());
+        let mut by_key = HashMap::new();
+        for (line, columns) in lines(synsets) {
+            let bad = |reason: String| bad(FILE, line, reason);
+            let [key, row, general, name, synonyms, parents] = columns[..] else {
+                return Err(bad("it has not six columns".to_owned()));
+            };
+            let row: Option<usize> = match row {
+                "-" => None,
+                n => Some(
+                    n.parse()
+                        .map_err(|_| bad("the row is no number".to_owned()))?,
+                ),
+            };
+            if by_key.insert(key, terms.len()).is_some() {
+                return Err(bad("the key is there twice".to_owned()));
+            }
+            rows.push(row);
+            above.push((line, split(parents)));
+            terms.push(Term {
+                key: key.into(),
+                name: name.into(),
+                synonyms: split(synonyms),
+                group: if row.is_some() {
+                    Group::Class
+                } else {
+                    Group::Kind
+                },
+                aspect: Aspect::Thing,
+                general: general == "1",
+                quiet: false,
+                weights: Vec::new(),
+            });
+        }
+        let mut parents = Vec::with_capacity(terms.len());
+        for (line, keys) in &above {
+            let parent = |key: &String| {
+                let found = by_key.get(key.as_str()).copied();
+                found.ok_or_else(|| bad(FILE, *line, format!("its parent {key} is not there")))
+            };
+            parents.push(keys.iter().map(parent).collect::<Result<Vec<_>, _>>()?);
+        }
+        let classes = rows.iter().flatten().max().map_or(0, |row| row + 1);
+        let mut below = vec![BTreeSet::new(); terms.len()];
+        for (index, row) in rows.iter().enumerate() {
+            let Some(row) = row else { continue };
+            let mut todo = vec![index];
+            while let Some(term) = todo.pop() {
+                if below[term].insert(*row) {
+                    todo.extend(&parents[term]);
+                }
+            }
+        }
+        for (at, (term, below)) in terms.iter_mut().zip(&below).enumerate() {
+            if below.is_empty() {
+                return Err(bad(
+                    FILE,
+                    above[at].0,
+                    format!("{} has no class below it", term.key),
+                ));
+            }
+            term.weights = below.iter().map(|row| (*row, 1.0)).collect();
+        }
+        let names = terms.iter().enumerate();
+        let by_name = names
+            .map(|(at, term)| (term.name.to_lowercase(), at))
+            .collect();
+        Ok(Self {
+            terms,
+            below,
+            classes,
+            by_name,
         })
     }
 
-    /// Up to five names close to a word that is not there.
-    fn suggest(&self, word: &str) -> Vec<String> {
-        let word = normalise(word);
-        // Short words have too many neighbours: `water` is no misspelt `wader`.
-        let limit = match word.chars().count() {
-            0..=4 => 0,
-            5..=7 => 1,
-            _ => 2,
-        };
-        let mut close: Vec<(usize, &String)> = self
-            .by_word
-            .keys()
-            .filter_map(|known| {
-                let same_start = word.chars().next() == known.chars().next();
-                let distance = edits(&word, known, limit).filter(|_| same_start)?;
-                Some((distance, known))
-            })
-            .collect();
-        if word.chars().count() >= 3 {
-            close.extend(
-                self.by_word
-                    .keys()
-                    .filter(|known| known.split(' ').any(|part| part == word))
-                    .map(|known| (limit, known)),
-            );
+    fn index(&self, name: &str) -> Option<usize> {
+        self.by_name.get(&name.to_lowercase()).copied()
+    }
+
+    /// Reads `classes.tsv`: a factor a class; marks quiet terms.
+    fn likely(&mut self, classes: &str) -> Result<Vec<f32>, TagError> {
+        const FILE: &str = "classes.tsv";
+        let mut factors = Vec::new();
+        for (line, columns) in lines(classes) {
+            let bad = |reason: String| bad(FILE, line, reason);
+            let [name, likely, quiet] = columns[..] else {
+                return Err(bad("it has not three columns".to_owned()));
+            };
+            let index = self
+                .index(name)
+                .ok_or_else(|| bad(format!("there is no term {name:?}")))?;
+            match likely.parse::<f32>() {
+                Ok(factor) if factor > 0.0 && factor.is_finite() => factors.push((index, factor)),
+                _ => return Err(bad(format!("{likely:?} is no likelihood"))),
+            }
+            self.terms[index].quiet = quiet == "quiet";
         }
-        close.sort();
-        let mut names = Vec::new();
-        for (_, known) in close {
-            if !names.contains(known) && names.len() < 5 {
-                names.push(known.clone());
+        let mut likely = vec![1.0; self.classes];
+        // The narrowest line is the last word; a kind that is only made quiet says nothing.
+        factors.sort_by_key(|(index, _)| std::cmp::Reverse(self.below[*index].len()));
+        for (index, factor) in factors {
+            if factor != 1.0 || self.below[index].len() == 1 {
+                self.below[index]
+                    .iter()
+                    .for_each(|row| likely[*row] = factor);
             }
         }
-        names
+        Ok(likely)
     }
+
+    fn concepts(&self, concepts: &str) -> Result<Vec<Term>, TagError> {
+        let mut found = Vec::new();
+        for (line, columns) in lines(concepts) {
+            let bad = |reason: String| bad("concepts.tsv", line, reason);
+            let [key, name, synonyms, aspect, members] = columns[..] else {
+                return Err(bad("it has not five columns".to_owned()));
+            };
+            let aspect = match aspect {
+                "thing" => Aspect::Thing,
+                "scene" => Aspect::Scene,
+                "activity" => Aspect::Activity,
+                "people" => Aspect::People,
+                other => return Err(bad(format!("{other:?} is no kind of concept"))),
+            };
+            let mut weights: HashMap<usize, f32> = HashMap::new();
+            for member in split(members) {
+                let (term, weight) = match member.rsplit_once(' ') {
+                    Some((term, weight)) => weight.parse().map_or((&*member, 1.0), |w| (term, w)),
+                    None => (&*member, 1.0),
+                };
+                let index = self
+                    .index(term)
+                    .ok_or_else(|| bad(format!("its member {term:?} is not there")))?;
+                if !(0.0..=1.0).contains(&weight) {
+                    return Err(bad(format!("{member:?}: a likelihood lies in 0 to 1")));
+                }
+                for row in &self.below[index] {
+                    let old = weights.entry(*row).or_insert(weight);
+                    *old = old.max(weight);
+                }
+            }
+            let mut weights: Vec<(usize, f32)> = weights.into_iter().collect();
+            weights.sort_unstable_by_key(|(row, _)| *row);
+            found.push(Term {
+                key: key.into(),
+                name: name.into(),
+                synonyms: split(synonyms),
+                group: Group::Concept,
+                aspect,
+                general: false,
+                quiet: false,
+                weights,
+            });
+        }
+        Ok(found)
+    }
+}
+
+fn bad(file: &'static str, line: usize, reason: String) -> TagError {
+    TagError::Line { file, line, reason }
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
@@ -283,96 +388,6 @@ fn split(field: &str) -> Vec<String> {
         .collect()
 }
 
-/// Fills `leaves` from the bottom up. The hierarchy is a graph without cycles.
-fn collect_leaves(terms: &mut [Term]) -> Result<(), TagError> {
-    let mut sets: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); terms.len()];
-    for index in 0..terms.len() {
-        let Some(row) = terms[index].row else {
-            continue;
-        };
-        let mut above = vec![index];
-        let mut seen = BTreeSet::new();
-        while let Some(i) = above.pop() {
-            if !seen.insert(i) {
-                continue;
-            }
-            sets[i].insert(row);
-            above.extend(&terms[i].parents);
-        }
-    }
-    for (term, set) in terms.iter_mut().zip(sets) {
-        if set.is_empty() {
-            return Err(TagError::Bank(format!("{} has no leaf below it", term.key)));
-        }
-        term.leaves = set.into_iter().collect();
-    }
-    Ok(())
-}
-
-/// Lower case, `_` and `-` as spaces, single spaces.
-pub(super) fn normalise(word: &str) -> String {
-    let lower = word.to_lowercase().replace(['_', '-'], " ");
-    lower.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The word itself and its singular and plural forms.
-pub(super) fn forms(word: &str) -> Vec<String> {
-    let word = normalise(word);
-    let mut forms = vec![word.clone()];
-    for (plural, singular) in [
-        ("ies", "y"),
-        ("ves", "f"),
-        ("ves", "fe"),
-        ("es", ""),
-        ("s", ""),
-        ("men", "man"),
-        ("mice", "mouse"),
-        ("geese", "goose"),
-        ("children", "child"),
-        ("people", "person"),
-        ("feet", "foot"),
-        ("teeth", "tooth"),
-    ] {
-        if let Some(stem) = word.strip_suffix(plural) {
-            forms.push(format!("{stem}{singular}"));
-        }
-        if let Some(stem) = word.strip_suffix(singular) {
-            forms.push(format!("{stem}{plural}"));
-        }
-    }
-    forms
-}
-
-/// Edit distance (insert, delete, replace, swap of neighbours), if it is at most `limit`.
-pub(super) fn edits(a: &str, b: &str, limit: usize) -> Option<usize> {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > limit {
-        return None;
-    }
-    let width = b.len() + 1;
-    let mut d = vec![0usize; (a.len() + 1) * width];
-    for i in 0..=a.len() {
-        d[i * width] = i;
-    }
-    for (j, cell) in d.iter_mut().enumerate().take(width) {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let cost = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (d[(i - 1) * width + j] + 1)
-                .min(d[i * width + j - 1] + 1)
-                .min(d[(i - 1) * width + j - 1] + cost);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(d[(i - 2) * width + j - 2] + 1);
-            }
-            d[i * width + j] = best;
-        }
-    }
-    let found = d[a.len() * width + b.len()];
-    (found <= limit).then_some(found)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -382,56 +397,160 @@ pub(super) mod tests {
         n2\t-\t0\tdog\tdog|domestic dog\tn1\n\
         n3\t0\t0\tbeagle\tbeagle\tn2\n\
         n4\t1\t0\tpug\tpug|pug dog\tn2\n\
-        n5\t2\t0\tseashore\tseashore|coast\tn1\n";
-    pub const ALIASES: &str = "#key\tname\tsynonyms\tmembers\n\
-        c.beach\tbeach\tseaside\tn5\n\
-        c.pet\tpet\t\tn2\n";
+        n5\t2\t0\tseashore\tseashore|coast\tn1\n\
+        n6\t3\t0\tball game player\t\tn1\n\
+        n7\t-\t0\tshore\t\tn1\n\
+        n8\t4\t0\tlakeshore\t\tn7\n";
+    pub const CONCEPTS: &str = "#key\tname\tsynonyms\tkind\tmembers\n\
+        c.beach\tbeach\tseaside\tscene\tseashore 0.8\n\
+        n7\tshore\twaterside\tscene\tseashore|lakeshore 0.9\n\
+        c.ball-game\tball game\t\tactivity\tball game player\n\
+        c.people\tpeople\tfolk\tpeople\tball game player|dog 0.5|pug 0.25\n";
+    pub const CLASSES: &str =
+        "# term\tlikely\tquiet\nseashore\t2\tquiet\ndog\t0.5\t\nbeagle\t3\t\n";
 
-    #[test]
-    fn a_word_means_its_term_its_synonyms_and_all_below() {
-        let v = Vocabulary::parse(SYNSETS, ALIASES).unwrap();
-        let found = |w: &str| match v.look_up(w) {
-            Lookup::Found(keys) => keys,
-            Lookup::Unknown(_) => Vec::new(),
-        };
-        assert_eq!(found("Dogs"), ["n2", "n3", "n4"]);
-        assert_eq!(found("pug_dog"), ["n4"]);
-        assert!(found("beaches").contains(&"c.beach".to_owned()));
-        assert!(found("pets").contains(&"n3".to_owned()));
-        assert_eq!(
-            v.look_up("beagel"),
-            Lookup::Unknown(vec!["beagle".to_owned()])
-        );
-        assert_eq!(v.look_up("zzzzzz"), Lookup::Unknown(vec![]));
+    pub fn vocabulary() -> Vocabulary {
+        Vocabulary::parse(SYNSETS, CONCEPTS, CLASSES).unwrap()
+    }
+
+    fn names(word: &str) -> Vec<String> {
+        let vocabulary = vocabulary();
+        let named = vocabulary.named(word);
+        named.iter().map(|t| t.name.to_string()).collect()
     }
 
     #[test]
-    fn the_closest_reading_of_a_word_wins() {
-        let aliases = "#h\nc.x\tpug dog\tbeagle\tn5\n";
-        let v = Vocabulary::parse(SYNSETS, aliases).unwrap();
+    fn a_word_means_what_is_nearest_to_it() {
+        assert_eq!(names("Dogs"), ["dog"]);
+        assert_eq!(names("PUG-dog"), ["pug"]);
+        assert_eq!(names("seaside"), ["beach"]);
+        assert_eq!(names("beaches"), ["beach"]);
+        assert_eq!(names("ball game"), ["ball game player", "ball game"]);
+        assert!(names("volcano").is_empty());
+        assert_eq!(vocabulary().suggest("beagel"), ["beagle"]);
         assert_eq!(
-            v.look_up("beagle"),
-            Lookup::Found(vec!["n3".to_owned()]),
-            "a name before an alias"
+            vocabulary().suggest("game"),
+            ["ball game", "ball game player"]
         );
-        let found = v.look_up("pug dog");
-        let Lookup::Found(keys) = found else {
-            panic!("an alias before a synonym")
-        };
-        assert!(keys.contains(&"c.x".to_owned()) && !keys.contains(&"n4".to_owned()));
+    }
+
+    #[test]
+    fn tables_say_how_likely_a_term_is() {
+        let vocabulary = vocabulary();
+        let weights = |key: &str| vocabulary.term(key).unwrap().weights.clone();
+        assert_eq!(weights("n2"), [(0, 1.0), (1, 1.0)]);
+        assert_eq!(weights("c.beach"), [(2, 0.8)]);
+        assert_eq!(weights("c.people"), [(0, 0.5), (1, 0.5), (3, 1.0)]);
+        assert_eq!(vocabulary.likely(), [3.0, 0.5, 2.0, 1.0, 1.0]);
+        assert!(vocabulary.term("n5").unwrap().quiet);
+        // The concept has the key, and the kind it stands for is no tag any more.
+        assert_eq!(vocabulary.term("n7").unwrap().group, Group::Concept);
+        let kinds = vocabulary.terms().iter().filter(|t| &*t.key == "n7");
+        assert_eq!(kinds.map(|t| t.general).collect::<Vec<_>>(), [true, false]);
     }
 
     #[test]
     fn bad_lines_are_named() {
-        let err = Vocabulary::parse("#h\nn1\tx\t0\ta\ta\t\n", "")
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(err.contains("line 2"), "{err}");
-        let err = Vocabulary::parse("#h\nn1\t0\t0\ta\ta\tn9\n", "")
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(err.contains("n9"), "{err}");
+        for (table, from, to, said) in [
+            (
+                0,
+                "n3\t0",
+                "n3\tx",
+                "vocabulary.tsv, line 4: the row is no number",
+            ),
+            (
+                0,
+                "n4\t1",
+                "n3\t1",
+                "vocabulary.tsv, line 5: the key is there twice",
+            ),
+            (
+                0,
+                "pug dog\tn2",
+                "pug dog\tn9",
+                "vocabulary.tsv, line 5: its parent n9 is not there",
+            ),
+            (
+                0,
+                "dog\tn1\n",
+                "dog\n",
+                "vocabulary.tsv, line 3: it has not six columns",
+            ),
+            (0, "n8\t4\t", "n8\t-\t", "line 8: n7 has no class below it"),
+            (
+                1,
+                "\tscene\tseashore 0",
+                "\tscenery\tseashore 0",
+                "concepts.tsv, line 2: \"scenery\"",
+            ),
+            (
+                1,
+                "seashore 0.8",
+                "seaside 0.8",
+                "concepts.tsv, line 2: its member \"seaside\"",
+            ),
+            (
+                1,
+                "seashore 0.8",
+                "seashore 8",
+                "a likelihood lies in 0 to 1",
+            ),
+            (
+                2,
+                "dog\t0.5",
+                "cat\t0.5",
+                "classes.tsv, line 3: there is no term \"cat\"",
+            ),
+            (
+                2,
+                "dog\t0.5",
+                "dog\t-1",
+                "classes.tsv, line 3: \"-1\" is no likelihood",
+            ),
+        ] {
+            let mut tables = [SYNSETS, CONCEPTS, CLASSES].map(str::to_owned);
+            assert!(tables[table].contains(from), "{from}");
+            tables[table] = tables[table].replacen(from, to, 1);
+            let [synsets, concepts, classes] = &tables;
+            let error = Vocabulary::parse(synsets, concepts, classes).unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_built_in_tables_are_sound() {
+        let vocabulary = Vocabulary::parse(
+            include_str!("../../models/efficientnet-lite0/vocabulary.tsv"),
+            include_str!("../../models/efficientnet-lite0/concepts.tsv"),
+            include_str!("../../models/efficientnet-lite0/classes.tsv"),
+        )
+        .unwrap();
+        assert_eq!(vocabulary.likely().len(), 1000);
+        let named = |word: &str| -> Vec<String> {
+            let named = vocabulary.named(word);
+            named.iter().map(|t| t.name.to_string()).collect()
+        };
+        for (word, name) in [
+            ("dogs", "dog"),
+            ("cat", "cat"),
+            ("bike", "bicycle"),
+            ("baseball", "baseball player"),
+            ("baseball", "baseball game"),
+            ("persons", "people"),
+            ("human", "people"),
+            ("ski", "ski"),
+            ("buses", "bus"),
+            ("plane", "airplane"),
+            ("sofas", "sofa"),
+            ("couch", "sofa"),
+        ] {
+            assert!(
+                named(word).contains(&name.to_owned()),
+                "{word}: {:?}",
+                named(word)
+            );
+        }
+        let quiet = vocabulary.terms().iter().filter(|t| t.quiet).count();
+        assert!(quiet > 100, "{quiet}");
     }
 }

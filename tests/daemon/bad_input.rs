@@ -211,7 +211,7 @@ fn without_a_runtime_it_indexes_and_later_catches_up() {
     if env.has_model() {
         let caught_up = env.index();
         assert_eq!(caught_up["embedded"], 3, "{caught_up}");
-        assert_eq!(env.status()["counts"]["embedded"], 3);
+        assert_eq!(env.status()["counts"]["tagged"], 3);
     }
 }
 

@@ -30,7 +30,7 @@ impl TestEnv {
             .unwrap();
         fs::create_dir(dir.path().join("photos")).unwrap();
         let env = Self { dir };
-        // Encoding the whole vocabulary takes a minute; tests of labels say how much of it they want.
+        // Tests of tags say how much of the vocabulary a search model encodes.
         env.configure("[labels]\nterms = 0\n");
         env
     }

@@ -48,8 +48,14 @@ fn a_tag_of_a_photo_finds_it() {
             found.iter().any(|r| r["path"] == row["path"]),
             "{best} does not find {row}"
         );
-        let without = env.query(&["--not-tag", best, "--all"]);
+        let without = env.query(&["--not-tag", best]);
         assert!(!without.iter().any(|r| r["path"] == row["path"]));
+        // What a tag hides it hides however many are asked for.
+        let of_all = env.query(&["--not-tag", best, "--all"]);
+        assert!(!of_all.iter().any(|r| r["path"] == row["path"]));
+        for other in without {
+            assert!(of_all.contains(&other), "--all lost {other}");
+        }
     }
     let unknown = env.run(&["query", "--tag", "beagel"]);
     assert_eq!(unknown.status.code(), Some(1));
@@ -57,6 +63,10 @@ fn a_tag_of_a_photo_finds_it() {
         String::from_utf8_lossy(&unknown.stderr).contains("beagle"),
         "a suggestion"
     );
+    let dash = env.run(&["query", "--tag=-beagle"]);
+    assert_eq!(dash.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&dash.stderr);
+    assert!(said.contains("--not-tag \"beagle\""), "{said}");
 }
 
 #[test]

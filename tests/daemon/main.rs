@@ -12,9 +12,9 @@ mod graphs;
 #[path = "../../src/model/install/hostile.rs"]
 mod hostile;
 mod indexing;
-mod labels;
 mod models;
 mod searching;
 mod stopping;
 mod switching;
+mod tags;
 mod watching;

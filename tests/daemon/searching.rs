@@ -341,14 +341,17 @@ fn what_lands_while_watching_is_found_and_what_leaves_is_not() {
     assert_eq!(daemon.stop(), Some(0));
 }
 
-/// The vector file, once the daemon has made it.
-fn vector_file(env: &TestEnv) -> PathBuf {
+/// The piece of the search index that holds all photos, once the daemon has made it.
+fn piece(env: &TestEnv) -> PathBuf {
     let find = || {
-        let list = fs::read_dir(env.data().join("vectors")).ok()?;
-        list.filter_map(|e| Some(e.ok()?.path()))
-            .find(|p| p.extension().is_some_and(|e| e == "vec"))
+        let models = fs::read_dir(env.data().join("vectors")).ok()?;
+        let pieces = models.filter_map(|m| fs::read_dir(m.ok()?.path()).ok());
+        pieces
+            .flatten()
+            .filter_map(|e| Some(e.ok()?.path()))
+            .find(|p| p.extension().is_some_and(|e| e == "mx"))
     };
-    env.wait_until("the vector file is written", || find().is_some());
+    env.wait_until("the search index is written", || find().is_some());
     find().unwrap()
 }
 
@@ -359,7 +362,7 @@ fn derived_files_may_vanish_or_rot() {
         return;
     }
     let daemon = env.watch();
-    let file = vector_file(&env);
+    let file = piece(&env);
     assert_eq!(daemon.stop(), Some(0));
     let good = fs::read(&file).unwrap();
     let own = env.photo("5.jpg");
@@ -371,7 +374,7 @@ fn derived_files_may_vanish_or_rot() {
     let answers = ask();
 
     // Each byte of the header that says anything, some of them at once.
-    for byte in (0..144).step_by(9) {
+    for byte in (0..152).step_by(9) {
         let mut bad = good.clone();
         bad[byte] ^= 0x40;
         fs::write(&file, bad).unwrap();
@@ -400,7 +403,7 @@ fn derived_files_may_vanish_or_rot() {
         fs::write(&file, bad).unwrap();
         assert_eq!(ask(), answers, "{what}");
     }
-    for entry in fs::read_dir(env.data().join("vectors")).unwrap() {
+    for entry in fs::read_dir(file.parent().unwrap()).unwrap() {
         fs::write(entry.unwrap().path(), b"rot").unwrap();
     }
     assert_eq!(ask(), answers, "the background too");

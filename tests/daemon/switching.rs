@@ -18,7 +18,7 @@ const PHOTOS: u64 = 40;
 
 /// How a tiny pack sees.
 #[derive(Clone, Copy)]
-enum Sight {
+pub enum Sight {
     /// The mean colour, at once.
     Quick,
     /// The same after a long think: some tens of milliseconds a photo.
@@ -73,7 +73,7 @@ fn slow() -> Vec<u8> {
 }
 
 /// Writes a pack into a folder of its own and installs it.
-fn install(env: &TestEnv, name: &str, sight: Sight) {
+pub fn install(env: &TestEnv, name: &str, sight: Sight) {
     let dir = packed(env, name, sight);
     let said = env.ok(&["model", "install", name, "--from", dir.to_str().unwrap()]);
     assert!(said.contains("installed"), "{said}");

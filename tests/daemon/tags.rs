@@ -1,111 +1,129 @@
-//! Tags from the vocabulary: encoded while photos come in, gone on with after a kill, joined by
-//! words of a person's own, and made again without opening a photo.
+//! Tags: final with the photo, the same whatever the order, joined by words of a person's own and of a
+//! search model's vocabulary, and made again without opening a photo.
 
 use std::fs;
-use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::env::{TestEnv, jpeg};
+use crate::switching::{Sight, install};
 
-/// Eight drawn pictures, set against so many terms.
+/// Photos of a library.
+const PHOTOS: u32 = 8;
+
+/// Drawn pictures; a search model is set against so many terms.
 fn library(terms: usize) -> Option<TestEnv> {
     let env = TestEnv::new();
-    if !(env.has_model() && env.has_text()) {
+    if !env.has_model() {
         return None;
     }
     env.configure(&format!("[labels]\nterms = {terms}\n"));
-    for i in 0..8 {
+    for i in 0..PHOTOS {
         fs::write(env.photo(&format!("{i}.jpg")), jpeg(i)).unwrap();
     }
     Some(env)
 }
 
-fn labels(env: &TestEnv) -> Value {
-    env.status()["labels"].clone()
-}
+/// A tag: its term, its confidence in ten-thousandths, and who says it.
+type Said = (String, u64, Vec<String>);
 
-fn terms(env: &TestEnv) -> u64 {
-    labels(env)["terms"].as_u64().unwrap_or(0)
-}
-
-/// Tags of a photo by the search model, with their confidences.
-fn tags(env: &TestEnv, name: &str) -> Vec<(String, u64)> {
+fn tags(env: &TestEnv, name: &str) -> Vec<Said> {
     let path = env.photo(name);
     let shown = env.json(&["show", path.to_str().unwrap()]);
-    let rows = shown["tags"].as_array().unwrap();
-    rows.iter()
-        .filter(|t| {
-            t["model"]
-                .as_str()
-                .is_some_and(|m| m.starts_with("lite0-minilm@"))
-        })
-        .map(|t| {
-            let confidence = t["confidence"].as_f64().unwrap();
-            (
-                t["term"].as_str().unwrap().to_owned(),
-                (confidence * 1e4) as u64,
-            )
-        })
+    said(&shown)
+}
+
+fn said(photo: &Value) -> Vec<Said> {
+    let tag = |t: &Value| {
+        let sources = t["sources"].as_array().unwrap().iter();
+        (
+            t["term"].as_str().unwrap().to_owned(),
+            (t["confidence"].as_f64().unwrap() * 1e4).round() as u64,
+            sources.map(|s| s.as_str().unwrap().to_owned()).collect(),
+        )
+    };
+    photo["tags"].as_array().unwrap().iter().map(tag).collect()
+}
+
+fn all(env: &TestEnv) -> Vec<Vec<Said>> {
+    (0..PHOTOS)
+        .map(|i| tags(env, &format!("{i}.jpg")))
         .collect()
 }
 
-fn bank(env: &TestEnv) -> PathBuf {
-    let mut banks = fs::read_dir(env.data().join("labels"))
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|e| e == "bank"));
-    banks.next().expect("a bank")
+/// Tags of all photos that a model says, and perhaps others too.
+fn by(env: &TestEnv, model: &str) -> usize {
+    let by_model = |said: &&Said| said.2.iter().any(|s| s.starts_with(&format!("{model}@")));
+    all(env).iter().flatten().filter(by_model).count()
 }
 
 #[test]
-fn an_index_run_ends_with_labels_and_a_retag_opens_no_photo() {
-    let Some(env) = library(600) else { return };
+fn a_photo_comes_with_all_its_tags() {
+    let Some(env) = library(0) else { return };
+    fs::remove_file(env.photo("7.jpg")).unwrap();
     assert_eq!(env.index()["failed"], 0);
-    let report = labels(&env);
-    assert_eq!(
-        (&report["terms"], &report["tagged_with"]),
-        (&600.into(), &600.into())
-    );
-    assert_eq!(report["waiting"], 0);
-    let before: Vec<_> = (0..8).map(|i| tags(&env, &format!("{i}.jpg"))).collect();
+    let daemon = env.watch();
+    let waiting = env.outside("7.jpg");
+    fs::write(&waiting, jpeg(7)).unwrap();
+    fs::rename(&waiting, env.photo("7.jpg")).unwrap();
+    let mut first = Vec::new();
+    env.wait_until("it is there", || {
+        let rows = env.query(&["--path", "**/7.jpg"]);
+        first = rows.iter().flat_map(said).collect();
+        !rows.is_empty()
+    });
+    assert!(!first.is_empty(), "it was there before its tags");
+    assert_eq!(tags(&env, "7.jpg"), first);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn the_order_in_which_photos_come_changes_nothing() {
+    let (Some(at_once), Some(one_by_one)) = (library(0), library(0)) else {
+        return;
+    };
+    assert_eq!(at_once.index()["indexed"], PHOTOS);
+    for i in (0..PHOTOS).rev() {
+        let name = format!("{i}.jpg");
+        fs::rename(one_by_one.photo(&name), one_by_one.outside(&name)).unwrap();
+    }
+    for i in [5, 2, 7, 0, 3, 1, 6, 4] {
+        let name = format!("{i}.jpg");
+        fs::rename(one_by_one.outside(&name), one_by_one.photo(&name)).unwrap();
+        assert_eq!(one_by_one.index()["indexed"], 1);
+    }
+    assert_eq!(all(&at_once), all(&one_by_one));
+}
+
+#[test]
+fn a_retag_opens_no_photo_and_changes_nothing() {
+    let Some(env) = library(0) else { return };
+    env.index();
+    let before = all(&env);
     assert!(before.iter().any(|t| !t.is_empty()), "{before:?}");
     assert!(before.iter().all(|t| t.len() <= 40));
     // Without the photos nothing but what is stored can be read.
     let away = env.outside("away");
     fs::rename(env.photos(), &away).unwrap();
     let said = env.ok(&["retag"]);
-    assert!(said.contains("8 photos set against 600"), "{said}");
+    assert!(said.contains("8 photos tagged again"), "{said}");
     fs::rename(&away, env.photos()).unwrap();
-    let after: Vec<_> = (0..8).map(|i| tags(&env, &format!("{i}.jpg"))).collect();
-    assert_eq!(before, after);
-}
-
-#[test]
-fn a_kill_while_terms_are_encoded_costs_what_was_under_way() {
-    let Some(env) = library(1500) else { return };
+    assert_eq!(all(&env), before);
+    // The running daemon does it, and says when it is done.
     let daemon = env.watch();
-    env.wait_until("the first terms", || terms(&env) >= 256);
-    daemon.kill();
-    let there = terms(&env);
-    assert!((256..1500).contains(&there), "{there}");
-    // Photos have tags from what there is, and the rest comes.
-    let daemon = env.watch();
-    env.wait_until("all terms, and photos set against them", || {
-        let report = labels(&env);
-        report["tagged_with"] == 1500 && report["waiting"] == 0
-    });
-    fs::write(env.photo("new.jpg"), jpeg(3)).unwrap();
-    env.wait_until("a new photo's tags", || {
-        labels(&env)["waiting"] == 0 && env.paths().iter().any(|p| p.ends_with("new.jpg"))
-    });
+    assert!(env.ok(&["retag"]).contains("8 photos tagged again"));
+    assert_eq!(env.status()["tags"]["stale"], 0);
     assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(all(&env), before);
 }
 
 #[test]
 fn a_word_of_ones_own_takes_part_by_name_and_by_examples() {
-    let Some(env) = library(300) else { return };
+    let Some(env) = library(0) else { return };
+    if !env.has_text() {
+        return;
+    }
     env.index();
     let (three, other) = (env.photo("3.jpg"), env.outside("other.jpg"));
     // One example lies in the index, one nowhere near it.
@@ -127,10 +145,13 @@ fn a_word_of_ones_own_takes_part_by_name_and_by_examples() {
     assert!(said.contains("2 words of your own"), "{said}");
     let found = env.names(&env.query(&["--tag", "rex"]));
     assert!(found.contains(&"3.jpg".to_owned()), "{found:?}");
-    let rex: Vec<Option<u64>> = (0..8)
-        .map(|i| {
-            let tags = tags(&env, &format!("{i}.jpg"));
-            tags.iter().find(|(term, _)| term == "u.rex").map(|t| t.1)
+    let rex: Vec<Option<u64>> = all(&env)
+        .iter()
+        .map(|tags| {
+            let rex = tags
+                .iter()
+                .find(|(term, _, by)| term == "u.rex" && by[0] == "own");
+            rex.map(|tag| tag.1)
         })
         .collect();
     // Drawn pictures are much alike; none is more like the examples than they are themselves.
@@ -139,14 +160,16 @@ fn a_word_of_ones_own_takes_part_by_name_and_by_examples() {
     assert_eq!(list[0]["name"], "Rex");
     assert_eq!(list[0]["photos"], found.len());
     assert_eq!(list[1]["term"], "u.our-blue-tent");
-    // The running daemon takes a change on by itself.
+    // The running daemon takes a change on by itself, and new photos get what words there are.
     let daemon = env.watch();
+    fs::write(env.photo("again.jpg"), [&jpeg(3)[..], b"one more"].concat()).unwrap();
+    env.wait_until("the word is there", || {
+        let rows = env.query(&["--path", "**/again.jpg"]);
+        rows.iter().flat_map(said_of).any(|term| term == "u.rex")
+    });
     env.ok(&["vocab", "remove", "REX"]);
     env.wait_until("the tags are gone", || {
-        let path = env.photo("3.jpg");
-        let shown = env.json(&["show", path.to_str().unwrap()]);
-        let tags = shown["tags"].as_array().unwrap();
-        !tags.iter().any(|t| t["name"] == "Rex")
+        !tags(&env, "3.jpg").iter().any(|(term, ..)| term == "u.rex")
     });
     let said = env.ok(&["retag"]);
     assert!(said.contains("1 word of your own"), "{said}");
@@ -154,51 +177,50 @@ fn a_word_of_ones_own_takes_part_by_name_and_by_examples() {
     assert_eq!(env.run(&["query", "--tag", "Rex"]).status.code(), Some(1));
 }
 
+fn said_of(photo: &Value) -> Vec<String> {
+    said(photo).into_iter().map(|tag| tag.0).collect()
+}
+
 #[test]
-fn a_damaged_bank_is_made_again_and_bad_words_are_refused() {
-    let Some(env) = library(300) else { return };
-    env.index();
-    let before = tags(&env, "1.jpg");
-    let path = bank(&env);
-    for damage in 0..3 {
-        match damage {
-            // The header is gone, the file is short, and it is something else.
-            0 => {
-                let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-                file.seek(SeekFrom::Start(0)).unwrap();
-                file.write_all(&[0x5a; 12288]).unwrap();
-            }
-            1 => {
-                let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-                file.set_len(9000).unwrap();
-            }
-            _ => fs::write(&path, "a note to myself").unwrap(),
-        }
-        env.index();
-        assert_eq!(terms(&env), 300, "damage {damage}");
-        env.ok(&["retag"]);
-        assert_eq!(tags(&env, "1.jpg"), before, "damage {damage}");
+fn words_that_are_added_at_once_all_stay() {
+    let env = TestEnv::new();
+    let words: Vec<String> = (0..8).map(|i| format!("our dog number {i}")).collect();
+    let running: Vec<_> = words
+        .iter()
+        .map(|word| env.command(&["vocab", "add", word]).spawn().unwrap())
+        .collect();
+    for mut command in running {
+        assert!(command.wait().unwrap().success());
     }
-    assert!(
-        env.refused(&["vocab", "add", " "])
-            .contains("no letter or digit")
-    );
-    assert!(
-        env.refused(&["vocab", "add", "dog"])
-            .contains("knows already")
-    );
+    let list = env.json(&["vocab", "list", "--format", "json"]);
+    let mut there: Vec<&str> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|word| word["name"].as_str().unwrap())
+        .collect();
+    there.sort_unstable();
+    assert_eq!(there, words);
+}
+
+#[test]
+fn words_that_cannot_be_are_refused() {
+    let Some(env) = library(0) else { return };
+    env.index();
+    let refused = |args: &[&str], why: &str| {
+        let said = env.refused(&[&["vocab", "add"], args].concat());
+        assert!(said.contains(why), "{said}");
+    };
+    refused(&[" "], "no letter or digit");
+    refused(&["dog"], "knows already");
     let missing = env.outside("missing.jpg");
-    let missing = missing.to_str().unwrap();
-    assert!(
-        env.refused(&["vocab", "add", "Rex", "--examples", missing])
-            .contains("missing.jpg")
+    refused(
+        &["Rex", "--examples", missing.to_str().unwrap()],
+        "missing.jpg",
     );
     let text = env.outside("text.jpg");
     fs::write(&text, "no picture").unwrap();
-    assert!(
-        env.refused(&["vocab", "add", "Rex", "--examples", text.to_str().unwrap()])
-            .contains("text.jpg")
-    );
+    refused(&["Rex", "--examples", text.to_str().unwrap()], "text.jpg");
     assert_eq!(env.run(&["vocab", "remove", "Rex"]).status.code(), Some(1));
     // A slip in the file by hand is said with its line, and nothing else stops.
     env.ok(&["vocab", "add", "Our blue tent"]);
@@ -207,9 +229,92 @@ fn a_damaged_bank_is_made_again_and_bad_words_are_refused() {
     fs::write(&own, format!("{text}\n[[term]]\nnom = 'x'\n")).unwrap();
     let said = env.refused(&["vocab", "list"]);
     assert!(said.contains("own.toml, line"), "{said}");
+    let said = env.refused(&["vocab", "add", "Our red tent"]);
+    assert!(said.contains("own.toml, line"), "{said}");
     assert_eq!(env.index()["failed"], 0);
+    let left = fs::read_to_string(&own).unwrap();
     assert!(
-        fs::read_to_string(&own).unwrap().contains("nom"),
+        left.contains("nom") && !left.contains("red"),
         "it is left as it was"
     );
+    let daemon = env.watch();
+    env.wait_until("status says it", || {
+        let trouble = env.status()["tags"]["trouble"].take();
+        trouble
+            .as_str()
+            .is_some_and(|t| t.contains("own.toml, line"))
+    });
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+/// The pieces of the only vocabulary there is.
+fn pieces(env: &TestEnv) -> Vec<PathBuf> {
+    let Ok(models) = fs::read_dir(env.data().join("labels")) else {
+        return Vec::new();
+    };
+    let files = models.flat_map(|model| fs::read_dir(model.unwrap().path()).unwrap());
+    let mut files: Vec<PathBuf> = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "mx"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_search_model_tags_with_the_terms_that_it_has_encoded() {
+    let Some(env) = library(1200) else { return };
+    env.index();
+    assert_eq!(pieces(&env).len(), 0, "the built-in model encodes nothing");
+    install(&env, "tiny", Sight::Quick);
+    env.ok(&["model", "use", "tiny"]);
+    env.index();
+    assert_eq!(pieces(&env).len(), 3);
+    let before = all(&env);
+    assert!(by(&env, "tiny") > 0, "{before:?}");
+    // A piece that is damaged, cut or something else is made again, and the tags stay as they are.
+    let piece = pieces(&env).remove(1);
+    let whole = fs::read(&piece).unwrap();
+    let mut spoilt = whole.clone();
+    spoilt[5000] ^= 1;
+    for bad in [&spoilt[..], &whole[..4000], b"a note to myself"] {
+        fs::write(&piece, bad).unwrap();
+        env.index();
+        assert_eq!(fs::read(&piece).unwrap(), whole);
+        env.ok(&["retag"]);
+        assert_eq!(all(&env), before);
+    }
+    // Made anew from nothing they are the same, too.
+    for piece in pieces(&env) {
+        fs::remove_file(piece).unwrap();
+    }
+    env.index();
+    assert_eq!(all(&env), before);
+    // No vocabulary, no tags of it.
+    env.configure("[labels]\nterms = 0\n");
+    env.ok(&["retag"]);
+    assert_eq!(by(&env, "tiny"), 0);
+    assert!(by(&env, "efficientnet-lite0") > 0);
+}
+
+#[test]
+fn a_kill_while_terms_are_encoded_costs_a_piece() {
+    let Some(env) = library(20_000) else { return };
+    install(&env, "tiny", Sight::Quick);
+    env.ok(&["model", "use", "tiny"]);
+    let daemon = env.watch();
+    env.wait_until("the first terms", || !pieces(&env).is_empty());
+    daemon.kill();
+    let there = pieces(&env);
+    let made = |piece: &PathBuf| fs::metadata(piece).unwrap().modified().unwrap();
+    let before: Vec<_> = there.iter().map(made).collect();
+    let daemon = env.watch();
+    env.wait_until("all terms, and photos tagged with them", || {
+        let report = env.status()["tags"].take();
+        report["terms"] == serde_json::json!([20_000, 20_000]) && report["stale"] == 0
+    });
+    assert_eq!(before, there.iter().map(made).collect::<Vec<_>>());
+    assert_eq!(pieces(&env).len(), 40);
+    assert!(by(&env, "tiny") > 0);
+    assert_eq!(daemon.stop(), Some(0));
 }

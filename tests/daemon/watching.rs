@@ -248,19 +248,19 @@ fn photos_that_were_there_before_the_model_get_their_tags() {
     let daemon = env.watch_with(&[], |c| {
         c.env("ORT_DYLIB_PATH", "/nowhere");
     });
-    assert_eq!(env.status()["counts"]["embedded"], 0);
+    assert_eq!(env.status()["counts"]["tagged"], 0);
     assert!(env.ok(&["status"]).contains("no tags yet"));
     assert_eq!(daemon.stop(), Some(0));
     let daemon = env.watch();
     env.wait_until("they are caught up", || {
-        env.status()["counts"]["embedded"] == 3
+        env.status()["counts"]["tagged"] == 3
     });
     assert_eq!(daemon.stop(), Some(0));
 
     let fresh = TestEnv::new();
     save(1, &fresh.photo("only.jpg"));
     let daemon = fresh.watch();
-    fresh.wait_until("it has tags", || fresh.status()["counts"]["embedded"] == 1);
+    fresh.wait_until("it has tags", || fresh.status()["counts"]["tagged"] == 1);
     assert_eq!(daemon.stop(), Some(0));
 }
 

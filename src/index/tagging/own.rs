@@ -121,7 +121,10 @@ struct Texts<'a> {
 
 impl Texts<'_> {
     /// A name's vector, and a word about it if it is too long to be read whole.
-    fn vector(&mut self, name: &str) -> Result<(Vec<f32>, Option<String>), crate::model::ModelError> {
+    fn vector(
+        &mut self,
+        name: &str,
+    ) -> Result<(Vec<f32>, Option<String>), crate::model::ModelError> {
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             none => {
@@ -173,7 +176,9 @@ fn by_examples(pack: &ModelPack, vector: &[f32], sample: &[Vec<f32>]) -> Sigmoid
     };
     let half = (mean + KIN * deviation).clamp(ALIKE, MOST);
     // From half to nine in ten within one deviation, and surely for the same picture.
-    let scale = (2.2 / deviation.max(0.02)).max(3.0 / (SAME - half)).max(STEEP);
+    let scale = (2.2 / deviation.max(0.02))
+        .max(3.0 / (SAME - half))
+        .max(STEEP);
     rounded(scale, half)
 }
 
@@ -315,7 +320,10 @@ mod tests {
         let sample: Vec<Vec<f32>> = (0..200).map(|i| vector(1.2 + i as f32 / 600.0)).collect();
         assert_eq!(named(&silent, &[]), None);
         let sigmoid = named(&silent, &sample).unwrap();
-        assert!(sigmoid.of(0.95) > 0.9 && sigmoid.of(0.2) < 0.2, "{sigmoid:?}");
+        assert!(
+            sigmoid.of(0.95) > 0.9 && sigmoid.of(0.2) < 0.2,
+            "{sigmoid:?}"
+        );
     }
 
     #[test]

@@ -58,8 +58,7 @@ impl Vocabulary {
             return None;
         }
         let dir = vocabulary_dir(&plan.data_dir, &pack.id);
-        let identity =
-            matrix::identity(&["terms", &pack.id.0, &prompt, plan.lexicon.version()]);
+        let identity = matrix::identity(&["terms", &pack.id.0, &prompt, plan.lexicon.version()]);
         #[allow(clippy::cast_possible_truncation)]
         let sigmoid = Sigmoid {
             scale: *scale as f32,
@@ -91,7 +90,9 @@ impl Vocabulary {
     /// Terms in pieces that are there.
     pub fn encoded(&self) -> usize {
         let there = self.pieces.iter().enumerate().filter(|(_, p)| p.is_some());
-        there.map(|(number, _)| self.range(number).len().min(self.goal - number * PIECE)).sum()
+        there
+            .map(|(number, _)| self.range(number).len().min(self.goal - number * PIECE))
+            .sum()
     }
 
     /// Terms worth tagging all photos with: all of them, or a power of two of pieces.
@@ -100,7 +101,9 @@ impl Vocabulary {
         if there == self.pieces.len() {
             return self.goal;
         }
-        there.checked_ilog2().map_or(0, |power| (1 << power) * PIECE)
+        there
+            .checked_ilog2()
+            .map_or(0, |power| (1 << power) * PIECE)
     }
 
     /// Those, to tag with.
@@ -118,6 +121,11 @@ impl Vocabulary {
     /// Terms encoded a second, lately.
     pub fn rate(&self) -> f64 {
         self.rate
+    }
+
+    /// Lets the text model go until the next step.
+    pub fn rest(&mut self) {
+        self.encoder = None;
     }
 
     /// Encodes for a moment; true: there is more to do.
@@ -181,7 +189,11 @@ impl Vocabulary {
         }
         #[allow(clippy::cast_precision_loss)]
         let now = (*next - before) as f64 / begun.elapsed().as_secs_f64().max(1e-6);
-        self.rate = if self.rate > 0.0 { 0.9 * self.rate + 0.1 * now } else { now };
+        self.rate = if self.rate > 0.0 {
+            0.9 * self.rate + 0.1 * now
+        } else {
+            now
+        };
         if *next == range.end
             && let Some((_, writer, _)) = self.work.take()
         {

@@ -198,8 +198,8 @@ fn check(bytes: &[u8], extension: Option<&str>) -> Result<(), TestCaseError> {
             prop_assert!((1..=8).contains(&seen.orientation));
             prop_assert!(seen.thumbnail.width.max(seen.thumbnail.height) <= 256);
             let tensor = &seen.tensors[0];
-            prop_assert_eq!(tensor.data.len(), 3 * 32 * 32);
-            prop_assert!(tensor.data.iter().all(|v| v.is_finite()));
+            prop_assert_eq!(tensor.len(), 3 * 32 * 32);
+            prop_assert!(tensor.iter().all(|v| v.is_finite()));
             prop_assert!(seen.exif.lat.is_none_or(|v| v.abs() <= 90.0));
             prop_assert!(seen.exif.lon.is_none_or(|v| v.abs() <= 180.0));
         }

@@ -1,6 +1,8 @@
 //! The small picture stands for the large one: hash and tensor of a scaled decode, and the tensor
 //! against a plain reference.
 
+use ndarray::Axis;
+
 use super::*;
 use crate::embedding::Tensor;
 
@@ -42,11 +44,11 @@ fn reference(picture: &RgbImage, [left, top, width, height]: [f64; 4], spec: &In
             blend(&taps, &|sx| squeezed.get_pixel(sx, y).0[c])
         }))
     });
-    let data = (0..3)
-        .flat_map(|c| square.pixels().map(move |p| (c, p.0[c])))
-        .map(|(c, v)| (f32::from(v) - spec.mean[c]) / spec.std[c])
-        .collect();
-    Tensor { size: n, data }
+    let side = n as usize;
+    Tensor::from_shape_fn((3, side, side), |(c, y, x)| {
+        let value = square.get_pixel(x as u32, y as u32).0[c];
+        (f32::from(value) - spec.mean[c]) / spec.std[c]
+    })
 }
 
 fn tensor_of(picture: &RgbImage, spec: &InputSpec) -> Tensor {
@@ -86,13 +88,12 @@ fn the_tensor_is_pillows_bicubic() {
             (&squash, [0.0, 0.0, f64::from(w), f64::from(h)]),
         ] {
             let (ours, theirs) = (tensor_of(&picture, spec), reference(&picture, part, spec));
-            assert_eq!(ours.data.len(), theirs.data.len());
-            let area = 24 * 24;
-            for (i, (a, b)) in ours.data.iter().zip(&theirs.data).enumerate() {
-                let levels = (a - b).abs() * spec.std[i / area];
+            assert_eq!(ours.dim(), theirs.dim());
+            for ((at, a), b) in ours.indexed_iter().zip(&theirs) {
+                let levels = (a - b).abs() * spec.std[at.0];
                 assert!(
                     levels <= 1.01,
-                    "{w}×{h} {:?} at {i}: {levels} levels apart",
+                    "{w}×{h} {:?} at {at:?}: {levels} levels apart",
                     spec.fit
                 );
             }
@@ -119,12 +120,11 @@ fn hash_and_tensor_survive_the_scaled_decode() {
         );
         let (a, b) = (&full.tensors[0], &scaled.tensors[0]);
         let error: f64 = a
-            .data
             .iter()
-            .zip(&b.data)
+            .zip(b)
             .map(|(x, y)| (f64::from(x - y) * 128.0).powi(2))
             .sum();
-        let psnr = 10.0 * (255.0_f64.powi(2) / (error / a.data.len() as f64)).log10();
+        let psnr = 10.0 * (255.0_f64.powi(2) / (error / a.len() as f64)).log10();
         assert!(psnr > 35.0, "{kind:?}: {psnr} dB");
     }
 }
@@ -145,9 +145,7 @@ fn grey_and_cmyk_jpegs_look_like_their_colour_selves() {
     let cmyk = look(&jpeg(&picture, Jpeg::Cmyk, None), "jpg").unwrap();
     let mean = |seen: &Inspection| {
         let t = &seen.tensors[0];
-        std::array::from_fn::<f32, 3, _>(|c| {
-            t.data[c * 1024..(c + 1) * 1024].iter().sum::<f32>() / 1024.0
-        })
+        std::array::from_fn::<f32, 3, _>(|c| t.index_axis(Axis(0), c).sum() / 1024.0)
     };
     let (a, b) = (mean(&colour), mean(&cmyk));
     assert!(
@@ -173,7 +171,7 @@ fn the_tiniest_and_thinnest_pictures_work() {
         ] {
             let seen = look(&bytes, "png").unwrap();
             assert_eq!((seen.width, seen.height), (w, h));
-            assert!(seen.tensors[0].data.iter().all(|v| v.is_finite()));
+            assert!(seen.tensors[0].iter().all(|v| v.is_finite()));
             assert!(seen.thumbnail.width.max(seen.thumbnail.height) <= 256);
         }
     }

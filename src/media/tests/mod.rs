@@ -205,7 +205,7 @@ fn every_format_is_recognised_decoded_and_measured() {
             "{format:?}"
         );
         assert_eq!(seen.perceptual_hash.0.len(), 18, "{format:?}");
-        assert_eq!(seen.tensors[0].data.len(), 3 * 32 * 32, "{format:?}");
+        assert_eq!(seen.tensors[0].len(), 3 * 32 * 32, "{format:?}");
         let thumb = image::load_from_memory(&seen.thumbnail.bytes).unwrap();
         assert_eq!(
             (thumb.width(), thumb.height()),

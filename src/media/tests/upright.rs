@@ -60,9 +60,8 @@ fn all_eight_orientations_give_one_upright_picture() {
             "orientation {value}: {distance:?} bits"
         );
         let tensors = plain.tensors[0]
-            .data
             .iter()
-            .zip(&seen.tensors[0].data)
+            .zip(&seen.tensors[0])
             .map(|(a, b)| f64::from((a - b).abs()) * 128.0)
             .sum::<f64>()
             / (3.0 * 32.0 * 32.0);

@@ -1,6 +1,7 @@
 //! What is kept of a background, and when it fits.
 
 use super::*;
+use crate::store::tests::library::Library;
 
 #[test]
 fn phrases_are_many_and_none_is_there_twice() {
@@ -10,56 +11,46 @@ fn phrases_are_many_and_none_is_there_twice() {
     assert!(lines.windows(2).all(|w| w[0] != w[1]));
 }
 
-#[test]
-fn a_kept_file_is_read_back_and_a_damaged_one_is_not() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("a/b.phrases");
-    let key = [7u8; 32];
-    let mut body = key.to_vec();
-    for v in [1.0f32, -2.0, 3.5, 0.25] {
-        body.extend(v.to_le_bytes());
-    }
-    let check = blake3::hash(&body);
-    body.extend(check.as_bytes());
-    keep(&path, &body);
-    let bytes = std::fs::read(&path).unwrap();
-    assert_eq!(
-        parse(&bytes, &key, 2, 2),
-        Some(vec![vec![1.0, -2.0], vec![3.5, 0.25]])
-    );
-    assert_eq!(parse(&bytes, &[8; 32], 2, 2), None);
-    assert_eq!(parse(&bytes, &key, 3, 2), None);
-    for at in 0..bytes.len() {
-        let mut bad = bytes.clone();
-        bad[at] ^= 1;
-        assert_eq!(parse(&bad, &key, 2, 2), None, "byte {at}");
-        assert_eq!(parse(&bytes[..at], &key, 2, 2), None, "cut at {at}");
-    }
+fn spread(scores: &[f32]) -> Spread {
+    let mut spread = Spread::NONE;
+    scores.iter().for_each(|score| spread.add(*score));
+    spread
 }
 
 #[test]
 fn the_summary_pools_all_phrases() {
-    let spread = |mean, deviation, highest| Spread {
-        photos: 10,
-        mean,
-        deviation,
-        highest,
-    };
-    let b = summary(&[spread(0.0, 0.3, 0.5), spread(0.8, 0.3, 0.9)]);
-    assert_eq!(b.median_best, 0.9);
-    assert!((b.mean - 0.4).abs() < 1e-6 && (b.deviation - 0.5).abs() < 1e-6);
+    let b = summary(&[spread(&[-0.5, 0.5]), spread(&[0.3, 0.7, 0.9, 0.1])]);
+    assert!((b.median_best - 0.9).abs() < 1e-6);
+    assert!((b.mean - 0.25).abs() < 1e-6, "{b:?}");
+    let variance = f32::midpoint(0.25, 0.10) + 0.25 * 0.25;
+    assert!((b.deviation - variance.sqrt()).abs() < 1e-6, "{b:?}");
     assert_eq!(summary(&[]).median_best, 0.0);
 }
 
 #[test]
+fn a_sample_is_of_the_size_that_is_asked_for() {
+    for every in [1, 7, 123] {
+        let sampled = (1..=100_000)
+            .filter(|photo| is_sampled(*photo, every))
+            .count() as u64;
+        let wanted = 100_000 / every;
+        assert!(
+            sampled.abs_diff(wanted) * 8 <= wanted,
+            "{sampled} of one in {every}"
+        );
+    }
+}
+
+#[test]
 fn a_kept_background_fits_its_own_library_and_version() {
-    let dir = tempfile::tempdir().unwrap();
+    let lib = Library::new();
+    let reader = lib.reader();
     let model = ModelId("clip@1".to_owned());
-    let file = VectorFile::new(dir.path(), [1; 16], &model, 4);
+    let index = VectorIndex::new(&reader, lib.dir.path(), (1, &model, 4)).unwrap();
     let of = Of {
         model: &model,
         identity: [1; 16],
-        file: &file,
+        index: &index,
     };
     let against = summary(&[]);
     let background = Background {
@@ -82,16 +73,6 @@ fn a_kept_background_fits_its_own_library_and_version() {
 
 #[test]
 fn where_nothing_can_be_kept_fewer_phrases_do() {
-    let dir = tempfile::tempdir().unwrap();
-    assert!(can_keep(&dir.path().join("vectors/a.vec")));
-    assert_eq!(
-        std::fs::read_dir(dir.path().join("vectors"))
-            .unwrap()
-            .count(),
-        0
-    );
-    std::fs::write(dir.path().join("file"), b"").unwrap();
-    assert!(!can_keep(&dir.path().join("file/a.vec")));
     assert!(phrases(false).len() * FEWER >= phrases(true).len());
     assert!(phrases(false).len() >= 30);
 }

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::embedding::{Embedding, ModelId, Tag};
+use crate::embedding::{Embedding, ModelId, Sources, Tag};
 use crate::photo::{
     ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, RelPath, Thumbnail,
 };
 use crate::store::{
-    Change, Failure, FileKey, ModelResult, Results, SpaceKind, Stage, Store, StoreReader,
+    Change, Failure, FileKey, ModelResult, Results, SpaceKind, Stage, Store, StoreReader, Tagged,
 };
 
 pub struct Library {
@@ -59,31 +59,38 @@ impl Library {
         });
     }
 
+    /// What no change does.
+    pub fn sql(&self, text: &str) {
+        self.store.conn.execute_batch(text).unwrap();
+    }
+
     /// The model sees photo `n`.
     pub fn embed(&mut self, n: u64, model: i64) {
         self.apply(Change::Embedded {
             hash: hash(n),
             results: Box::new(Results {
                 made: vec![result(model, n)],
+                tagged: None,
             }),
         });
     }
 
-    pub fn tag(&mut self, n: u64, model: i64, tags: &[(&str, &str, f32)]) {
-        let mut made = result(model, n);
-        made.tags = Some((
-            "bank".to_owned(),
-            tags.iter()
-                .map(|(term, name, confidence)| Tag {
-                    term: (*term).to_owned(),
-                    name: (*name).to_owned(),
-                    confidence: *confidence,
-                })
-                .collect(),
-        ));
+    /// Photo `n` is tagged by some snapshot.
+    pub fn tag(&mut self, n: u64, tags: &[(&str, &str, f32)]) {
+        let tagger = self.store.adopt_tagger("some").unwrap();
+        let tags = tags.iter().map(|(key, name, confidence)| Tag {
+            key: (*key).into(),
+            name: (*name).into(),
+            confidence: *confidence,
+            sources: Sources::CLASSIFIER,
+        });
+        let tags = tags.collect();
         self.apply(Change::Embedded {
             hash: hash(n),
-            results: Box::new(Results { made: vec![made] }),
+            results: Box::new(Results {
+                made: Vec::new(),
+                tagged: Some(Tagged { tagger, tags }),
+            }),
         });
     }
 
@@ -146,7 +153,6 @@ pub fn result(model: i64, n: u64) -> ModelResult {
     ModelResult {
         model,
         embedding: Embedding { values },
-        tags: None,
     }
 }
 

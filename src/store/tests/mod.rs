@@ -1,8 +1,9 @@
 //! The store as its callers see it: whole databases on disk, changes in, rows out.
 
-mod labelling;
-mod library;
+pub(crate) mod library;
 mod migration;
 mod models;
 mod reading;
+mod steps;
+mod tags;
 mod word_search;

@@ -98,7 +98,7 @@ fn other_dimensions_under_one_name_are_refused() {
     let a = lib.model("a@1", SpaceKind::Search);
     assert_eq!(lib.model("a@1", SpaceKind::Search), a);
     lib.put(root, "1.jpg", 1);
-    lib.tag(1, a, &[("t", "tree", 0.9)]);
+    lib.embed(1, a);
     lib.fail(2, Some(a));
     let err = lib
         .store
@@ -123,8 +123,6 @@ fn other_dimensions_under_one_name_are_refused() {
     let reader = lib.reader();
     assert_eq!(reader.serving().unwrap(), None);
     assert_eq!(reader.embedding_count(a).unwrap(), 0);
-    let photo = lib.photo(1);
-    assert_eq!(reader.tags_of(photo, 0.0).unwrap(), []);
     assert_eq!(reader.failures_of(&hash(2)).unwrap(), []);
     assert_eq!(reader.models().unwrap()[0].dims, 0);
     let again = lib.store.adopt_model(&id("a@1"), 768, SpaceKind::Search);
@@ -192,6 +190,7 @@ fn results_of_several_models_are_written_together() {
         decoder_version,
         results: Some(Box::new(Results {
             made: vec![result(a, 1), result(b, 1)],
+            tagged: None,
         })),
     });
     let photo = lib.photo(1);

@@ -6,21 +6,20 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::library::{Library, key};
-use crate::store::{Change, PhotoFilter, Place, SpaceKind, TagCondition, TagConfidence};
+use crate::store::{Change, PhotoFilter, Place, TagCondition, TagConfidence};
 
 /// A few photos in all states that matter to listings.
 fn library() -> (Library, i64, i64) {
     let mut lib = Library::new();
     let (root, away) = (lib.root("/p"), lib.root("/q"));
-    let model = lib.model("a@1", SpaceKind::Classifier);
     for n in 1..=6 {
         lib.put(root, &format!("{n}.jpg"), n);
     }
     lib.put(away, "copies/1.jpg", 1);
     lib.put(away, "7.jpg", 7);
-    lib.tag(1, model, &[("dog", "dog", 0.9), ("cat", "cat", 0.1)]);
-    lib.tag(2, model, &[("dog", "dog", 0.4)]);
-    lib.tag(7, model, &[("cat", "cat", 0.8)]);
+    lib.tag(1, &[("dog", "dog", 0.9), ("cat", "cat", 0.1)]);
+    lib.tag(2, &[("dog", "dog", 0.4)]);
+    lib.tag(7, &[("cat", "cat", 0.8)]);
     lib.gone(root, "3.jpg");
     for path in ["4.jpg", "1.jpg"] {
         lib.apply(Change::Missing {
@@ -39,7 +38,19 @@ fn library() -> (Library, i64, i64) {
     (lib, root, away)
 }
 
-fn filter() -> impl Strategy<Value = PhotoFilter> {
+impl std::fmt::Debug for PhotoFilter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PhotoFilter")
+            .field("tags", &(&self.tags, &self.not_tags))
+            .field("confidence", &(self.min_confidence, self.not_confidence))
+            .field("time", &(&self.since, &self.until))
+            .field("camera", &self.camera)
+            .field("place", &(&self.near, &self.folders))
+            .finish_non_exhaustive()
+    }
+}
+
+fn filter() -> impl Strategy<Value = PhotoFilter<'static>> {
     let condition = prop::sample::subsequence(vec!["dog", "cat", "none"], 1..=2).prop_map(|keys| {
         TagCondition {
             keys: keys.into_iter().map(str::to_owned).collect(),
@@ -54,41 +65,126 @@ fn filter() -> impl Strategy<Value = PhotoFilter> {
     (
         prop::collection::vec(condition.clone(), 0..2),
         prop::collection::vec(condition, 0..2),
-        0f32..1.0,
+        (0f32..1.0, 0f32..1.0),
         prop::option::of(date.clone()),
         prop::option::of(date),
         prop::option::of(prop_oneof![Just("canon"), Just("nikon")]),
         prop::option::of(place),
+        prop::option::of(prop::sample::subsequence(vec![1, 2, 3, 9], 0..=3)),
     )
         .prop_map(
-            |(tags, not_tags, min_confidence, since, until, camera, near)| PhotoFilter {
+            |(tags, not_tags, (min, not), since, until, camera, near, folders)| PhotoFilter {
                 tags,
                 not_tags,
-                min_confidence,
+                min_confidence: min,
+                not_confidence: not,
                 since,
                 until,
                 camera: camera.map(str::to_owned),
                 near,
+                folders,
+                path: None,
             },
         )
 }
 
 type Shown = (i64, PathBuf, Vec<u8>);
 
-fn listed(lib: &Library, filter: &PhotoFilter) -> Vec<Shown> {
+fn listed(lib: &Library, filter: &PhotoFilter<'_>, limit: Option<usize>) -> Vec<Shown> {
     let mut shown = Vec::new();
     lib.reader()
-        .list(filter, &mut |hit| {
+        .list(filter, limit, &mut |hit| {
             shown.push((hit.photo.id, hit.root, hit.path.as_bytes().to_vec()));
+            if limit.is_some_and(|limit| shown.len() >= limit) {
+                return ControlFlow::Break(());
+            }
             ControlFlow::Continue(())
         })
         .unwrap();
-    shown.sort();
     shown
 }
 
-fn check(lib: &Library, filter: &PhotoFilter) {
-    let listed = listed(lib, filter);
+/// The same by a look at every place, from the words of the contract alone.
+fn plainly(lib: &Library, filter: &PhotoFilter<'_>) -> Vec<Shown> {
+    let reader = lib.reader();
+    let mut stmt = reader
+        .conn
+        .prepare(
+            "SELECT f.photo, r.path, f.path, f.folder, f.taken FROM files f JOIN roots r ON r.id = f.root
+             WHERE f.photo IS NOT NULL AND f.missing_since IS NULL ORDER BY f.taken DESC, f.photo DESC",
+        )
+        .unwrap();
+    let rows = stmt.query_map([], |r| {
+        let root = String::from_utf8(r.get(1)?).unwrap();
+        Ok((
+            r.get(0)?,
+            PathBuf::from(root),
+            r.get(2)?,
+            r.get(3)?,
+            r.get(4)?,
+        ))
+    });
+    let rows: Vec<(i64, PathBuf, Vec<u8>, i64, i64)> = rows.unwrap().map(Result::unwrap).collect();
+    let seconds = |text: &str| -> i64 {
+        let mut stmt = reader.conn.prepare("SELECT unixepoch(?1)").unwrap();
+        stmt.query_row([text], |r| r.get(0)).unwrap()
+    };
+    let carries = |photo: i64, condition: &TagCondition, least: f32| {
+        let tags = reader.tags_of(photo, least).unwrap();
+        tags.iter()
+            .any(|t| condition.keys.iter().any(|key| **key == *t.key))
+    };
+    let fits = |(photo, _, _, folder, taken): &(i64, PathBuf, Vec<u8>, i64, i64)| {
+        let dated = *photo != 5;
+        filter
+            .tags
+            .iter()
+            .all(|t| carries(*photo, t, filter.min_confidence))
+            && !filter
+                .not_tags
+                .iter()
+                .any(|t| carries(*photo, t, filter.not_confidence))
+            && filter
+                .since
+                .as_deref()
+                .is_none_or(|since| *taken >= seconds(since))
+            && filter
+                .until
+                .as_deref()
+                .is_none_or(|until| *taken < seconds(until))
+            && filter
+                .camera
+                .as_deref()
+                .is_none_or(|camera| dated && camera == "canon")
+            && filter.near.is_none_or(|near| dated && near.lon < 14.0)
+            && filter
+                .folders
+                .as_ref()
+                .is_none_or(|folders| folders.contains(folder))
+    };
+    let rows = rows.into_iter().filter(|row| fits(row));
+    rows.map(|(photo, root, path, ..)| (photo, root, path))
+        .collect()
+}
+
+fn check(lib: &Library, filter: &PhotoFilter<'_>) {
+    let all = listed(lib, filter, None);
+    for limit in 1..4 {
+        // Of two places of a photo, either may come first.
+        let ids = |shown: &[Shown]| shown.iter().map(|s| s.0).take(limit).collect::<Vec<_>>();
+        assert_eq!(
+            ids(&listed(lib, filter, Some(limit))),
+            ids(&all),
+            "{filter:?}"
+        );
+    }
+    let mut plain = plainly(lib, filter);
+    let order = |shown: &[Shown]| shown.iter().map(|s| s.0).collect::<Vec<_>>();
+    assert_eq!(order(&all), order(&plain), "{filter:?}");
+    let mut listed = all;
+    listed.sort();
+    plain.sort();
+    assert_eq!(listed, plain, "{filter:?}");
     let mut ids: Vec<i64> = listed.iter().map(|s| s.0).collect();
     ids.dedup();
     assert_eq!(lib.reader().photo_ids(filter).unwrap(), ids, "{filter:?}");
@@ -111,28 +207,22 @@ fn ids_and_places_are_those_that_a_listing_shows() {
     // 3 is gone, 4 is held as missing, 1 lies at its other place, away.
     assert_eq!(lib.reader().photo_ids(&all).unwrap(), [1, 2, 5, 6, 7]);
     check(&lib, &all);
-    proptest!(ProptestConfig::with_cases(64), |(filter in filter())| check(&lib, &filter));
+    // Newest first: those with the camera's date by it, 5 by the file's, which is of 1970.
+    let newest: Vec<i64> = listed(&lib, &all, None).iter().map(|s| s.0).collect();
+    assert_eq!(newest, [7, 6, 2, 1, 5]);
+    proptest!(ProptestConfig::with_cases(256), |(filter in filter())| check(&lib, &filter));
 }
 
 #[test]
 fn terms_lead_to_photos_with_their_confidence() {
     let (mut lib, ..) = library();
-    // Another model is surer of one, and a person says another.
-    let other = lib.model("b@1", SpaceKind::Classifier);
-    lib.tag(2, other, &[("dog", "dog", 0.7)]);
-    lib.store
-        .conn
-        .execute(
-            "INSERT INTO tags (photo, source, term, confidence)
-             SELECT 5, 1, id, 0 FROM terms WHERE key = 'cat'",
-            [],
-        )
-        .unwrap();
+    // What a photo is tagged with last is what it carries.
+    lib.tag(2, &[("dog", "dog", 0.7)]);
     let found = lib
         .reader()
         .tag_confidences(&["cat", "none", "dog"], 0.35)
         .unwrap();
-    let wanted = [(5, 0, 0.0), (7, 0, 0.8), (1, 2, 0.9), (2, 2, 0.7)];
+    let wanted = [(7, 0, 0.8), (2, 2, 0.7), (1, 2, 0.9)];
     let wanted = wanted.map(|(photo, term, confidence)| TagConfidence {
         photo,
         term,

@@ -1,18 +1,16 @@
 //! The full-text index: in step with every change, and no syntax in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::library::{Library, failure, hash, indexed, key, named};
-use crate::photo::FileStamp;
+use super::library::{Library, indexed, named};
+use super::steps::{Step, step, take};
+use crate::store::Change;
 use crate::store::words::of_places;
-use crate::store::{Change, MatchedTerm, SpaceKind, Stage};
 
 fn saying(lib: &Library, word: &str) -> Vec<i64> {
-    let found = lib.reader().matching_words(&[word]).unwrap();
-    found.words[0].photos.clone()
+    lib.reader().named(&[word]).unwrap()
 }
 
 #[test]
@@ -60,48 +58,22 @@ fn names_are_found_by_any_form_of_their_words() {
 }
 
 #[test]
-fn each_word_is_counted_by_itself() {
+fn every_word_must_be_in_the_name() {
     let mut lib = Library::new();
     let root = lib.root("/p");
-    let model = lib.model("a@1", SpaceKind::Classifier);
-    lib.put(root, "dogs/IMG_1.jpg", 1);
-    lib.put(root, "dogs/IMG_2.jpg", 2);
-    lib.put(root, "cats/IMG_3.jpg", 3);
-    lib.tag(
-        1,
-        model,
-        &[
-            ("n1", "dog", 0.9),
-            ("n2", "hot dog, red hot", 0.2),
-            ("n3", "cat", 0.1),
-        ],
-    );
-    let found = lib
-        .reader()
-        .matching_words(&["red", "IMG", "dogs", "dogs"])
-        .unwrap();
-    let photos: Vec<_> = found.words.iter().map(|w| w.photos.clone()).collect();
-    assert_eq!(photos, [vec![], vec![1, 2, 3], vec![1, 2], vec![1, 2]]);
+    for (n, path) in [
+        (1, "dogs/IMG_1.jpg"),
+        (2, "dogs/IMG_2.jpg"),
+        (3, "cats/IMG_3.jpg"),
+    ] {
+        lib.put(root, path, n);
+    }
+    let found = |words: &[&str]| lib.reader().named(words).unwrap();
+    assert_eq!(found(&["IMG"]), [1, 2, 3]);
+    assert_eq!(found(&["dog", "IMG", "dogs"]), [1, 2]);
+    assert_eq!(found(&["dog", "cat"]), [0i64; 0]);
+    assert_eq!(found(&[]), [0i64; 0]);
     assert_eq!(named(&lib.reader()), 3);
-    let term = |key: &str, name: &str, words: &[usize], length| MatchedTerm {
-        key: key.to_owned(),
-        name: name.to_owned(),
-        words: words.to_vec(),
-        length,
-    };
-    assert_eq!(
-        found.terms,
-        [
-            term("n1", "dog", &[2, 3], 1),
-            term("n2", "hot dog, red hot", &[0, 2, 3], 4)
-        ]
-    );
-    // A term that is renamed is found by its new name only.
-    lib.tag(1, model, &[("n1", "hound", 0.9)]);
-    let found = lib.reader().matching_words(&["dog", "hounds"]).unwrap();
-    let keys: Vec<&str> = found.terms.iter().map(|t| t.key.as_str()).collect();
-    assert_eq!(keys, ["n1", "n2"]);
-    assert_eq!(found.terms[0].words, [1]);
 }
 
 #[test]
@@ -123,99 +95,6 @@ fn thousands_of_copies_add_nothing() {
     let long = "long/".repeat(800) + "word.jpg";
     lib.put(root, &long, 2);
     assert_eq!(saying(&lib, "word"), [lib.photo(2)]);
-}
-
-const PATHS: &[&str] = &[
-    "a/one.jpg",
-    "a/two.jpg",
-    "a/b/three.jpg",
-    "four.jpg",
-    "b/five.jpg",
-];
-const ROOTS: &[&str] = &["/p", "/p/a", "/q"];
-
-#[derive(Debug, Clone)]
-enum Step {
-    Put(usize, usize, u64),
-    Known(usize, usize, u64),
-    Fail(usize, usize),
-    Gone(usize, usize),
-    Missing(usize, usize),
-    Found(usize, usize),
-    Release(usize),
-    Forget(usize),
-    Adopt(usize),
-    Sweep,
-    Fill,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let (root, path, photo) = (0..ROOTS.len(), 0..PATHS.len(), 0..4u64);
-    let place = (root.clone(), path);
-    prop_oneof![
-        6 => (place.clone(), photo.clone()).prop_map(|((r, p), n)| Step::Put(r, p, n)),
-        3 => (place.clone(), photo).prop_map(|((r, p), n)| Step::Known(r, p, n)),
-        2 => place.clone().prop_map(|(r, p)| Step::Fail(r, p)),
-        3 => place.clone().prop_map(|(r, p)| Step::Gone(r, p)),
-        2 => place.clone().prop_map(|(r, p)| Step::Missing(r, p)),
-        1 => place.prop_map(|(r, p)| Step::Found(r, p)),
-        1 => root.clone().prop_map(Step::Release),
-        1 => root.clone().prop_map(Step::Forget),
-        2 => root.prop_map(Step::Adopt),
-        1 => Just(Step::Sweep),
-        1 => Just(Step::Fill),
-    ]
-}
-
-fn take(lib: &mut Library, step: &Step) {
-    let root_of = |lib: &Library, r: &usize| {
-        let row = lib.store.root_at(Path::new(ROOTS[*r])).unwrap();
-        row.map(|row| row.id)
-    };
-    let place = match step {
-        Step::Put(r, p, _)
-        | Step::Known(r, p, _)
-        | Step::Fail(r, p)
-        | Step::Gone(r, p)
-        | Step::Missing(r, p)
-        | Step::Found(r, p) => root_of(lib, r).map(|root| key(root, PATHS[*p].as_bytes())),
-        _ => None,
-    };
-    let stamp = FileStamp::default();
-    match (step, place) {
-        (Step::Put(_, p, n), Some(at)) => lib.apply(indexed(at.root, PATHS[*p].as_bytes(), *n)),
-        (Step::Known(_, _, n), Some(key)) => lib.apply(Change::known(key, stamp, hash(*n))),
-        (Step::Fail(..), Some(key)) => lib.apply(Change::Failed {
-            key,
-            stamp,
-            hash: None,
-            failure: failure(Stage::Read),
-        }),
-        (Step::Gone(..), Some(key)) => lib.apply(Change::Gone {
-            key,
-            excluded: false,
-        }),
-        (Step::Missing(..), Some(key)) => lib.apply(Change::Missing { key }),
-        (Step::Found(..), Some(key)) => lib.apply(Change::Found { key }),
-        (Step::Release(r), _) => {
-            if let Some(root) = root_of(lib, r) {
-                lib.store.release_missing(root, None).unwrap();
-            }
-        }
-        (Step::Forget(r), _) => {
-            lib.store.forget_root(Path::new(ROOTS[*r])).unwrap();
-        }
-        (Step::Adopt(r), _) => {
-            lib.root(ROOTS[*r]);
-        }
-        (Step::Sweep, _) => {
-            lib.store.sweep(std::time::Duration::ZERO, 2).unwrap();
-        }
-        (Step::Fill, _) => {
-            lib.store.fill_words(2).unwrap();
-        }
-        (_, None) => {}
-    }
 }
 
 /// What must be found, from the files alone: for each word the photos whose paths say it.
@@ -251,10 +130,9 @@ proptest! {
             take(&mut lib, step);
             let said = model(&lib);
             let words = ["one", "two", "three", "four", "five", "a", "b"];
-            let found = lib.reader().matching_words(&words).unwrap();
-            for matched in &found.words {
-                let wanted: Vec<i64> = said.get(&matched.word).into_iter().flatten().copied().collect();
-                prop_assert_eq!(&matched.photos, &wanted, "{} after {:?}", matched.word, step);
+            for word in words {
+                let wanted: Vec<i64> = said.get(word).into_iter().flatten().copied().collect();
+                prop_assert_eq!(saying(&lib, word), wanted, "{} after {:?}", word, step);
             }
             let all: BTreeSet<i64> = said.values().flatten().copied().collect();
             prop_assert_eq!(named(&lib.reader()), i64::try_from(all.len()).unwrap());
@@ -275,10 +153,9 @@ proptest! {
         let photo = lib.put(root, &format!("{word}/x.jpg"), 1);
         let mut all: Vec<&str> = asked.iter().map(String::as_str).collect();
         all.push(&operators);
-        let found = lib.reader().matching_words(&all).unwrap();
-        prop_assert_eq!(found.words.len(), all.len());
-        for matched in &found.words {
-            prop_assert!(matched.photos.is_empty() || matched.photos == [photo]);
+        for words in all.iter().map(|word| vec![*word]).chain([all.clone()]) {
+            let found = lib.reader().named(&words).unwrap();
+            prop_assert!(found.is_empty() || found == [photo]);
         }
     }
 }

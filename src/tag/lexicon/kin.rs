@@ -79,6 +79,7 @@ impl Kin {
     }
 
     /// A row that reaches itself, if there is one.
+    #[cfg(test)]
     pub(super) fn cycle(&self) -> Option<usize> {
         // Rows that nothing is left to point at are taken away until none is left, or a cycle.
         let turned = self.turned();
@@ -97,6 +98,7 @@ impl Kin {
         (0..self.len()).find(|row| left[*row] > 0 && self.reached_again(*row))
     }
 
+    #[cfg(test)]
     fn reached_again(&self, row: usize) -> bool {
         let mut seen = Seen::new(self.len());
         let mut todo: Vec<u32> = self.of(row).to_vec();
@@ -134,12 +136,6 @@ impl Lexicon {
     #[must_use]
     pub fn ancestors(&self, row: usize) -> Vec<u32> {
         self.parents.reached(row)
-    }
-
-    /// Everything below a term, nearest first, nodes included.
-    #[must_use]
-    pub fn below(&self, row: usize) -> Vec<u32> {
-        self.children().reached(row)
     }
 
     /// Labels directly under one of the term's direct parents, ascending, without itself.

@@ -1,5 +1,6 @@
 //! From the compressed files to lines and rows.
 
+#[cfg(test)]
 use std::collections::HashMap;
 use std::io::Read;
 use std::sync::OnceLock;
@@ -7,9 +8,10 @@ use std::sync::OnceLock;
 use flate2::read::GzDecoder;
 
 use super::super::error::TagError;
-use super::super::vocabulary::normalise;
+#[cfg(test)]
+use super::super::spelling::normalise;
 use super::kin::Kin;
-use super::{GLOSSES_FILE, Glosses, LEXICON_FILE, Lexicon, NODE};
+use super::{LEXICON_FILE, Lexicon, NODE};
 
 /// Bytes a damaged file may inflate to: ten times what the built-in ones do.
 const MOST_BYTES: u64 = 32 << 20;
@@ -34,7 +36,7 @@ pub(super) fn inflate(packed: &[u8], file: &'static str) -> Result<String, TagEr
 impl Lexicon {
     /// Takes the text apart as far as every caller needs it. What only a wrongly made file can
     /// break is left to [`Lexicon::check`].
-    pub(super) fn read(text: String, packed_glosses: &'static [u8]) -> Result<Self, TagError> {
+    pub(super) fn read(text: String) -> Result<Self, TagError> {
         let version = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
         if u32::try_from(text.len()).is_err() {
             return Err(bad(1, "the text is longer than 4 GiB".to_owned()));
@@ -79,17 +81,24 @@ impl Lexicon {
             parents,
             children: OnceLock::new(),
             by_key: OnceLock::new(),
-            packed_glosses,
-            glosses: OnceLock::new(),
             version,
         })
     }
 
+    /// A lexicon of a test's own, checked.
+    #[cfg(test)]
+    pub fn parse(text: &str) -> Result<Self, TagError> {
+        let lexicon = Self::read(text.to_owned())?;
+        lexicon.check()?;
+        Ok(lexicon)
+    }
+
     /// What the reader takes on trust from the built-in file.
+    #[cfg(test)]
     pub(super) fn check(&self) -> Result<(), TagError> {
         let mut keys = HashMap::new();
         let mut words = HashMap::new();
-        for row in 0..self.len() {
+        for row in 0..self.rows() {
             let (term, at) = (self.term(row), row + 2);
             if term.key.is_empty() || term.name.is_empty() || term.category.is_empty() {
                 return Err(bad(at, "its key, name or category is empty".to_owned()));
@@ -97,7 +106,7 @@ impl Lexicon {
             if let Some(other) = keys.insert(term.key, at) {
                 return Err(bad(at, format!("line {other} has the same key")));
             }
-            for word in std::iter::once(term.name).chain(term.synonyms()) {
+            for word in self.words(row) {
                 if let Some(other) = words.insert(normalise(word), at) {
                     return Err(bad(at, format!("line {other} has the word {word} too")));
                 }
@@ -107,23 +116,6 @@ impl Lexicon {
             Some(row) => Err(bad(row + 2, "it is above itself".to_owned())),
             None => Ok(()),
         }
-    }
-}
-
-impl Glosses {
-    /// No definition at all if the data is damaged: they are a help, not a need.
-    pub(super) fn read(packed: &[u8]) -> Self {
-        if packed.is_empty() {
-            return Self::default();
-        }
-        let text = inflate(packed, GLOSSES_FILE).unwrap_or_default();
-        let starts = line_starts(&text);
-        Self { text, starts }
-    }
-
-    pub(super) fn line(&self, row: usize) -> Option<&str> {
-        let (from, to) = (*self.starts.get(row)?, *self.starts.get(row + 1)?);
-        Some(self.text[from as usize..to as usize].trim_end_matches(['\n', '\r']))
     }
 }
 

@@ -1,34 +1,11 @@
-//! From a word in a query to terms.
+//! From a word in a query to rows of the lexicon.
 
-use super::super::vocabulary::{Lookup, edits, forms, normalise};
+use super::super::spelling::{SUGGESTIONS, forms, nearness, normalise};
 use super::Lexicon;
 
-/// Most names offered for a word that is not there.
-const SUGGESTIONS: usize = 5;
-
 impl Lexicon {
-    /// What a word of a query means: the term that has it, and everything below that term. Case,
-    /// plural, `_` and `-` do not matter, but the word as it is comes before its singular or
-    /// plural: `glasses` are spectacles. A key means its term. Keys are ascending.
-    #[must_use]
-    pub fn look_up(&self, word: &str) -> Lookup {
-        let mut rows = self.named(word);
-        rows.extend(self.row(word));
-        if rows.is_empty() {
-            return Lookup::Unknown(self.suggest(word));
-        }
-        for row in rows.clone() {
-            rows.extend(self.below(row).into_iter().map(|row| row as usize));
-        }
-        rows.sort_unstable();
-        rows.dedup();
-        let mut keys: Vec<String> = rows.iter().map(|row| self.key(*row).to_owned()).collect();
-        keys.sort_unstable();
-        Lookup::Found(keys)
-    }
-
-    /// The rows a word names by itself: that of the word as it is, or else those of its singular
-    /// and plural forms, ascending.
+    /// The rows a word names: that of the word as it is, or else those of its other forms,
+    /// ascending. `glasses` are spectacles, though `glass` is a word too.
     #[must_use]
     pub fn named(&self, word: &str) -> Vec<usize> {
         let forms = forms(word);
@@ -48,7 +25,7 @@ impl Lexicon {
     }
 
     /// Name and synonyms.
-    fn words(&self, row: usize) -> impl Iterator<Item = &str> {
+    pub(super) fn words(&self, row: usize) -> impl Iterator<Item = &str> {
         let mut columns = self.line(row).splitn(4, '\t').skip(1);
         let name = columns.next().unwrap_or("");
         let synonyms = columns.next().unwrap_or("");
@@ -58,43 +35,26 @@ impl Lexicon {
     }
 
     /// Names of terms close to a word that is not there, the closest and most used first.
-    fn suggest(&self, word: &str) -> Vec<String> {
+    #[must_use]
+    pub fn suggest(&self, word: &str) -> Vec<String> {
         let word = normalise(word);
         let Some(first) = word.chars().next() else {
             return Vec::new();
         };
-        // Short words have too many neighbours: `water` is no misspelt `wader`.
-        let length = word.chars().count();
-        let limit = match length {
-            0..=4 => 0,
-            5..=7 => 1,
-            _ => 2,
-        };
         let mut close: Vec<(usize, usize, String)> = Vec::new();
         for row in 0..self.labels() {
-            for known in self.words(row) {
-                if !known.starts_with(|c: char| c.to_lowercase().eq(first.to_lowercase()))
-                    && !has_word(known, &word)
-                {
-                    continue;
-                }
-                let plain = normalise(known);
-                let same_start = plain.starts_with(first);
-                let distance = edits(&word, &plain, limit).filter(|_| same_start);
-                let part =
-                    (length >= 3 && plain.split(' ').any(|part| part == word)).then_some(limit);
-                if let Some(distance) = distance.or(part) {
-                    close.push((distance, row, plain));
-                }
-            }
+            let best = self
+                .words(row)
+                .filter(|known| {
+                    known.starts_with(|c: char| c.to_lowercase().eq(first.to_lowercase()))
+                        || has_word(known, &word)
+                })
+                .map(normalise)
+                .filter_map(|known| Some((nearness(&word, &known)?, known)))
+                .min();
+            close.extend(best.map(|(distance, known)| (distance, row, known)));
         }
         close.sort_unstable();
-        let mut offered = Vec::new();
-        close.retain(|(_, row, _)| {
-            let new = !offered.contains(row);
-            offered.push(*row);
-            new
-        });
         close.truncate(SUGGESTIONS);
         close.into_iter().map(|(_, _, name)| name).collect()
     }

@@ -1,0 +1,653 @@
+//! One piece: how it lies on the disk, how it is written, opened and checked.
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 8 | magic `photonMX` |
+//! | 8 | 4 | version |
+//! | 12 | 4 | `0x01020304`: reads differently on a machine of the other byte order |
+//! | 16 | 8 | values in a row |
+//! | 24 | 8 | rows |
+//! | 32 | 8 + 8 | span: what the rows were made of, two numbers that are the maker's affair |
+//! | 48 | 8 | highest id |
+//! | 56 | 32 | identity |
+//! | 88 | 32 | BLAKE3 of ids and sums |
+//! | 120 | 32 | BLAKE3 of the bytes before |
+//! | 4096 | rows × stride | bf16, native byte order, each row padded with zeros to 64 bytes |
+//! | … | rows × 8 | ids, i64 |
+//! | … | chunks × 32 | sums: BLAKE3 of each chunk of rows, about 1 MB |
+//!
+//! Header, ids and sums are checked when a piece is opened, each chunk when it is first read.
+
+use std::fs::File;
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use half::bf16;
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+use memmap2::{Advice, Mmap};
+
+use crate::safe_file::NewFile;
+
+const MAGIC: &[u8; 8] = b"photonMX";
+const VERSION: u32 = 1;
+const ORDER: u32 = 0x0102_0304;
+/// A page, so that rows are aligned however wide a load is.
+const HEADER: usize = 4096;
+/// Bytes of the header that mean something, its own checksum included.
+const USED: usize = 152;
+/// A cache line; the widest SIMD load.
+const LINE: usize = 64;
+/// Values in a row that make sense; a file that claims more is no matrix.
+const MOST_DIMS: u64 = 1 << 16;
+/// Bytes of rows that are checked, and handed to a thread, together: few enough to stay in a cache
+/// between the two, enough that handing out costs nothing.
+const CHUNK: usize = 1 << 20;
+
+/// Why a piece is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum MatrixError {
+    /// There is no such file.
+    #[error("{0} is not there")]
+    Absent(PathBuf),
+    /// It is something else, of something else, or not what was written.
+    #[error("{path}: {reason}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: std::io::Error,
+    },
+}
+
+enum Rows {
+    Mapped { map: Mmap, path: PathBuf },
+    Memory { bits: Vec<u16>, ids: Vec<i64> },
+}
+
+/// Rows of length one with an id each, in a mapped file or in memory.
+pub struct Matrix {
+    rows: Rows,
+    dims: usize,
+    len: usize,
+    span: (i64, i64),
+    highest: i64,
+    digest: [u8; 32],
+    /// What is known of each chunk, see [`Matrix::is_sound`].
+    checked: Box<[AtomicU8]>,
+}
+
+/// The numbers of a header.
+struct Facts {
+    dims: usize,
+    len: usize,
+    span: (i64, i64),
+    highest: i64,
+    digest: [u8; 32],
+}
+
+fn stride(dims: usize) -> usize {
+    (dims * 2).next_multiple_of(LINE)
+}
+
+/// Rows in a chunk.
+fn chunk_rows(dims: usize) -> usize {
+    (CHUNK / stride(dims)).max(1)
+}
+
+fn unchecked(chunks: usize) -> Box<[AtomicU8]> {
+    (0..chunks).map(|_| AtomicU8::new(UNKNOWN)).collect()
+}
+
+const UNKNOWN: u8 = 0;
+const SOUND: u8 = 1;
+const DAMAGED: u8 = 2;
+
+impl Matrix {
+    /// Maps the piece at `path`, if it is one of this identity and length of rows.
+    ///
+    /// # Errors
+    /// [`MatrixError`]; the file is left as it is.
+    pub fn open(path: &Path, identity: &[u8; 32], dims: usize) -> Result<Self, MatrixError> {
+        let io = |source| MatrixError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        let unusable = |reason| MatrixError::Unusable {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let file = File::open(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => MatrixError::Absent(path.to_path_buf()),
+            _ => io(e),
+        })?;
+        let size = file.metadata().map_err(io)?.len();
+        if size < HEADER as u64 {
+            return Err(unusable("it is cut short"));
+        }
+        // SAFETY: files of this kind are never written to after they have got their name: a writer
+        // puts another file in this one's place, and the mapping keeps the old one.
+        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        let facts = parse(&map[..USED], identity, dims).map_err(unusable)?;
+        let chunks = facts.len.div_ceil(chunk_rows(dims));
+        let expected = facts
+            .len
+            .checked_mul(stride(dims) + 8)
+            .and_then(|bytes| bytes.checked_add(HEADER + chunks * 32));
+        if expected != Some(map.len()) {
+            return Err(unusable("its size is not what its header says"));
+        }
+        let ids = HEADER + facts.len * stride(dims);
+        if *blake3::hash(&map[ids..]).as_bytes() != facts.digest {
+            return Err(unusable("its ids or checksums are damaged"));
+        }
+        Ok(Self {
+            checked: unchecked(chunks),
+            rows: Rows::Mapped {
+                map,
+                path: path.to_path_buf(),
+            },
+            dims,
+            len: facts.len,
+            span: facts.span,
+            highest: facts.highest,
+            digest: facts.digest,
+        })
+    }
+
+    /// Rows in memory, of those that have a direction.
+    #[must_use]
+    pub fn in_memory<'v>(dims: usize, rows: impl IntoIterator<Item = (i64, &'v [f32])>) -> Self {
+        let (mut bits, mut ids) = (Vec::new(), Vec::new());
+        for (id, values) in rows {
+            if push(&mut bits, dims, values) {
+                ids.push(id);
+            }
+        }
+        Self {
+            checked: unchecked(ids.len().div_ceil(chunk_rows(dims))),
+            dims,
+            len: ids.len(),
+            span: (0, 0),
+            highest: ids.iter().copied().max().unwrap_or(i64::MIN),
+            digest: [0; 32],
+            rows: Rows::Memory { bits, ids },
+        }
+    }
+
+    /// Rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Values in a row.
+    #[must_use]
+    pub fn dims(&self) -> usize {
+        self.dims
+    }
+
+    /// The two numbers that its maker gave it.
+    #[must_use]
+    pub fn span(&self) -> (i64, i64) {
+        self.span
+    }
+
+    /// The highest id; `i64::MIN` without rows.
+    #[must_use]
+    pub fn highest(&self) -> i64 {
+        self.highest
+    }
+
+    /// Says what its rows and ids are; zeros in memory.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// Bytes that a scan reads.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.len * stride(self.dims)
+    }
+
+    /// Where it lies; `None`: in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.rows {
+            Rows::Mapped { path, .. } => Some(path),
+            Rows::Memory { .. } => None,
+        }
+    }
+
+    /// The row at this place.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    #[inline]
+    pub fn row(&self, at: usize) -> &[bf16] {
+        let width = stride(self.dims) / 2;
+        self.bits()[at * width..][..self.dims].reinterpret_cast()
+    }
+
+    /// The id of the row at this place.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    #[inline]
+    pub fn id(&self, at: usize) -> i64 {
+        match &self.rows {
+            Rows::Memory { ids, .. } => ids[at],
+            Rows::Mapped { map, .. } => {
+                let start = HEADER + self.bytes() + at * 8;
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(&map[start..start + 8]);
+                i64::from_ne_bytes(bytes)
+            }
+        }
+    }
+
+    /// All ids, in the order of the rows.
+    pub fn ids(&self) -> impl Iterator<Item = i64> {
+        (0..self.len).map(|at| self.id(at))
+    }
+
+    fn bits(&self) -> &[u16] {
+        match &self.rows {
+            Rows::Memory { bits, .. } => bits,
+            Rows::Mapped { map, .. } => {
+                // SAFETY: every bit pattern is a `u16`; the map begins on a page and the rows on
+                // the next, strides are even, so nothing is cut off at either end.
+                let (_, bits, _) = unsafe { map[HEADER..HEADER + self.bytes()].align_to::<u16>() };
+                bits
+            }
+        }
+    }
+
+    /// Starts reading what is not in memory yet, in large pieces.
+    pub fn will_need(&self) {
+        if let Rows::Mapped { map, .. } = &self.rows {
+            let _ = map.advise(Advice::WillNeed);
+        }
+    }
+
+    /// Chunks of rows there are.
+    #[must_use]
+    pub fn chunks(&self) -> usize {
+        self.checked.len()
+    }
+
+    /// The rows of a chunk.
+    #[must_use]
+    pub fn chunk(&self, number: usize) -> Range<usize> {
+        let rows = chunk_rows(self.dims);
+        number * rows..((number + 1) * rows).min(self.len)
+    }
+
+    /// Whether a chunk is what was written. Read and hashed the first time it is asked.
+    ///
+    /// # Panics
+    /// If there is no such chunk.
+    #[must_use]
+    pub fn is_sound(&self, chunk: usize) -> bool {
+        let Rows::Mapped { map, .. } = &self.rows else {
+            return true;
+        };
+        match self.checked[chunk].load(Ordering::Relaxed) {
+            SOUND => return true,
+            DAMAGED => return false,
+            _ => {}
+        }
+        let rows = self.chunk(chunk);
+        let stride = stride(self.dims);
+        let bytes = &map[HEADER + rows.start * stride..HEADER + rows.end * stride];
+        let sums = HEADER + self.bytes() + self.len * 8;
+        let sound = blake3::hash(bytes).as_bytes()[..] == map[sums + chunk * 32..][..32];
+        let verdict = if sound { SOUND } else { DAMAGED };
+        self.checked[chunk].store(verdict, Ordering::Relaxed);
+        sound
+    }
+
+    /// Checks all of it; `Ok(false)`: a stop came first.
+    ///
+    /// # Errors
+    /// [`MatrixError::Unusable`] if a byte is another than was written.
+    pub fn verify(&self, stop: &AtomicBool) -> Result<bool, MatrixError> {
+        for chunk in 0..self.chunks() {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            if let (false, Rows::Mapped { path, .. }) = (self.is_sound(chunk), &self.rows) {
+                return Err(MatrixError::Unusable {
+                    path: path.clone(),
+                    reason: "its rows are not what was written",
+                });
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn parse(bytes: &[u8], identity: &[u8; 32], dims: usize) -> Result<Facts, &'static str> {
+    let part = |at: usize, len: usize| &bytes[at..at + len];
+    let word =
+        |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let long = |at: usize| {
+        let mut field = [0; 8];
+        field.copy_from_slice(part(at, 8));
+        i64::from_ne_bytes(field)
+    };
+    let hash = |at: usize| {
+        let mut field = [0; 32];
+        field.copy_from_slice(part(at, 32));
+        field
+    };
+    if part(0, 8) != MAGIC {
+        return Err("it is no file of vectors");
+    }
+    if word(12) != ORDER {
+        return Err("it was written on a machine of the other byte order");
+    }
+    if word(8) != VERSION {
+        return Err("it is of another version");
+    }
+    if *blake3::hash(part(0, USED - 32)).as_bytes() != hash(USED - 32) {
+        return Err("its header is damaged");
+    }
+    if hash(56) != *identity {
+        return Err("it is of something else");
+    }
+    let found = long(16).cast_unsigned();
+    if found != dims as u64 || found > MOST_DIMS {
+        return Err("its rows have another length");
+    }
+    Ok(Facts {
+        dims,
+        len: usize::try_from(long(24)).map_err(|_| "it counts more rows than memory has")?,
+        span: (long(32), long(40)),
+        highest: long(48),
+        digest: hash(88),
+    })
+}
+
+fn header(facts: &Facts, identity: &[u8; 32]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER);
+    bytes.extend(MAGIC);
+    bytes.extend(VERSION.to_ne_bytes());
+    bytes.extend(ORDER.to_ne_bytes());
+    for number in [
+        facts.dims as i64,
+        facts.len as i64,
+        facts.span.0,
+        facts.span.1,
+        facts.highest,
+    ] {
+        bytes.extend(number.to_ne_bytes());
+    }
+    bytes.extend(identity);
+    bytes.extend(facts.digest);
+    let sum = blake3::hash(&bytes);
+    bytes.extend(sum.as_bytes());
+    bytes.resize(HEADER, 0);
+    bytes
+}
+
+/// Appends a row scaled to length one; false, and nothing appended, if it has another length, a
+/// value that is not finite, or no direction.
+fn push(bits: &mut Vec<u16>, dims: usize, values: &[f32]) -> bool {
+    let squares: f64 = values.iter().map(|v| f64::from(*v).powi(2)).sum();
+    if values.len() != dims || !squares.is_finite() || squares <= 0.0 {
+        return false;
+    }
+    #[allow(clippy::cast_possible_truncation)]
+    let scale = squares.sqrt().recip() as f32;
+    let scaled: Vec<f32> = values.iter().map(|v| v * scale).collect();
+    if !scaled.iter().all(|v| v.is_finite()) {
+        return false;
+    }
+    let start = bits.len();
+    bits.resize(start + stride(dims) / 2, 0);
+    bits[start..start + dims]
+        .reinterpret_cast_mut::<bf16>()
+        .convert_from_f32_slice(&scaled);
+    true
+}
+
+/// A piece in the making. Nothing has its name before [`MatrixWriter::finish`].
+pub struct MatrixWriter {
+    out: NewFile,
+    path: PathBuf,
+    identity: [u8; 32],
+    dims: usize,
+    ids: Vec<i64>,
+    /// Rows of the chunk in work.
+    buffer: Vec<u16>,
+    sums: Vec<u8>,
+}
+
+impl MatrixWriter {
+    /// Begins the piece at `path`.
+    ///
+    /// # Errors
+    /// [`MatrixError::Io`].
+    pub fn begin(path: &Path, identity: &[u8; 32], dims: usize) -> Result<Self, MatrixError> {
+        let io = |source| MatrixError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        let mut out = NewFile::begin(path).map_err(io)?;
+        out.file().write_all(&[0; HEADER]).map_err(io)?;
+        Ok(Self {
+            out,
+            path: path.to_path_buf(),
+            identity: *identity,
+            dims,
+            ids: Vec::new(),
+            buffer: Vec::new(),
+            sums: Vec::new(),
+        })
+    }
+
+    /// Adds a row; false if it has no direction, and then it is left out.
+    ///
+    /// # Errors
+    /// [`MatrixError::Io`].
+    pub fn push(&mut self, id: i64, values: &[f32]) -> Result<bool, MatrixError> {
+        if !push(&mut self.buffer, self.dims, values) {
+            return Ok(false);
+        }
+        self.ids.push(id);
+        if self.ids.len().is_multiple_of(chunk_rows(self.dims)) {
+            self.write_out()?;
+        }
+        Ok(true)
+    }
+
+    /// Puts the piece in place, with the two numbers that say what it was made of.
+    ///
+    /// # Errors
+    /// [`MatrixError::Io`]; then nothing of it is left.
+    pub fn finish(mut self, span: (i64, i64)) -> Result<Matrix, MatrixError> {
+        if !self.buffer.is_empty() {
+            self.write_out()?;
+        }
+        let mut ids: Vec<u8> = self.ids.iter().flat_map(|id| id.to_ne_bytes()).collect();
+        ids.extend(&self.sums);
+        let facts = Facts {
+            dims: self.dims,
+            len: self.ids.len(),
+            span,
+            highest: self.ids.iter().copied().max().unwrap_or(i64::MIN),
+            digest: *blake3::hash(&ids).as_bytes(),
+        };
+        let head = header(&facts, &self.identity);
+        let mut out = BufWriter::new(self.out.file());
+        out.write_all(&ids)
+            .and_then(|()| out.seek(SeekFrom::Start(0)).map(|_| ()))
+            .and_then(|()| out.write_all(&head))
+            .and_then(|()| out.flush())
+            .map_err(|source| MatrixError::Io {
+                path: self.path.clone(),
+                source,
+            })?;
+        drop(out);
+        self.out.put().map_err(|source| MatrixError::Io {
+            path: self.path.clone(),
+            source,
+        })?;
+        Matrix::open(&self.path, &self.identity, self.dims)
+    }
+
+    fn write_out(&mut self) -> Result<(), MatrixError> {
+        // SAFETY: a `u16` is two bytes without padding, and bytes need no alignment.
+        let (_, bytes, _) = unsafe { self.buffer.align_to::<u8>() };
+        self.sums.extend(blake3::hash(bytes).as_bytes());
+        self.out
+            .file()
+            .write_all(bytes)
+            .map_err(|source| MatrixError::Io {
+                path: self.path.clone(),
+                source,
+            })?;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WHO: [u8; 32] = [7; 32];
+
+    fn row(seed: usize, dims: usize) -> Vec<f32> {
+        (0..dims)
+            .map(|i| ((i * 37 + seed * 101) % 61) as f32 / 30.0 - 1.0)
+            .collect()
+    }
+
+    fn made(path: &Path, dims: usize, rows: usize) -> Matrix {
+        let mut writer = MatrixWriter::begin(path, &WHO, dims).unwrap();
+        for at in 0..rows {
+            assert!(writer.push(at as i64 * 3, &row(at, dims)).unwrap());
+        }
+        writer.finish((1, 99)).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.mx");
+        for (dims, rows) in [(1, 0), (3, 1), (32, 5), (384, 700)] {
+            let matrix = made(&path, dims, rows);
+            assert_eq!((matrix.len(), matrix.span()), (rows, (1, 99)));
+            assert!(matrix.verify(&AtomicBool::new(false)).unwrap());
+            let memory = Matrix::in_memory(
+                dims,
+                (0..rows)
+                    .map(|at| (at as i64 * 3, row(at, dims)))
+                    .collect::<Vec<_>>()
+                    .iter()
+                    .map(|(id, row)| (*id, row.as_slice())),
+            );
+            assert_eq!(memory.highest(), matrix.highest());
+            for at in 0..rows {
+                assert_eq!(matrix.id(at), at as i64 * 3);
+                assert_eq!(matrix.row(at), memory.row(at));
+                let length: f32 = matrix.row(at).iter().map(|v| v.to_f32().powi(2)).sum();
+                assert!((length - 1.0).abs() < 0.01, "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_direction_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.mx");
+        let mut writer = MatrixWriter::begin(&path, &WHO, 3).unwrap();
+        for bad in [
+            &[0.0, 0.0, -0.0][..],
+            &[f32::NAN, 1.0, 0.0],
+            &[1.0, f32::INFINITY, 0.0],
+            &[1.0, 0.0],
+            &[],
+        ] {
+            assert!(!writer.push(1, bad).unwrap(), "{bad:?}");
+        }
+        assert!(writer.push(2, &[0.0, 1e-30, 0.0]).unwrap());
+        assert!(writer.push(3, &[3e38, 3e38, 3e38]).unwrap());
+        let matrix = writer.finish((0, 0)).unwrap();
+        assert_eq!(matrix.ids().collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn an_unfinished_piece_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.mx");
+        let mut writer = MatrixWriter::begin(&path, &WHO, 2).unwrap();
+        writer.push(1, &[1.0, 0.0]).unwrap();
+        drop(writer);
+        assert!(matches!(
+            Matrix::open(&path, &WHO, 2),
+            Err(MatrixError::Absent(_))
+        ));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn foreign_pieces_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.mx");
+        made(&path, 8, 4);
+        for (who, dims) in [([8; 32], 8), (WHO, 9), (WHO, 7)] {
+            assert!(Matrix::open(&path, &who, dims).is_err());
+        }
+        std::fs::write(&path, b"").unwrap();
+        assert!(Matrix::open(&path, &WHO, 8).is_err());
+        std::fs::write(&path, vec![0; 9000]).unwrap();
+        assert!(Matrix::open(&path, &WHO, 8).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        /// Any byte that is another one, anywhere but in the padding of the header, and any cut.
+        #[test]
+        fn damage_is_found(at in any::<prop::sample::Index>(), flip in 1u8.., cut in any::<bool>()) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("a.mx");
+            made(&path, 40, 9);
+            let mut bytes = std::fs::read(&path).unwrap();
+            let meaningful: Vec<usize> = (0..USED).chain(HEADER..bytes.len()).collect();
+            let at = meaningful[at.index(meaningful.len())];
+            if cut {
+                bytes.truncate(at);
+            } else {
+                bytes[at] ^= flip;
+            }
+            std::fs::write(&path, bytes).unwrap();
+            let found = Matrix::open(&path, &WHO, 40)
+                .and_then(|matrix| matrix.verify(&AtomicBool::new(false)));
+            prop_assert!(found.is_err());
+        }
+    }
+}
