@@ -11,7 +11,7 @@ impl Lexicon {
         let forms = forms(word);
         let mut exact = None;
         let mut close = Vec::new();
-        for row in 0..self.len() {
+        for row in 0..self.rows() {
             for known in self.words(row) {
                 match forms.iter().position(|form| same(known, form)) {
                     Some(0) => exact = Some(row),
