@@ -69,7 +69,9 @@ fn write(dir: &Path, rows: usize, piece: usize, row: &dyn Fn(u64) -> Vec<f32>) -
             for id in from..to {
                 writer.push(id as i64, &row(id as u64)).expect("it writes");
             }
-            writer.finish((from as i64, to as i64)).expect("it is there");
+            writer
+                .finish((from as i64, to as i64))
+                .expect("it is there");
             path
         })
         .collect()
@@ -189,7 +191,9 @@ fn bank(dir: &Path) {
         let pieces: Vec<Piece<'_>> = pieces.iter().map(Piece::from).collect();
         move || {
             for photo in &photos[..count] {
-                let scan = Scan::new(&[photo], DIMS).expect("a direction").with_threads(1);
+                let scan = Scan::new(&[photo], DIMS)
+                    .expect("a direction")
+                    .with_threads(1);
                 let best = scan.best(&pieces, &|id| list.contains(&id), K);
                 black_box(best.expect("it scans"));
             }
@@ -203,7 +207,10 @@ fn bank(dir: &Path) {
         contender("scalar f32, scores only", 1, || {
             let photo = &photos[0];
             let row = |row: &[f32]| row.iter().zip(photo).map(|(a, b)| a * b).sum();
-            black_box(&floats).chunks_exact(DIMS).map(row).collect::<Vec<f32>>()
+            black_box(&floats)
+                .chunks_exact(DIMS)
+                .map(row)
+                .collect::<Vec<f32>>()
         }),
         contender("ndarray f32, scores only", 1, || {
             black_box(&matrix).dot(&ndarray::ArrayView1::from(&photos[0][..]))
@@ -213,7 +220,11 @@ fn bank(dir: &Path) {
         }),
         contender("photond, 8 photos, 1 thread", 8, ours(8, 1)),
         contender("photond, 64 photos, 2 threads", 64, ours(64, 2)),
-        contender("photond, a pool of 2,000, photo after photo", 32, two_thousand(32)),
+        contender(
+            "photond, a pool of 2,000, photo after photo",
+            32,
+            two_thousand(32),
+        ),
     ]);
     let one = ms("photond, 1 thread");
     let batch = ms("photond, 8 photos, 1 thread");
@@ -223,7 +234,11 @@ fn bank(dir: &Path) {
     );
     println!("ratios (wanted in brackets):");
     for (what, ratio, wanted) in [
-        ("one photo : bytes read once, 1 thread", one / ms("bytes read once, 1 thread"), "≤ 1.3"),
+        (
+            "one photo : bytes read once, 1 thread",
+            one / ms("bytes read once, 1 thread"),
+            "≤ 1.3",
+        ),
         (
             "one photo : bytes read once, 2 threads",
             ms("photond, 2 threads") / ms("bytes read once, 2 threads"),
@@ -231,7 +246,11 @@ fn bank(dir: &Path) {
         ),
         ("ndarray f32 : one photo", array / one, ""),
         ("ndarray f32 : 8 photos, each", array / batch, "≥ 6"),
-        ("ndarray f32, 8 as a matrix : 8 photos, each", product / batch, ""),
+        (
+            "ndarray f32, 8 as a matrix : 8 photos, each",
+            product / batch,
+            "",
+        ),
         (
             "all rows : a pool of 2,000",
             one / ms("photond, a pool of 2,000, photo after photo"),
@@ -259,10 +278,16 @@ fn exactness(pieces: &[Matrix], floats: &[f32]) {
         let scores: Vec<f32> = floats.chunks_exact(DIMS).map(dot).collect();
         let mut order: Vec<u32> = (0..TERMS as u32).collect();
         order.sort_unstable_by(|a, b| scores[*b as usize].total_cmp(&scores[*a as usize]));
-        same += order[..BEST].iter().filter(|id| found[..BEST].contains(id)).count();
+        same += order[..BEST]
+            .iter()
+            .filter(|id| found[..BEST].contains(id))
+            .count();
     }
     let share = 100.0 * same as f64 / (photos.len() * BEST) as f64;
-    println!("{BEST} best of {} photos beside f32: {share:.2} % the same [≥ 99]", photos.len());
+    println!(
+        "{BEST} best of {} photos beside f32: {share:.2} % the same [≥ 99]",
+        photos.len()
+    );
 }
 
 fn files(paths: &[PathBuf]) {
@@ -283,24 +308,42 @@ fn files(paths: &[PathBuf]) {
             piece.verify(&AtomicBool::new(false)).expect("it is sound");
         }
     });
-    println!("open all {} pieces: {all:.2} ms [≤ 5]; and check every byte: {check:.0} ms", paths.len());
+    println!(
+        "open all {} pieces: {all:.2} ms [≤ 5]; and check every byte: {check:.0} ms",
+        paths.len()
+    );
     let lexicon = Arc::new(Lexicon::built_in().expect("the lexicon"));
     let mut pieces: Vec<Arc<Matrix>> = open(paths).into_iter().map(Arc::new).collect();
-    let (last, sigmoid) = (pieces.pop().expect("pieces"), Sigmoid { scale: 1.0, bias: 0.0 });
+    let (last, sigmoid) = (
+        pieces.pop().expect("pieces"),
+        Sigmoid {
+            scale: 1.0,
+            bias: 0.0,
+        },
+    );
     let before = Bank::new(pieces.clone(), Arc::clone(&lexicon), sigmoid, TERMS);
     let start = Instant::now();
     pieces.push(last);
     let after = Bank::new(pieces.clone(), lexicon, sigmoid, TERMS);
-    println!("publish one piece more: {:.1} µs", start.elapsed().as_secs_f64() * 1e6);
+    println!(
+        "publish one piece more: {:.1} µs",
+        start.elapsed().as_secs_f64() * 1e6
+    );
     // The pieces themselves are shared, not copied.
-    assert!(pieces[..pieces.len() - 1].iter().all(|piece| Arc::strong_count(piece) == 3));
+    assert!(
+        pieces[..pieces.len() - 1]
+            .iter()
+            .all(|piece| Arc::strong_count(piece) == 3)
+    );
     drop((before, after));
 }
 
 fn million(dir: &Path) {
     const ROWS: usize = 1_000_000;
     let kinds: Vec<Vec<f32>> = (0..1000).map(vector).collect();
-    let paths = write(dir, ROWS, ROWS / 8, &|id| kinds[id as usize % kinds.len()].clone());
+    let paths = write(dir, ROWS, ROWS / 8, &|id| {
+        kinds[id as usize % kinds.len()].clone()
+    });
     let (pieces, maps) = (open(&paths), maps(&paths));
     let query = [vector(u64::MAX / 3)];
     let threads = std::thread::available_parallelism().map_or(1, Into::into);
@@ -313,7 +356,11 @@ fn million(dir: &Path) {
     ]);
     let read = ms("bytes read once");
     println!("ratios, {threads} threads (wanted in brackets):");
-    println!("  {:46} {:6.2}   [≤ 2]", "photond : bytes read once", ms("photond") / read);
+    println!(
+        "  {:46} {:6.2}   [≤ 2]",
+        "photond : bytes read once",
+        ms("photond") / read
+    );
     println!(
         "  {:46} {:6.2}   []",
         "opened for it, every byte checked : read once",

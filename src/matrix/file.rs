@@ -242,8 +242,14 @@ impl Matrix {
     #[must_use]
     #[inline]
     pub fn row(&self, at: usize) -> &[bf16] {
+        let (bits, _) = self.padded(at..at + 1);
+        bits[..self.dims].reinterpret_cast()
+    }
+
+    /// The bits of some rows, each with the zeros behind it, and how many that are a row.
+    pub(super) fn padded(&self, rows: Range<usize>) -> (&[u16], usize) {
         let width = stride(self.dims) / 2;
-        self.bits()[at * width..][..self.dims].reinterpret_cast()
+        (&self.bits()[rows.start * width..rows.end * width], width)
     }
 
     /// The id of the row at this place.

@@ -16,6 +16,7 @@
 //! block of rows is compared with all before the next is read.
 
 mod file;
+mod kernel;
 mod scan;
 mod topk;
 

@@ -2,10 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use half::bf16;
-use simsimd::SpatialSimilarity;
-
 use super::file::Matrix;
+use super::kernel::Queries;
 use super::topk::{Scored, TopK};
 
 /// Rows that are compared with every query before the next are read: they stay in the nearest
@@ -50,7 +48,7 @@ impl<'a> From<&'a Matrix> for Piece<'a> {
 
 /// Query vectors, ready to be compared.
 pub struct Scan {
-    queries: Vec<Vec<simsimd::bf16>>,
+    queries: Queries,
     dims: usize,
     threads: usize,
 }
@@ -67,14 +65,15 @@ pub struct Scanned<T> {
 }
 
 impl Scan {
-    /// Takes queries of `dims` values each; they are scaled to length one and rounded as rows are.
+    /// Takes queries of `dims` values each; they are scaled to length one.
     ///
     /// # Errors
     /// [`ScanError`].
     pub fn new(queries: &[&[f32]], dims: usize) -> Result<Self, ScanError> {
-        let queries = queries.iter().map(|query| prepare(query, dims));
+        let queries = queries.iter().map(|query| scaled(query, dims));
+        let queries: Vec<Vec<f32>> = queries.collect::<Result<_, _>>()?;
         Ok(Self {
-            queries: queries.collect::<Result<_, _>>()?,
+            queries: Queries::new(&queries, dims),
             dims,
             threads: std::thread::available_parallelism().map_or(1, Into::into),
         })
@@ -163,17 +162,20 @@ impl Scan {
         let count = self.queries.len();
         let mut ids = [(0usize, 0i64); BLOCK];
         let mut taken = 0;
-        for at in rows {
+        let (bits, width) = piece.matrix.padded(rows.clone());
+        for (row, at) in rows.enumerate() {
             let id = piece.matrix.id(at);
             let hidden = !piece.hidden.is_empty() && piece.hidden.binary_search(&id).is_ok();
             if !hidden && wanted(id) {
-                ids[taken] = (at, id);
+                ids[taken] = (row, id);
                 taken += 1;
             }
         }
-        for (query, vector) in self.queries.iter().enumerate() {
-            for (place, (at, _)) in ids[..taken].iter().enumerate() {
-                scores[place * count + query] = dot(vector, piece.matrix.row(*at));
+        for group in self.queries.groups() {
+            for (place, (row, _)) in ids[..taken].iter().enumerate() {
+                let scores = &mut scores[place * count..][group.clone()];
+                let row = &bits[row * width..][..width];
+                self.queries.compare(&group, row, scores);
             }
         }
         for (place, (_, id)) in ids[..taken].iter().enumerate() {
@@ -223,8 +225,9 @@ impl Scan {
     }
 }
 
-/// Scaled to length one, as bf16.
-fn prepare(query: &[f32], dims: usize) -> Result<Vec<simsimd::bf16>, ScanError> {
+/// Scaled to length one.
+#[allow(clippy::cast_possible_truncation)]
+fn scaled(query: &[f32], dims: usize) -> Result<Vec<f32>, ScanError> {
     if query.len() != dims {
         return Err(ScanError::Dims {
             expected: dims,
@@ -236,21 +239,8 @@ fn prepare(query: &[f32], dims: usize) -> Result<Vec<simsimd::bf16>, ScanError> 
         return Err(ScanError::NoDirection);
     }
     let scale = squares.sqrt().recip();
-    Ok(query
-        .iter()
-        .map(|v| simsimd::bf16(bf16::from_f64(f64::from(*v) * scale).to_bits()))
-        .collect())
-}
-
-/// Both of the same length.
-#[inline]
-#[allow(clippy::cast_possible_truncation)]
-fn dot(query: &[simsimd::bf16], row: &[bf16]) -> f32 {
-    // SAFETY: both types are `repr(transparent)` over `u16` with every bit pattern valid; address,
-    // length and lifetime are those of `row`.
-    let row: &[simsimd::bf16] =
-        unsafe { std::slice::from_raw_parts(row.as_ptr().cast(), row.len()) };
-    simsimd::bf16::dot(query, row).map_or(f32::NAN, |d| d as f32)
+    let scaled = query.iter().map(|v| (f64::from(*v) * scale) as f32);
+    Ok(scaled.collect())
 }
 
 #[cfg(test)]

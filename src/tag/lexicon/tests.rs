@@ -136,7 +136,7 @@ fn the_built_in_one_is_sound() {
     );
     assert_eq!((first..BUILT_IN.labels()).find(curated), None);
     let root = BUILT_IN.row("n00001740").unwrap();
-    for row in 0..BUILT_IN.len() {
+    for row in 0..BUILT_IN.rows() {
         let term = BUILT_IN.term(row);
         let curated = term.key.starts_with("v.");
         // Every chain of kinds is whole: it ends at WordNet's one root, `entity`.
@@ -201,7 +201,7 @@ proptest! {
 
     #[test]
     fn every_word_finds_its_own_term(at in any::<prop::sample::Index>(), pick in any::<prop::sample::Index>()) {
-        let term = BUILT_IN.term(at.index(BUILT_IN.len()));
+        let term = BUILT_IN.term(at.index(BUILT_IN.rows()));
         let words: Vec<&str> = BUILT_IN.words(term.row).collect();
         let word = words[pick.index(words.len())].to_uppercase();
         prop_assert_eq!(BUILT_IN.named(&word), [term.row]);
@@ -209,7 +209,7 @@ proptest! {
 
     #[test]
     fn above_is_what_ancestors_says(low in any::<prop::sample::Index>(), high in any::<prop::sample::Index>()) {
-        let (low, high) = (low.index(BUILT_IN.len()), high.index(BUILT_IN.len()));
+        let (low, high) = (low.index(BUILT_IN.rows()), high.index(BUILT_IN.rows()));
         let ancestors = BUILT_IN.ancestors(low);
         prop_assert_eq!(BUILT_IN.is_above(high, low), ancestors.contains(&u32::try_from(high).unwrap()));
         for above in ancestors {
