@@ -6,8 +6,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::imageops::FilterType;
 use image::{Rgb, RgbImage};
 use ndarray::{Array1, Array2};
-use photond::daemon::tagger;
-use photond::embedding::Embedding;
+use photond::daemon::classifier;
 use photond::media::{Inspector, Limits};
 use photond::model::default_pack;
 use photond::photo::FileStamp;
@@ -105,16 +104,11 @@ fn score(c: &mut Criterion) {
                 .collect()
         });
     });
-    let tagger = tagger(&default_pack().expect("the built-in pack")).expect("it fits");
-    let embedding = Embedding {
-        values: vector.clone(),
-    };
-    group.bench_function("whole: scores, softmax, ancestors, kept tags", |b| {
+    let classifier = classifier(&default_pack().expect("the built-in pack")).expect("it fits");
+    group.bench_function("whole: scores, softmax, all terms, kept tags", |b| {
         b.iter(|| {
-            let p = tagger
-                .probabilities(black_box(&embedding))
-                .expect("it fits");
-            tagger.tags(&p)
+            let logits = classifier.logits(black_box(&vector)).expect("it fits");
+            classifier.tags(&logits)
         });
     });
     group.finish();

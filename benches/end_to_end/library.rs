@@ -2,8 +2,8 @@
 //! vectors of photos that lie on a volume that is away.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use photond::daemon::tagger;
 use photond::embedding::{Embedding, ModelId};
 use photond::media::DECODER_VERSION;
 use photond::model::{ModelPack, Projection, default_pack, packs};
@@ -11,8 +11,8 @@ use photond::photo::{
     CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, RelPath,
     Thumbnail,
 };
-use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store};
-use photond::tag::{Lookup, Tagger};
+use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, Tagged};
+use photond::tag::{Classifier, Space, Tagger};
 
 /// Search space of [`DIMS`] values that no pack stands behind.
 pub const SYNTHETIC: &str = "synthetic@1";
@@ -59,7 +59,8 @@ pub fn clustered(seed: u64, dims: usize) -> Vec<f32> {
 
 /// What the models said of a photo.
 struct Maker {
-    tagger: Tagger,
+    words: Arc<Classifier>,
+    tagger: i64,
     projection: Projection,
     dogs: Vec<usize>,
     others: Vec<usize>,
@@ -73,31 +74,30 @@ struct Maker {
 pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
     std::fs::create_dir_all(data).expect("it can be made");
     let (mut store, _) = Store::open(data).expect("a new index");
-    let classifier = default_pack().expect("the built-in pack");
+    let pack = default_pack().expect("the built-in pack");
     let derived = packs::derived(data).expect("the built-in pack");
     let mut adopt = |id: &ModelId, dims, kind| store.adopt_model(id, dims, kind).expect("writable");
-    let tagger = tagger(&classifier).expect("it fits");
-    let Lookup::Found(keys) = tagger.look_up("dog") else {
-        panic!("the vocabulary has no dogs");
-    };
-    let mut dogs: Vec<usize> = keys
+    let words = Arc::new(photond::daemon::classifier(&pack).expect("it fits"));
+    let vocabulary = words.vocabulary();
+    let mut dogs: Vec<usize> = vocabulary
+        .named("dog")
         .iter()
-        .filter_map(|key| tagger.vocabulary().term(key)?.row)
+        .flat_map(|term| term.weights.iter().map(|(class, _)| *class))
         .collect();
     dogs.sort_unstable();
+    let revision = pack.manifest.label_revision.as_deref().unwrap_or_default();
+    let identity = Tagger::new(Arc::clone(&words), Space::default(), revision, 0);
     let maker = Maker {
-        others: (0..tagger.vocabulary().rows())
+        others: (0..vocabulary.likely().len())
             .filter(|row| dogs.binary_search(row).is_err())
             .collect(),
         dogs,
         projection: Projection::new(&derived).expect("the built-in pack"),
-        tagger,
-        classifier: (
-            adopt(&classifier.id, classifier.dims, SpaceKind::Classifier),
-            classifier.dims,
-        ),
+        classifier: (adopt(&pack.id, pack.dims, SpaceKind::Classifier), pack.dims),
         derived: adopt(&derived.id, derived.dims, SpaceKind::Search),
         synthetic: adopt(&ModelId(SYNTHETIC.to_owned()), DIMS, SpaceKind::Search),
+        tagger: store.adopt_tagger(identity.identity()).expect("writable"),
+        words,
     };
     let root = Path::new("/photond-bench/library");
     let root = store.adopt_root(root, "bench").expect("writable");
@@ -158,35 +158,30 @@ impl Maker {
         };
         let surest = random.below(from.len());
         // The rest of the probability goes to neighbours, which are of the same kind.
-        let mut p = vec![0.0; self.tagger.vocabulary().rows()];
+        let mut p = vec![1e-9f32; self.words.vocabulary().likely().len()];
         let share = 0.3 + 0.6 * random.share();
         p[from[surest]] += share;
         for _ in 0..9 {
             let near = (surest + random.below(21)).saturating_sub(10);
             p[from[near.min(from.len() - 1)]] += (1.0 - share) / 9.0;
         }
-        let embedding = |values| Embedding { values };
+        let logits: Vec<f32> = p.iter().map(|p| p.ln()).collect();
         let (classifier, dims) = self.classifier;
-        let made = |model, embedding, tags| ModelResult {
+        let made = |model, values| ModelResult {
             model,
-            embedding,
-            tags,
+            embedding: Embedding { values },
         };
-        let bank = self.tagger.bank_version().to_owned();
+        let derived = self.projection.project(&p).expect("it fits");
         Results {
             made: vec![
-                made(
-                    classifier,
-                    embedding(clustered(number, dims)),
-                    Some((bank, self.tagger.tags(&p))),
-                ),
-                made(
-                    self.derived,
-                    self.projection.project(&p).expect("it fits"),
-                    None,
-                ),
-                made(self.synthetic, embedding(clustered(number, DIMS)), None),
+                made(classifier, clustered(number, dims)),
+                made(self.derived, derived.values),
+                made(self.synthetic, clustered(number, DIMS)),
             ],
+            tagged: Some(Tagged {
+                tagger: self.tagger,
+                tags: self.words.tags(&logits),
+            }),
         }
     }
 }

@@ -9,14 +9,13 @@
 #![allow(clippy::print_stdout)]
 
 mod encoders;
-mod labelling;
 mod latency;
 mod library;
 mod measure;
 mod photos;
 mod quality;
 mod rescan;
-mod room;
+mod retag;
 mod search;
 mod search_quality;
 mod siglip;
@@ -34,7 +33,7 @@ const SECTIONS: &[Section] = &[
     ("encoders", encoders::run),
     ("quality", quality::scaled_against_full),
     ("labels", quality::labels),
-    ("labelling", labelling::run),
+    ("retag", retag::run),
 ];
 
 fn main() {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::io::Cursor;
 
-use photond::daemon::tagger;
 use photond::media::{Inspector, Limits};
 use photond::model::{EncoderOptions, ImageEncoder, Runtime, default_pack, find_runtime};
+use photond::tag::Lexicon;
 
 use crate::measure::{cosine, cost, photond, scratch};
 use crate::photos::{folder_from, jpeg, jpegs, synthetic};
@@ -96,33 +96,33 @@ pub fn labels() {
         &data,
         &["index", "-q", &folder.to_string_lossy()],
     ));
-    let tagger = tagger(&default_pack().expect("the built-in pack")).expect("it fits");
-    let vocabulary = tagger.vocabulary();
+    let lexicon = Lexicon::built_in().expect("the lexicon");
     let rows = |args: &[&str]| -> Vec<serde_json::Value> {
         let mut all = vec!["query", "--format", "json"];
         all.extend(args);
         let output = photond(&data, &all).output().expect("it runs");
         serde_json::from_slice(&output.stdout).unwrap_or_default()
     };
-    let name = |row: &serde_json::Value| {
+    let class = |row: &serde_json::Value| {
         let path = row["path"].as_str().unwrap_or_default().to_owned();
-        path.rsplit('/').next().unwrap_or_default().to_owned()
+        let class = labels.get(path.rsplit('/').next().unwrap_or_default())?;
+        lexicon.row(class)
     };
     let all = rows(&[]);
-    let right = all
-        .iter()
-        .filter(|row| {
-            let leaf = row["tags"].as_array().into_iter().flatten().find(|t| {
-                t["term"]
-                    .as_str()
-                    .and_then(|k| vocabulary.term(k))
-                    .is_some_and(|t| t.row.is_some())
-            });
-            leaf.is_some_and(|t| labels.get(name(row).as_str()).copied() == t["term"].as_str())
+    let is_right = |row: &serde_json::Value| {
+        let Some(class) = class(row) else {
+            return false;
+        };
+        let parents = lexicon.term(class).parents;
+        let shown = row["tags"].as_array().into_iter().flatten();
+        shown.filter(|t| t["shown"] == true).any(|tag| {
+            let said = tag["term"].as_str().and_then(|key| lexicon.row(key));
+            said.is_some_and(|said| said == class || parents.iter().any(|p| *p as usize == said))
         })
-        .count();
+    };
+    let right = all.iter().filter(|row| is_right(row)).count();
     println!(
-        "likeliest leaf is the class: {right} of {} ({:.1} %)",
+        "the class or what is directly above it is shown: {right} of {} ({:.1} %) [≥ 88]",
         all.len(),
         100.0 * right as f64 / all.len() as f64
     );
@@ -134,18 +134,15 @@ pub fn labels() {
         ("insect", "n02159955"),
         ("musical instrument", "n03800933"),
     ] {
-        let Some(top) = vocabulary.term(key) else {
+        let Some(top) = lexicon.row(key) else {
             continue;
         };
-        let belongs = |file: &str| {
-            labels
-                .get(file)
-                .and_then(|k| vocabulary.term(k))
-                .is_some_and(|leaf| leaf.row.is_some_and(|r| top.leaves.contains(&r)))
-        };
-        let wanted = labels.keys().filter(|f| belongs(f)).count();
+        let belongs = |class: usize| class == top || lexicon.is_above(top, class);
+        let known = labels.values().filter_map(|key| lexicon.row(key));
+        let wanted = known.filter(|class| belongs(*class)).count();
         let found = rows(&["--tag", word]);
-        let hits = found.iter().filter(|r| belongs(&name(r))).count();
+        let hits = found.iter().filter(|row| class(row).is_some_and(belongs));
+        let hits = hits.count();
         println!(
             "--tag {word:20} precision {:.3}   recall {:.3}   ({hits} of {} found are right, {wanted} exist)",
             hits as f64 / found.len().max(1) as f64,

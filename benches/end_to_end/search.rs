@@ -1,5 +1,5 @@
 //! Ranked queries over 100,000 photos as a person makes them, one command each, beside what such a
-//! command consists of; scans of vectors beside reading their bytes once.
+//! command consists of. Scans beside reading their bytes once are in `benches/matrix.rs`.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -7,20 +7,16 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use half::f16;
-use photond::daemon::tagger;
-use photond::embedding::ModelId;
+use photond::daemon::classifier;
+use photond::matrix::{Piece, Scan};
 use photond::model::{ModelPack, Runtime, TextEncoder, TextOptions, default_pack, find_runtime};
-use photond::search::{Allowed, Query, Scan, Searcher, Space, Wish};
-use photond::store::{
-    ModelVectors, StoreError, StoreReader, VECTORS_DIR, VectorFile, VectorSource, Vectors,
-};
+use photond::search::{Query, Searcher, SourceNames, Space, VectorIndex, Wish};
+use photond::store::StoreReader;
 use photond::tag::{Lexicon, OwnTerms, Words};
 
-use crate::library::{DIMS, SYNTHETIC, clustered, fill};
+use crate::library::{DIMS, fill};
 use crate::measure::{median, ms, photond, scratch};
 use crate::photos::{jpeg, synthetic};
-use crate::room::has_room;
 
 const PHOTOS: u64 = 100_000;
 const RUNS: usize = 20;
@@ -45,12 +41,6 @@ pub fn run() {
         parts(&data, &pack);
         live(&data, &photos);
     }
-    scan_of_index(&data);
-    let threads = std::thread::available_parallelism().map_or(1, Into::into);
-    let roomy = std::env::var_os("PHOTOND_BENCH_SMALL").is_none();
-    if roomy {
-        scan_of_million(dir.path(), threads);
-    }
 }
 
 /// One command from start to end in milliseconds. Finding nothing is an answer too.
@@ -72,7 +62,7 @@ fn commands(data: &Path, example: &Path) {
     let example = example.to_string_lossy().into_owned();
     let sentence: &[&str] = &["--text", "waves on a beach"];
     println!(
-        "first --text ever, vector file and background made for it: {:.0} ms (`photond watch` makes both in a quiet moment)",
+        "first --text ever, search index and background made for it: {:.0} ms (`photond watch` makes both in a quiet moment)",
         command(data, sentence)
     );
     let queries: &[(&str, &[&str])] = &[
@@ -134,9 +124,9 @@ fn parts(data: &Path, pack: &ModelPack) {
     let reader = timed("index opened", || {
         StoreReader::open(data).expect("an index")
     });
-    let classifier = timed("built-in pack", || default_pack().expect("it is whole"));
-    let words = timed("words and label bank", || {
-        tagger(&classifier).expect("they fit")
+    let built_in = timed("built-in pack", || default_pack().expect("it is whole"));
+    let classifier = timed("words and label bank", || {
+        classifier(&built_in).expect("they fit")
     });
     let runtime = timed("ONNX Runtime loaded", || {
         Runtime::load(&choice).expect("it loads")
@@ -157,20 +147,16 @@ fn parts(data: &Path, pack: &ModelPack) {
         .model(&pack.id)
         .expect("readable")
         .expect("it is there");
-    let identity = reader.identity().expect("readable");
-    let file = VectorFile::new(data, identity, &pack.id, pack.dims);
-    let mut source = ModelVectors::new(&reader, model.id);
-    let vectors = timed("vector file mapped", || {
-        file.refresh(&mut source, 4096).expect("readable")
+    let of_model = (model.id, &pack.id, pack.dims);
+    let index = VectorIndex::new(&reader, data, of_model).expect("readable");
+    let vectors = timed("search index mapped", || {
+        index.open(4096, &mut |_, _| ()).expect("readable")
     });
     let scan = Scan::new(&[&vector.values], pack.dims).expect("a direction");
-    timed("all scores", || {
-        scan.scores(&vectors, &mut source, &Allowed::All)
-            .expect("readable")
-    });
-    for word in ["waves", "IMG"] {
-        timed(&format!("names that say {word:?}"), || {
-            reader.matching_words(&[word]).expect("readable")
+    let pieces: Vec<Piece<'_>> = vectors.pieces().iter().map(Piece::from).collect();
+    for what in ["all scores, every byte checked", "all scores again"] {
+        timed(what, || {
+            scan.best(&pieces, &|_| true, 100).expect("it scans")
         });
     }
     let (lexicon, own) = (
@@ -180,16 +166,18 @@ fn parts(data: &Path, pack: &ModelPack) {
     let searcher = Searcher {
         reader: &reader,
         words: Words {
-            tagger: &words,
+            vocabulary: classifier.vocabulary(),
             lexicon: &lexicon,
             own: &own,
         },
-        cutoff: 0.3,
+        classifier: &classifier,
+        sources: SourceNames::default(),
+        cutoff: 0.6,
     };
     let space = Space {
         pack,
         model: model.id,
-        classifier: &classifier,
+        classifier: &built_in,
         data_dir: data,
         max_file: 1 << 29,
         stop: None,
@@ -198,10 +186,16 @@ fn parts(data: &Path, pack: &ModelPack) {
         let wishes = [Wish::text(text, true).expect("a wish")];
         timed(&format!("whole ranking of {text:?}"), || {
             searcher
-                .rank(&space, &Query::default(), &wishes, &mut |row| {
-                    black_box(row.standing);
-                    ControlFlow::Continue(())
-                })
+                .rank(
+                    &space,
+                    &Query::default(),
+                    &wishes,
+                    &mut |_, _| (),
+                    &mut |row| {
+                        black_box(row.standing);
+                        ControlFlow::Continue(())
+                    },
+                )
                 .expect("it ranks")
         });
     }
@@ -259,130 +253,4 @@ fn live(data: &Path, photos: &Path) {
     );
     let _ = daemon.kill();
     let _ = daemon.wait();
-}
-
-/// The limit that memory sets: every byte once, the same threads, one addition each.
-fn read_once(bits: &[u16], threads: usize) -> u16 {
-    let part = bits.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = bits
-            .chunks(part)
-            .map(|part| scope.spawn(move || part.iter().fold(0u16, |a, b| a.wrapping_add(*b))))
-            .collect();
-        parts
-            .into_iter()
-            .filter_map(|p| p.join().ok())
-            .fold(0, u16::wrapping_add)
-    })
-}
-
-/// Scan and read in turns, so that both meet the same machine.
-fn in_turns(name: &str, vectors: &Vectors, source: &mut dyn VectorSource, wanted: f64) {
-    let threads = std::thread::available_parallelism().map_or(1, Into::into);
-    let query = clustered(u64::MAX / 3, DIMS);
-    let scan = Scan::new(&[&query], DIMS).expect("a direction");
-    let (mut scans, mut reads, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..=RUNS {
-        let start = Instant::now();
-        black_box(
-            scan.best(vectors, source, &Allowed::All, 100)
-                .expect("readable"),
-        );
-        let scanned = ms(start.elapsed());
-        let start = Instant::now();
-        vectors
-            .visit(source, &mut |rows| {
-                black_box(read_once(rows.raw(), threads));
-            })
-            .expect("readable");
-        let read = ms(start.elapsed());
-        if round > 0 {
-            scans.push(scanned);
-            reads.push(read);
-            ratios.push(scanned / read);
-        }
-    }
-    println!(
-        "best 100 of {name} × {DIMS}: median {:.1} ms (wanted: {wanted:.0}), read once {:.1} ms, ratio {:.2} (wanted: 2; medians of {RUNS} in turns, {threads} threads)",
-        median(&mut scans),
-        median(&mut reads),
-        median(&mut ratios)
-    );
-}
-
-/// Over the index's own vectors.
-fn scan_of_index(data: &Path) {
-    let reader = StoreReader::open(data).expect("an index");
-    let id = ModelId(SYNTHETIC.to_owned());
-    let model = reader.model(&id).expect("readable").expect("it is there");
-    let identity = reader.identity().expect("readable");
-    let file = VectorFile::new(data, identity, &id, DIMS);
-    let mut source = ModelVectors::new(&reader, model.id);
-    let start = Instant::now();
-    let vectors = file.refresh(&mut source, 0).expect("readable");
-    assert!(vectors.is_resident(), "{:?}", vectors.not_written());
-    println!(
-        "vector file of {PHOTOS} × {DIMS} made from the index in {:.0} ms",
-        ms(start.elapsed())
-    );
-    in_turns("100,000", &vectors, &mut source, 60.0);
-}
-
-/// Vectors that are made when they are asked for: 1000 different ones, again and again.
-struct Made {
-    rows: i64,
-    kinds: Vec<Vec<u8>>,
-}
-
-impl VectorSource for Made {
-    fn since(
-        &mut self,
-        after: i64,
-        limit: usize,
-        visit: &mut dyn FnMut(i64, i64, &[u8]),
-    ) -> Result<(), StoreError> {
-        for seq in (after + 1..=self.rows).take(limit) {
-            visit(seq, seq, &self.kinds[seq as usize % self.kinds.len()]);
-        }
-        Ok(())
-    }
-
-    fn newest(&mut self) -> Result<i64, StoreError> {
-        Ok(self.rows)
-    }
-
-    fn live(&mut self) -> Result<u64, StoreError> {
-        Ok(self.rows as u64)
-    }
-}
-
-/// Over a million, in a file of 1.6 GB.
-fn scan_of_million(dir: &Path, threads: usize) {
-    const ROWS: i64 = 1_000_000;
-    if !has_room(dir) {
-        println!("a million skipped: it takes 4 GB of disk and 3 GB of memory");
-        return;
-    }
-    let kinds = (0..1000)
-        .map(|seed| {
-            clustered(seed, DIMS)
-                .into_iter()
-                .flat_map(|v| f16::from_f32(v).to_le_bytes())
-                .collect()
-        })
-        .collect();
-    let mut source = Made { rows: ROWS, kinds };
-    let million = dir.join("million").join(VECTORS_DIR);
-    std::fs::create_dir_all(&million).expect("it can be made");
-    let id = ModelId("million@1".to_owned());
-    let file = VectorFile::new(&dir.join("million"), [1; 16], &id, DIMS);
-    let vectors = file.refresh(&mut source, 0).expect("nothing to fail");
-    assert!(vectors.is_resident(), "{:?}", vectors.not_written());
-    // Once before it counts: pages that were just written are not mapped yet.
-    vectors
-        .visit(&mut source, &mut |rows| {
-            black_box(read_once(rows.raw(), threads));
-        })
-        .expect("nothing to fail");
-    in_turns("1,000,000", &vectors, &mut source, 400.0);
 }

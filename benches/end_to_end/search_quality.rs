@@ -6,13 +6,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
-use photond::daemon::tagger;
+use photond::daemon::classifier;
 use photond::model::default_pack;
-use photond::search::{
-    Allowed, Chosen, Examples, Query, Scan, SearchError, Searcher, Space, Wish, choose,
-};
-use photond::store::{ModelVectors, StoreReader, VectorFile};
-use photond::tag::{Lexicon, OwnTerms, Tagger, Term, Words};
+use photond::search::{Chosen, Query, Searcher, SourceNames, Space, Wish, choose};
+use photond::store::StoreReader;
+use photond::tag::{Group, Lexicon, OwnTerms, Term, Words};
 
 use crate::measure::{cost, photond, scratch};
 use crate::photos::{copy_without_names, folder_from};
@@ -100,7 +98,6 @@ const SENTENCES: &[(&str, &str)] = &[
 struct Library<'a> {
     searcher: &'a Searcher<'a>,
     space: Space<'a>,
-    tagger: &'a Tagger,
     /// Term keys of each photo: its label and all above, by file name.
     terms: HashMap<String, BTreeSet<String>>,
 }
@@ -111,8 +108,8 @@ pub fn run() {
         return;
     };
     let (_dir, photos, data) = scratch();
-    let classifier = default_pack().expect("the built-in pack");
-    let tagger = tagger(&classifier).expect("it fits");
+    let built_in = default_pack().expect("the built-in pack");
+    let classifier = classifier(&built_in).expect("it fits");
     let labels = copy_without_names(&folder, &photos, |n| format!("{n:04}.jpg"));
     cost(&mut photond(
         &data,
@@ -131,26 +128,27 @@ pub fn run() {
     let searcher = Searcher {
         reader: &reader,
         words: Words {
-            tagger: &tagger,
+            vocabulary: classifier.vocabulary(),
             lexicon: &lexicon,
             own: &own,
         },
-        cutoff: 0.3,
+        classifier: &classifier,
+        sources: SourceNames::default(),
+        cutoff: 0.6,
     };
     let library = Library {
         searcher: &searcher,
         space: Space {
             pack: &pack,
             model: row.id,
-            classifier: &classifier,
+            classifier: &built_in,
             data_dir: &data,
             max_file: 1 << 29,
             stop: None,
         },
-        tagger: &tagger,
         terms: labels
             .into_iter()
-            .map(|(file, key)| (file, above(&tagger, &key)))
+            .map(|(file, key)| (file, above(&lexicon, &key)))
             .collect(),
     };
     println!("{} photos, {}", library.terms.len(), pack.id);
@@ -160,20 +158,13 @@ pub fn run() {
 }
 
 /// A label's key and those of everything above it.
-fn above(tagger: &Tagger, key: &str) -> BTreeSet<String> {
-    let terms = tagger.vocabulary().terms();
-    let mut found = BTreeSet::new();
-    let mut open: Vec<usize> = terms
-        .iter()
-        .position(|t| t.key == key)
-        .into_iter()
-        .collect();
-    while let Some(at) = open.pop() {
-        if found.insert(terms[at].key.clone()) {
-            open.extend(&terms[at].parents);
-        }
-    }
-    found
+fn above(lexicon: &Lexicon, key: &str) -> BTreeSet<String> {
+    let Some(row) = lexicon.row(key) else {
+        return BTreeSet::new();
+    };
+    let kinds = lexicon.ancestors(row).into_iter().map(|kind| kind as usize);
+    let all = std::iter::once(row).chain(kinds);
+    all.map(|row| lexicon.term(row).key.to_owned()).collect()
 }
 
 impl Library<'_> {
@@ -187,48 +178,12 @@ impl Library<'_> {
         let wishes = [Wish::text(text, true).expect("a wish")];
         let mut names = Vec::new();
         self.searcher
-            .rank(&self.space, &query, &wishes, &mut |row| {
+            .rank(&self.space, &query, &wishes, &mut |_, _| (), &mut |row| {
                 names.push(String::from_utf8_lossy(row.hit.path.name()).into_owned());
                 ControlFlow::Continue(())
             })
             .expect("it ranks");
         names
-    }
-
-    /// The same by cosine alone.
-    fn by_vectors(&self, text: &str) -> Result<Vec<String>, SearchError> {
-        let (reader, pack) = (self.searcher.reader, self.space.pack);
-        let mut examples = Examples::new(
-            reader,
-            (pack, self.space.model),
-            (self.space.classifier, self.tagger),
-            (self.space.data_dir, self.space.max_file),
-            None,
-        );
-        let vector = examples.sentence(text)?;
-        let identity = reader.identity()?;
-        let file = VectorFile::new(self.space.data_dir, identity, &pack.id, pack.dims);
-        let mut source = ModelVectors::new(reader, self.space.model);
-        let vectors = file.refresh(&mut source, 0)?;
-        let scan = Scan::new(&[&vector.values], pack.dims)?;
-        let best = scan
-            .best(&vectors, &mut source, &Allowed::All, LIMIT)?
-            .result;
-        let hits = reader.hits_of(
-            &best[0].iter().map(|s| s.photo).collect::<Vec<_>>(),
-            &photond::store::PhotoFilter::default(),
-        )?;
-        let names: HashMap<i64, String> = hits
-            .iter()
-            .map(|h| {
-                let name = String::from_utf8_lossy(h.path.name()).into_owned();
-                (h.photo.id, name)
-            })
-            .collect();
-        Ok(best[0]
-            .iter()
-            .filter_map(|s| names.get(&s.photo).cloned())
-            .collect())
     }
 
     fn belongs(&self, file: &str, key: &str) -> bool {
@@ -252,36 +207,30 @@ impl Library<'_> {
         sum / self.photos_of(key) as f64
     }
 
+    fn terms(&self, fits: impl Fn(&Term) -> bool) -> Vec<&Term> {
+        let terms = self.searcher.words.vocabulary.terms().iter();
+        terms.filter(|term| fits(term)).collect()
+    }
+
     fn precision(&self) {
-        let asked: Vec<&Term> = self
-            .tagger
-            .vocabulary()
-            .terms()
-            .iter()
-            .filter(|t| !t.alias && SIZES.contains(&self.photos_of(&t.key)))
-            .collect();
-        let mean = |rank: &dyn Fn(&Term) -> Vec<String>| {
-            asked
-                .iter()
-                .map(|term| self.average_precision(&rank(term), &term.key))
-                .sum::<f64>()
-                / asked.len().max(1) as f64
+        let asked = self.terms(|t| SIZES.contains(&self.photos_of(&t.key)));
+        let precision = |term: &&Term| {
+            self.average_precision(&self.ranking(&term.name, true, LIMIT), &term.key)
         };
-        let whole = mean(&|term| self.ranking(&term.name, true, LIMIT));
-        let vectors = mean(&|term| self.by_vectors(&term.name).expect("it ranks"));
+        let sum: f64 = asked.iter().map(precision).sum();
         println!(
-            "mean average precision for {} hypernyms of {} to {} photos: {whole:.3} (wanted: 0.50); by vectors alone {vectors:.3}",
+            "mean average precision for {} hypernyms of {} to {} photos: {:.3} (wanted: 0.50)",
             asked.len(),
             SIZES.start(),
-            SIZES.end()
+            SIZES.end(),
+            sum / asked.len().max(1) as f64
         );
     }
 
     /// Every class name of the classifier as a query.
     fn class_names(&self) {
         let (mut there, mut found, mut absent, mut silent) = (0, 0, 0, 0);
-        let leaves = self.tagger.vocabulary().terms().iter();
-        for leaf in leaves.filter(|t| t.row.is_some()) {
+        for leaf in self.terms(|t| t.group == Group::Class) {
             let rows = self.ranking(&leaf.name, false, 3);
             if self.photos_of(&leaf.key) > 0 {
                 there += 1;
@@ -298,13 +247,8 @@ impl Library<'_> {
         let (mut there, mut found, mut absent, mut silent) = (0, 0, 0, 0);
         let mut wrong = Vec::new();
         for (sentence, word) in SENTENCES {
-            let keys: Vec<String> = self
-                .tagger
-                .vocabulary()
-                .named(word)
-                .iter()
-                .map(|t| t.key.clone())
-                .collect();
+            let named = self.searcher.words.vocabulary.named(word);
+            let keys: Vec<&str> = named.iter().map(|term| &*term.key).collect();
             assert_eq!(keys.is_empty(), word.is_empty(), "{word:?} is no term");
             let rows = self.ranking(sentence, false, 3);
             let right = if keys.iter().any(|key| self.photos_of(key) > 0) {
