@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use super::{Context_, Exit};
+use crate::safe_file;
 
 /// Run photond as a service of the user: systemd on Linux, launchd on macOS
 #[derive(clap::Args)]
@@ -167,12 +168,9 @@ fn install(context: &Context_, manager: Manager, no_start: bool) -> anyhow::Resu
     command.push("watch".to_owned());
     let log = context.data_dir.join("photond.log").display().to_string();
     let file = manager.file()?;
-    if let Some(dir) = file.parent() {
-        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    }
     fs::create_dir_all(&context.data_dir)
         .with_context(|| format!("cannot make {}", context.data_dir.display()))?;
-    fs::write(&file, manager.text(&command, &log))
+    safe_file::write(&file, manager.text(&command, &log).as_bytes())
         .with_context(|| format!("cannot write {}", file.display()))?;
     context.out.line(&format!("wrote {}", file.display()))?;
     let start = manager.start(&file);

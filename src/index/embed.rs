@@ -267,13 +267,15 @@ impl EmbedThread {
             }
         }
         let mut lanes = std::mem::take(&mut self.lanes);
+        let mut said = String::new();
         for lane in lanes.iter_mut().filter(|l| !l.is_loaded() && l.is_due()) {
             let before = lane.state.clone();
             match self.load_lane(lane, threads, missing.as_deref()) {
                 Ok(()) => tracing::info!("{} runs", lane.name),
                 Err(why) => {
-                    if before != ModelState::Missing(why.clone()) {
+                    if before != ModelState::Missing(why.clone()) && said != why {
                         tracing::warn!("{why}");
+                        said.clone_from(&why);
                     }
                     lane.unload(why);
                 }

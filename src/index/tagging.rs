@@ -392,7 +392,12 @@ impl Tagging {
         }
         let count = tagged.len();
         write(Box::new(move |store| store.retag(&tagged).map(|()| 0)))?;
-        let stale = reader.stale_count(snapshot.id)?;
+        // Counting them takes a moment where there are many.
+        let known = lock(&self.report).stale - count as i64;
+        let stale = match known {
+            1.. => known,
+            _ => reader.stale_count(snapshot.id)?,
+        };
         let mut report = lock(&self.report);
         report.stale = stale;
         #[allow(clippy::cast_precision_loss)]

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use half::bf16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
-use memmap2::{Advice, Mmap};
+use memmap2::Mmap;
 
 use crate::safe_file::NewFile;
 
@@ -284,13 +284,6 @@ impl Matrix {
                 let (_, bits, _) = unsafe { map[HEADER..HEADER + self.bytes()].align_to::<u16>() };
                 bits
             }
-        }
-    }
-
-    /// Starts reading what is not in memory yet, in large pieces.
-    pub fn will_need(&self) {
-        if let Rows::Mapped { map, .. } = &self.rows {
-            let _ = map.advise(Advice::WillNeed);
         }
     }
 

@@ -296,12 +296,6 @@ impl ModelPack {
         }
     }
 
-    /// BLAKE3 of one of the pack's files, 64 hex digits, also of one that is not here.
-    #[must_use]
-    pub fn checksum(&self, name: &str) -> Option<&str> {
-        self.files.get(name).map(|file| file.blake3.as_str())
-    }
-
     /// Names and sizes in bytes of the pack's files, those that are not here included.
     pub fn files(&self) -> impl Iterator<Item = (&str, u64)> {
         self.files

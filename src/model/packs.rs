@@ -6,13 +6,13 @@
 //! [`LITE0_MINILM`]. The file is replaced in one step, so a reader sees the old name or the new one.
 //! Nothing here is cached: a pack installed meanwhile is seen by the next call.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::install::{CLASSIFIER, InstallError, LITE0_MINILM, check_name, is_built_in};
 use super::pack::ModelPack;
 use super::{ModelError, default_pack, lite0_minilm};
+use crate::safe_file;
 
 /// Where packs are looked for.
 #[derive(Debug, Clone)]
@@ -111,14 +111,6 @@ impl Packs {
         Ok(name.to_owned())
     }
 
-    /// Opens the search model in use.
-    ///
-    /// # Errors
-    /// As [`Self::in_use`] and [`Self::open`].
-    pub fn open_in_use(&self) -> Result<ModelPack, InstallError> {
-        self.open(&self.in_use()?)
-    }
-
     /// Says which search model is in use from now on. Whether it can be is the caller's to know.
     ///
     /// # Errors
@@ -126,23 +118,10 @@ impl Packs {
     pub fn set_in_use(&self, name: &str) -> Result<(), InstallError> {
         check_name(name)?;
         let path = self.in_use_file();
-        let models = self.data_dir.join("models");
-        let new = models.join(format!(".in-use.{}.tmp", std::process::id()));
-        let written = fs::create_dir_all(&models)
-            .and_then(|()| File::create(&new))
-            .and_then(|mut file| {
-                writeln!(file, "{name}")?;
-                file.sync_all()
-            })
-            .and_then(|()| fs::rename(&new, &path))
-            .and_then(|()| File::open(&models)?.sync_all());
-        written.map_err(|source| {
-            let _ = fs::remove_file(&new);
-            InstallError::Io {
-                path,
-                action: "write",
-                source,
-            }
+        safe_file::write(&path, format!("{name}\n").as_bytes()).map_err(|source| InstallError::Io {
+            path,
+            action: "write",
+            source,
         })
     }
 
@@ -187,13 +166,6 @@ impl Packs {
             dir: Some(dir),
         }));
         entries
-    }
-
-    /// The folder of a pack that `model install` put there, whatever its state.
-    #[must_use]
-    pub fn installed_dir(&self, name: &str) -> Option<PathBuf> {
-        let dir = self.data_dir.join("models").join(name);
-        dir.is_dir().then_some(dir)
     }
 
     fn dir_of(&self, name: &str) -> Option<PathBuf> {

@@ -131,18 +131,6 @@ impl Projection {
         })
     }
 
-    /// Number of classes, the length of what [`Self::project`] takes.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// μ, `dims` values.
-    #[must_use]
-    pub fn centre(&self) -> &[f32] {
-        &self.centre
-    }
-
     /// μ alone; the classes are let go.
     pub(super) fn into_centre(self) -> Vec<f32> {
         self.centre

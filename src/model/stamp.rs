@@ -8,11 +8,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
+
+use crate::safe_file;
 
 /// Its name in the pack's folder.
 pub(super) const FILE: &str = "verified";
@@ -67,17 +69,7 @@ impl Stamp {
     /// Writes it into `dir`, whole or not at all.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
         let text = toml::to_string(self).map_err(io::Error::other)?;
-        let temporary = dir.join(format!("{FILE}.{}.tmp", std::process::id()));
-        let written = File::create(&temporary)
-            .and_then(|mut file| {
-                file.write_all(text.as_bytes())?;
-                file.sync_all()
-            })
-            .and_then(|()| fs::rename(&temporary, dir.join(FILE)));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+        safe_file::write(&dir.join(FILE), text.as_bytes())
     }
 }
 

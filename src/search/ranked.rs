@@ -172,15 +172,6 @@ impl Searcher<'_> {
         Ok(Background::phrases_take(of, space.pack))
     }
 
-    /// How many new vectors a query reads first, if they are so many that it takes a moment: some
-    /// 4 µs each.
-    ///
-    /// # Errors
-    /// The database.
-    pub fn behind(&self, space: &Space<'_>) -> Result<usize, SearchError> {
-        Ok(index(self.reader, space)?.behind(usize::MAX)?)
-    }
-
     /// The photos that fit the filter.
     fn allowed(&self, query: &Query, filter: &PhotoFilter<'_>) -> Result<Allowed, SearchError> {
         if filter.is_empty() && !query.counted {

@@ -95,16 +95,6 @@ impl<'a> VectorIndex<'a> {
         &self.dir
     }
 
-    /// How many vectors a query would have to read from the database first, up to a limit.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn behind(&self, limit: usize) -> Result<usize, StoreError> {
-        let (_, after) = self.chain()?;
-        self.reader
-            .embeddings_since(self.model, after, limit, &mut |_, _, _| {})
-    }
-
     /// All vectors as they are now. Up to `tail` of them that no piece has are read into memory; if
     /// there are more, they become a piece first.
     ///

@@ -152,18 +152,6 @@ impl<K: Clone + Eq + Hash> Settler<K> {
         self.deadlines.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// How many paths are held.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.pending.len()
-    }
-
-    /// True if no path is held.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.pending.is_empty()
-    }
-
     /// Forgets every path that `keep` says no to.
     pub fn retain(&mut self, mut keep: impl FnMut(&K) -> bool) {
         self.pending.retain(|key, _| keep(key));

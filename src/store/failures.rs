@@ -112,15 +112,6 @@ impl StoreReader {
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 
-    /// The failure of some content itself; what only a model failed on is none.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn failure_of(&self, hash: &ContentHash) -> Result<Option<Failure>, StoreError> {
-        let all = self.failures_of(hash)?;
-        Ok(all.into_iter().find(|(m, _)| m.is_none()).map(|(_, f)| f))
-    }
-
     /// Every failure of some content: its own, and those of single models (`models.id`).
     ///
     /// # Errors

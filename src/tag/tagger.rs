@@ -101,12 +101,6 @@ impl Tagger {
         &self.identity
     }
 
-    /// The classifier.
-    #[must_use]
-    pub fn classifier(&self) -> &Arc<Classifier> {
-        &self.classifier
-    }
-
     /// What is said in the search model's space.
     #[must_use]
     pub fn space(&self) -> &Space {

@@ -2,12 +2,13 @@
 
 Queries are terms over the classifier's classes that hold for 6 to 80 of the photos, of
 three sorts: WordNet kinds by their first name (the class texts have these words), the
-same kinds by their second name, and everyday words of the classifier's aliases that name
+same kinds by their second name, and everyday words of the classifier's concepts that name
 no kind (the class texts have neither). The measure is mean average precision.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from .manifest import TOP
 from .text_encoder import TextEncoder, unit
 
 FEWEST, MOST = 6, 80
-FEWEST_OF_ALIAS = 3
+FEWEST_OF_CONCEPT = 3
+# Share of a class's photos that a concept is true of, from which the class belongs to it.
+LIKELY = 0.5
 Queries = list[tuple[str, np.ndarray]]
 
 
@@ -41,14 +44,14 @@ def report(
         chances.append(np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum())
     centre, classes = read(vectors)
     pictures = unit(np.stack([_picture(chance, classes) for chance in chances]))
-    kinds, second_names, aliases = _queries(
+    kinds, second_names, concepts = _queries(
         wordnet, classifier, [key for _file, key, *_ in lines]
     )
     results = [f"{len(pictures)} photos"]
     for title, queries in (
         ("kinds by their first name", kinds),
         ("kinds by their second name", second_names),
-        ("everyday words", aliases),
+        ("everyday words", concepts),
     ):
         texts = unit(encode(tuple(text for text, _ in queries)) - centre)
         scores = [
@@ -91,14 +94,18 @@ def _queries(
             names = wordnet[key].lemmas
             kinds.append((names[0], present))
             second_names += [(n, present) for n in names[1:2] if n.lower() not in taken]
-    aliases = []
-    for line in (classifier / "aliases.tsv").read_text().splitlines()[1:]:
-        _key, name, _synonyms, members = line.split("\t")
-        belongs = set(members.split("|"))
+    keys = {row[3]: row[0] for row in rows}
+    concepts = []
+    for line in (classifier / "concepts.tsv").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        _key, name, _synonyms, _kind, members = line.split("\t")
+        shares = [re.fullmatch(r"(.+?)(?: ([01]|0?\.\d+))?", m) for m in members.split("|")]
+        belongs = {keys.get(m[1]) for m in shares if m and float(m[2] or 1) >= LIKELY}
         present = np.array([bool(belongs & above[label]) for label in labels])
-        if FEWEST_OF_ALIAS <= present.sum() <= MOST and not {name, name.rstrip("s")} & taken:
-            aliases.append((name, present))
-    return kinds, second_names, aliases
+        if FEWEST_OF_CONCEPT <= present.sum() <= MOST and not {name, name.rstrip("s")} & taken:
+            concepts.append((name, present))
+    return kinds, second_names, concepts
 
 
 def _ancestors(parents: dict[str, list[str]], key: str) -> set[str]:

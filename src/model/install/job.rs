@@ -24,6 +24,7 @@ use crate::embedding::ModelId;
 use crate::model::pack::read_manifest;
 use crate::model::stamp::Stamp;
 use crate::model::{Manifest, ModelPack};
+use crate::safe_file;
 
 /// Remembers between runs which commit a partial installation is of.
 const SOURCE: &str = "source.state";
@@ -224,7 +225,8 @@ impl Job<'_> {
             .map_err(|e| where_it_was(e, repo, path, revision))?;
         match stated.and_then(|s| s.commit) {
             Some(commit) => {
-                std::fs::write(&note, format!("{key}{commit}\n")).map_err(io(&note, "write"))?;
+                let text = format!("{key}{commit}\n");
+                safe_file::write(&note, text.as_bytes()).map_err(io(&note, "write"))?;
                 self.commit = Some(commit.clone());
                 Ok(commit)
             }
@@ -375,7 +377,7 @@ impl Job<'_> {
             self.manifest.complete()?;
             let path = self.dir.join("model.toml");
             let text = self.manifest.to_toml()?;
-            write_synced(&path, text.as_bytes())?;
+            safe_file::write(&path, text.as_bytes()).map_err(io(&path, "write"))?;
             let opened = ModelPack::open_and_stamp(&self.dir);
             if let Err(e) = opened {
                 // The files are right, the manifest is not: it must not be gone on with.
@@ -432,16 +434,6 @@ fn where_it_was(e: InstallError, repo: &str, file: &str, revision: &str) -> Inst
         },
         other => other,
     }
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), InstallError> {
-    use std::io::Write;
-    std::fs::File::create(path)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        })
-        .map_err(io(path, "write"))
 }
 
 #[cfg(test)]

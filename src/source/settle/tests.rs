@@ -80,7 +80,7 @@ fn a_plain_copy_settles_once_200_ms_after_its_close() {
     w.note(Hint::Closed);
     w.run_to(60_000);
     assert_eq!(w.settled, [(206, Some(stamp(3)))]);
-    assert!(w.settler.is_empty() && w.settler.next_deadline().is_none());
+    assert!(w.settler.pending.is_empty() && w.settler.next_deadline().is_none());
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_full_settler_says_so_and_keeps_what_it_has() {
     assert!(!s.note(3, Hint::MovedIn, t0));
     assert!(s.note(0, Hint::MovedIn, t0), "a known path needs no room");
     s.retain(|k| *k != 1);
-    assert_eq!(s.len(), 2);
+    assert_eq!(s.pending.len(), 2);
     let keys: Vec<i32> = s
         .due(t0, &mut |_| None)
         .into_iter()
@@ -245,7 +245,7 @@ proptest! {
         let (at, truth) = *w.settled.last().expect("something settles");
         prop_assert!(at >= last_event);
         prop_assert_eq!(truth, w.file.map(stamp));
-        prop_assert!(w.settler.is_empty());
+        prop_assert!(w.settler.pending.is_empty());
     }
 
     /// While writes and closes come faster than the quiet time, nothing settles; then exactly one.
