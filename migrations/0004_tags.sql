@@ -91,6 +91,7 @@ ALTER TABLE database ADD COLUMN cutoff INTEGER NOT NULL DEFAULT 6000;  -- confid
 ALTER TABLE database ADD COLUMN again  INTEGER NOT NULL DEFAULT 0;     -- how often a person asked to have all photos tagged again
 
 UPDATE photos SET places = (SELECT count(*) FROM files f WHERE f.photo = photos.id AND f.missing_since IS NULL);
+CREATE INDEX photos_nowhere ON photos (id) WHERE places = 0;           -- what a search passes over
 UPDATE database SET photos = (SELECT count(*) FROM photos WHERE places > 0);
 UPDATE roots SET
     photos  = (SELECT count(*) FROM files f WHERE f.root = roots.id AND f.photo IS NOT NULL AND f.missing_since IS NULL),

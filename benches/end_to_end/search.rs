@@ -181,6 +181,7 @@ fn parts(data: &Path, pack: &ModelPack) {
         data_dir: data,
         max_file: 1 << 29,
         stop: None,
+        text: None,
     };
     for text in ["waves on a beach", "dog", "IMG"] {
         let wishes = [Wish::text(text, true).expect("a wish")];

@@ -145,6 +145,7 @@ pub fn run() {
             data_dir: &data,
             max_file: 1 << 29,
             stop: None,
+            text: None,
         },
         terms: labels
             .into_iter()

@@ -11,7 +11,9 @@ use super::output::{count, plural, printable, span};
 use super::words::Known;
 use super::{Context_, Exit};
 use crate::model::ModelPack;
-use crate::search::{Query, RankedHit, SearchError, Searcher, Space, Wish, choose};
+use crate::search::{
+    Chosen, Query, RankedHit, SearchError, Searcher, Space, TextSide, Wish, choose,
+};
 use crate::store::{Hit, StoreReader};
 
 /// Find photos
@@ -146,9 +148,17 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         }
     }
     let reader = StoreReader::open(&context.data_dir)?;
+    let wishes = wishes(&args)?;
+    // The text model is loaded while words are read.
+    let chosen = (!wishes.is_empty()).then(|| choose(&reader, &context.data_dir));
+    let text = match &chosen {
+        Some(Ok(chosen)) if wishes.iter().any(|w| w.sentence().is_some()) => {
+            Some(TextSide::begin(&chosen.pack, &context.data_dir))
+        }
+        _ => None,
+    };
     let known = Known::read(context)?;
     let searcher = known.searcher(context, &reader)?;
-    let wishes = wishes(&args)?;
     let format = if args.null {
         Format::Paths
     } else {
@@ -165,7 +175,6 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         min_confidence: args.min_confidence,
         all: args.all,
         limit: args.limit,
-        counted: format == Format::Table && !context.quiet,
     };
     let mut rows = Rows {
         context,
@@ -178,10 +187,12 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         first: true,
         failure: None,
     };
-    let found = if wishes.is_empty() {
-        list(&mut rows)
-    } else {
-        rank(&mut rows, &known.pack, &wishes)
+    let found = match chosen {
+        Some(chosen) => chosen.and_then(|chosen| {
+            let chosen = (&chosen, text.as_ref());
+            rank(&mut rows, &known.pack, chosen, &wishes)
+        }),
+        None => list(&mut rows),
     };
     let found = match found {
         // Nothing to be found, and why: not an error of the program's.
@@ -266,10 +277,10 @@ const WORTH_A_WORD: Duration = Duration::from_secs(2);
 fn rank(
     rows: &mut Rows<'_>,
     classifier: &ModelPack,
+    (chosen, text): (&Chosen, Option<&TextSide>),
     wishes: &[Wish],
 ) -> Result<usize, SearchError> {
     let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
-    let chosen = choose(searcher.reader, &context.data_dir)?;
     if let Some(other) = &chosen.instead_of {
         let why = match &other.trouble {
             Some(trouble) => trouble.clone(),
@@ -294,6 +305,7 @@ fn rank(
         data_dir: &context.data_dir,
         max_file: context.config.max_file_mib << 20,
         stop: None,
+        text,
     };
     if wishes.iter().any(|w| w.sentence().is_some())
         && let Some(time) = searcher.preparing(&space)?

@@ -250,6 +250,7 @@ fn prepare(data_dir: &Path, stop: &AtomicBool) -> Result<i64, DaemonError> {
         data_dir,
         max_file: 0,
         stop: Some(stop),
+        text: None,
     };
     crate::search::prepare(&searcher, &space)?;
     Ok(seq)

@@ -70,8 +70,15 @@ pub enum MatrixError {
 }
 
 enum Rows {
-    Mapped { map: Mmap, path: PathBuf },
-    Memory { bits: Vec<u16>, ids: Vec<i64> },
+    Mapped {
+        map: Mmap,
+        path: PathBuf,
+        stamp: String,
+    },
+    Memory {
+        bits: Vec<u16>,
+        ids: Vec<i64>,
+    },
 }
 
 /// Rows of length one with an id each, in a mapped file or in memory.
@@ -97,6 +104,19 @@ struct Facts {
 
 fn stride(dims: usize) -> usize {
     (dims * 2).next_multiple_of(LINE)
+}
+
+fn stamp(metadata: &std::fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!(
+        "{} {} {}.{:09} {}.{:09}",
+        metadata.ino(),
+        metadata.len(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec()
+    )
 }
 
 /// Rows in a chunk.
@@ -130,8 +150,8 @@ impl Matrix {
             std::io::ErrorKind::NotFound => MatrixError::Absent(path.to_path_buf()),
             _ => io(e),
         })?;
-        let size = file.metadata().map_err(io)?.len();
-        if size < HEADER as u64 {
+        let metadata = file.metadata().map_err(io)?;
+        if metadata.len() < HEADER as u64 {
             return Err(unusable("it is cut short"));
         }
         // SAFETY: files of this kind are never written to after they have got their name: a writer
@@ -155,6 +175,7 @@ impl Matrix {
             rows: Rows::Mapped {
                 map,
                 path: path.to_path_buf(),
+                stamp: stamp(&metadata),
             },
             dims,
             len: facts.len,
@@ -233,6 +254,31 @@ impl Matrix {
             Rows::Mapped { path, .. } => Some(path),
             Rows::Memory { .. } => None,
         }
+    }
+
+    /// Says which file it is, and when it was last changed: as long as that is the same, it need not be
+    /// checked again. Empty in memory.
+    #[must_use]
+    pub fn stamp(&self) -> &str {
+        match &self.rows {
+            Rows::Mapped { stamp, .. } => stamp,
+            Rows::Memory { .. } => "",
+        }
+    }
+
+    /// Takes all of it for sound: a check of this file, of the same stamp, said so.
+    pub fn trust(&self) {
+        for chunk in &self.checked {
+            chunk.store(SOUND, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether all of it is known to be sound.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        self.checked
+            .iter()
+            .all(|c| c.load(Ordering::Relaxed) == SOUND)
     }
 
     /// The row at this place.

@@ -3,8 +3,8 @@
 /// A set of photos.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowed {
-    /// Every photo.
-    All,
+    /// Every photo but these: ids, sorted.
+    AllBut(Vec<i64>),
     /// Few: ids, sorted, each once.
     Sorted(Vec<i64>),
     /// Many: a bit for each id from `first` on.
@@ -44,7 +44,7 @@ impl Allowed {
     #[inline]
     pub fn contains(&self, photo: i64) -> bool {
         match self {
-            Self::All => true,
+            Self::AllBut(ids) => ids.is_empty() || ids.binary_search(&photo).is_err(),
             Self::Sorted(ids) => ids.binary_search(&photo).is_ok(),
             Self::Bits { first, bits } => place(*first, photo)
                 .and_then(|(word, bit)| bits.get(word).map(|w| w >> bit & 1 == 1))

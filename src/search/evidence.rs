@@ -122,15 +122,15 @@ impl Evidence {
         }
     }
 
-    /// Looks up what the reading asks for.
+    /// Looks up what the reading asks for, tags from a confidence on.
     ///
     /// # Errors
     /// The database.
-    pub fn read(reader: &StoreReader, reading: &Reading) -> Result<Self, SearchError> {
+    pub fn read(reader: &StoreReader, reading: &Reading, least: f32) -> Result<Self, SearchError> {
         let mut evidence = Self::default();
         for (index, saying) in reading.sayings().enumerate() {
             let keys: Vec<&str> = saying.keys.iter().map(String::as_str).collect();
-            for tag in reader.tag_confidences(&keys, 0.0)? {
+            for tag in reader.tag_confidences(&keys, least)? {
                 evidence.say(tag.photo, tag.confidence, index);
             }
         }

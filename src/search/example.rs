@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use super::error::SearchError;
 use crate::embedding::Embedding;
@@ -16,6 +18,36 @@ use crate::model::{
 use crate::photo::ContentHash;
 use crate::store::StoreReader;
 use crate::tag::Classifier;
+
+/// A text model that is being loaded, while other things are done.
+pub struct TextSide(Mutex<Option<JoinHandle<Result<(Runtime, TextEncoder), SearchError>>>>);
+
+impl TextSide {
+    /// Begins to load that of a pack.
+    #[must_use]
+    pub fn begin(pack: &ModelPack, data_dir: &Path) -> Self {
+        let (pack, data_dir) = (pack.clone(), data_dir.to_path_buf());
+        let load = move || {
+            let runtime = Runtime::load(&find_runtime(&data_dir)?)?;
+            let encoder = TextEncoder::new(&runtime, &pack, FOR_ONE)?;
+            Ok((runtime, encoder))
+        };
+        let thread = std::thread::Builder::new().name("photond-text".to_owned());
+        Self(Mutex::new(thread.spawn(load).ok()))
+    }
+
+    /// What has been loaded, once.
+    fn take(&self) -> Option<Result<(Runtime, TextEncoder), SearchError>> {
+        let begun = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        begun?.join().ok()
+    }
+}
+
+/// For a few sentences.
+const FOR_ONE: TextOptions = TextOptions {
+    threads: 2,
+    quick: true,
+};
 
 /// Makes vectors of one space, loading only what it takes.
 pub struct Examples<'a> {
@@ -31,6 +63,7 @@ pub struct Examples<'a> {
     /// Largest file read, in bytes.
     max_file: u64,
     stop: Option<&'a AtomicBool>,
+    begun: Option<&'a TextSide>,
     runtime: Option<Runtime>,
     text: Option<TextEncoder>,
     image: Option<ImageEncoder>,
@@ -55,10 +88,18 @@ impl<'a> Examples<'a> {
             data_dir: data_dir.to_path_buf(),
             max_file,
             stop,
+            begun: None,
             runtime: None,
             text: None,
             image: None,
         }
+    }
+
+    /// With a text model that is being loaded already.
+    #[must_use]
+    pub fn with_text(mut self, begun: Option<&'a TextSide>) -> Self {
+        self.begun = begun;
+        self
     }
 
     /// The vector of a sentence, of length one.
@@ -206,12 +247,14 @@ impl<'a> Examples<'a> {
         if self.text.is_none() {
             // Before the runtime: a missing text side is the better thing to say.
             self.pack.text_side()?;
-            let options = TextOptions {
-                threads: threads(),
-                quick: true,
+            let encoder = if let Some(begun) = self.begun.and_then(TextSide::take) {
+                let (runtime, encoder) = begun?;
+                self.runtime.get_or_insert(runtime);
+                encoder
+            } else {
+                let pack = self.pack;
+                TextEncoder::new(self.runtime()?, pack, FOR_ONE)?
             };
-            let pack = self.pack;
-            let encoder = TextEncoder::new(self.runtime()?, pack, options)?;
             self.text = Some(encoder);
         }
         Ok(self.text.as_mut().expect("just set"))

@@ -207,14 +207,16 @@ impl Judge {
         self.derived && self.wanted.whole.is_some()
     }
 
-    /// Looks up what words say.
+    /// Looks up what words say; of tags that decide alone only those that make an answer, unless `all`
+    /// photos are to be ordered.
     ///
     /// # Errors
     /// The database.
-    pub fn words(&self, reader: &StoreReader) -> Result<Words, SearchError> {
+    pub fn words(&self, reader: &StoreReader, all: bool) -> Result<Words, SearchError> {
+        let least = if self.by_tag() && !all { self.tag } else { 0.0 };
         Ok(Words {
-            wanted: Evidence::read(reader, &self.wanted)?,
-            unwanted: Evidence::read(reader, &self.unwanted)?,
+            wanted: Evidence::read(reader, &self.wanted, least)?,
+            unwanted: Evidence::read(reader, &self.unwanted, 0.0)?,
         })
     }
 

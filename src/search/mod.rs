@@ -25,7 +25,7 @@ mod wish;
 pub use allowed::Allowed;
 pub use dates::{Edge, parse_date};
 pub use error::SearchError;
-pub use example::Examples;
+pub use example::{Examples, TextSide};
 pub use judge::{Standing, Why};
 pub use place::parse_place;
 pub use query::{Query, Searcher, SourceNames};

@@ -34,9 +34,6 @@ pub struct Query {
     pub all: bool,
     /// Most rows shown.
     pub limit: Option<usize>,
-    /// Of a ranked query, exact counts: somebody will read them. Costs a look at every photo's
-    /// places (about 50 ms a million).
-    pub counted: bool,
 }
 
 /// A reader with the words to understand queries.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::allowed::Allowed;
 use super::background::{Background, Needed, Of};
 use super::error::SearchError;
-use super::example::Examples;
+use super::example::{Examples, TextSide};
 use super::judge::{Judge, Standing, Why, asks};
 use super::query::{Query, Searcher};
 use super::vectors::{Tell, VectorIndex, Vectors};
@@ -44,6 +44,8 @@ pub struct Space<'a> {
     pub max_file: u64,
     /// Set when long work should break off.
     pub stop: Option<&'a AtomicBool>,
+    /// Its text model, if somebody has begun to load it.
+    pub text: Option<&'a TextSide>,
 }
 
 /// One ranked photo at one of its places.
@@ -56,8 +58,7 @@ pub struct RankedHit<'a> {
     pub why: &'a Why,
 }
 
-/// How a ranked query ended. Unless the query is [`Query::counted`] or has conditions, `confident`
-/// and `compared` may count photos that were deleted and are kept for a while.
+/// How a ranked query ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ranked {
     /// Rows shown: places.
@@ -86,8 +87,10 @@ impl Searcher<'_> {
         let pattern = self.pattern(query)?;
         let fits = |root, path: &_| pattern.as_ref().is_none_or(|p| p.fits(root, path));
         let filter = self.filter(query, pattern.as_ref(), &fits)?;
+        if wishes.iter().any(|w| w.sentence().is_some()) {
+            space.pack.text_side()?;
+        }
         let mut examples = self.examples(space);
-        let directions = Directions::new(&mut examples, wishes)?;
         let mut vectors = SpaceVectors::open(self.reader, space, tell)?;
         if vectors.vectors.most() == 0 {
             return Err(SearchError::NothingSeen {
@@ -96,22 +99,21 @@ impl Searcher<'_> {
         }
         let needed = asks(wishes, space.pack.derived_from().is_some());
         let background = vectors.background(needed, &mut examples);
-        drop(examples);
         let judge = Judge::new(
             space.pack,
             background.as_ref(),
             (wishes, self.words.vocabulary),
             query.min_confidence,
         );
-        let words = judge.words(self.reader)?;
-        let (mut standings, compared) = vectors.standings(
-            &directions,
-            &self.allowed(query, &filter)?,
-            &|photo, scores| {
+        let words = judge.words(self.reader, query.all)?;
+        let allowed = self.allowed(&filter)?;
+        let directions = Directions::new(&mut examples, wishes)?;
+        drop(examples);
+        let (mut standings, compared) =
+            vectors.standings(&directions, &allowed, &|photo, scores| {
                 let standing = judge.standing(photo, judge.closeness(scores), &words);
                 (query.all || standing.confident).then_some(standing)
-            },
-        )?;
+            })?;
         let mut ranked = Ranked {
             shown: 0,
             photos: 0,
@@ -155,6 +157,7 @@ impl Searcher<'_> {
             (space.data_dir, space.max_file),
             space.stop,
         )
+        .with_text(space.text)
     }
 
     /// About how long a query with a sentence has to prepare before the first answer in this space,
@@ -173,10 +176,9 @@ impl Searcher<'_> {
     }
 
     /// The photos that fit the filter.
-    fn allowed(&self, query: &Query, filter: &PhotoFilter<'_>) -> Result<Allowed, SearchError> {
-        if filter.is_empty() && !query.counted {
-            // Those that lie nowhere any more are passed over when their places are looked up.
-            return Ok(Allowed::All);
+    fn allowed(&self, filter: &PhotoFilter<'_>) -> Result<Allowed, SearchError> {
+        if filter.is_empty() {
+            return Ok(Allowed::AllBut(self.reader.nowhere()?));
         }
         Ok(Allowed::these(self.reader.photo_ids(filter)?))
     }
@@ -276,6 +278,9 @@ impl<'a> SpaceVectors<'a> {
                     Ok(())
                 })?;
             // Damage in a piece is not in the database; what is still there then is the database's.
+            if damaged == 0 {
+                self.index.note_checked(&self.vectors);
+            }
             if damaged == 0 || again {
                 return Ok((found, usize::try_from(compared).unwrap_or(usize::MAX)));
             }
@@ -308,6 +313,7 @@ pub fn prepare(searcher: &Searcher<'_>, space: &Space<'_>) -> Result<i64, Search
         index.distrust(&vectors.vectors);
         vectors = SpaceVectors::open(reader, space, &mut |_, _| {})?;
     }
+    index.note_checked(&vectors.vectors);
     if vectors.vectors.most() > 0 {
         let needed = Needed {
             phrases: true,

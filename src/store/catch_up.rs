@@ -46,8 +46,8 @@ impl Coverage {
 }
 
 /// Goes along `files_by_photo`: a page reads no more than its own rows and those between them.
-const WITHOUT_EMBEDDING: &str = "SELECT p.id, p.hash, f.root, f.path FROM files f
-    JOIN photos p ON p.id = f.photo JOIN roots r ON r.id = f.root AND r.online = 1
+const WITHOUT_EMBEDDING: &str = "SELECT p.id, p.hash, f.root, f.path
+    FROM files f INDEXED BY files_by_photo JOIN photos p ON p.id = f.photo JOIN roots r ON r.id = f.root AND r.online = 1
     WHERE f.photo > ?2 AND f.missing_since IS NULL
       AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.model = ?1 AND e.photo = f.photo)
       AND NOT EXISTS (SELECT 1 FROM failures x WHERE x.hash = p.hash
@@ -96,7 +96,7 @@ impl StoreReader {
                      SELECT p.id AS lacking,
                             EXISTS (SELECT 1 FROM failures x
                                     WHERE x.hash = p.hash AND (x.model IS NULL OR x.model = ?1)) AS failed,
-                            NOT EXISTS (SELECT 1 FROM files g JOIN roots r ON r.id = g.root
+                            NOT EXISTS (SELECT 1 FROM files g INDEXED BY files_by_photo JOIN roots r ON r.id = g.root
                                         WHERE g.photo = p.id AND g.missing_since IS NULL
                                           AND r.online = 1) AS away
                      FROM (SELECT DISTINCT photo FROM files

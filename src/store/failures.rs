@@ -90,7 +90,7 @@ impl StoreReader {
                  UNION ALL
                  SELECT r.path, f.path, x.stage, x.kind, x.message, x.attempts, x.failed_at, m.name
                  FROM failures x JOIN photos p ON p.hash = x.hash
-                 JOIN files f ON f.photo = p.id JOIN roots r ON r.id = f.root
+                 JOIN files f INDEXED BY files_by_photo ON f.photo = p.id JOIN roots r ON r.id = f.root
                  LEFT JOIN models m ON m.id = x.model
                  ORDER BY 1, 2, 8",
             )

@@ -96,7 +96,7 @@ impl StoreReader {
     /// If the database cannot be read.
     pub fn places(&self, hash: &ContentHash) -> Result<Vec<Hit>, StoreError> {
         let sql = format!(
-            "SELECT {HIT_COLUMNS} FROM photos p JOIN files f ON f.photo = p.id
+            "SELECT {HIT_COLUMNS} FROM photos p JOIN files f INDEXED BY files_by_photo ON f.photo = p.id
              JOIN roots r ON r.id = f.root WHERE p.hash = ?1 ORDER BY r.path, f.path"
         );
         let mut stmt = self.conn.prepare_cached(&sql).at(&self.path)?;

@@ -164,28 +164,29 @@ impl StoreReader {
         Ok(())
     }
 
-    /// The photos with a place that [`Self::list`] would show, ascending, each once. Without any
-    /// condition an index alone is read.
+    /// The photos with a place that [`Self::list`] would show, ascending, each once.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn photo_ids(&self, filter: &PhotoFilter<'_>) -> Result<Vec<i64>, StoreError> {
-        let mut ids = if filter.is_empty() {
-            self.conn
-                .prepare_cached(
-                    "SELECT DISTINCT photo FROM files INDEXED BY files_by_photo
-                     WHERE photo IS NOT NULL AND missing_since IS NULL",
-                )
-                .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
-                .at(&self.path)?
-        } else {
-            let mut ids = Vec::new();
-            self.keys_of(filter, &mut ids)?;
-            ids
-        };
+        let mut ids = Vec::new();
+        self.keys_of(filter, &mut ids)?;
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
+    }
+
+    /// Photos that lie nowhere any more or are held as missing, ascending: they are kept for a while.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn nowhere(&self) -> Result<Vec<i64>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT id FROM photos INDEXED BY photos_nowhere WHERE places = 0 ORDER BY id",
+            )
+            .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
+            .at(&self.path)
     }
 
     fn keys_of(&self, filter: &PhotoFilter<'_>, ids: &mut Vec<i64>) -> Result<(), StoreError> {
@@ -233,7 +234,8 @@ impl StoreReader {
         let (wheres, values) = self.conditions(filter).at(&self.path)?;
         let sql = format!(
             "SELECT {HIT_COLUMNS}, f.root FROM json_each(?) ids CROSS JOIN photos p ON p.id = ids.value
-             CROSS JOIN files f ON f.photo = p.id JOIN roots r ON r.id = f.root
+             CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = p.id
+             CROSS JOIN roots r ON r.id = f.root
              WHERE {wheres} ORDER BY p.id, r.path, f.path"
         );
         let mut sorted = photos.to_vec();
@@ -346,8 +348,9 @@ impl StoreReader {
     }
 
     fn by_place(&self, place: Place) -> rusqlite::Result<Way> {
-        let from = "SELECT id FROM photos INDEXED BY photos_by_place WHERE lat BETWEEN ? AND ?";
-        let values = latitudes(place).map(Value::Real).to_vec();
+        let from = "SELECT id FROM photos INDEXED BY photos_by_place
+                    WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?";
+        let values = box_around(place).map(Value::Real).to_vec();
         Ok(Way {
             places: self.counted(from, &values)?,
             from: format!(
@@ -438,10 +441,11 @@ impl StoreReader {
         }
         if let Some(place) = filter.near {
             wheres.push(
-                "EXISTS (SELECT 1 FROM photos n WHERE n.id = f.photo AND n.lat BETWEEN ? AND ?)"
+                "EXISTS (SELECT 1 FROM photos n WHERE n.id = f.photo
+                         AND n.lat BETWEEN ? AND ? AND n.lon BETWEEN ? AND ?)"
                     .to_owned(),
             );
-            values.extend(latitudes(place).map(Value::Real));
+            values.extend(box_around(place).map(Value::Real));
         }
         if let Some(folders) = &filter.folders {
             wheres.push("f.folder IN (SELECT value FROM json_each(?))".to_owned());
@@ -451,10 +455,19 @@ impl StoreReader {
     }
 }
 
-/// The box around a circle, from south to north; the circle itself is checked row by row.
-fn latitudes(place: Place) -> [f64; 2] {
+/// The box around a circle, from south to north and from west to east; the circle itself is checked row
+/// by row. Around a pole, and across the line where days change, it goes all the way round.
+fn box_around(place: Place) -> [f64; 4] {
     let reach = place.km / KM_PER_DEGREE;
-    [place.lat - reach, place.lat + reach]
+    let furthest = place.lat.abs() + reach;
+    let aside = reach / furthest.to_radians().cos();
+    let (west, east) = (place.lon - aside, place.lon + aside);
+    let (west, east) = if furthest < 90.0 && west >= -180.0 && east <= 180.0 {
+        (west, east)
+    } else {
+        (-180.0, 180.0)
+    };
+    [place.lat - reach, place.lat + reach, west, east]
 }
 
 fn is_within(hit: &Hit, near: Option<Place>) -> bool {
