@@ -12,7 +12,7 @@ use photond::photo::{
     Thumbnail,
 };
 use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, Tagged};
-use photond::tag::{Classifier, Space, Tagger};
+use photond::tag::{Classifier, SearchWords, Tagger};
 
 /// Search space of [`DIMS`] values that no pack stands behind.
 pub const SYNTHETIC: &str = "synthetic@1";
@@ -86,7 +86,7 @@ pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
         .collect();
     dogs.sort_unstable();
     let revision = pack.manifest.label_revision.as_deref().unwrap_or_default();
-    let identity = Tagger::new(Arc::clone(&words), Space::default(), revision, 0);
+    let identity = Tagger::new(Arc::clone(&words), SearchWords::default(), revision, 0);
     let maker = Maker {
         others: (0..vocabulary.likely().len())
             .filter(|row| dogs.binary_search(row).is_err())

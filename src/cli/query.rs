@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::output::{count, plural, printable, span};
-use super::words::Known;
+use super::words::KnownWords;
 use super::{Context_, Exit};
 use crate::model::ModelPack;
 use crate::search::{
@@ -157,7 +157,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         }
         _ => None,
     };
-    let known = Known::read(context)?;
+    let known = KnownWords::read(context)?;
     let searcher = known.searcher(context, &reader)?;
     let format = if args.null {
         Format::Paths
@@ -318,7 +318,7 @@ fn rank(
             chosen.pack.id
         ));
     }
-    let mut reading = Reading::new(context);
+    let mut reading = ReadingNote::new(context);
     let ranked = searcher.rank(
         &space,
         query,
@@ -356,13 +356,13 @@ fn rank(
 }
 
 /// New vectors that are read before a query is answered, where they are so many that it takes a while.
-struct Reading<'a> {
+struct ReadingNote<'a> {
     context: &'a Context_,
     bar: Option<ProgressBar>,
     told: bool,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ReadingNote<'a> {
     fn new(context: &'a Context_) -> Self {
         Self {
             context,
@@ -394,7 +394,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl Drop for Reading<'_> {
+impl Drop for ReadingNote<'_> {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

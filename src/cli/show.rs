@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::words::Known;
+use super::words::KnownWords;
 use super::{Context_, Exit};
 use crate::photo::{ContentHash, RelPath};
 use crate::search::PhotoJson;
@@ -65,7 +65,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
             .notice(&format!("photond: {} {why}", path.display()));
         return Ok(Exit::Nothing);
     };
-    let known = Known::read(context)?;
+    let known = KnownWords::read(context)?;
     let tags = reader.tags_of(hit.photo.id, 0.0)?;
     let tags = known.searcher(context, &reader)?.tags_json(&tags);
     let mut value = serde_json::to_value(PhotoJson::new(&hit, tags))?;

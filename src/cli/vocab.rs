@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::output::{count, plural, printable};
-use super::words::Known;
+use super::words::KnownWords;
 use super::{Context_, Exit, TableOrJson};
 use crate::daemon::is_held;
 use crate::index::ExampleVectors;
@@ -113,7 +113,7 @@ fn by(examples: &[Example]) -> String {
 
 /// A word that the vocabulary has needs no second one.
 fn refuse_known(context: &Context_, name: &str) -> anyhow::Result<()> {
-    let (known, none) = (Known::read(context)?, OwnTerms::default());
+    let (known, none) = (KnownWords::read(context)?, OwnTerms::default());
     let words = Words {
         own: &none,
         ..known.words()
@@ -148,7 +148,7 @@ fn look_at(
         Err(e) => return Err(e.into()),
     };
     let chosen = choose(&reader, &context.data_dir)?;
-    let known = Known::read(context)?;
+    let known = KnownWords::read(context)?;
     let mut way = Examples::new(
         &reader,
         (&chosen.pack, chosen.row.id),

@@ -9,14 +9,14 @@ use crate::store::StoreReader;
 use crate::tag::{Classifier, Lexicon, OwnTerms, Words};
 
 /// The classifier's words, the lexicon's and a person's own.
-pub(super) struct Known {
+pub(super) struct KnownWords {
     pub pack: ModelPack,
     pub classifier: Classifier,
     lexicon: Lexicon,
     own: OwnTerms,
 }
 
-impl Known {
+impl KnownWords {
     /// A bad file of one's own words is said, and is as good as none.
     pub fn read(context: &Context_) -> anyhow::Result<Self> {
         let own = OwnTerms::read(&context.data_dir).unwrap_or_else(|e| {

@@ -13,7 +13,7 @@ use crossbeam_channel::Receiver;
 
 use super::Observer;
 use super::error::DaemonError;
-use super::requests::{Requests, Wanted};
+use super::requests::{Requests, WantedScans};
 use crate::index::{ArmDirectory, Indexer, RootHandle, RootState, ScanScope, Scanning};
 use crate::photo::RelPath;
 use crate::source::{Filter, LiveSource, SourceEvent};
@@ -216,8 +216,8 @@ impl RootThread {
             let Some((handle, network)) = self.take_on() else {
                 self.started();
                 match self.requests.next(PRESENCE) {
-                    Wanted::Stop => return,
-                    Wanted::Whole | Wanted::Nothing => {}
+                    WantedScans::Stop => return,
+                    WantedScans::Whole | WantedScans::Nothing => {}
                 }
                 continue;
             };
@@ -312,9 +312,9 @@ impl RootThread {
             }
             let left = due.saturating_duration_since(Instant::now());
             match self.requests.next(PRESENCE.min(left)) {
-                Wanted::Stop => return true,
-                Wanted::Whole => due = Instant::now(),
-                Wanted::Nothing => {}
+                WantedScans::Stop => return true,
+                WantedScans::Whole => due = Instant::now(),
+                WantedScans::Nothing => {}
             }
             if !handle.is_present() {
                 return false;

@@ -33,7 +33,7 @@ struct Inner {
 
 /// What the root's main thread is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum WantedScans {
     Whole,
     Stop,
     /// Nothing, for as long as was waited.
@@ -70,19 +70,19 @@ impl Requests {
     }
 
     /// Waits for the main thread's next work, at most `patience`.
-    pub fn next(&self, patience: Duration) -> Wanted {
+    pub fn next(&self, patience: Duration) -> WantedScans {
         let end = Instant::now() + patience;
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if inner.stop {
-                return Wanted::Stop;
+                return WantedScans::Stop;
             }
             if std::mem::take(&mut inner.whole) {
-                return Wanted::Whole;
+                return WantedScans::Whole;
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Wanted::Nothing;
+                return WantedScans::Nothing;
             }
             inner = self
                 .changed
@@ -151,8 +151,8 @@ mod tests {
         for i in 0..=FOLDERS {
             requests.scan(scope(&format!("{i}"), false));
         }
-        assert_eq!(requests.next(Duration::ZERO), Wanted::Whole);
-        assert_eq!(requests.next(Duration::ZERO), Wanted::Nothing);
+        assert_eq!(requests.next(Duration::ZERO), WantedScans::Whole);
+        assert_eq!(requests.next(Duration::ZERO), WantedScans::Nothing);
     }
 
     proptest! {

@@ -19,7 +19,7 @@ use super::error::DaemonError;
 use super::report::{ModelReport, Rate, SearchReport};
 use super::sighting::Sighting;
 use crate::embedding::ModelId;
-use crate::index::{Derived, Indexer, SearchChoice, Settled, vocabulary_dir};
+use crate::index::{Derived, Indexer, SearchChoice, SettledModel, vocabulary_dir};
 use crate::model::{ModelPack, Projection, default_pack, packs};
 use crate::search::{SearchError, Searcher, SourceNames, Space, choose, vectors_dir};
 use crate::store::{SpaceKind, Store, StoreReader};
@@ -142,7 +142,7 @@ pub(super) struct SearchModel {
     name: String,
     /// Its folder when it was last opened: a pack that comes, goes or is replaced is taken on.
     seen: Sighting,
-    settled: Settled,
+    settled: SettledModel,
     /// The counter of photos caught up when that was found.
     counted: u64,
     /// When the pipeline was last asked how far it is, and how long until it is asked again.
@@ -262,7 +262,7 @@ impl SearchModel {
             data_dir: data_dir.to_path_buf(),
             seen: sighting(data_dir, &packs::in_use(data_dir)),
             name: packs::in_use(data_dir),
-            settled: Settled::Unknown,
+            settled: SettledModel::Unknown,
             counted: 0,
             asked: None,
             patience: COUNT,
@@ -294,7 +294,7 @@ impl SearchModel {
         tracing::info!("search model: {name} (it was {})", self.name);
         self.name = name;
         self.seen = seen;
-        self.settled = Settled::Unknown;
+        self.settled = SettledModel::Unknown;
         self.asked = None;
         self.patience = COUNT;
         self.switching = true;
@@ -308,11 +308,13 @@ impl SearchModel {
         let found = indexer.settled();
         // The pipeline takes a choice on when it comes to it; until then it speaks of the one before.
         let ours = match &found {
-            Settled::Serving { id } | Settled::Behind { id, .. } => id.pack_name() == self.name,
-            Settled::Unknown => false,
+            SettledModel::Serving { id } | SettledModel::Behind { id, .. } => {
+                id.pack_name() == self.name
+            }
+            SettledModel::Unknown => false,
         };
         if ours && found != self.settled {
-            let serving = matches!(found, Settled::Serving { .. });
+            let serving = matches!(found, SettledModel::Serving { .. });
             if serving && self.switching {
                 observer.notice(&format!("queries use {} now", self.name));
             }
@@ -323,7 +325,7 @@ impl SearchModel {
             self.counted = indexer.progress().snapshot().caught_up;
             self.settled = found;
         }
-        if matches!(self.settled, Settled::Serving { .. }) {
+        if matches!(self.settled, SettledModel::Serving { .. }) {
             if !busy {
                 self.prepared.look(&self.data_dir, indexer);
             }
@@ -367,7 +369,7 @@ impl SearchModel {
             rate,
             eta_s: None,
         };
-        if let Settled::Behind {
+        if let SettledModel::Behind {
             serving,
             done,
             photos,

@@ -12,7 +12,7 @@ use crate::index::{Indexer, IndexerOptions, ModelPlan, TagPlan};
 use crate::model::{self, ModelPack, default_pack};
 use crate::source::{Filter, FilterConfig};
 use crate::store::{Recovery, Store, ThumbStore};
-use crate::tag::{Calibration, Classifier, Head, Lexicon, TagError, Vocabulary};
+use crate::tag::{ClassOdds, Classifier, Head, Lexicon, TagError, Vocabulary};
 
 /// Settings of one run.
 pub struct Setup {
@@ -52,7 +52,7 @@ pub fn classifier(pack: &ModelPack) -> Result<Classifier, DaemonError> {
     else {
         return Err(DaemonError::Uncalibrated(pack.id.to_string()));
     };
-    let calibration = Calibration {
+    let calibration = ClassOdds {
         temperature,
         classes,
         kinds,

@@ -17,10 +17,10 @@ use super::error::IndexError;
 use super::failing;
 use super::job::{Job, Task, Write};
 use super::lanes::Derived;
-use super::models::Settled;
+use super::models::SettledModel;
 use super::progress::Progress;
 use super::scan::enqueue;
-use super::spaces::{Role, Space};
+use super::spaces::{LaneSpace, Role};
 use super::tagging::{Tagging, writer};
 use super::worker::Shared;
 use crate::store::{Change, ModelResult, Results, Store, StoreError, StoreReader};
@@ -40,7 +40,7 @@ pub(super) struct CatchUp {
     pub backlog: Mutex<Option<Sender<Job>>>,
     pub write: Mutex<Option<Sender<Write>>>,
     pub orders: Mutex<Option<Sender<Order>>>,
-    pub settled: Mutex<Settled>,
+    pub settled: Mutex<SettledModel>,
 }
 
 /// What the thread can be asked for.
@@ -94,32 +94,32 @@ impl CatchUp {
 
     /// If the space of the search model in use is whole, queries go by it from now on, and those
     /// before it end. Otherwise how far it is.
-    pub fn settle(&self) -> Result<Settled, IndexError> {
+    pub fn settle(&self) -> Result<SettledModel, IndexError> {
         let settled = self.look()?;
         lock(&self.settled).clone_from(&settled);
         Ok(settled)
     }
 
     /// What [`Self::settle`] found last.
-    pub fn settled(&self) -> Settled {
+    pub fn settled(&self) -> SettledModel {
         lock(&self.settled).clone()
     }
 
-    fn look(&self) -> Result<Settled, IndexError> {
+    fn look(&self) -> Result<SettledModel, IndexError> {
         let table = self.shared.spaces.get();
         let space = table
             .in_use
             .as_ref()
             .and_then(|id| table.spaces.iter().find(|s| s.id == *id));
         let Some((space, model)) = space.and_then(|s| Some((s, s.model?))) else {
-            return Ok(Settled::Unknown);
+            return Ok(SettledModel::Unknown);
         };
         let reader = StoreReader::open(&self.data_dir)?;
         let serving = reader.serving()?;
         if serving.as_ref().map(|m| m.id) != Some(model) {
             let coverage = reader.coverage(model)?;
             if !coverage.is_whole() {
-                return Ok(Settled::Behind {
+                return Ok(SettledModel::Behind {
                     id: space.id.clone(),
                     serving: serving.map(|m| m.name),
                     done: coverage.embedded + coverage.failed,
@@ -130,12 +130,12 @@ impl CatchUp {
             self.ask(move |store| store.serve(model))?;
             tracing::info!("queries use {}", space.id);
         }
-        let others = |s: &Space| s.role == Role::Search && s.id != space.id;
+        let others = |s: &LaneSpace| s.role == Role::Search && s.id != space.id;
         if table.spaces.iter().any(others) {
             let orders = lock(&self.orders).clone();
             let _ = orders.map(|orders| orders.send(Order::Settled(space.id.clone())));
         }
-        Ok(Settled::Serving {
+        Ok(SettledModel::Serving {
             id: space.id.clone(),
         })
     }

@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) struct Claims(Arc<Mutex<HashSet<i64>>>);
 
 /// One photo under way, until dropped.
-pub(super) struct Claim {
+pub(super) struct PhotoClaim {
     claims: Claims,
     photo: i64,
 }
 
 impl Claims {
     /// `None`: it is under way already.
-    pub fn claim(&self, photo: i64) -> Option<Claim> {
+    pub fn claim(&self, photo: i64) -> Option<PhotoClaim> {
         let new = self.with(|set| set.insert(photo));
-        new.then(|| Claim {
+        new.then(|| PhotoClaim {
             claims: self.clone(),
             photo,
         })
@@ -28,7 +28,7 @@ impl Claims {
     }
 }
 
-impl Drop for Claim {
+impl Drop for PhotoClaim {
     fn drop(&mut self) {
         self.claims.with(|set| set.remove(&self.photo));
     }

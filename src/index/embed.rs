@@ -25,7 +25,7 @@ use crate::embedding::{Embedding, ModelId};
 use crate::media::DECODER_VERSION;
 use crate::model::{ModelError, Runtime};
 use crate::store::{Change, ModelResult, Results, Tagged};
-use crate::tag::Seen as SeenByModels;
+use crate::tag::SeenByModels;
 
 /// Photos in one round: from 8 on, batching gains little, and each takes 0.6 MB of input.
 const BATCH: usize = 8;
@@ -72,7 +72,7 @@ enum Next {
 }
 
 /// A photo in the batch, and what has been made of it.
-struct Work {
+struct BatchWork {
     seen: Seen,
     tensors: Vec<LaneTensor>,
     /// The classifier's scores.
@@ -352,9 +352,9 @@ impl EmbedThread {
     /// Takes every photo of the batch through every lane, and sends it on.
     fn embed(&mut self, batch: Vec<Seen>) {
         let begun = Instant::now();
-        let mut works: Vec<Work> = batch
+        let mut works: Vec<BatchWork> = batch
             .into_iter()
-            .map(|mut seen| Work {
+            .map(|mut seen| BatchWork {
                 tensors: std::mem::take(&mut seen.tensors),
                 seen,
                 logits: None,
@@ -392,7 +392,7 @@ impl EmbedThread {
 
     /// The tags of those photos that a model has seen now. A photo that only another search model
     /// has seen keeps the tags it has.
-    fn tag(&mut self, works: &[Work]) -> Vec<Option<Tagged>> {
+    fn tag(&mut self, works: &[BatchWork]) -> Vec<Option<Tagged>> {
         let Some(current) = self.current.as_ref().map(|c| c.get()) else {
             return works.iter().map(|_| None).collect();
         };
@@ -416,7 +416,7 @@ impl EmbedThread {
             .collect()
     }
 
-    fn see(&self, lane: &mut Lane, model: i64, works: &mut [Work]) -> Result<(), ModelError> {
+    fn see(&self, lane: &mut Lane, model: i64, works: &mut [BatchWork]) -> Result<(), ModelError> {
         let wanted: Vec<(usize, LaneTensor)> = works
             .iter_mut()
             .enumerate()
@@ -461,8 +461,8 @@ impl EmbedThread {
         Ok(ModelResult { model, embedding })
     }
 
-    fn pass_on(&self, work: Work, tagged: Option<Tagged>, expected: usize) {
-        let Work {
+    fn pass_on(&self, work: BatchWork, tagged: Option<Tagged>, expected: usize) {
+        let BatchWork {
             seen, made, failed, ..
         } = work;
         let Seen {
@@ -519,7 +519,7 @@ impl EmbedThread {
         }
     }
 
-    fn derive(&self, lane: &Lane, model: i64, works: &mut [Work]) {
+    fn derive(&self, lane: &Lane, model: i64, works: &mut [BatchWork]) {
         let Some(plan) = &self.plan else {
             return;
         };

@@ -4,24 +4,24 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::job::Place;
+use super::job::FilePlace;
 use crate::photo::ContentHash;
 
 /// The table of content between "hashed" and "committed".
 #[derive(Default)]
-pub(super) struct InFlight(Mutex<HashMap<ContentHash, Vec<Place>>>);
+pub(super) struct InFlight(Mutex<HashMap<ContentHash, Vec<FilePlace>>>);
 
 /// The answer to a claim.
 pub(super) enum Claim {
     /// The caller works on this content and must release it.
-    Mine(Place),
+    Mine(FilePlace),
     /// Somebody else does; the place will be written when they are done.
     Waits,
 }
 
 impl InFlight {
     /// Claims content for a place.
-    pub fn claim(&self, hash: ContentHash, place: Place) -> Claim {
+    pub fn claim(&self, hash: ContentHash, place: FilePlace) -> Claim {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match table.entry(hash) {
             std::collections::hash_map::Entry::Occupied(mut e) => {
@@ -36,7 +36,7 @@ impl InFlight {
     }
 
     /// Takes content off the table and returns the places that waited for it.
-    pub fn release(&self, hash: &ContentHash) -> Vec<Place> {
+    pub fn release(&self, hash: &ContentHash) -> Vec<FilePlace> {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.remove(hash).unwrap_or_default()
     }

@@ -29,7 +29,7 @@ pub(super) enum Task {
 }
 
 /// A path whose bytes were read, with its job's ticket.
-pub(super) struct Place {
+pub(super) struct FilePlace {
     pub key: FileKey,
     pub stamp: FileStamp,
     pub ticket: Ticket,
@@ -39,7 +39,7 @@ pub(super) struct Place {
 pub(super) struct Seen {
     pub hash: ContentHash,
     /// Where it lies; absent when only the model's results are wanted.
-    pub place: Option<Place>,
+    pub place: Option<FilePlace>,
     /// What the image code found; absent when only the models' results are wanted.
     pub inspection: Option<Box<Inspection>>,
     /// The picture as each model wants it.

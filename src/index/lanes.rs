@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::spaces::{LaneId, LaneTensor, ModelState, Role, Space};
+use super::spaces::{LaneId, LaneSpace, LaneTensor, ModelState, Role};
 use super::tagging::TagPlan;
 use crate::embedding::{Embedding, ModelId};
 use crate::model::{
@@ -118,8 +118,8 @@ impl Lane {
         }
     }
 
-    pub fn space(&self) -> Space {
-        Space {
+    pub fn space(&self) -> LaneSpace {
+        LaneSpace {
             lane: self.id,
             id: self.name.clone(),
             role: self.role,

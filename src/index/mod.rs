@@ -42,7 +42,7 @@ mod worker;
 pub use error::IndexError;
 pub use lanes::{Derived, ModelPlan, SearchChoice};
 pub use memory::give_memory_back;
-pub use models::Settled;
+pub use models::SettledModel;
 pub use pipeline::{Indexer, IndexerOptions};
 pub use prefilter::verdict;
 pub use priority::lower as lower_priority;

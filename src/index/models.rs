@@ -15,7 +15,7 @@ use crate::embedding::ModelId;
 
 /// Whether queries use the search model that a person has chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Settled {
+pub enum SettledModel {
     /// They do.
     Serving {
         /// The search model in use.
@@ -83,7 +83,7 @@ impl Indexer {
     ///
     /// # Errors
     /// If the database cannot be read or written.
-    pub fn settle_search(&self) -> Result<Settled, IndexError> {
+    pub fn settle_search(&self) -> Result<SettledModel, IndexError> {
         self.catch_up.settle()
     }
 
@@ -101,7 +101,7 @@ impl Indexer {
 
     /// What settling found last, for the choice that was in use then.
     #[must_use]
-    pub fn settled(&self) -> Settled {
+    pub fn settled(&self) -> SettledModel {
         self.catch_up.settled()
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use super::claims::Claim;
+use super::claims::PhotoClaim;
 
 /// Counters since the start, and the number of jobs under way.
 #[derive(Default)]
@@ -198,12 +198,12 @@ impl Progress {
 pub(super) struct Ticket {
     progress: Arc<Progress>,
     /// Let go with the job.
-    _claim: Option<Claim>,
+    _claim: Option<PhotoClaim>,
 }
 
 impl Ticket {
     /// The job is this photo's.
-    pub fn holding(mut self, claim: Claim) -> Self {
+    pub fn holding(mut self, claim: PhotoClaim) -> Self {
         self._claim = Some(claim);
         self
     }

@@ -100,7 +100,7 @@ impl RootState {
     #[must_use]
     pub fn look(path: &Path, known: Option<(&RootRow, i64)>) -> Self {
         match identify(path) {
-            source::RootState::Present(facts) => {
+            source::RootPresence::Present(facts) => {
                 let volume = facts.identity.to_string();
                 match known {
                     Some((row, files)) if files > 0 && facts.empty && row.volume != volume => {
@@ -115,13 +115,13 @@ impl RootState {
                     },
                 }
             }
-            source::RootState::Missing => Self::Offline {
+            source::RootPresence::Missing => Self::Offline {
                 why: "the folder is not there".to_owned(),
             },
-            source::RootState::NotADirectory => Self::Offline {
+            source::RootPresence::NotADirectory => Self::Offline {
                 why: "it is not a folder".to_owned(),
             },
-            source::RootState::Unreadable(e) => Self::Offline {
+            source::RootPresence::Unreadable(e) => Self::Offline {
                 why: format!("it cannot be read: {e}"),
             },
         }

@@ -100,7 +100,7 @@ impl Scanner {
             scanner: self,
             root,
             scope,
-            known: Known::new(&self.reader, root.id, scope.dir.clone()),
+            known: KnownRows::new(&self.reader, root.id, scope.dir.clone()),
             outcome: ScanOutcome::default(),
             gone: Vec::new(),
             unreadable: Vec::new(),
@@ -174,7 +174,7 @@ struct Run<'a> {
     scanner: &'a Scanner,
     root: &'a RootHandle,
     scope: &'a ScanScope,
-    known: Known<'a>,
+    known: KnownRows<'a>,
     outcome: ScanOutcome,
     gone: Vec<FileRow>,
     unreadable: Vec<RelPath>,
@@ -301,7 +301,7 @@ impl Run<'_> {
 }
 
 /// The rows of a subtree in path order, read a page at a time.
-struct Known<'a> {
+struct KnownRows<'a> {
     reader: &'a StoreReader,
     root: i64,
     dir: RelPath,
@@ -310,7 +310,7 @@ struct Known<'a> {
     done: bool,
 }
 
-impl<'a> Known<'a> {
+impl<'a> KnownRows<'a> {
     fn new(reader: &'a StoreReader, root: i64, dir: RelPath) -> Self {
         Self {
             reader,

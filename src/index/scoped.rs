@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::tagging::VersionedTagger;
 use crate::embedding::Sources;
 use crate::store::Tagged;
-use crate::tag::{Pools, Seen, WORTH};
+use crate::tag::{Pools, SeenByModels, WORTH};
 
 /// Tags photos as they come in. Owned by the embed thread.
 #[derive(Default)]
@@ -31,7 +31,7 @@ impl ScopedTagging {
 
     /// The tags of a batch. Those of photos that were not set against every term are marked as
     /// another snapshot's, so that they are made up for later.
-    pub fn tags(&mut self, current: &VersionedTagger, photos: &[Seen<'_>]) -> Vec<Tagged> {
+    pub fn tags(&mut self, current: &VersionedTagger, photos: &[SeenByModels<'_>]) -> Vec<Tagged> {
         let begun = Instant::now();
         let tagger = &current.tagger;
         let bank = tagger.space().bank.as_ref().filter(|b| !b.is_empty());

@@ -50,7 +50,7 @@ pub(super) type LaneId = u32;
 
 /// One space.
 #[derive(Debug, Clone)]
-pub(super) struct Space {
+pub(super) struct LaneSpace {
     pub lane: LaneId,
     pub id: ModelId,
     pub role: Role,
@@ -61,7 +61,7 @@ pub(super) struct Space {
     pub state: ModelState,
 }
 
-impl Space {
+impl LaneSpace {
     pub fn is_ready(&self) -> bool {
         matches!(self.state, ModelState::Ready { .. })
     }
@@ -70,21 +70,21 @@ impl Space {
 /// All spaces at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    pub spaces: Vec<Space>,
+    pub spaces: Vec<LaneSpace>,
     /// The search model that is to be used; a space of this table, or one that failed to open.
     pub in_use: Option<ModelId>,
 }
 
 impl Table {
     /// The spaces that want to see pictures.
-    pub fn seeing(&self) -> impl Iterator<Item = (&Space, &InputSpec)> {
+    pub fn seeing(&self) -> impl Iterator<Item = (&LaneSpace, &InputSpec)> {
         self.spaces
             .iter()
             .filter(|s| !matches!(s.state, ModelState::Missing(_)))
             .filter_map(|s| Some((s, s.input.as_ref()?)))
     }
 
-    pub fn with_role(&self, role: Role) -> Option<&Space> {
+    pub fn with_role(&self, role: Role) -> Option<&LaneSpace> {
         self.spaces.iter().find(|s| s.role == role)
     }
 }

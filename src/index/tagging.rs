@@ -23,12 +23,12 @@ pub use own::ExampleVectors;
 pub use vocabulary::vocabulary_dir;
 
 use self::own::OwnWords;
-use self::vocabulary::Vocabulary;
+use self::vocabulary::EncodedTerms;
 use super::error::IndexError;
 use super::job::Write;
 use crate::model::{ModelError, ModelPack, Runtime, find_runtime, packs};
 use crate::store::{ModelRow, Store, StoreError, StoreReader, Tagged};
-use crate::tag::{Classifier, Lexicon, OwnTerms, Seen, Space, Tagger};
+use crate::tag::{Classifier, Lexicon, OwnTerms, SearchWords, SeenByModels, Tagger};
 
 /// Photos tagged again in one transaction: a twentieth of a second's work for the writer.
 const PAGE: usize = 256;
@@ -135,7 +135,7 @@ pub(super) struct Tagging {
     current: Arc<Current>,
     inputs: Option<Inputs>,
     pack: Option<ModelPack>,
-    vocabulary: Option<Vocabulary>,
+    vocabulary: Option<EncodedTerms>,
     report: Arc<Mutex<TagReport>>,
     not_before: Option<Instant>,
     patience: Duration,
@@ -180,7 +180,7 @@ impl Tagging {
         let reader = store.reader()?;
         let tagger = Tagger::new(
             Arc::clone(&plan.classifier),
-            Space::default(),
+            SearchWords::default(),
             &plan.label_revision,
             reader.asked_again()?,
         );
@@ -277,7 +277,10 @@ impl Tagging {
             serving: reader.serving()?,
             own,
             again: reader.asked_again()?,
-            terms: self.vocabulary.as_ref().map_or(0, Vocabulary::worth_using),
+            terms: self
+                .vocabulary
+                .as_ref()
+                .map_or(0, EncodedTerms::worth_using),
         };
         let model = |inputs: &Inputs| inputs.serving.as_ref().map(|m| m.id);
         if self
@@ -286,7 +289,10 @@ impl Tagging {
             .is_none_or(|before| model(before) != model(&inputs))
         {
             self.take_on(inputs.serving.as_ref())?;
-            let terms = self.vocabulary.as_ref().map_or(0, Vocabulary::worth_using);
+            let terms = self
+                .vocabulary
+                .as_ref()
+                .map_or(0, EncodedTerms::worth_using);
             return Ok(Inputs { terms, ..inputs });
         }
         Ok(inputs)
@@ -303,7 +309,7 @@ impl Tagging {
             // Another revision has come; queries go by the old vectors until it has seen all.
             return Ok(());
         }
-        self.vocabulary = Vocabulary::open(&self.plan, &pack);
+        self.vocabulary = EncodedTerms::open(&self.plan, &pack);
         let terms = self.vocabulary.as_ref().map(|v| (v.encoded(), v.goal()));
         lock(&self.report).terms = terms.unwrap_or_default();
         self.pack = Some(pack);
@@ -317,12 +323,12 @@ impl Tagging {
         inputs: Inputs,
         write: &Writer<'_>,
     ) -> Result<(), TaggingError> {
-        let mut space = Space::default();
+        let mut space = SearchWords::default();
         let mut trouble = None;
         if let (Some(pack), Some(serving)) = (&self.pack, &inputs.serving) {
             let own = OwnWords::read(&self.plan, reader, pack, serving.id)?;
             trouble = own.trouble;
-            space = Space {
+            space = SearchWords {
                 model: pack.id.0.clone(),
                 bank: self.vocabulary.as_ref().and_then(|v| v.bank(&self.plan)),
                 own: own.words,
@@ -377,9 +383,9 @@ impl Tagging {
                     of(classifier)?.and_then(|e| self.plan.classifier.logits(&e.values).ok());
                 vectors.push((logits, of(model)?));
             }
-            let seen: Vec<Seen<'_>> = vectors
+            let seen: Vec<SeenByModels<'_>> = vectors
                 .iter()
-                .map(|(logits, search)| Seen {
+                .map(|(logits, search)| SeenByModels {
                     logits: logits.as_deref(),
                     search: search.as_ref().map(|e| e.values.as_slice()),
                 })

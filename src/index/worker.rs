@@ -8,11 +8,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
 use super::claims::Claims;
 use super::inflight::{Claim, InFlight};
-use super::job::{Job, Place, Seen, Task, Write};
+use super::job::{FilePlace, Job, Seen, Task, Write};
 use super::progress::Progress;
 use super::read::{Bytes, read};
 use super::roots::{RootHandle, Roots};
-use super::spaces::{LaneId, LaneTensor, Role, Space, Spaces};
+use super::spaces::{LaneId, LaneSpace, LaneTensor, Role, Spaces};
 use super::{failing, prefilter, priority};
 use crate::embedding::{InputSpec, Tensor};
 use crate::media::{DECODER_VERSION, Inspector};
@@ -102,7 +102,9 @@ impl Worker {
                 }
             };
             let large = self.shared.spaces.get();
-            let large = large.with_role(Role::Search).is_some_and(Space::is_ready);
+            let large = large
+                .with_role(Role::Search)
+                .is_some_and(LaneSpace::is_ready);
             let behind = large && !job.urgent;
             if behind != only_idle {
                 priority::only_idle(behind);
@@ -257,7 +259,7 @@ impl Worker {
         let place = match self
             .shared
             .inflight
-            .claim(hash, Place { key, stamp, ticket })
+            .claim(hash, FilePlace { key, stamp, ticket })
         {
             Claim::Mine(place) => place,
             Claim::Waits => return Ok(()),
@@ -294,7 +296,7 @@ impl Worker {
         Ok(())
     }
 
-    fn inspect(&mut self, place: Place, hash: ContentHash, urgent: bool) {
+    fn inspect(&mut self, place: FilePlace, hash: ContentHash, urgent: bool) {
         let table = self.shared.spaces.get();
         let (lanes, inputs): (Vec<LaneId>, Vec<InputSpec>) = table
             .seeing()

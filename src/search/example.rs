@@ -20,7 +20,9 @@ use crate::store::StoreReader;
 use crate::tag::Classifier;
 
 /// A text model that is being loaded, while other things are done.
-pub struct TextSide(Mutex<Option<JoinHandle<Result<(Runtime, TextEncoder), SearchError>>>>);
+pub struct TextSide(Mutex<Option<JoinHandle<Loaded>>>);
+
+type Loaded = Result<(Runtime, TextEncoder), SearchError>;
 
 impl TextSide {
     /// Begins to load that of a pack.
@@ -37,7 +39,7 @@ impl TextSide {
     }
 
     /// What has been loaded, once.
-    fn take(&self) -> Option<Result<(Runtime, TextEncoder), SearchError>> {
+    fn take(&self) -> Option<Loaded> {
         let begun = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         begun?.join().ok()
     }

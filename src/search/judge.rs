@@ -155,7 +155,7 @@ pub(super) struct Closeness {
 }
 
 /// What words say of photos, wanted and not.
-pub(super) struct Words {
+pub(super) struct WordEvidence {
     wanted: Evidence,
     unwanted: Evidence,
 }
@@ -212,16 +212,16 @@ impl Judge {
     ///
     /// # Errors
     /// The database.
-    pub fn words(&self, reader: &StoreReader, all: bool) -> Result<Words, SearchError> {
+    pub fn words(&self, reader: &StoreReader, all: bool) -> Result<WordEvidence, SearchError> {
         let least = if self.by_tag() && !all { self.tag } else { 0.0 };
-        Ok(Words {
+        Ok(WordEvidence {
             wanted: Evidence::read(reader, &self.wanted, least)?,
             unwanted: Evidence::read(reader, &self.unwanted, 0.0)?,
         })
     }
 
     /// Where a photo stands.
-    pub fn standing(&self, photo: i64, close: Closeness, words: &Words) -> Standing {
+    pub fn standing(&self, photo: i64, close: Closeness, words: &WordEvidence) -> Standing {
         let said = words.wanted.said(photo).map_or(0.0, |(p, _)| p);
         let unwanted = words.unwanted.said(photo).map_or(0.0, |(p, _)| p);
         let sure = self.wanted.whole.is_some() && said >= self.tag;
@@ -253,7 +253,7 @@ impl Judge {
     }
 
     /// Why it stands there.
-    pub fn why(&self, standing: &Standing, words: &Words) -> Why {
+    pub fn why(&self, standing: &Standing, words: &WordEvidence) -> Why {
         let by_tag = self.by_tag();
         let suffices = self.wanted.whole.is_some() && !by_tag;
         let said = words.wanted.said(standing.photo);

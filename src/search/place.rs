@@ -1,7 +1,7 @@
 //! Places in queries.
 
 use super::error::SearchError;
-use crate::store::Place;
+use crate::store::Circle;
 
 /// Radius in kilometres where none is given: a town and its surroundings.
 const DEFAULT_KM: f64 = 10.0;
@@ -10,7 +10,7 @@ const DEFAULT_KM: f64 = 10.0;
 ///
 /// # Errors
 /// [`SearchError::BadPlace`] with what is allowed.
-pub fn parse_place(given: &str) -> Result<Place, SearchError> {
+pub fn parse_place(given: &str) -> Result<Circle, SearchError> {
     let bad = || SearchError::BadPlace {
         given: given.to_owned(),
     };
@@ -27,7 +27,7 @@ pub fn parse_place(given: &str) -> Result<Place, SearchError> {
     if !(-90.0..=90.0).contains(&lat) || !(-180.0..=180.0).contains(&lon) || km <= 0.0 {
         return Err(bad());
     }
-    Ok(Place { lat, lon, km })
+    Ok(Circle { lat, lon, km })
 }
 
 #[cfg(test)]
@@ -46,7 +46,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read(lat in -90.0f64..=90.0, lon in -180.0f64..=180.0, km in 0.001f64..20000.0) {
             let place = parse_place(&format!("{lat},{lon},{km}")).unwrap();
-            prop_assert_eq!(place, Place { lat, lon, km });
+            prop_assert_eq!(place, Circle { lat, lon, km });
         }
     }
 

@@ -12,7 +12,7 @@ use super::watch::Signals;
 
 /// What a look at the canary says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum CanaryVerdict {
     Fine,
     /// The watcher did not notice in time.
     Dead,
@@ -66,19 +66,23 @@ impl Canary {
     }
 
     /// Touches the file, or judges the last touch.
-    pub(super) fn look(&mut self, now: Instant, signals: &Signals) -> Verdict {
+    pub(super) fn look(&mut self, now: Instant, signals: &Signals) -> CanaryVerdict {
         let Some(dir) = self
             .dir
             .as_ref()
             .filter(|_| self.watched && now >= self.next)
         else {
-            return Verdict::Fine;
+            return CanaryVerdict::Fine;
         };
         if self.waiting {
             self.waiting = false;
             self.next = now + self.every;
             let seen = signals.canary_seen.load(Ordering::Acquire);
-            return if seen { Verdict::Fine } else { Verdict::Dead };
+            return if seen {
+                CanaryVerdict::Fine
+            } else {
+                CanaryVerdict::Dead
+            };
         }
         signals.canary_seen.store(false, Ordering::Release);
         match std::fs::write(dir.join("beat"), b".") {
@@ -91,7 +95,7 @@ impl Canary {
                 self.next = now + self.every;
             }
         }
-        Verdict::Fine
+        CanaryVerdict::Fine
     }
 }
 

@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 
-use super::canary::{Canary, Verdict};
+use super::canary::{Canary, CanaryVerdict};
 use super::filter::{FileKind, Filter, IGNORE_FILE};
 use super::live::{LiveConfig, RescanReason, SourceEvent};
 use super::open::{Probe, probe};
 use super::settle::{Hint, Settler};
-use super::shared::Shared;
+use super::shared::SharedWatch;
 use super::watch::{Message, Raw, Watcher, What};
 use super::watched::{DegradeReason, Forgot, Watched};
 use crate::photo::RelPath;
@@ -42,7 +42,7 @@ pub(super) struct Follower {
     root: PathBuf,
     filter: Arc<Filter>,
     cfg: LiveConfig,
-    shared: Arc<Shared>,
+    shared: Arc<SharedWatch>,
     wake: Sender<Message>,
     queue: Receiver<Message>,
     out: Sender<SourceEvent>,
@@ -62,7 +62,7 @@ impl Follower {
         root: PathBuf,
         filter: Arc<Filter>,
         cfg: LiveConfig,
-        shared: Arc<Shared>,
+        shared: Arc<SharedWatch>,
         (wake, queue): (Sender<Message>, Receiver<Message>),
         out: Sender<SourceEvent>,
     ) -> Self {
@@ -110,7 +110,7 @@ impl Follower {
         }
         self.settle(now);
         self.judge_dirs();
-        if self.canary.look(now, self.shared.signals()) == Verdict::Dead {
+        if self.canary.look(now, self.shared.signals()) == CanaryVerdict::Dead {
             tracing::warn!(root = %self.root.display(), "the watcher is dead and is started again");
             self.shared.failures.fetch_add(1, Ordering::Relaxed);
             self.rebuild_watcher(RescanReason::WatcherError);

@@ -25,7 +25,7 @@ pub(super) enum What {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct ListEntry {
     start: usize,
     len: usize,
     state: State,
@@ -44,7 +44,7 @@ enum State {
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     names: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<ListEntry>,
     next: usize,
 }
 
@@ -65,7 +65,7 @@ impl Listing {
         if is_dir {
             self.names.push(b'/');
         }
-        self.entries.push(Entry {
+        self.entries.push(ListEntry {
             start,
             len: self.names.len() - start,
             state,
@@ -85,7 +85,7 @@ impl Listing {
             }
         }
         entries.retain(|e| !matches!(e.state, State::Vanished));
-        let key = |e: &Entry| &names[e.start..e.start + e.len];
+        let key = |e: &ListEntry| &names[e.start..e.start + e.len];
         entries.sort_unstable_by(|a, b| key(a).cmp(key(b)));
         // A rename during the reading can list one name twice.
         entries.dedup_by(|a, b| key(a) == key(b));

@@ -24,7 +24,7 @@ use super::error::{ArmError, SourceError};
 use super::filter::Filter;
 use super::follow::Follower;
 use super::settle::SettleConfig;
-use super::shared::Shared;
+use super::shared::SharedWatch;
 use super::watch::Message;
 use super::watched::{Arm, DegradeReason};
 use crate::photo::{FileStamp, RelPath};
@@ -179,7 +179,7 @@ pub struct LiveSource {
 
 #[derive(Debug)]
 struct Root {
-    shared: Arc<Shared>,
+    shared: Arc<SharedWatch>,
     wake: Sender<Message>,
     thread: Option<JoinHandle<()>>,
 }
@@ -212,7 +212,7 @@ impl LiveSource {
             return Err(SourceError::Duplicate { id, root });
         }
         let (wake, queue) = crossbeam_channel::bounded(self.cfg.queue.max(1));
-        let shared = Arc::new(Shared::new(&root, &self.cfg));
+        let shared = Arc::new(SharedWatch::new(&root, &self.cfg));
         let follower = Follower::new(
             id,
             root.clone(),

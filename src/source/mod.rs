@@ -42,7 +42,7 @@ pub use error::{ArmError, FilterError, OpenError, SourceError, WalkError};
 pub use filter::{FileKind, Filter, FilterConfig, IGNORE_FILE};
 pub use live::{Found, LiveConfig, LiveSource, RescanReason, SourceEvent, WatchHealth};
 pub use open::{open_beneath, stamp_beneath};
-pub use root::{RootFacts, RootState, VolumeIdentity, identify};
+pub use root::{RootFacts, RootPresence, VolumeIdentity, identify};
 pub use settle::{Hint, SettleConfig, Settled, Settler};
 pub use walk::{WalkEvent, WalkSummary, walk};
 pub use watched::{Arm, DegradeReason};

@@ -26,7 +26,7 @@ impl std::fmt::Display for VolumeIdentity {
 
 /// What lies at a root's path.
 #[derive(Debug)]
-pub enum RootState {
+pub enum RootPresence {
     /// A directory.
     Present(RootFacts),
     /// Nothing, or a dangling link.
@@ -66,12 +66,12 @@ struct Mount {
 
 /// Looks at a root.
 #[must_use]
-pub fn identify(root: &Path) -> RootState {
+pub fn identify(root: &Path) -> RootPresence {
     match look(root) {
-        Ok(facts) => RootState::Present(facts),
-        Err(Errno::NOENT) => RootState::Missing,
-        Err(Errno::NOTDIR) => RootState::NotADirectory,
-        Err(e) => RootState::Unreadable(e.into()),
+        Ok(facts) => RootPresence::Present(facts),
+        Err(Errno::NOENT) => RootPresence::Missing,
+        Err(Errno::NOTDIR) => RootPresence::NotADirectory,
+        Err(e) => RootPresence::Unreadable(e.into()),
     }
 }
 
@@ -285,7 +285,7 @@ mod tests {
 
     fn facts(path: &Path) -> RootFacts {
         match identify(path) {
-            RootState::Present(facts) => facts,
+            RootPresence::Present(facts) => facts,
             other => panic!("{other:?}"),
         }
     }
@@ -295,12 +295,12 @@ mod tests {
         let t = tempfile::tempdir().unwrap();
         assert!(matches!(
             identify(&t.path().join("nix")),
-            RootState::Missing
+            RootPresence::Missing
         ));
         std::fs::write(t.path().join("f"), b"").unwrap();
         assert!(matches!(
             identify(&t.path().join("f")),
-            RootState::NotADirectory
+            RootPresence::NotADirectory
         ));
         let first = facts(t.path());
         assert!(!first.empty && !first.network_fs);
@@ -331,7 +331,7 @@ mod tests {
     fn another_volume_has_another_identity() {
         let t = tempfile::tempdir().unwrap();
         let shm = Path::new("/dev/shm");
-        if let RootState::Present(there) = identify(shm)
+        if let RootPresence::Present(there) = identify(shm)
             && there.device != facts(t.path()).device
         {
             assert_ne!(there.identity, facts(t.path()).identity);

@@ -72,14 +72,14 @@ pub struct Settled<K> {
 #[derive(Debug)]
 pub struct Settler<K> {
     cfg: SettleConfig,
-    pending: HashMap<K, Pending>,
+    pending: HashMap<K, PendingPath>,
     /// By deadline, then in the order noted: nobody overtakes.
     deadlines: BTreeMap<(Instant, u64), K>,
     next_seq: u64,
 }
 
 #[derive(Debug)]
-struct Pending {
+struct PendingPath {
     phase: Phase,
     first: Instant,
     last: Instant,
@@ -124,7 +124,7 @@ impl<K: Clone + Eq + Hash> Settler<K> {
             self.deadlines.insert(due, key.clone());
             self.pending.insert(
                 key,
-                Pending {
+                PendingPath {
                     phase,
                     first: now,
                     last: now,
@@ -219,7 +219,7 @@ enum Look {
     Later(Instant),
 }
 
-impl Pending {
+impl PendingPath {
     fn look(
         &mut self,
         cfg: &SettleConfig,

@@ -11,7 +11,7 @@ use super::watched::{DegradeReason, Watched};
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedWatch {
     watched: Mutex<Watched>,
     signals: Arc<Signals>,
     degraded: Mutex<Option<DegradeReason>>,
@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub(super) stop: AtomicBool,
 }
 
-impl Shared {
+impl SharedWatch {
     pub(super) fn new(root: &Path, cfg: &LiveConfig) -> Self {
         Self {
             watched: Mutex::new(Watched::new(root, cfg.max_watches)),

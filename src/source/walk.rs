@@ -85,7 +85,7 @@ pub struct WalkSummary {
 }
 
 /// One directory on the current path.
-struct Frame {
+struct Level {
     /// Open for reading; `None` while the walk is far below it.
     fd: Option<OwnedFd>,
     dev: u64,
@@ -99,7 +99,7 @@ struct Walk<'a> {
     filter: &'a Filter,
     visit: &'a mut dyn FnMut(WalkEvent<'_>) -> ControlFlow<()>,
     sum: WalkSummary,
-    stack: Vec<Frame>,
+    stack: Vec<Level>,
 }
 
 /// Walks `start` (the empty path for all of the root) and everything below it.
@@ -244,7 +244,7 @@ impl Walk<'_> {
         if let Some(far) = self.stack.len().checked_sub(OPEN_DIRS) {
             self.stack[far].fd = None;
         }
-        self.stack.push(Frame {
+        self.stack.push(Level {
             fd: Some(fd),
             dev,
             path,

@@ -42,7 +42,7 @@ pub use migrate::{APPLICATION_ID, current_version};
 pub use models::{ModelRow, SpaceKind};
 pub use open::{BACKUP_FILE, INDEX_FILE, Recovery, Store, StoreReader, suspect_damage};
 pub use photos::{Hit, PhotoRow};
-pub use query::{FitsPath, FolderRow, PhotoFilter, Place, TagCondition};
+pub use query::{Circle, FitsPath, FolderRow, PhotoFilter, TagCondition};
 pub use roots::RootRow;
 pub use status::Counts;
 pub use tags::{TagConfidence, TagCount, Tagged, ask_again_beside};

@@ -26,7 +26,7 @@ pub struct TagCondition {
 
 /// A circle on the map.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Place {
+pub struct Circle {
     /// Degrees north.
     pub lat: f64,
     /// Degrees east.
@@ -56,7 +56,7 @@ pub struct PhotoFilter<'a> {
     /// Part of the camera's name, any case.
     pub camera: Option<String>,
     /// Taken near here.
-    pub near: Option<Place>,
+    pub near: Option<Circle>,
     /// In one of these folders (`folders.id`).
     pub folders: Option<Vec<i64>>,
     /// At a path that fits.
@@ -347,7 +347,7 @@ impl StoreReader {
         })
     }
 
-    fn by_place(&self, place: Place) -> rusqlite::Result<Way> {
+    fn by_place(&self, place: Circle) -> rusqlite::Result<Way> {
         let from = "SELECT id FROM photos INDEXED BY photos_by_place
                     WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?";
         let values = box_around(place).map(Value::Real).to_vec();
@@ -457,7 +457,7 @@ impl StoreReader {
 
 /// The box around a circle, from south to north and from west to east; the circle itself is checked row
 /// by row. Around a pole, and across the line where days change, it goes all the way round.
-fn box_around(place: Place) -> [f64; 4] {
+fn box_around(place: Circle) -> [f64; 4] {
     let reach = place.km / KM_PER_DEGREE;
     let furthest = place.lat.abs() + reach;
     let aside = reach / furthest.to_radians().cos();
@@ -470,11 +470,11 @@ fn box_around(place: Place) -> [f64; 4] {
     [place.lat - reach, place.lat + reach, west, east]
 }
 
-fn is_within(hit: &Hit, near: Option<Place>) -> bool {
+fn is_within(hit: &Hit, near: Option<Circle>) -> bool {
     within(hit.photo.exif.lat, hit.photo.exif.lon, near)
 }
 
-fn within(lat: Option<f64>, lon: Option<f64>, near: Option<Place>) -> bool {
+fn within(lat: Option<f64>, lon: Option<f64>, near: Option<Circle>) -> bool {
     let Some(place) = near else {
         return true;
     };

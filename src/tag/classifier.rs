@@ -16,7 +16,7 @@ use crate::embedding::{Sources, Tag};
 
 /// What a classifier's probabilities are worth on people's own photos: from the pack's manifest.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Calibration {
+pub struct ClassOdds {
     /// Divides the logits before the softmax.
     pub temperature: f32,
     /// Slope and constant, from log odds of evidence to log odds of being right, of a class …
@@ -31,7 +31,7 @@ pub struct Calibration {
 pub struct Classifier {
     vocabulary: Vocabulary,
     head: Head,
-    calibration: Calibration,
+    calibration: ClassOdds,
     /// Added to a class's logit.
     shift: Vec<f32>,
 }
@@ -44,7 +44,7 @@ impl Classifier {
     pub fn new(
         vocabulary: Vocabulary,
         head: Head,
-        calibration: Calibration,
+        calibration: ClassOdds,
     ) -> Result<Self, TagError> {
         let shift: Vec<f32> = vocabulary.likely().iter().map(|l| l.ln()).collect();
         if shift.len() != head.rows() {
@@ -153,14 +153,14 @@ pub(super) mod tests {
     use super::super::vocabulary::tests::vocabulary;
     use super::*;
 
-    pub const PLAIN: Calibration = Calibration {
+    pub const PLAIN: ClassOdds = ClassOdds {
         temperature: 1.0,
         classes: [1.0, 0.0],
         kinds: [1.0, 0.0],
         concepts: [1.0, 0.0],
     };
 
-    pub fn classifier(calibration: Calibration) -> Classifier {
+    pub fn classifier(calibration: ClassOdds) -> Classifier {
         let rows: Vec<Vec<i8>> = (0..5)
             .map(|at| (0..5).map(|i| if i == at { 8 } else { 0 }).collect())
             .collect();
@@ -198,7 +198,7 @@ pub(super) mod tests {
 
     #[test]
     fn each_group_has_its_calibration() {
-        let calibration = Calibration {
+        let calibration = ClassOdds {
             kinds: [2.0, 1.0],
             ..PLAIN
         };

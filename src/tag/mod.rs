@@ -22,13 +22,13 @@ mod vocabulary;
 mod words;
 
 pub use bank::{Bank, Sigmoid};
-pub use classifier::{Calibration, Classifier};
+pub use classifier::{ClassOdds, Classifier};
 pub use error::TagError;
 pub use head::Head;
 pub use lexicon::{LexTerm, Lexicon};
 pub use own_terms::{Example, LONGEST_NAME, OWN_TERMS_DIR, OwnTerm, OwnTerms, OwnTermsError};
 pub use pools::{Pools, WORTH};
-pub use tagger::{OwnWord, Seen, Space, Tagger};
+pub use tagger::{OwnWord, SearchWords, SeenByModels, Tagger};
 pub use vocabulary::{Aspect, Group, Term, Vocabulary};
 pub use words::{Lookup, MOST_SHOWN, Words};
 

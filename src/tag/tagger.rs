@@ -32,7 +32,7 @@ pub struct OwnWord {
 
 /// What is said in the space of the search model that queries go by.
 #[derive(Default)]
-pub struct Space {
+pub struct SearchWords {
     /// The model, name and revision.
     pub model: String,
     /// Its vocabulary, as far as it is encoded; absent where it says nothing true.
@@ -43,7 +43,7 @@ pub struct Space {
 
 /// What is known of one photo.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Seen<'a> {
+pub struct SeenByModels<'a> {
     /// The classifier's scores, one a class.
     pub logits: Option<&'a [f32]>,
     /// Its vector in the search model's space.
@@ -53,7 +53,7 @@ pub struct Seen<'a> {
 /// See the module.
 pub struct Tagger {
     classifier: Arc<Classifier>,
-    space: Space,
+    space: SearchWords,
     identity: String,
 }
 
@@ -63,7 +63,7 @@ impl Tagger {
     #[must_use]
     pub fn new(
         classifier: Arc<Classifier>,
-        space: Space,
+        space: SearchWords,
         label_revision: &str,
         again: i64,
     ) -> Self {
@@ -103,7 +103,7 @@ impl Tagger {
 
     /// What is said in the search model's space.
     #[must_use]
-    pub fn space(&self) -> &Space {
+    pub fn space(&self) -> &SearchWords {
         &self.space
     }
 
@@ -116,7 +116,7 @@ impl Tagger {
 
     /// The tags of some photos, surest first, one entry a term.
     #[must_use]
-    pub fn tags(&self, photos: &[Seen<'_>], threads: usize) -> Vec<Vec<Tag>> {
+    pub fn tags(&self, photos: &[SeenByModels<'_>], threads: usize) -> Vec<Vec<Tag>> {
         self.tags_within(photos, &|_| true, threads)
     }
 
@@ -124,11 +124,11 @@ impl Tagger {
     #[must_use]
     pub fn tags_within(
         &self,
-        photos: &[Seen<'_>],
+        photos: &[SeenByModels<'_>],
         wanted: &(impl Fn(u32) -> bool + Sync),
         threads: usize,
     ) -> Vec<Vec<Tag>> {
-        let by_classifier = |seen: &Seen<'_>| seen.logits.map(|l| self.classifier.tags(l));
+        let by_classifier = |seen: &SeenByModels<'_>| seen.logits.map(|l| self.classifier.tags(l));
         let mut all: Vec<Vec<Tag>> = photos
             .iter()
             .map(|seen| by_classifier(seen).unwrap_or_default())
@@ -234,16 +234,16 @@ mod tests {
         }
     }
 
-    fn space() -> Space {
+    fn space() -> SearchWords {
         let pieces = vec![piece(&[(0, [0.0, 1.0, 0.0]), (1, [0.0, 0.0, 1.0])])];
-        Space {
+        SearchWords {
             model: "m@1".to_owned(),
             bank: Some(Bank::new(pieces, lexicon(), SURE, 9)),
             own: vec![own("Rex", [0.6, 0.8, 0.0])],
         }
     }
 
-    fn tagger(space: Space) -> Tagger {
+    fn tagger(space: SearchWords) -> Tagger {
         Tagger::new(Arc::new(classifier(PLAIN)), space, "l1", 0)
     }
 
@@ -252,7 +252,7 @@ mod tests {
         let tagger = tagger(space());
         // The classifier sees a beagle, the search model a dog, and a person's own word fits.
         let logits = [3.0, 0.0, 0.0, 0.0, 0.0];
-        let seen = Seen {
+        let seen = SeenByModels {
             logits: Some(&logits),
             search: Some(&[0.0, 2.0, 0.0]),
         };
@@ -277,9 +277,9 @@ mod tests {
             [0.0, 0.0, 0.0],
             [1.0, 1.0, 1.0],
         ];
-        let seen: Vec<Seen<'_>> = vectors
+        let seen: Vec<SeenByModels<'_>> = vectors
             .iter()
-            .map(|v| Seen {
+            .map(|v| SeenByModels {
                 logits: Some(&logits),
                 search: Some(v),
             })
@@ -289,7 +289,7 @@ mod tests {
             assert_eq!(&tagger.tags(&[*one], 1)[0], tags);
         }
         assert!(together[2].iter().all(|t| t.sources == Sources::CLASSIFIER));
-        assert!(tagger.tags(&[Seen::default()], 1)[0].is_empty());
+        assert!(tagger.tags(&[SeenByModels::default()], 1)[0].is_empty());
     }
 
     #[test]
@@ -305,7 +305,7 @@ mod tests {
             make(space(), "l2", 0),
             make(space(), "l1", 1),
             make(
-                Space {
+                SearchWords {
                     own: Vec::new(),
                     ..space()
                 },
@@ -313,7 +313,7 @@ mod tests {
                 0,
             ),
             make(
-                Space {
+                SearchWords {
                     own: vec![own("Rex", [1.0, 0.0, 0.0])],
                     ..space()
                 },
@@ -321,7 +321,7 @@ mod tests {
                 0,
             ),
             make(
-                Space {
+                SearchWords {
                     bank: None,
                     ..space()
                 },
@@ -329,7 +329,7 @@ mod tests {
                 0,
             ),
             make(
-                Space {
+                SearchWords {
                     model: "m@2".to_owned(),
                     ..space()
                 },
@@ -339,9 +339,9 @@ mod tests {
         ];
         assert!(others.iter().all(|other| *other != base));
         // A search model that says nothing is none.
-        let none = |model: &str| Space {
+        let none = |model: &str| SearchWords {
             model: model.to_owned(),
-            ..Space::default()
+            ..SearchWords::default()
         };
         assert_eq!(make(none("a"), "l1", 0), make(none("b"), "l1", 0));
     }

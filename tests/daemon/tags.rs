@@ -299,7 +299,7 @@ fn a_search_model_tags_with_the_terms_that_it_has_encoded() {
 
 #[test]
 fn a_kill_while_terms_are_encoded_costs_a_piece() {
-    let Some(env) = library(20_000) else { return };
+    let Some(env) = library(2_000) else { return };
     install(&env, "tiny", Sight::Quick);
     env.ok(&["model", "use", "tiny"]);
     let daemon = env.watch();
@@ -311,10 +311,10 @@ fn a_kill_while_terms_are_encoded_costs_a_piece() {
     let daemon = env.watch();
     env.wait_until("all terms, and photos tagged with them", || {
         let report = env.status()["tags"].take();
-        report["terms"] == serde_json::json!([20_000, 20_000]) && report["stale"] == 0
+        report["terms"] == serde_json::json!([2_000, 2_000]) && report["stale"] == 0
     });
     assert_eq!(before, there.iter().map(made).collect::<Vec<_>>());
-    assert_eq!(pieces(&env).len(), 40);
+    assert_eq!(pieces(&env).len(), 4);
     assert!(by(&env, "tiny") > 0);
     assert_eq!(daemon.stop(), Some(0));
 }

@@ -16,8 +16,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::super::output::{Output, span};
 use super::super::{Context_, Exit};
 use crate::model::install::{
-    Check, Environment, InstallError, Installed, Installer, LITE0_MINILM, Patience, Progress,
-    Request, Sleep, Step, Watch, bytes,
+    Check, Environment, InstallError, InstallProgress, InstallRequest, Installed, Installer,
+    LITE0_MINILM, Patience, Sleep, Step, Watch, bytes,
 };
 use crate::model::packs::Packs;
 
@@ -38,7 +38,7 @@ pub(super) fn run(
     variant: Option<&str>,
     from: Option<&Path>,
 ) -> anyhow::Result<Exit> {
-    let request = Request {
+    let request = InstallRequest {
         what: name.to_owned(),
         variant: variant.map(str::to_owned),
         from: from.map(Path::to_path_buf),
@@ -145,12 +145,12 @@ struct Teller {
     quiet: bool,
     stop: AtomicBool,
     bar: Option<ProgressBar>,
-    rate: Mutex<Rate>,
+    rate: Mutex<DownloadRate>,
 }
 
 /// Since when bytes come, and when something was last said.
 #[derive(Default)]
-struct Rate {
+struct DownloadRate {
     since: Option<(Instant, u64)>,
     said: Option<Instant>,
 }
@@ -174,7 +174,7 @@ impl Teller {
 }
 
 impl Watch for Teller {
-    fn progress(&self, now: &Progress) {
+    fn progress(&self, now: &InstallProgress) {
         if self.quiet {
             return;
         }
@@ -213,7 +213,7 @@ impl Watch for Teller {
 }
 
 /// `vision_model.onnx: 120.3 MB of 371.7 MB, 12.0 MB/s, about 21 s left`
-fn text(now: &Progress, elapsed: Duration, first: u64) -> String {
+fn text(now: &InstallProgress, elapsed: Duration, first: u64) -> String {
     let what = match now.step {
         Step::Download => "",
         Step::Copy => "copying ",
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn progress_reads_well() {
-        let mut now = Progress {
+        let mut now = InstallProgress {
             step: Step::Download,
             file: "vision_model.onnx".to_owned(),
             done: 120_000_000,

@@ -29,7 +29,7 @@ pub fn vocabulary_dir(data_dir: &Path, model: &crate::embedding::ModelId) -> Pat
     data_dir.join("labels").join(model.file_name())
 }
 
-pub(super) struct Vocabulary {
+pub(super) struct EncodedTerms {
     pack: ModelPack,
     sigmoid: Sigmoid,
     prompt: String,
@@ -45,7 +45,7 @@ pub(super) struct Vocabulary {
     rate: f64,
 }
 
-impl Vocabulary {
+impl EncodedTerms {
     /// What there is of a pack's; `None` if the pack does not say what its cosines mean, or nobody
     /// wants any terms.
     pub fn open(plan: &TagPlan, pack: &ModelPack) -> Option<Self> {

@@ -6,7 +6,7 @@ use crate::model::install::environment::Environment;
 use crate::model::install::hostile::{Act, Hostile, Resource};
 use crate::model::install::retry::Patience;
 use crate::model::install::retry::testing::NoTime;
-use crate::model::install::{Progress, Silent};
+use crate::model::install::{InstallProgress, Silent};
 
 const PATH: &str = "/a/b/resolve/main/f";
 
@@ -89,7 +89,7 @@ impl Bench {
 struct StopAfter(std::sync::atomic::AtomicU32, u32);
 
 impl Watch for StopAfter {
-    fn progress(&self, _: &Progress) {}
+    fn progress(&self, _: &InstallProgress) {}
     fn notice(&self, _: &str) {}
     fn stopped(&self) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed) >= self.1
@@ -411,7 +411,7 @@ fn content_ranges_are_read_strictly() {
 fn a_stopped_flag_ends_the_waiting_too() {
     struct Stopping(AtomicBool);
     impl Watch for Stopping {
-        fn progress(&self, _: &Progress) {}
+        fn progress(&self, _: &InstallProgress) {}
         fn notice(&self, _: &str) {
             self.0.store(true, Ordering::Relaxed);
         }

@@ -21,7 +21,7 @@ const MOST_REDIRECTS: usize = 8;
 /// Connections are made as the environment says.
 pub(super) struct Client {
     environment: Environment,
-    hub: Origin,
+    hub: HostOrigin,
     patience: Patience,
 }
 
@@ -82,7 +82,8 @@ impl Client {
             .endpoint
             .parse()
             .map_err(|_| bad("it is no address"))?;
-        let hub = Origin::of(&uri).ok_or_else(|| bad("it must begin with https:// or http://"))?;
+        let hub =
+            HostOrigin::of(&uri).ok_or_else(|| bad("it must begin with https:// or http://"))?;
         Ok(Self {
             environment,
             hub,
@@ -109,7 +110,7 @@ impl Client {
             .map_err(|_| redirect("it is no address".to_owned()))?;
         let mut hub = Vec::new();
         for _ in 0..=MOST_REDIRECTS {
-            let origin = Origin::of(&at)
+            let origin = HostOrigin::of(&at)
                 .ok_or_else(|| redirect(format!("it leads to {at}, which is no web address")))?;
             let is_hub = origin == self.hub;
             let response = self.once(&at, &origin, is_hub, ask)?;
@@ -133,8 +134,8 @@ impl Client {
                 .ok_or_else(|| redirect(format!("{at} redirects to nowhere ({status})")))?;
             let next = join(&at, target)
                 .ok_or_else(|| redirect(format!("{at} redirects to {target:?}")))?;
-            let next_origin =
-                Origin::of(&next).ok_or_else(|| redirect(format!("{at} redirects to {next}")))?;
+            let next_origin = HostOrigin::of(&next)
+                .ok_or_else(|| redirect(format!("{at} redirects to {next}")))?;
             if origin.scheme == "https" && next_origin.scheme != "https" {
                 return Err(redirect(format!("{at} redirects to {next}, without TLS")).into());
             }
@@ -155,7 +156,7 @@ impl Client {
     fn once(
         &self,
         at: &Uri,
-        origin: &Origin,
+        origin: &HostOrigin,
         is_hub: bool,
         ask: &Ask,
     ) -> Result<Response<Body>, Trouble> {
@@ -178,7 +179,7 @@ impl Client {
         request.call().map_err(|e| describe(at, e))
     }
 
-    fn agent(&self, origin: &Origin) -> Result<Agent, InstallError> {
+    fn agent(&self, origin: &HostOrigin) -> Result<Agent, InstallError> {
         let proxy = match self.environment.proxy(&origin.scheme, &origin.host) {
             None => None,
             Some(value) => {
@@ -272,13 +273,13 @@ fn describe(at: &Uri, e: ureq::Error) -> Trouble {
 
 /// Scheme, host and port: who one talks to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Origin {
+struct HostOrigin {
     scheme: String,
     host: String,
     port: u16,
 }
 
-impl Origin {
+impl HostOrigin {
     fn of(uri: &Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?.to_ascii_lowercase();
         let usual = match scheme.as_str() {
@@ -358,7 +359,7 @@ mod tests {
 
     #[test]
     fn an_origin_has_its_usual_port() {
-        let of = |s: &str| Origin::of(&s.parse().unwrap());
+        let of = |s: &str| HostOrigin::of(&s.parse().unwrap());
         assert_eq!(of("https://A.example"), of("https://a.example:443/x"));
         assert_ne!(of("https://a.example"), of("http://a.example"));
         assert_ne!(of("http://a.example:80"), of("http://a.example:8080"));

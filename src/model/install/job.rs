@@ -1,6 +1,6 @@
 //! An installation, step by step.
 //!
-//! What is meant ([`Recipe`]); the right to change that pack ([`Place`]); the files, from the hub or
+//! What is meant ([`Recipe`]); the right to change that pack ([`PackPlace`]); the files, from the hub or
 //! a shelf, into the partial folder; every file's content against every checksum that is known of
 //! it; manifest and stamp; one rename. Whatever ends it early leaves the partial folder to go on
 //! with, and the installed pack as it was.
@@ -15,8 +15,8 @@ use super::environment::Environment;
 use super::error::io;
 use super::http::Client;
 use super::hub::{self, Stated};
-use super::place::Place;
-use super::recipe::{Origin, Recipe, Request, settle_revision};
+use super::place::PackPlace;
+use super::recipe::{InstallRequest, Origin, Recipe, settle_revision};
 use super::retry::{Patience, Pause};
 use super::shelf::Shelf;
 use super::{Check, InstallError, LITE0_MINILM, Meter, Step, Watch, lite0, space};
@@ -65,14 +65,14 @@ impl Installer<'_> {
     ///
     /// # Errors
     /// See [`InstallError`]; nothing that was installed before is harmed.
-    pub fn install(&self, request: &Request) -> Result<Installed, InstallError> {
+    pub fn install(&self, request: &InstallRequest) -> Result<Installed, InstallError> {
         let recipe = Recipe::find(request)?;
-        let place = Place::take(self.data_dir, &recipe.manifest.name)?;
+        let place = PackPlace::take(self.data_dir, &recipe.manifest.name)?;
         if let Some(there) = already(&place, &recipe.manifest) {
             return Ok(there);
         }
         let dir = place.partial()?;
-        let mut job = Job {
+        let mut job = Installation {
             installer: self,
             manifest: recipe.manifest,
             dir,
@@ -96,7 +96,7 @@ impl Installer<'_> {
 }
 
 /// The pack is here, whole, and the one that is wanted.
-fn already(place: &Place, wanted: &Manifest) -> Option<Installed> {
+fn already(place: &PackPlace, wanted: &Manifest) -> Option<Installed> {
     let dir = place.installed();
     let (id, files) = if wanted.name == LITE0_MINILM {
         lite0::installed(&dir, wanted)?
@@ -139,7 +139,7 @@ fn same_meaning(a: &Manifest, b: &Manifest) -> bool {
     a.image == b.image && a.text == b.text && a.calibration == b.calibration && a.dims == b.dims
 }
 
-struct Job<'a> {
+struct Installation<'a> {
     installer: &'a Installer<'a>,
     manifest: Manifest,
     dir: PathBuf,
@@ -148,7 +148,7 @@ struct Job<'a> {
     commit: Option<String>,
 }
 
-impl Job<'_> {
+impl Installation<'_> {
     fn bring_from_hub(&mut self) -> Result<Vec<Checked>, InstallError> {
         let at = self.installer;
         let client = Client::new(at.environment.clone(), at.patience.clone())?;
@@ -355,7 +355,11 @@ impl Job<'_> {
     }
 
     /// Manifest and stamp, nothing else left in the folder, and the rename.
-    fn finish(mut self, place: &Place, checked: Vec<Checked>) -> Result<Installed, InstallError> {
+    fn finish(
+        mut self,
+        place: &PackPlace,
+        checked: Vec<Checked>,
+    ) -> Result<Installed, InstallError> {
         for file in &checked {
             let entry = self.manifest.files.entry(file.name.clone()).or_default();
             entry.size = Some(file.digests.size);

@@ -115,7 +115,7 @@ impl World {
             pause: &self.pause,
             watch: &Silent,
         };
-        installer.install(&Request {
+        installer.install(&InstallRequest {
             what: what.to_owned(),
             variant: variant.map(str::to_owned),
             from: from.map(Path::to_path_buf),
@@ -406,7 +406,7 @@ fn a_disk_that_is_too_small_is_said_before_the_download() {
 #[test]
 fn two_at_once_do_not_collide() {
     let world = World::new();
-    let _held = Place::take(world.data.path(), "tiny").unwrap();
+    let _held = PackPlace::take(world.data.path(), "tiny").unwrap();
     assert!(matches!(
         world.install("tiny").unwrap_err(),
         InstallError::Busy { .. }

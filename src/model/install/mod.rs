@@ -33,8 +33,8 @@ pub use environment::{Environment, HUB};
 pub use error::InstallError;
 pub use job::{Installed, Installer};
 pub use name::check_name;
-pub use progress::{Check, Progress, Silent, Step, Watch};
-pub use recipe::Request;
+pub use progress::{Check, InstallProgress, Silent, Step, Watch};
+pub use recipe::InstallRequest;
 pub use retry::{Patience, Pause, Sleep};
 pub use space::bytes;
 
@@ -57,7 +57,7 @@ pub fn is_built_in(name: &str) -> bool {
 /// # Errors
 /// [`InstallError::NotInstalled`], or while another process works on it.
 pub fn remove(data_dir: &std::path::Path, name: &str) -> Result<(), InstallError> {
-    let place = place::Place::take(data_dir, name)?;
+    let place = place::PackPlace::take(data_dir, name)?;
     if !place.installed().is_dir() {
         return Err(InstallError::NotInstalled {
             name: name.to_owned(),

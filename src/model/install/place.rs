@@ -4,7 +4,7 @@
 //! (an installation under way or broken off; kept, to go on with), `.old-NAME/` and
 //! `.removed-NAME/` (about to be deleted). A pack is put in place by one rename, or where one is
 //! replaced, by one exchange of the two; where the file system cannot exchange, by two renames, and
-//! [`Place::take`] mends what a crash between them left. A lock file a pack keeps two processes from
+//! [`PackPlace::take`] mends what a crash between them left. A lock file a pack keeps two processes from
 //! the same names; readers need no lock.
 
 use std::fs::{self, File};
@@ -18,13 +18,13 @@ use super::error::io;
 use super::name::check_name;
 
 /// The right to change one pack.
-pub(super) struct Place {
+pub(super) struct PackPlace {
     models: PathBuf,
     name: String,
     _lock: File,
 }
 
-impl Place {
+impl PackPlace {
     /// Makes `DATA_DIR/models` if need be, locks the pack, and finishes what a crash left.
     ///
     /// # Errors
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_pack_appears_and_is_replaced_as_a_whole() {
         let data = tempfile::tempdir().unwrap();
-        let place = Place::take(data.path(), "p").unwrap();
+        let place = PackPlace::take(data.path(), "p").unwrap();
         for what in ["one", "two", "three"] {
             pack(&place.partial().unwrap(), what);
             let installed = place.put_in_place().unwrap();
@@ -192,14 +192,14 @@ mod tests {
     #[test]
     fn one_at_a_time() {
         let data = tempfile::tempdir().unwrap();
-        let first = Place::take(data.path(), "p").unwrap();
+        let first = PackPlace::take(data.path(), "p").unwrap();
         assert!(matches!(
-            Place::take(data.path(), "p"),
+            PackPlace::take(data.path(), "p"),
             Err(InstallError::Busy { .. })
         ));
-        Place::take(data.path(), "q").unwrap();
+        PackPlace::take(data.path(), "q").unwrap();
         drop(first);
-        Place::take(data.path(), "p").unwrap();
+        PackPlace::take(data.path(), "p").unwrap();
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
         pack(&models.join(".old-p"), "old");
         fs::create_dir_all(models.join(".partial-p")).unwrap();
         fs::write(models.join(".partial-p/f.part"), "half").unwrap();
-        let place = Place::take(data.path(), "p").unwrap();
+        let place = PackPlace::take(data.path(), "p").unwrap();
         assert_eq!(read(&place.installed()), "old");
         assert_eq!(hidden(&models), [".partial-p", "p"]);
     }
@@ -221,7 +221,7 @@ mod tests {
         pack(&models.join("p"), "new");
         pack(&models.join(".partial-p"), "old");
         pack(&models.join(".removed-p"), "older");
-        let place = Place::take(data.path(), "p").unwrap();
+        let place = PackPlace::take(data.path(), "p").unwrap();
         assert_eq!(read(&place.installed()), "new");
         assert_eq!(hidden(&models), ["p"]);
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// Is told how it goes, and may stop it. Called from the installing thread.
 pub trait Watch: Sync {
     /// Where it is now; often, many times a second.
-    fn progress(&self, now: &Progress);
+    fn progress(&self, now: &InstallProgress);
     /// Something the user should know, one line.
     fn notice(&self, line: &str);
     /// True once the user wants it to end.
@@ -17,7 +17,7 @@ pub trait Watch: Sync {
 pub struct Silent;
 
 impl Watch for Silent {
-    fn progress(&self, _: &Progress) {}
+    fn progress(&self, _: &InstallProgress) {}
     fn notice(&self, _: &str) {}
     fn stopped(&self) -> bool {
         false
@@ -37,7 +37,7 @@ pub enum Step {
 
 /// Where an installation is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
+pub struct InstallProgress {
     /// What is being done.
     pub step: Step,
     /// The file, by its name in the pack.
@@ -127,7 +127,7 @@ impl<'a> Meter<'a> {
         let mut files = self.files.borrow_mut();
         let share = files.entry(name.to_owned()).or_default();
         let progress = if step == Step::Check {
-            Progress {
+            InstallProgress {
                 step,
                 file: name.to_owned(),
                 done: here,
@@ -137,7 +137,7 @@ impl<'a> Meter<'a> {
         } else {
             share.here = here;
             share.before = share.before.min(here);
-            Progress {
+            InstallProgress {
                 step,
                 file: name.to_owned(),
                 done: files.values().map(|s| s.here).sum(),
@@ -162,10 +162,10 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Heard(Mutex<Vec<Progress>>);
+    struct Heard(Mutex<Vec<InstallProgress>>);
 
     impl Watch for Heard {
-        fn progress(&self, now: &Progress) {
+        fn progress(&self, now: &InstallProgress) {
             self.0.lock().unwrap().push(now.clone());
         }
         fn notice(&self, _: &str) {}

@@ -14,7 +14,7 @@ const LITE0_MANIFEST: &str = include_str!("../../../models/lite0-minilm/model.to
 
 /// What `model install` was asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub struct InstallRequest {
     /// A pack's name, or the path of a `model.toml`.
     pub what: String,
     /// `int8`, `fp16`; `fp32` is the pack itself.
@@ -44,7 +44,7 @@ pub(super) enum Origin {
 
 impl Recipe {
     /// Finds out what a request means.
-    pub fn find(request: &Request) -> Result<Self, InstallError> {
+    pub fn find(request: &InstallRequest) -> Result<Self, InstallError> {
         let variant = request.variant.as_deref().filter(|v| *v != "fp32");
         let shelf = request.from.as_deref().map(Shelf::open).transpose()?;
         if is_path(&request.what) {
@@ -201,7 +201,7 @@ fn own_manifest(shelf: &Shelf) -> Result<Option<Manifest>, InstallError> {
     usable(Manifest::parse(&text)?, &label).map(Some)
 }
 
-fn names_it(own: &Manifest, request: &Request, variant: Option<&str>) -> bool {
+fn names_it(own: &Manifest, request: &InstallRequest, variant: Option<&str>) -> bool {
     own.name == request.what || variant.is_some_and(|v| own.name == format!("{}-{v}", request.what))
 }
 
@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     fn find(what: &str, variant: Option<&str>) -> Result<Recipe, InstallError> {
-        Recipe::find(&Request {
+        Recipe::find(&InstallRequest {
             what: what.to_owned(),
             variant: variant.map(str::to_owned),
             from: None,
@@ -322,7 +322,7 @@ mod tests {
         let text = manifest.to_toml().unwrap();
         std::fs::write(dir.path().join("model.toml"), text).unwrap();
         let with = |what: &str| {
-            Recipe::find(&Request {
+            Recipe::find(&InstallRequest {
                 what: what.to_owned(),
                 variant: None,
                 from: Some(dir.path().to_path_buf()),

@@ -27,10 +27,10 @@ const LARGEST_MANIFEST: u64 = 1 << 20;
 /// Where files are taken from.
 pub(super) struct Shelf {
     path: PathBuf,
-    kind: Kind,
+    kind: ShelfKind,
 }
 
-enum Kind {
+enum ShelfKind {
     Folder,
     /// Path inside (without the one folder around all) → offset and size in the archive.
     Archive(BTreeMap<String, (u64, u64)>),
@@ -38,7 +38,7 @@ enum Kind {
 
 /// A file that was found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct OnShelf {
     path: PathBuf,
     offset: u64,
     /// Bytes.
@@ -50,9 +50,9 @@ impl Shelf {
     pub fn open(path: &Path) -> Result<Self, InstallError> {
         let metadata = std::fs::metadata(path).map_err(io(path, "open"))?;
         let kind = if metadata.is_dir() {
-            Kind::Folder
+            ShelfKind::Folder
         } else {
-            Kind::Archive(list(path, metadata.len())?)
+            ShelfKind::Archive(list(path, metadata.len())?)
         };
         Ok(Self {
             path: path.to_path_buf(),
@@ -89,7 +89,7 @@ impl Shelf {
     /// name in the pack. The last one only if that is what the repository calls it too, or `own`
     /// says that this is an installed pack: beside `vision_model_quantized.onnx`, a
     /// `vision_model.onnx` is another file.
-    pub fn find(&self, name: &str, path: Option<&str>, own: bool) -> Result<Found, InstallError> {
+    pub fn find(&self, name: &str, path: Option<&str>, own: bool) -> Result<OnShelf, InstallError> {
         let mut looked: Vec<&str> = Vec::new();
         if own {
             looked.push(name);
@@ -111,20 +111,20 @@ impl Shelf {
             })
     }
 
-    fn look(&self, inner: &str) -> Option<Found> {
+    fn look(&self, inner: &str) -> Option<OnShelf> {
         match &self.kind {
-            Kind::Folder => {
+            ShelfKind::Folder => {
                 let path = self.path.join(inner);
                 let metadata = std::fs::metadata(&path).ok().filter(|m| m.is_file())?;
-                Some(Found {
+                Some(OnShelf {
                     path,
                     offset: 0,
                     size: metadata.len(),
                 })
             }
-            Kind::Archive(entries) => {
+            ShelfKind::Archive(entries) => {
                 let (offset, size) = *entries.get(inner)?;
-                Some(Found {
+                Some(OnShelf {
                     path: self.path.clone(),
                     offset,
                     size,
@@ -134,7 +134,7 @@ impl Shelf {
     }
 }
 
-impl Found {
+impl OnShelf {
     fn open(&self) -> std::io::Result<File> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(self.offset))?;

@@ -93,8 +93,8 @@ fn judge(pack: &ModelPack, wishes: &[Wish], whole: bool) -> Judge {
     }
 }
 
-fn words(tags: &[(i64, f32)]) -> Words {
-    Words {
+fn words(tags: &[(i64, f32)]) -> WordEvidence {
+    WordEvidence {
         wanted: Evidence::of_tags(tags),
         unwanted: Evidence::default(),
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::library::{Library, key};
-use crate::store::{Change, PhotoFilter, Place, TagCondition, TagConfidence};
+use crate::store::{Change, Circle, PhotoFilter, TagCondition, TagConfidence};
 
 /// A few photos in all states that matter to listings.
 fn library() -> (Library, i64, i64) {
@@ -56,7 +56,7 @@ fn filter() -> impl Strategy<Value = PhotoFilter<'static>> {
             keys: keys.into_iter().map(str::to_owned).collect(),
         }
     });
-    let place = prop_oneof![Just(13.4), Just(14.0)].prop_map(|lon| Place {
+    let place = prop_oneof![Just(13.4), Just(14.0)].prop_map(|lon| Circle {
         lat: 52.5,
         lon,
         km: 20.0,
