@@ -10,7 +10,6 @@ pub const DATA_DIR_VAR: &str = "PHOTOND_DATA_DIR";
 /// The data directory: the flag, else `PHOTOND_DATA_DIR`, else the platform's place.
 ///
 /// `None` only where the platform knows no home directory.
-#[must_use]
 pub fn data_dir(flag: Option<&Path>) -> Option<PathBuf> {
     if let Some(dir) = flag {
         return Some(dir.to_path_buf());
@@ -22,13 +21,11 @@ pub fn data_dir(flag: Option<&Path>) -> Option<PathBuf> {
 }
 
 /// The settings file's usual place.
-#[must_use]
 pub fn config_file() -> Option<PathBuf> {
     project().map(|p| p.config_dir().join("config.toml"))
 }
 
 /// The user's home directory.
-#[must_use]
 pub fn home() -> Option<PathBuf> {
     directories::BaseDirs::new().map(|b| b.home_dir().to_path_buf())
 }

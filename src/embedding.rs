@@ -33,13 +33,11 @@ pub struct ModelId(pub String);
 
 impl ModelId {
     /// The pack's name, without the revision.
-    #[must_use]
     pub fn pack_name(&self) -> &str {
         pack_name(&self.0)
     }
 
     /// A name for files and folders of this model: readable, safe, and no other model's.
-    #[must_use]
     pub fn file_name(&self) -> String {
         let safe = |c: char| match c {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => c,
@@ -52,7 +50,6 @@ impl ModelId {
 }
 
 /// The pack's name in `name@revision`.
-#[must_use]
 pub fn pack_name(id: &str) -> &str {
     id.split('@').next().unwrap_or(id)
 }
@@ -73,7 +70,6 @@ pub struct Embedding {
 impl Embedding {
     /// The vector as the index keeps it, in half precision: what is made of it now is then what
     /// will be made of it later.
-    #[must_use]
     pub fn as_kept(mut self) -> Self {
         for value in &mut self.values {
             *value = half::f16::from_f32(*value).to_f32();
@@ -108,7 +104,6 @@ impl Sources {
     pub const OWN: Self = Self(4);
 
     /// Whether any of these is among them.
-    #[must_use]
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }

@@ -24,7 +24,6 @@ pub struct FileStamp {
 
 impl FileStamp {
     /// Reads the stamp from file metadata.
-    #[must_use]
     pub fn of(meta: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
         Self {
@@ -40,7 +39,6 @@ impl FileStamp {
     /// Size or mtime differ: [`Verdict::Changed`]. Only ctime or inode differ (chmod, rename,
     /// restored backup, mtime set back by hand): [`Verdict::Touched`], the bytes are hashed again
     /// but not decoded when the hash is known.
-    #[must_use]
     pub fn compare(&self, now: &Self) -> Verdict {
         if self.size != now.size || self.mtime_ns != now.mtime_ns {
             Verdict::Changed
@@ -53,7 +51,6 @@ impl FileStamp {
 }
 
 /// Seconds and nanoseconds as one signed count, saturating (years 1677 to 2262).
-#[must_use]
 pub fn nanos(sec: i64, nsec: i64) -> i64 {
     sec.saturating_mul(1_000_000_000).saturating_add(nsec)
 }
@@ -78,19 +75,16 @@ pub struct RelPath(Vec<u8>);
 
 impl RelPath {
     /// The root itself.
-    #[must_use]
     pub fn root() -> Self {
         Self::default()
     }
 
     /// From bytes that are already relative and `/`-separated.
-    #[must_use]
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
     /// The path of `absolute` below `root`; `None` if it does not lie there.
-    #[must_use]
     pub fn below(root: &Path, absolute: &Path) -> Option<Self> {
         use std::os::unix::ffi::OsStrExt;
         let rel = absolute.strip_prefix(root).ok()?;
@@ -98,7 +92,6 @@ impl RelPath {
     }
 
     /// This directory's entry `name`.
-    #[must_use]
     pub fn join(&self, name: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(self.0.len() + 1 + name.len());
         bytes.extend_from_slice(&self.0);
@@ -110,19 +103,16 @@ impl RelPath {
     }
 
     /// The bytes, as stored.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// The last component.
-    #[must_use]
     pub fn name(&self) -> &[u8] {
         self.0.rsplit(|b| *b == b'/').next().unwrap_or_default()
     }
 
     /// The directory this path lies in; `None` for the root itself.
-    #[must_use]
     pub fn parent(&self) -> Option<Self> {
         if self.0.is_empty() {
             return None;
@@ -132,13 +122,11 @@ impl RelPath {
     }
 
     /// True for the root itself.
-    #[must_use]
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
 
     /// True if this path is `dir` or lies anywhere below it.
-    #[must_use]
     pub fn is_within(&self, dir: &Self) -> bool {
         dir.is_root()
             || self.0 == dir.0
@@ -148,7 +136,6 @@ impl RelPath {
     }
 
     /// The file-name extension in lower-case ASCII, if there is one.
-    #[must_use]
     pub fn extension(&self) -> Option<String> {
         let name = self.name();
         let dot = name.iter().rposition(|b| *b == b'.')?;
@@ -160,7 +147,6 @@ impl RelPath {
     }
 
     /// The absolute path below `root`.
-    #[must_use]
     pub fn under(&self, root: &Path) -> PathBuf {
         use std::os::unix::ffi::OsStrExt;
         if self.is_root() {
@@ -188,13 +174,11 @@ pub struct ContentHash(pub [u8; 32]);
 
 impl ContentHash {
     /// 64 lower-case hex digits.
-    #[must_use]
     pub fn to_hex(&self) -> String {
         hex(&self.0)
     }
 
     /// From 64 hex digits; anything else is none.
-    #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         if text.len() != 64 || !text.is_ascii() {
@@ -220,7 +204,6 @@ pub struct PerceptualHash(pub Vec<u8>);
 
 impl PerceptualHash {
     /// How many bits differ; `None` if the two have different lengths.
-    #[must_use]
     pub fn distance(&self, other: &Self) -> Option<u32> {
         (self.0.len() == other.0.len()).then(|| {
             self.0
@@ -232,7 +215,6 @@ impl PerceptualHash {
     }
 
     /// Lower-case hex digits.
-    #[must_use]
     pub fn to_hex(&self) -> String {
         hex(&self.0)
     }
@@ -245,7 +227,6 @@ impl fmt::Debug for PerceptualHash {
 }
 
 /// Lower-case hex digits of `bytes`.
-#[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes
@@ -278,7 +259,6 @@ pub enum Format {
 
 impl Format {
     /// The name used in the database and in JSON.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Jpeg => "jpeg",
@@ -309,7 +289,6 @@ pub struct CapturedAt {
 
 impl CapturedAt {
     /// ISO 8601, with the offset where it is known (`2024-07-03T18:04:11+02:00`).
-    #[must_use]
     pub fn to_iso(&self) -> String {
         match self.offset_minutes {
             None => self.local.clone(),

@@ -135,7 +135,6 @@ struct Context_ {
 }
 
 /// Runs the program and says how it ended.
-#[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let out = Output::new(match cli.color {

@@ -90,7 +90,6 @@ impl Observer for Terminal {
             .elapsed()
             .max(Duration::from_millis(200))
             .as_secs_f64();
-        #[allow(clippy::cast_precision_loss)]
         let rate = (done - before) as f64 / seconds;
         let mut text = match activity {
             Activity::Paused => "waiting for disk space".to_owned(),

@@ -77,7 +77,6 @@ fn read(data_dir: &Path) -> Option<(Option<u32>, String)> {
 }
 
 /// Whether a process holds the lock now. Does not wait and changes nothing.
-#[must_use]
 pub fn is_held(data_dir: &Path) -> bool {
     let Ok(file) = File::open(data_dir.join(LOCK_FILE)) else {
         return false;
@@ -86,7 +85,6 @@ pub fn is_held(data_dir: &Path) -> bool {
 }
 
 /// The line that the running process has left, if there is one: why it cannot write.
-#[must_use]
 pub fn held_says(data_dir: &Path) -> Option<String> {
     is_held(data_dir)
         .then(|| read(data_dir))

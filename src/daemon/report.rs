@@ -77,7 +77,6 @@ pub struct ModelReport {
 
 impl ModelReport {
     /// From the pipeline's state.
-    #[must_use]
     pub fn new(name: &str, state: ModelState) -> Self {
         let (ready, detail) = match state {
             ModelState::Loading => (false, "loading".to_owned()),
@@ -116,7 +115,6 @@ impl Rate {
             if dt < 0.2 {
                 return self.per_second;
             }
-            #[allow(clippy::cast_precision_loss)]
             let current = done.saturating_sub(before) as f64 / dt;
             let weight = 1.0 - (-dt / TAU).exp();
             self.per_second += weight * (current - self.per_second);
@@ -139,11 +137,6 @@ pub(super) fn report(
     let progress = indexer.progress();
     let counters = progress.snapshot();
     let rate = rate.update(Instant::now(), counters.indexed + counters.failed);
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )]
     // While folders are still being walked, how much is left is not known.
     let eta_s = (rate > 0.1 && progress.scans() == 0 && counters.queued > 0)
         .then(|| (counters.queued as f64 / rate).ceil() as u64);

@@ -384,11 +384,6 @@ impl SearchModel {
             report.done = Some(done);
             report.photos = Some(photos);
             report.lost = u64::try_from(*lost).unwrap_or(0);
-            #[allow(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss
-            )]
             if rate > 0.01 {
                 report.eta_s = Some(((photos - done) as f64 / rate).ceil() as u64);
             }

@@ -188,7 +188,6 @@ impl Lane {
             // How fast a large model is shows the first photo.
             return if self.role == Role::Search { 1 } else { most };
         }
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let fitting = (RUN_SECONDS / self.pace) as usize;
         fitting.clamp(1, most)
     }
@@ -228,7 +227,6 @@ impl Lane {
         }
         if answers.iter().any(Result::is_ok) {
             self.failed = 0;
-            #[allow(clippy::cast_precision_loss)]
             let now = begun.elapsed().as_secs_f64() / tensors.len() as f64;
             self.pace = if self.pace > 0.0 {
                 0.7 * self.pace + 0.3 * now

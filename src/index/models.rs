@@ -41,7 +41,6 @@ pub enum SettledModel {
 
 impl Indexer {
     /// How the classifier is doing.
-    #[must_use]
     pub fn model_state(&self) -> ModelState {
         let table = self.shared.spaces.get();
         table
@@ -51,7 +50,6 @@ impl Indexer {
     }
 
     /// The models that run.
-    #[must_use]
     pub fn ready_models(&self) -> Vec<ModelId> {
         let table = self.shared.spaces.get();
         let ready = table.spaces.iter().filter(|s| s.is_ready());
@@ -100,13 +98,11 @@ impl Indexer {
     }
 
     /// What settling found last, for the choice that was in use then.
-    #[must_use]
     pub fn settled(&self) -> SettledModel {
         self.catch_up.settled()
     }
 
     /// How tagging stands.
-    #[must_use]
     pub fn tag_report(&self) -> TagReport {
         let report = self.tag_report.lock();
         report.unwrap_or_else(PoisonError::into_inner).clone()
@@ -119,7 +115,6 @@ impl Indexer {
     }
 
     /// While what this returns lives, no terms are encoded: two text models do not fit a small machine.
-    #[must_use]
     pub fn take_text_model(&self) -> TextModelTurn {
         TextModelTurn::new(&self.text_lent)
     }
@@ -137,7 +132,6 @@ impl Indexer {
     }
 
     /// How the search model in use is doing.
-    #[must_use]
     pub fn search_state(&self) -> Option<(ModelId, ModelState)> {
         let table = self.shared.spaces.get();
         let id = table.in_use.clone()?;

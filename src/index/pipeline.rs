@@ -198,7 +198,6 @@ impl Indexer {
     }
 
     /// Counters.
-    #[must_use]
     pub fn progress(&self) -> &Arc<Progress> {
         &self.shared.progress
     }
@@ -318,7 +317,6 @@ impl Indexer {
     }
 
     /// True once a stop was asked for or the writer has died.
-    #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.shared.stop.load(Ordering::Relaxed)
             || self.shared.progress.dead.load(Ordering::Relaxed)

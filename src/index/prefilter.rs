@@ -6,7 +6,6 @@ use crate::store::FileRow;
 /// Compares a stored row with the stamp found now (`None`: nothing lies there).
 ///
 /// A file that failed in an older decoder counts as changed: this one may know better.
-#[must_use]
 pub fn verdict(row: Option<&FileRow>, now: Option<&FileStamp>, decoder_version: u32) -> Verdict {
     match (row, now) {
         (_, None) => Verdict::Gone,

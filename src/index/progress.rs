@@ -86,7 +86,6 @@ impl Progress {
     }
 
     /// Reads all counters.
-    #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let get = |c: &AtomicU64| c.load(Ordering::Relaxed);
         Snapshot {
@@ -107,7 +106,6 @@ impl Progress {
     }
 
     /// What is going on.
-    #[must_use]
     pub fn activity(&self) -> Activity {
         if self.paused().is_some() {
             Activity::Paused
@@ -121,7 +119,6 @@ impl Progress {
     }
 
     /// Why writing waits, if it does.
-    #[must_use]
     pub fn paused(&self) -> Option<String> {
         self.paused
             .lock()
@@ -163,7 +160,6 @@ impl Progress {
     }
 
     /// Counts a scan as under way (or about to be) until the guard is dropped.
-    #[must_use]
     pub fn scanning(self: &Arc<Self>) -> Scanning {
         if self.scans.fetch_add(1, Ordering::Relaxed) == 0 {
             self.turn();
@@ -172,13 +168,11 @@ impl Progress {
     }
 
     /// Scans under way.
-    #[must_use]
     pub fn scans(&self) -> u64 {
         self.scans.load(Ordering::Relaxed)
     }
 
     /// Waits until no job is under way, at most `timeout`; true if so.
-    #[must_use]
     pub fn wait_idle(&self, timeout: Duration) -> bool {
         let (count, _) = self
             .idle

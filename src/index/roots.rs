@@ -22,7 +22,6 @@ pub struct RootHandle {
 
 impl RootHandle {
     /// Takes a folder on that was found at this device and inode.
-    #[must_use]
     pub fn new(id: i64, path: &Path, filter: Arc<Filter>, place: (u64, u64)) -> Self {
         Self {
             id,
@@ -34,7 +33,6 @@ impl RootHandle {
 
     /// True while the folder is the very one that was taken on: a file that is not found below it
     /// is gone, not merely unplugged.
-    #[must_use]
     pub fn is_present(&self) -> bool {
         place_of(&self.path) == Some(self.seen_as)
     }
@@ -97,7 +95,6 @@ impl RootState {
     ///
     /// An empty folder where an indexed one used to be, on another volume, is the mount point of a
     /// disk that is away.
-    #[must_use]
     pub fn look(path: &Path, known: Option<(&RootRow, i64)>) -> Self {
         match identify(path) {
             source::RootPresence::Present(facts) => {

@@ -41,7 +41,6 @@ pub struct ScanScope {
 
 impl ScanScope {
     /// All of a root, behind everything else.
-    #[must_use]
     pub fn whole() -> Self {
         Self {
             dir: RelPath::root(),

@@ -101,20 +101,13 @@ pub struct TagReport {
 
 impl TagReport {
     /// Photos are tagged again, or terms encoded.
-    #[must_use]
     pub fn is_working(&self) -> bool {
         !self.stuck && (self.stale > 0 || self.terms.0 < self.terms.1)
     }
 
     /// Seconds until all terms are encoded, as far as can be said.
-    #[must_use]
     pub fn eta_s(&self) -> Option<u64> {
         let left = self.terms.1.saturating_sub(self.terms.0);
-        #[allow(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss
-        )]
         (self.terms_rate > 0.0 && left > 0).then(|| (left as f64 / self.terms_rate).ceil() as u64)
     }
 }
@@ -406,7 +399,6 @@ impl Tagging {
         };
         let mut report = lock(&self.report);
         report.stale = stale;
-        #[allow(clippy::cast_precision_loss)]
         let now = count as f64 / begun.elapsed().as_secs_f64().max(1e-6);
         report.rate = if report.rate > 0.0 {
             0.8 * report.rate + 0.2 * now

@@ -108,6 +108,13 @@ fn stride(dims: usize) -> usize {
 
 fn stamp(metadata: &std::fs::Metadata) -> String {
     use std::os::unix::fs::MetadataExt;
+    /// Seconds; the coarsest file systems count in twos.
+    const FRESH: i64 = 3;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.map_or(0, |now| now.as_secs().cast_signed());
+    if now - metadata.ctime() < FRESH {
+        return String::new();
+    }
     format!(
         "{} {} {}.{:09} {}.{:09}",
         metadata.ino(),
@@ -186,7 +193,6 @@ impl Matrix {
     }
 
     /// Rows in memory, of those that have a direction.
-    #[must_use]
     pub fn in_memory<'v>(dims: usize, rows: impl IntoIterator<Item = (i64, &'v [f32])>) -> Self {
         let (mut bits, mut ids) = (Vec::new(), Vec::new());
         for (id, values) in rows {
@@ -206,49 +212,41 @@ impl Matrix {
     }
 
     /// Rows there are.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// Whether there are none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Values in a row.
-    #[must_use]
     pub fn dims(&self) -> usize {
         self.dims
     }
 
     /// The two numbers that its maker gave it.
-    #[must_use]
     pub fn span(&self) -> (i64, i64) {
         self.span
     }
 
     /// The highest id; `i64::MIN` without rows.
-    #[must_use]
     pub fn highest(&self) -> i64 {
         self.highest
     }
 
     /// Says what its rows and ids are; zeros in memory.
-    #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.digest
     }
 
     /// Bytes that a scan reads.
-    #[must_use]
     pub fn bytes(&self) -> usize {
         self.len * stride(self.dims)
     }
 
     /// Where it lies; `None`: in memory.
-    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.rows {
             Rows::Mapped { path, .. } => Some(path),
@@ -257,8 +255,7 @@ impl Matrix {
     }
 
     /// Says which file it is, and when it was last changed: as long as that is the same, it need not be
-    /// checked again. Empty in memory.
-    #[must_use]
+    /// checked again. Empty in memory, and just after a change, when another could bear the same time.
     pub fn stamp(&self) -> &str {
         match &self.rows {
             Rows::Mapped { stamp, .. } => stamp,
@@ -274,7 +271,6 @@ impl Matrix {
     }
 
     /// Whether all of it is known to be sound.
-    #[must_use]
     pub fn is_checked(&self) -> bool {
         self.checked
             .iter()
@@ -285,7 +281,6 @@ impl Matrix {
     ///
     /// # Panics
     /// If there is none.
-    #[must_use]
     #[inline]
     pub fn row(&self, at: usize) -> &[bf16] {
         let (bits, _) = self.padded(at..at + 1);
@@ -302,7 +297,6 @@ impl Matrix {
     ///
     /// # Panics
     /// If there is none.
-    #[must_use]
     #[inline]
     pub fn id(&self, at: usize) -> i64 {
         match &self.rows {
@@ -334,13 +328,11 @@ impl Matrix {
     }
 
     /// Chunks of rows there are.
-    #[must_use]
     pub fn chunks(&self) -> usize {
         self.checked.len()
     }
 
     /// The rows of a chunk.
-    #[must_use]
     pub fn chunk(&self, number: usize) -> Range<usize> {
         let rows = chunk_rows(self.dims);
         number * rows..((number + 1) * rows).min(self.len)
@@ -350,7 +342,6 @@ impl Matrix {
     ///
     /// # Panics
     /// If there is no such chunk.
-    #[must_use]
     pub fn is_sound(&self, chunk: usize) -> bool {
         let Rows::Mapped { map, .. } = &self.rows else {
             return true;
@@ -461,7 +452,6 @@ fn push(bits: &mut Vec<u16>, dims: usize, values: &[f32]) -> bool {
     if values.len() != dims || !squares.is_finite() || squares <= 0.0 {
         return false;
     }
-    #[allow(clippy::cast_possible_truncation)]
     let scale = squares.sqrt().recip() as f32;
     let scaled: Vec<f32> = values.iter().map(|v| v * scale).collect();
     if !scaled.iter().all(|v| v.is_finite()) {

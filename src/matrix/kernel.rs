@@ -103,7 +103,6 @@ impl Queries {
 }
 
 /// Both of the same length.
-#[allow(clippy::cast_possible_truncation)]
 fn by_simsimd(query: &[bf16], row: &[bf16]) -> f32 {
     /// simsimd's name for the same 16 bits.
     fn as_its(values: &[bf16]) -> &[simsimd::bf16] {

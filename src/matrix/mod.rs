@@ -25,7 +25,6 @@ pub use scan::{Piece, Scan, ScanError, Scanned};
 pub use topk::{Scored, TopK};
 
 /// The identity of a matrix: a hash of whatever its rows depend on.
-#[must_use]
 pub fn identity(parts: &[&str]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     for part in parts {

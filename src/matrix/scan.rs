@@ -80,7 +80,6 @@ impl Scan {
     }
 
     /// With this many threads instead of one a processor.
-    #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
         self
@@ -226,7 +225,6 @@ impl Scan {
 }
 
 /// Scaled to length one.
-#[allow(clippy::cast_possible_truncation)]
 fn scaled(query: &[f32], dims: usize) -> Result<Vec<f32>, ScanError> {
     if query.len() != dims {
         return Err(ScanError::Dims {

@@ -44,7 +44,6 @@ pub struct TopK {
 
 impl TopK {
     /// Keeps up to `k`; memory grows with what is offered, not with `k`.
-    #[must_use]
     pub fn new(k: usize) -> Self {
         Self {
             k,
@@ -72,7 +71,6 @@ impl TopK {
     }
 
     /// What was kept, best first.
-    #[must_use]
     pub fn into_sorted(self) -> Vec<Scored> {
         self.heap.into_sorted_vec()
     }

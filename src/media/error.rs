@@ -73,7 +73,6 @@ pub enum InspectError {
 
 impl InspectError {
     /// A short key that never changes, for the database and for grouping.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Empty => "empty",

@@ -30,7 +30,6 @@ pub struct Inspector {
 
 impl Inspector {
     /// An inspector that keeps to `limits`.
-    #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,

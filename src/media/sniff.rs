@@ -18,7 +18,6 @@ const TGA: &[&str] = &["tga", "icb", "vda", "vst"];
 
 /// The format of `bytes` (the first [`SNIFF_LEN`] are enough); `extension` is the file's, in lower
 /// case and without its dot, a hint for TGA and TIFF-based raw. `None`: no image known here.
-#[must_use]
 pub fn sniff(bytes: &[u8], extension: Option<&str>) -> Option<Format> {
     let b = &bytes[..bytes.len().min(SNIFF_LEN)];
     signature(b, extension).or_else(|| {

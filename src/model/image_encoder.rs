@@ -76,7 +76,6 @@ impl ImageEncoder {
     }
 
     /// Most pictures in one run. [`Self::encode`] takes any number and never exceeds this.
-    #[must_use]
     pub fn batch(&self) -> usize {
         self.batch
     }

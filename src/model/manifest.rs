@@ -300,7 +300,6 @@ impl Manifest {
     }
 
     /// Key of everything the model makes.
-    #[must_use]
     pub fn id(&self) -> ModelId {
         ModelId(format!("{}@{}", self.name, self.revision))
     }
@@ -373,7 +372,6 @@ impl Manifest {
 
 impl ImageTable {
     /// How it wants its pictures. `crop` was checked against `fit`.
-    #[must_use]
     pub fn spec(&self) -> InputSpec {
         InputSpec {
             size: self.size,

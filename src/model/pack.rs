@@ -223,13 +223,11 @@ impl ModelPack {
     }
 
     /// Pack name without the revision.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.manifest.name
     }
 
     /// How its image graph wants its pictures; derived packs see none.
-    #[must_use]
     pub fn input(&self) -> Option<&InputSpec> {
         match &self.image {
             ImageSide::Graph(graph) => Some(&graph.spec),
@@ -238,7 +236,6 @@ impl ModelPack {
     }
 
     /// The classifier whose probabilities this pack's photo vectors are made of, if they are.
-    #[must_use]
     pub fn derived_from(&self) -> Option<&ModelId> {
         match &self.image {
             ImageSide::Graph(_) => None,

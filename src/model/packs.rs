@@ -34,7 +34,6 @@ pub struct Entry {
 
 impl Packs {
     /// Looks for packs around this data directory and this binary.
-    #[must_use]
     pub fn new(data_dir: &Path) -> Self {
         let exe = std::env::current_exe().ok();
         Self::around(data_dir, exe.as_deref().and_then(Path::parent))
@@ -62,7 +61,6 @@ impl Packs {
     }
 
     /// The folders that packs lie in, in the order that they are looked at.
-    #[must_use]
     pub fn places(&self) -> &[PathBuf] {
         &self.places
     }
@@ -126,7 +124,6 @@ impl Packs {
     }
 
     /// Every pack that is here: those compiled in, then the others by name.
-    #[must_use]
     pub fn list(&self) -> Vec<Entry> {
         let mut entries = vec![
             Entry {
@@ -181,7 +178,6 @@ impl Packs {
 }
 
 /// The name of the search model in use; where the file that says so is damaged, the built-in one.
-#[must_use]
 pub fn in_use(data_dir: &Path) -> String {
     Packs::new(data_dir).in_use().unwrap_or_else(|e| {
         tracing::warn!("{e}; {LITE0_MINILM} is used");

@@ -140,7 +140,6 @@ impl Runtime {
     }
 
     /// What the library says of itself (version and build).
-    #[must_use]
     pub fn describe(&self) -> &'static str {
         ort::info()
     }

@@ -110,7 +110,6 @@ impl TextEncoder {
     }
 
     /// Most tokens, special ones included, that the model reads of a text.
-    #[must_use]
     pub fn limit(&self) -> usize {
         self.spec.length
     }

@@ -19,7 +19,6 @@ pub enum Allowed {
 impl Allowed {
     /// Those with these ids, in any order; as bits where that takes no more memory than the list
     /// (one photo in 64 or more of the range is allowed).
-    #[must_use]
     pub fn these(mut ids: Vec<i64>) -> Self {
         ids.sort_unstable();
         ids.dedup();
@@ -40,7 +39,6 @@ impl Allowed {
     }
 
     /// Whether a photo is in the set.
-    #[must_use]
     #[inline]
     pub fn contains(&self, photo: i64) -> bool {
         match self {

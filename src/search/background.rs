@@ -180,7 +180,6 @@ impl Background {
             .map(|(_, size)| size)
             .sum();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        #[allow(clippy::cast_precision_loss)]
         let seconds = bytes as f64 * phrases(true).len() as f64 / BYTES_PER_SECOND / threads as f64;
         Some(Duration::from_secs_f64(seconds))
     }
@@ -210,12 +209,10 @@ impl Spread {
         self.highest = self.highest.max(score);
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn mean(&self) -> f64 {
         self.sum / self.photos.max(1) as f64
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn variance(&self) -> f64 {
         let n = self.photos.max(1) as f64;
         (self.squares / n - self.mean().powi(2)).max(0.0)
@@ -282,7 +279,6 @@ fn pictures(
     Ok((!compared.is_empty()).then(|| summary(&compared)))
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
 fn summary(spreads: &[Spread]) -> Against {
     let mut best: Vec<f32> = spreads.iter().map(|s| s.highest).collect();
     best.sort_by(f32::total_cmp);

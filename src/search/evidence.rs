@@ -30,7 +30,6 @@ pub struct Reading {
 impl Reading {
     /// What is wanted. Words count where one sentence is all that is wanted; beside others, or
     /// with examples, the vectors alone decide what the sum of it all means.
-    #[must_use]
     pub fn of(wishes: &[Wish], words: &Vocabulary) -> Self {
         let mut wanted = wishes.iter().filter(|w| w.weight > 0.0);
         match (wanted.next().and_then(Wish::sentence), wanted.next()) {
@@ -40,7 +39,6 @@ impl Reading {
     }
 
     /// What is not wanted: every term that a sentence with a negative weight names as a whole.
-    #[must_use]
     pub fn unwanted(wishes: &[Wish], words: &Vocabulary) -> Self {
         let phrases = wishes
             .iter()
@@ -142,14 +140,12 @@ impl Evidence {
     }
 
     /// Confidence of the strongest tag, and which of the sayings it answers.
-    #[must_use]
     pub fn said(&self, photo: i64) -> Option<(f32, usize)> {
         let at = usize::try_from(photo).ok()?;
         self.said.get(at).copied().flatten()
     }
 
     /// Whether file and folder names say every word.
-    #[must_use]
     pub fn named(&self, photo: i64) -> bool {
         !self.named.is_empty() && self.named.binary_search(&photo).is_ok()
     }

@@ -26,7 +26,6 @@ type Loaded = Result<(Runtime, TextEncoder), SearchError>;
 
 impl TextSide {
     /// Begins to load that of a pack.
-    #[must_use]
     pub fn begin(pack: &ModelPack, data_dir: &Path) -> Self {
         let (pack, data_dir) = (pack.clone(), data_dir.to_path_buf());
         let load = move || {
@@ -73,7 +72,6 @@ pub struct Examples<'a> {
 
 impl<'a> Examples<'a> {
     /// Loads nothing yet.
-    #[must_use]
     pub fn new(
         reader: &'a StoreReader,
         (pack, model): (&'a ModelPack, i64),
@@ -98,7 +96,6 @@ impl<'a> Examples<'a> {
     }
 
     /// With a text model that is being loaded already.
-    #[must_use]
     pub fn with_text(mut self, begun: Option<&'a TextSide>) -> Self {
         self.begun = begun;
         self

@@ -347,7 +347,6 @@ impl Thresholds {
 /// The cosine from which a photo is an answer in a space with a graph of its own: far above what
 /// random queries of the kind score among so many photos, and not called impossible by the pack; or
 /// called likely by it. Where nothing is known, nothing is confident.
-#[allow(clippy::cast_possible_truncation)]
 fn needed(calibration: Option<&Calibration>, photos: u64, against: Option<Against>) -> f32 {
     let above = against.map(|b| b.mean + deviations(photos) as f32 * b.deviation);
     let Some(Calibration::Sigmoid { scale, bias }) = calibration.filter(|c| match c {
@@ -363,7 +362,6 @@ fn needed(calibration: Option<&Calibration>, photos: u64, against: Option<Agains
 /// Standard deviations that the best of `photos` random scores exceeds in one query in
 /// 1 / [`FALSE_ALARMS`].
 fn deviations(photos: u64) -> f64 {
-    #[allow(clippy::cast_precision_loss)]
     let tail = FALSE_ALARMS / photos.max(1) as f64;
     upper_quantile(tail).clamp(DEVIATIONS.0, DEVIATIONS.1)
 }

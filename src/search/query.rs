@@ -127,7 +127,6 @@ impl Searcher<'_> {
     }
 
     /// Confidence from which a tag counts in this query.
-    #[must_use]
     pub fn min_confidence(&self, query: &Query) -> f32 {
         match (query.min_confidence, query.all) {
             (Some(given), _) => given,
@@ -173,7 +172,6 @@ impl Searcher<'_> {
     }
 
     /// Tags as JSON, those worth showing marked.
-    #[must_use]
     pub fn tags_json(&self, tags: &[Tag]) -> Vec<TagJson> {
         let shown = self
             .words

@@ -380,6 +380,5 @@ fn sum<'v>(vectors: impl Iterator<Item = &'v (f32, Embedding)>) -> Result<Vec<f3
     if !length.is_finite() || length < 1e-3 {
         return Err(SearchError::NoDirection);
     }
-    #[allow(clippy::cast_possible_truncation)]
     Ok(sum.iter().map(|v| (v / length) as f32).collect())
 }

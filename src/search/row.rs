@@ -25,7 +25,6 @@ pub struct TagJson {
 
 impl TagJson {
     /// A tag, and whether it is one of those shown.
-    #[must_use]
     pub fn new(tag: &Tag, names: &SourceNames, shown: bool) -> Self {
         let sources = [
             (Sources::CLASSIFIER, names.classifier.as_str()),
@@ -89,14 +88,12 @@ pub struct PhotoJson {
     pub online: bool,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_true(b: &bool) -> bool {
     *b
 }
 
 impl PhotoJson {
     /// From a hit and its tags.
-    #[must_use]
     pub fn new(hit: &Hit, tags: Vec<TagJson>) -> Self {
         use std::os::unix::ffi::OsStrExt;
         let path = hit.path.under(&hit.root);

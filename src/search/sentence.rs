@@ -125,7 +125,6 @@ pub struct Sentence {
 
 impl Sentence {
     /// Lower case, in the order of the text.
-    #[must_use]
     pub fn new(text: &str) -> Self {
         let mut words = Vec::new();
         let lower = text.to_lowercase().replace('\u{2019}', "'");
@@ -140,7 +139,6 @@ impl Sentence {
     }
 
     /// The words that say something.
-    #[must_use]
     pub fn content(&self) -> Vec<&str> {
         self.words
             .iter()
@@ -150,7 +148,6 @@ impl Sentence {
     }
 
     /// The sentence without empty words at both ends; `None` if nothing else is there.
-    #[must_use]
     pub fn core(&self) -> Option<String> {
         let first = self.words.iter().position(|w| !is_empty_word(w))?;
         let last = self.words.iter().rposition(|w| !is_empty_word(w))?;

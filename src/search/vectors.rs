@@ -67,7 +67,6 @@ pub struct Vectors {
 }
 
 /// Where the pieces of a model lie.
-#[must_use]
 pub fn vectors_dir(data_dir: &Path, model: &ModelId) -> PathBuf {
     data_dir.join(VECTORS_DIR).join(model.file_name())
 }
@@ -93,7 +92,6 @@ impl<'a> VectorIndex<'a> {
     }
 
     /// Where the pieces lie.
-    #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -179,7 +177,7 @@ impl<'a> VectorIndex<'a> {
     /// Notes which pieces are sound, so that no query has to hash them again: a million of 384 values
     /// take 0.15 s, as long as everything else.
     pub fn note_checked(&self, vectors: &Vectors) {
-        let pieces = vectors.pieces.iter().filter(|p| p.path().is_some());
+        let pieces = vectors.pieces.iter().filter(|p| !p.stamp().is_empty());
         let checked = pieces.filter(|p| p.is_checked()).map(Matrix::stamp);
         let text: String = checked.map(|stamp| format!("{stamp}\n")).collect();
         let path = self.dir.join(CHECKED);
@@ -264,7 +262,10 @@ impl<'a> VectorIndex<'a> {
                 .filter(|end| **end > at && **end <= newest);
             let piece = next.clone().find_map(|end| self.sound(at, *end));
             let Some(piece) = piece else { break };
-            if checked.lines().any(|stamp| stamp == piece.stamp()) {
+            if checked
+                .lines()
+                .any(|stamp| stamp == piece.stamp() && !stamp.is_empty())
+            {
                 piece.trust();
             }
             at = piece.span().1;
@@ -372,19 +373,16 @@ impl Vectors {
     }
 
     /// How many rows at most: those of dropped photos are among them.
-    #[must_use]
     pub fn most(&self) -> usize {
         self.pieces.iter().map(Matrix::len).sum::<usize>() + self.rest_len
     }
 
     /// The pieces.
-    #[must_use]
     pub fn pieces(&self) -> &[Matrix] {
         &self.pieces
     }
 
     /// Why pieces are behind, if they could not be written. Worth a line in the log.
-    #[must_use]
     pub fn not_written(&self) -> Option<&NotWritten> {
         self.not_written.as_ref()
     }

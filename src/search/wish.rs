@@ -73,7 +73,6 @@ impl Wish {
     }
 
     /// The sentence, if it is one.
-    #[must_use]
     pub fn sentence(&self) -> Option<&str> {
         match &self.like {
             Like::Text(text) => Some(text),

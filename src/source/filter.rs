@@ -113,13 +113,11 @@ impl Filter {
     }
 
     /// True if the directory or one above it is left out.
-    #[must_use]
     pub fn dir_excluded(&self, dir: &RelPath) -> bool {
         self.scope_if_entered(dir).is_none()
     }
 
     /// What the path says of a file.
-    #[must_use]
     pub fn file_kind(&self, file: &RelPath) -> FileKind {
         let dir = file.parent().unwrap_or_default();
         match self.scope_if_entered(&dir) {

@@ -186,7 +186,6 @@ struct Root {
 
 impl LiveSource {
     /// A source without roots. Events go to `out`, which should be bounded.
-    #[must_use]
     pub fn start(cfg: LiveConfig, out: Sender<SourceEvent>) -> Self {
         Self {
             cfg,
@@ -273,7 +272,6 @@ impl LiveSource {
     }
 
     /// How well the source sees at the moment. Takes no root's lock.
-    #[must_use]
     pub fn health(&self) -> WatchHealth {
         let mut health = WatchHealth {
             limit: watch_limit(),

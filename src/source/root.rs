@@ -65,7 +65,6 @@ struct Mount {
 }
 
 /// Looks at a root.
-#[must_use]
 pub fn identify(root: &Path) -> RootPresence {
     match look(root) {
         Ok(facts) => RootPresence::Present(facts),
@@ -236,7 +235,6 @@ fn is_network(fd: rustix::fd::BorrowedFd<'_>, fs_type: Option<&str>) -> bool {
         0xbacb_acbc,
     ];
     const FUSE: u64 = 0x6573_5546;
-    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
     let magic = rustix::fs::fstatfs(fd).map_or(0, |fs| fs.f_type as u64 & 0xffff_ffff);
     REMOTE.contains(&magic) || (magic == FUSE && !fuse_is_local(fs_type.unwrap_or_default()))
 }

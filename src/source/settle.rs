@@ -101,7 +101,6 @@ enum Phase {
 
 impl<K: Clone + Eq + Hash> Settler<K> {
     /// An empty settler.
-    #[must_use]
     pub fn new(cfg: SettleConfig) -> Self {
         Self {
             cfg,
@@ -113,7 +112,6 @@ impl<K: Clone + Eq + Hash> Settler<K> {
 
     /// Takes note of an event at `now`. False if there is no room for another path: the caller
     /// must look at the whole directory instead.
-    #[must_use]
     pub fn note(&mut self, key: K, hint: Hint, now: Instant) -> bool {
         let Some(old) = self.pending.get_mut(&key) else {
             if self.pending.len() >= self.cfg.capacity {
@@ -147,7 +145,6 @@ impl<K: Clone + Eq + Hash> Settler<K> {
     }
 
     /// When [`due`](Self::due) has something to do next.
-    #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first_key_value().map(|((at, _), _)| *at)
     }

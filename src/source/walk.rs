@@ -342,7 +342,6 @@ fn is_pseudo(fd: BorrowedFd<'_>) -> bool {
         0x4249_4e4d,
         0x6e73_6673,
     ];
-    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
     rustix::fs::fstatfs(fd).is_ok_and(|fs| PSEUDO.contains(&(fs.f_type as u64 & 0xffff_ffff)))
 }
 

@@ -25,7 +25,6 @@ pub struct Coverage {
 
 impl Coverage {
     /// Photos that can get a vector now and have none.
-    #[must_use]
     pub fn waiting(&self) -> i64 {
         self.photos - self.embedded - self.failed - self.away
     }
@@ -33,7 +32,6 @@ impl Coverage {
     /// True if queries lose nothing by using this model: nothing waits, nothing would be lost, and
     /// the model makes something of (nearly) everything. Of an empty library every model has seen
     /// all.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         /// One photo in so many may be beyond a model before it is called broken rather than the
         /// photos.

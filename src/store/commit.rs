@@ -92,7 +92,6 @@ pub enum Change {
 
 impl Change {
     /// Content that is known lies at this path too.
-    #[must_use]
     pub fn known(key: FileKey, stamp: FileStamp, hash: ContentHash) -> Self {
         Self::Indexed {
             place: Some((key, stamp)),

@@ -185,7 +185,6 @@ fn encode(embedding: &Embedding) -> Vec<u8> {
 }
 
 /// The vector in stored bytes, as [`StoreReader::embeddings_since`] shows them.
-#[must_use]
 pub fn decode(bytes: &[u8]) -> Embedding {
     let values = bytes
         .chunks_exact(2)

@@ -123,7 +123,6 @@ pub enum StoreError {
 
 impl StoreError {
     /// True if the file's contents are damaged (as opposed to busy, full, or forbidden).
-    #[must_use]
     pub fn is_corruption(&self) -> bool {
         if matches!(self, Self::Damaged { .. }) {
             return true;
@@ -137,7 +136,6 @@ impl StoreError {
     }
 
     /// True if the disk is full or the write could not be made for now: worth waiting and retrying.
-    #[must_use]
     pub fn is_temporary(&self) -> bool {
         self.code().is_some_and(|code| {
             matches!(

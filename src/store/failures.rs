@@ -21,7 +21,6 @@ pub enum Stage {
 
 impl Stage {
     /// The name stored.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Scan => "scan",

@@ -342,7 +342,6 @@ fn refuse_network(dir: &Path) -> Result<(), StoreError> {
     let Ok(fs) = rustix::fs::statfs(dir) else {
         return Ok(());
     };
-    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
     let magic = (fs.f_type as u64) & 0xffff_ffff;
     match NETWORK.iter().find(|(m, _)| *m == magic) {
         Some((_, name)) => Err(StoreError::NetworkFileSystem {

@@ -65,7 +65,6 @@ pub struct PhotoFilter<'a> {
 
 impl PhotoFilter<'_> {
     /// Whether every photo fits.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.conditions() == 0 && self.not_tags.is_empty()
     }
@@ -96,8 +95,8 @@ pub struct FolderRow {
     pub photos: i64,
 }
 
-/// Mean length of a degree of latitude.
-const KM_PER_DEGREE: f64 = 111.195;
+/// Length of a degree of latitude on the sphere of [`distance_km`], rounded down.
+const KM_PER_DEGREE: f64 = 111.194;
 /// Photos that let a condition through are counted up to this: so many are quicker walked past.
 const COUNTED: i64 = 200_000;
 /// Looking at a gathered place costs so many times what a step of a walk does: it is looked up.
@@ -282,7 +281,6 @@ impl StoreReader {
     }
 
     /// The way that looks at fewest places.
-    #[allow(clippy::cast_precision_loss)]
     fn way(&self, filter: &PhotoFilter<'_>, limit: Option<usize>) -> rusqlite::Result<Way> {
         let all: i64 = self.one("SELECT photos FROM database", [])?;
         let all = all.max(1) as f64;
@@ -336,7 +334,6 @@ impl StoreReader {
             "SELECT coalesce(sum(photos), 0) FROM folders WHERE id IN (SELECT value FROM json_each(?1))",
             [&ids],
         )?;
-        #[allow(clippy::cast_precision_loss)]
         Ok(Way {
             // Read off the index, in long runs.
             places: places as f64 / GATHERING,
@@ -380,7 +377,6 @@ impl StoreReader {
     }
 
     /// How many rows a statement gives, counted up to [`COUNTED`].
-    #[allow(clippy::cast_precision_loss)]
     fn counted(&self, sql: &str, values: &[Value]) -> rusqlite::Result<f64> {
         let sql = format!("SELECT count(*) FROM ({sql} LIMIT {COUNTED})");
         let count: i64 = self.one(&sql, params_from_iter(values))?;
@@ -495,7 +491,25 @@ fn distance_km(lat1: f64, lon1: f64, lat2: f64, lon2: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_box_holds_its_circle(
+            lat in -90.0..90.0f64, lon in -180.0..180.0f64, km in 0.1..3000.0f64,
+            near in (-40.0..40.0f64, -40.0..40.0f64),
+        ) {
+            let [south, north, west, east] = box_around(Circle { lat, lon, km });
+            let (other, aside) = ((lat + near.0).clamp(-90.0, 90.0), lon + near.1);
+            let aside = (aside + 540.0).rem_euclid(360.0) - 180.0;
+            if distance_km(lat, lon, other, aside) <= km {
+                prop_assert!((south..=north).contains(&other), "{other}");
+                prop_assert!((west..=east).contains(&aside), "{aside}");
+            }
+        }
+    }
 
     #[test]
     fn distances_are_those_of_the_globe() {

@@ -34,7 +34,6 @@ pub struct RootRow {
 
 impl RootRow {
     /// Files known there, missing ones included.
-    #[must_use]
     pub fn files(&self) -> i64 {
         self.photos + self.failed + self.missing
     }

@@ -45,12 +45,10 @@ pub struct TagConfidence {
 }
 
 /// A confidence as stored, in ten-thousandths.
-#[allow(clippy::cast_possible_truncation)]
 pub(super) fn column(confidence: f32) -> i64 {
     (f64::from(confidence) * 1e4).round() as i64
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn from_column(stored: i64) -> f32 {
     stored as f32 / 1e4
 }

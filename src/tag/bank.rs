@@ -28,7 +28,6 @@ pub struct Sigmoid {
 
 impl Sigmoid {
     /// How likely a cosine means that it is so.
-    #[must_use]
     pub fn of(self, cosine: f32) -> f32 {
         logistic(self.scale * cosine + self.bias)
     }
@@ -44,7 +43,6 @@ pub struct Bank {
 
 impl Bank {
     /// Of these pieces; terms from row `rows` on do not count.
-    #[must_use]
     pub fn new(
         pieces: Vec<Arc<Matrix>>,
         lexicon: Arc<Lexicon>,
@@ -60,25 +58,21 @@ impl Bank {
     }
 
     /// Rows there are.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.rows
     }
 
     /// Whether there are none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Rows beside a row: of the same kind.
-    #[must_use]
     pub fn siblings(&self, row: u32) -> Vec<u32> {
         self.lexicon.siblings(row as usize)
     }
 
     /// The row of a term.
-    #[must_use]
     pub fn row(&self, key: &str) -> Option<u32> {
         let row = self.lexicon.row(key).filter(|row| *row < self.rows)?;
         u32::try_from(row).ok()

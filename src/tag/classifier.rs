@@ -63,7 +63,6 @@ impl Classifier {
     }
 
     /// The words.
-    #[must_use]
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
@@ -77,13 +76,11 @@ impl Classifier {
     }
 
     /// How probable each class is among ImageNet's, all equally common.
-    #[must_use]
     pub fn probabilities(&self, logits: &[f32]) -> Vec<f32> {
         softmax(logits.to_vec())
     }
 
     /// The tags that go with these scores, surest first, from [`LEAST_KEPT`] on.
-    #[must_use]
     pub fn tags(&self, logits: &[f32]) -> Vec<Tag> {
         let scaled = logits.iter().zip(&self.shift);
         let p = softmax(

@@ -75,13 +75,11 @@ impl Head {
     }
 
     /// Number of labels.
-    #[must_use]
     pub fn rows(&self) -> usize {
         self.weights.nrows()
     }
 
     /// Length of the vectors it scores.
-    #[must_use]
     pub fn dims(&self) -> usize {
         self.weights.ncols()
     }
@@ -98,7 +96,6 @@ impl Head {
                 expected: self.dims(),
             });
         }
-        #[allow(clippy::cast_possible_truncation)]
         Ok(self
             .weights
             .outer_iter()

@@ -69,19 +69,16 @@ impl Lexicon {
     }
 
     /// The first 16 hex digits of the BLAKE3 of the text.
-    #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
     /// Number of lines, nodes included.
-    #[must_use]
     pub fn rows(&self) -> usize {
         self.starts.len() - 1
     }
 
     /// Number of labels: rows of a whole label bank. Rows from here on are nodes.
-    #[must_use]
     pub fn labels(&self) -> usize {
         self.labels
     }
@@ -90,7 +87,6 @@ impl Lexicon {
     ///
     /// # Panics
     /// If `row` is not below [`Lexicon::rows`].
-    #[must_use]
     pub fn term(&self, row: usize) -> LexTerm<'_> {
         let mut columns = self.line(row).split('\t');
         let mut next = || columns.next().unwrap_or("");
@@ -105,7 +101,6 @@ impl Lexicon {
     }
 
     /// The row of a key.
-    #[must_use]
     pub fn row(&self, key: &str) -> Option<usize> {
         let by_key = self.by_key.get_or_init(|| self.rows_by_key());
         let hash = hash(key);

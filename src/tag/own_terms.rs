@@ -44,7 +44,6 @@ pub struct OwnTerm {
 
 impl OwnTerm {
     /// Stable key among all terms: `u.` and the name, made plain.
-    #[must_use]
     pub fn key(&self) -> String {
         key_of(&self.name)
     }
@@ -215,19 +214,16 @@ impl OwnTerms {
     }
 
     /// Where the file of a data directory lies.
-    #[must_use]
     pub fn path(data_dir: &Path) -> PathBuf {
         data_dir.join(OWN_TERMS_DIR).join(OWN_TERMS_FILE)
     }
 
     /// In the order in which they were added.
-    #[must_use]
     pub fn terms(&self) -> &[OwnTerm] {
         &self.terms
     }
 
     /// The one of this name, whatever its case and punctuation.
-    #[must_use]
     pub fn find(&self, name: &str) -> Option<&OwnTerm> {
         let key = key_of(name);
         self.terms.iter().find(|t| t.key() == key)

@@ -39,7 +39,6 @@ pub struct Pools {
 
 impl Pools {
     /// Of so many rows, all Active.
-    #[must_use]
     pub fn new(rows: usize) -> Self {
         Self {
             pool: vec![Pool::Active; rows],
@@ -49,7 +48,6 @@ impl Pools {
     }
 
     /// Whether the next photo is to be set against a row.
-    #[must_use]
     pub fn wants(&self, row: u32) -> bool {
         self.pool
             .get(row as usize)
@@ -57,7 +55,6 @@ impl Pools {
     }
 
     /// Whether the next photo is set against every row.
-    #[must_use]
     pub fn wants_all(&self) -> bool {
         self.scope() == Pool::Cold || self.pool.iter().all(|p| *p <= self.scope())
     }

@@ -60,7 +60,6 @@ pub struct Tagger {
 impl Tagger {
     /// A snapshot. `label_revision` stands for the classifier's tables and calibration, `again` for how often
     /// a person has asked for all photos to be tagged again.
-    #[must_use]
     pub fn new(
         classifier: Arc<Classifier>,
         space: SearchWords,
@@ -96,32 +95,27 @@ impl Tagger {
     }
 
     /// Tells this snapshot from every other one.
-    #[must_use]
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
     /// What is said in the search model's space.
-    #[must_use]
     pub fn space(&self) -> &SearchWords {
         &self.space
     }
 
     /// Whether a photo's vector of this search model says anything.
-    #[must_use]
     pub fn wants(&self, model: &str) -> bool {
         let bank = self.space.bank.as_ref().is_some_and(|b| !b.is_empty());
         self.space.model == model && (bank || !self.space.own.is_empty())
     }
 
     /// The tags of some photos, surest first, one entry a term.
-    #[must_use]
     pub fn tags(&self, photos: &[SeenByModels<'_>], threads: usize) -> Vec<Vec<Tag>> {
         self.tags_within(photos, &|_| true, threads)
     }
 
     /// The same, with only those terms of the search model that `wanted` wants.
-    #[must_use]
     pub fn tags_within(
         &self,
         photos: &[SeenByModels<'_>],
@@ -206,7 +200,6 @@ impl Tagger {
 }
 
 /// The cosine of two vectors, the second of any length; NaN if they do not compare.
-#[allow(clippy::cast_possible_truncation)]
 fn cosine(unit: &[f32], other: &[f32]) -> f32 {
     use simsimd::SpatialSimilarity;
     let dot = f32::dot(unit, other).unwrap_or(f64::NAN);

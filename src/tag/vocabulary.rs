@@ -130,19 +130,16 @@ impl Vocabulary {
     }
 
     /// Every term; a term's index is its identity within this vocabulary.
-    #[must_use]
     pub fn terms(&self) -> &[Term] {
         &self.terms
     }
 
     /// How many times as likely each class is in people's own photos as in the classifier's.
-    #[must_use]
     pub fn likely(&self) -> &[f32] {
         &self.likely
     }
 
     /// The term with this key.
-    #[must_use]
     pub fn term(&self, key: &str) -> Option<&Term> {
         self.by_key.get(key).map(|i| &self.terms[*i])
     }
@@ -150,7 +147,6 @@ impl Vocabulary {
     /// The terms that a word names in its closest reading, with the compounds of an activity (of
     /// `baseball` the player and the game); case, number, `_` and `-` do not matter. General ones are among
     /// them.
-    #[must_use]
     pub fn named(&self, word: &str) -> Vec<&Term> {
         let mut found: Vec<usize> = Vec::new();
         for form in forms(word) {
@@ -179,7 +175,6 @@ impl Vocabulary {
     }
 
     /// Names close to a word that is not there, the closest first.
-    #[must_use]
     pub fn suggest(&self, word: &str) -> Vec<String> {
         let word = normalise(word);
         let mut close: Vec<(usize, &String)> = self

@@ -36,7 +36,6 @@ pub enum Lookup {
 
 impl Words<'_> {
     /// What a word of a query means.
-    #[must_use]
     pub fn look_up(&self, word: &str) -> Lookup {
         let mut keys: Vec<String> = self.own.find(word).map(|t| t.key()).into_iter().collect();
         keys.extend(
@@ -74,7 +73,6 @@ impl Words<'_> {
 
     /// For a word that names only terms which the classifier has not: those above them that it has,
     /// the nearest first. `None`: it has one itself, or the word is a person's own.
-    #[must_use]
     pub fn unsaid(&self, word: &str) -> Option<Vec<String>> {
         let said = |key: &str| self.vocabulary.term(key).filter(|t| !t.general);
         let Lookup::Found(keys) = self.look_up(word) else {
@@ -100,14 +98,22 @@ impl Words<'_> {
     /// Places in `tags` (key, name, confidence; surest first) of those worth showing: of at least `least`,
     /// the most specific of its aspect, at most [`MOST_SHOWN`], no two that say the same. What is `sure`
     /// does not give way to what is not.
-    #[must_use]
     pub fn worth_showing(&self, tags: &[(&str, &str, f32)], least: f32, sure: f32) -> Vec<usize> {
         let candidates: Vec<(usize, Option<&Term>)> = tags
             .iter()
             .enumerate()
             .filter(|(_, (_, _, confidence))| *confidence >= least)
             .map(|(at, (key, _, _))| (at, self.vocabulary.term(key)))
-            .filter(|(_, term)| term.is_none_or(|t| !t.quiet))
+            .collect();
+        // A quiet one gives way to the plain word for it, if that is there.
+        let plain = |quiet: &Term| {
+            let mut others = candidates.iter().filter_map(|(_, term)| *term);
+            others.any(|other| !other.quiet && other.is_said_by(quiet, LIKELY))
+        };
+        let candidates: Vec<(usize, Option<&Term>)> = candidates
+            .iter()
+            .filter(|(_, term)| term.is_none_or(|t| !t.quiet || !plain(t)))
+            .copied()
             .collect();
         let mut said: Vec<String> = Vec::new();
         let mut shown = Vec::new();

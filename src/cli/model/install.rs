@@ -227,11 +227,6 @@ fn text(now: &InstallProgress, elapsed: Duration, first: u64) -> String {
     if now.step == Step::Check || seconds < 0.5 {
         return text;
     }
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )]
     {
         let rate = now.done.saturating_sub(first) as f64 / seconds;
         text += &format!(", {}/s", bytes(rate as u64));

@@ -151,7 +151,6 @@ impl Texts<'_> {
 /// What a cosine with a name means: what the model says, or what is measured; `None`: not known yet.
 fn by_name(pack: &ModelPack, vector: &[f32], sample: &[Vec<f32>]) -> Option<Sigmoid> {
     match &pack.calibration {
-        #[allow(clippy::cast_possible_truncation)]
         Some(Calibration::Sigmoid { scale, bias }) => Some(Sigmoid {
             scale: *scale as f32,
             bias: *bias as f32,
@@ -198,7 +197,6 @@ fn spread(vector: &[f32], sample: &[Vec<f32>]) -> Option<(f32, f32)> {
         return None;
     }
     let cosines: Vec<f32> = sample.iter().map(|v| dot(vector, v)).collect();
-    #[allow(clippy::cast_precision_loss)]
     let count = cosines.len() as f32;
     let mean = cosines.iter().sum::<f32>() / count;
     let variance = cosines.iter().map(|c| (c - mean).powi(2)).sum::<f32>() / count;
@@ -207,7 +205,6 @@ fn spread(vector: &[f32], sample: &[Vec<f32>]) -> Option<(f32, f32)> {
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     use simsimd::SpatialSimilarity;
-    #[allow(clippy::cast_possible_truncation)]
     f32::dot(a, b).map_or(f32::NAN, |d| d as f32)
 }
 
@@ -254,7 +251,6 @@ pub struct ExampleVectors {
 
 impl ExampleVectors {
     /// What is there; a file that cannot be read is as good as none.
-    #[must_use]
     pub fn read(data_dir: &Path) -> Self {
         let vectors = std::fs::read(Self::path(data_dir))
             .ok()
@@ -264,7 +260,6 @@ impl ExampleVectors {
     }
 
     /// The vector that a model gave some content.
-    #[must_use]
     pub fn get(&self, hash: &str, model: &str) -> Option<&Vec<f32>> {
         self.vectors.get(&format!("{hash} {model}"))
     }

@@ -24,7 +24,6 @@ const BLOCK: usize = 16;
 const STEP: Duration = Duration::from_millis(800);
 
 /// Where the pieces of a model lie.
-#[must_use]
 pub fn vocabulary_dir(data_dir: &Path, model: &crate::embedding::ModelId) -> PathBuf {
     data_dir.join("labels").join(model.file_name())
 }
@@ -59,7 +58,6 @@ impl EncodedTerms {
         }
         let dir = vocabulary_dir(&plan.data_dir, &pack.id);
         let identity = matrix::identity(&["terms", &pack.id.0, &prompt, plan.lexicon.version()]);
-        #[allow(clippy::cast_possible_truncation)]
         let sigmoid = Sigmoid {
             scale: *scale as f32,
             bias: *bias as f32,
@@ -187,7 +185,6 @@ impl EncodedTerms {
             }
             *next = rows.end;
         }
-        #[allow(clippy::cast_precision_loss)]
         let now = (*next - before) as f64 / begun.elapsed().as_secs_f64().max(1e-6);
         self.rate = if self.rate > 0.0 {
             0.9 * self.rate + 0.1 * now

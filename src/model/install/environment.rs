@@ -25,7 +25,6 @@ pub struct Environment {
 
 impl Environment {
     /// Reads the process's environment.
-    #[must_use]
     pub fn read() -> Self {
         Self::from(|name| std::env::var(name).ok())
     }

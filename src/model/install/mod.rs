@@ -47,7 +47,6 @@ pub const LITE0_MINILM: &str = "lite0-minilm";
 pub const CLASSIFIER: &str = "efficientnet-lite0";
 
 /// Names that packs from elsewhere cannot take.
-#[must_use]
 pub fn is_built_in(name: &str) -> bool {
     name == LITE0_MINILM || name == CLASSIFIER
 }

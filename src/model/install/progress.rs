@@ -67,7 +67,6 @@ pub enum Check {
 
 impl Check {
     /// The kind of checksum, for messages.
-    #[must_use]
     pub fn kind(self) -> &'static str {
         match self {
             Self::Blake3 | Self::Recorded => "BLAKE3",
@@ -77,7 +76,6 @@ impl Check {
     }
 
     /// In words.
-    #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::Blake3 => "compared with the BLAKE3 in its manifest",

@@ -39,7 +39,6 @@ fn free(dir: &Path) -> Option<u64> {
 }
 
 /// A number of bytes for people: `371.8 MB`.
-#[must_use]
 pub fn bytes(n: u64) -> String {
     let (unit, divisor) = match n {
         0..=999 => return format!("{n} bytes"),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -240,6 +242,36 @@ enum Step {
     Open(usize),
     Spoil(prop::sample::Index, usize),
     Leave(u8),
+}
+
+#[test]
+fn a_checked_piece_is_trusted_until_it_changes() {
+    let mut space = Space::new();
+    space.add(0..50);
+    let checked = |index: &VectorIndex<'_>| {
+        let vectors = index.open(0, &mut |_, _| {}).unwrap();
+        let piece = &vectors.pieces()[0];
+        (piece.is_checked(), piece.stamp().is_empty(), vectors)
+    };
+    space.with(|index| assert!(index.write(&mut |_, _| {}).unwrap().is_none()));
+    // Nobody vouches for what was changed a moment ago.
+    space.with(|index| {
+        let (_, _, vectors) = checked(index);
+        vectors.pieces()[0].verify(&AtomicBool::new(false)).unwrap();
+        while checked(index).1 {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let (known, _, vectors) = checked(index);
+        assert!(!known);
+        vectors.pieces()[0].verify(&AtomicBool::new(false)).unwrap();
+        index.note_checked(&vectors);
+        assert!(checked(index).0);
+    });
+    let piece = space.pieces().remove(0);
+    let mut bytes = std::fs::read(&piece).unwrap();
+    bytes[5000] ^= 1;
+    std::fs::write(&piece, bytes).unwrap();
+    space.with(|index| assert!(!checked(index).0));
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -148,7 +148,6 @@ pub fn indexed(root: i64, path: &[u8], n: u64) -> Change {
 
 /// A vector that names its photo.
 pub fn result(model: i64, n: u64) -> ModelResult {
-    #[allow(clippy::cast_precision_loss)]
     let values = vec![n as f32, 1.0, -0.5, 0.25];
     ModelResult {
         model,

@@ -148,11 +148,9 @@ proptest! {
         // As `tags` reads them, and as it counts them for another confidence.
         let reader = lib.reader();
         let cutoff = numbers(&lib, "SELECT '', cutoff FROM database")[0].1;
-        #[allow(clippy::cast_precision_loss)]
         let kept = reader.tag_counts(cutoff as f32 / 1e4).unwrap();
         let elsewhere = if cutoff == 5000 { 6000 } else { 5000 };
         lib.store.conn.execute("UPDATE database SET cutoff = ?1", [elsewhere]).unwrap();
-        #[allow(clippy::cast_precision_loss)]
         let counted = reader.tag_counts(cutoff as f32 / 1e4).unwrap();
         prop_assert_eq!(kept, counted);
     }

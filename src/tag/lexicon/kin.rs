@@ -133,13 +133,11 @@ impl Seen {
 
 impl Lexicon {
     /// All kinds above a term along every sense chain, nearest first, nodes included.
-    #[must_use]
     pub fn ancestors(&self, row: usize) -> Vec<u32> {
         self.parents.reached(row)
     }
 
     /// Labels directly under one of the term's direct parents, ascending, without itself.
-    #[must_use]
     pub fn siblings(&self, row: usize) -> Vec<u32> {
         let mut found: Vec<u32> = self
             .parents
@@ -155,7 +153,6 @@ impl Lexicon {
     }
 
     /// True if `upper` is a kind that `lower` belongs to, at any distance; false for itself.
-    #[must_use]
     pub fn is_above(&self, upper: usize, lower: usize) -> bool {
         // Chains are short (under 20) and branch little, so a small list is quicker than a set.
         let mut seen: Vec<u32> = self.parents.of(lower).to_vec();

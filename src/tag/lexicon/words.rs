@@ -6,7 +6,6 @@ use super::Lexicon;
 impl Lexicon {
     /// The rows a word names: that of the word as it is, or else those of its other forms,
     /// ascending. `glasses` are spectacles, though `glass` is a word too.
-    #[must_use]
     pub fn named(&self, word: &str) -> Vec<usize> {
         let forms = forms(word);
         let mut exact = None;
@@ -35,7 +34,6 @@ impl Lexicon {
     }
 
     /// Names of terms close to a word that is not there, the closest and most used first.
-    #[must_use]
     pub fn suggest(&self, word: &str) -> Vec<String> {
         let word = normalise(word);
         let Some(first) = word.chars().next() else {
