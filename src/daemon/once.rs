@@ -10,7 +10,7 @@ use super::lock::DataDirLock;
 use super::report::ModelReport;
 use super::start::{Setup, Started};
 use super::{Observer, tags, watch};
-use crate::index::{Activity, RootState, ScanScope, Snapshot, TagReport};
+use crate::index::{Activity, RootState, ScanScope, Snapshot};
 use crate::store::Store;
 
 /// How one pass is made.
@@ -33,8 +33,6 @@ pub struct Summary {
     pub held: i64,
     /// The model.
     pub model: ModelReport,
-    /// How tagging stands.
-    pub tags: TagReport,
     /// A stop came first; what was done stays done.
     pub interrupted: bool,
 }
@@ -75,7 +73,6 @@ pub fn index_once(
         }
     }
     indexer.wait_for_models(Duration::from_secs(60));
-    let mut report = TagReport::default();
     let scanned: Result<(), DaemonError> = std::thread::scope(|scope| {
         let scans: Vec<_> = handles
             .iter()
@@ -114,7 +111,7 @@ pub fn index_once(
             drain(&indexer, &interrupted, observer);
             if !indexer.is_stopping() {
                 indexer.settle_search()?;
-                report = tags::finish(&indexer, &interrupted, observer);
+                tags::finish(&indexer, &interrupted, observer);
             }
         }
     }
@@ -141,7 +138,6 @@ pub fn index_once(
         failing,
         held,
         model,
-        tags: report,
         interrupted: interrupted.load(Ordering::Relaxed),
     })
 }

@@ -22,11 +22,7 @@ const LONG: Duration = Duration::from_secs(600);
 const KNOWN: Duration = Duration::from_secs(10);
 
 /// Does what is left to do for tags, or as much of it as is worth waiting for.
-pub(super) fn finish(
-    indexer: &Indexer,
-    interrupted: &AtomicBool,
-    observer: &dyn Observer,
-) -> TagReport {
+pub(super) fn finish(indexer: &Indexer, interrupted: &AtomicBool, observer: &dyn Observer) {
     let begun = Instant::now();
     while !interrupted.load(Ordering::Relaxed) && !indexer.is_stopping() && indexer.tend_tags() {
         let report = indexer.tag_report();
@@ -45,7 +41,6 @@ pub(super) fn finish(
             break;
         }
     }
-    indexer.tag_report()
 }
 
 /// Tags all photos again from their stored vectors, in this process.

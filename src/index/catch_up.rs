@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -21,7 +21,7 @@ use super::models::SettledModel;
 use super::progress::Progress;
 use super::scan::enqueue;
 use super::spaces::{LaneSpace, Role};
-use super::tagging::{Tagging, writer};
+use super::tagging::{Tagging, Writer, lock, writer};
 use super::worker::Shared;
 use crate::store::{Change, ModelResult, Results, Store, StoreError, StoreReader};
 use crate::tag::Classifier;
@@ -84,12 +84,14 @@ impl CatchUp {
 
     /// One step of what is left to do for tags; true: there is more.
     pub fn tend(&self) -> bool {
+        self.tend_by(|tagging, write| tagging.step(write, &self.shared.stop)) && !self.stopping()
+    }
+
+    fn tend_by(&self, step: impl FnOnce(&mut Tagging, &Writer<'_>) -> bool) -> bool {
         let write = writer(lock(&self.write).clone());
-        let mut tagging = lock(&self.tagging);
-        let more = tagging
+        lock(&self.tagging)
             .as_mut()
-            .is_some_and(|t| t.step(&write, &self.shared.stop));
-        more && !self.stopping()
+            .is_some_and(|tagging| step(tagging, &write))
     }
 
     /// If the space of the search model in use is whole, queries go by it from now on, and those
@@ -261,9 +263,7 @@ impl CatchUp {
 
     /// A step for tags, if any photo waits for one; terms are left for when there is nothing else.
     fn tend_briefly(&self) -> bool {
-        let write = writer(lock(&self.write).clone());
-        let mut tagging = lock(&self.tagging);
-        !self.stopping() && tagging.as_mut().is_some_and(|t| t.step_for_photos(&write))
+        !self.stopping() && self.tend_by(Tagging::step_for_photos)
     }
 
     /// A model that runs and has not had its turn.
@@ -299,8 +299,4 @@ impl CatchUp {
         }
         Ok(())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

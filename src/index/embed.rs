@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::error::IndexError;
 use super::job::{Seen, Write};
-use super::lanes::{Lane, ModelPlan, SearchChoice, runtime};
+use super::lanes::{Lane, ModelPlan, SearchChoice};
 use super::memory::give_memory_back;
 use super::progress::Progress;
 use super::scoped::ScopedTagging;
@@ -261,7 +261,7 @@ impl EmbedThread {
         let (data_dir, threads) = (plan.data_dir.clone(), plan.threads);
         let mut missing = None;
         if self.runtime.is_none() {
-            match runtime(&data_dir) {
+            match Runtime::find(&data_dir) {
                 Ok(runtime) => self.runtime = Some(runtime),
                 Err(e) => missing = Some(e.to_string()),
             }

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use super::spaces::{LaneId, LaneSpace, LaneTensor, ModelState, Role};
 use super::tagging::TagPlan;
 use crate::embedding::{Embedding, ModelId};
-use crate::model::{
-    EncoderOptions, ImageEncoder, ModelError, ModelPack, Projection, Runtime, find_runtime,
-};
+use crate::model::{EncoderOptions, ImageEncoder, ModelError, ModelPack, Projection, Runtime};
 
 /// Which models are to be used, and how.
 pub struct ModelPlan {
@@ -244,9 +242,4 @@ impl Lane {
             _ => None,
         }
     }
-}
-
-/// Finds and loads the runtime.
-pub(super) fn runtime(data_dir: &std::path::Path) -> Result<Runtime, ModelError> {
-    Runtime::load(&find_runtime(data_dir)?)
 }

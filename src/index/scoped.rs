@@ -34,8 +34,7 @@ impl ScopedTagging {
     pub fn tags(&mut self, current: &VersionedTagger, photos: &[SeenByModels<'_>]) -> Vec<Tagged> {
         let begun = Instant::now();
         let tagger = &current.tagger;
-        let bank = tagger.space().bank.as_ref().filter(|b| !b.is_empty());
-        let all = match bank {
+        let all = match tagger.space().terms() {
             Some(bank) if self.is_worth_it() => {
                 if self.of != current.id {
                     (self.pools, self.of) = (Pools::new(bank.len()), current.id);

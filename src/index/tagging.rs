@@ -26,9 +26,9 @@ use self::own::OwnWords;
 use self::vocabulary::EncodedTerms;
 use super::error::IndexError;
 use super::job::Write;
-use crate::model::{ModelError, ModelPack, Runtime, find_runtime, packs};
+use crate::model::{Calibration, ModelError, ModelPack, packs};
 use crate::store::{ModelRow, Store, StoreError, StoreReader, Tagged};
-use crate::tag::{Classifier, Lexicon, OwnTerms, SearchWords, SeenByModels, Tagger};
+use crate::tag::{Classifier, Lexicon, OwnTerms, SearchWords, SeenByModels, Sigmoid, Tagger};
 
 /// Photos tagged again in one transaction: a twentieth of a second's work for the writer.
 const PAGE: usize = 256;
@@ -363,7 +363,7 @@ impl Tagging {
         let classifier = reader.classifier_id()?;
         let model = snapshot
             .search
-            .filter(|_| snapshot.tagger.wants(&snapshot.tagger.space().model));
+            .filter(|_| !snapshot.tagger.space().is_empty());
         let mut tagged = Vec::with_capacity(photos.len());
         for photos in photos.chunks(TOGETHER) {
             let mut vectors = Vec::with_capacity(photos.len());
@@ -456,11 +456,18 @@ pub(super) fn writer(
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// A panic elsewhere has left nothing half done here.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Finds and loads the runtime.
-fn runtime(plan: &TagPlan) -> Result<Runtime, ModelError> {
-    Runtime::load(&find_runtime(&plan.data_dir)?)
+/// What a pack says that its cosines with texts mean, if it does.
+fn stated(pack: &ModelPack) -> Option<Sigmoid> {
+    match &pack.calibration {
+        Some(Calibration::Sigmoid { scale, bias }) => Some(Sigmoid {
+            scale: *scale as f32,
+            bias: *bias as f32,
+        }),
+        _ => None,
+    }
 }

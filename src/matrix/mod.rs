@@ -25,11 +25,12 @@ pub use scan::{Piece, Scan, ScanError, Scanned};
 pub use topk::{Scored, TopK};
 
 /// The identity of a matrix: a hash of whatever its rows depend on.
-pub fn identity(parts: &[&str]) -> [u8; 32] {
+pub fn identity(parts: &[impl AsRef<[u8]>]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
+        let part = part.as_ref();
         hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
+        hasher.update(part);
     }
     *hasher.finalize().as_bytes()
 }

@@ -104,6 +104,14 @@ fn places(data_dir: &Path) -> Vec<(PathBuf, &'static str)> {
 }
 
 impl Runtime {
+    /// Looks for the library and loads it.
+    ///
+    /// # Errors
+    /// As [`find_runtime`] and [`Self::load`].
+    pub fn find(data_dir: &Path) -> Result<Self, ModelError> {
+        Self::load(&find_runtime(data_dir)?)
+    }
+
     /// Loads the library that was found. Once loaded it stays for the life of the process, and
     /// every later call gives the same one.
     ///

@@ -13,7 +13,6 @@ use crate::embedding::Embedding;
 use crate::media::{Inspector, Limits};
 use crate::model::{
     EncoderOptions, ImageEncoder, ModelPack, Projection, Runtime, TextEncoder, TextOptions,
-    find_runtime,
 };
 use crate::photo::ContentHash;
 use crate::store::StoreReader;
@@ -29,8 +28,8 @@ impl TextSide {
     pub fn begin(pack: &ModelPack, data_dir: &Path) -> Self {
         let (pack, data_dir) = (pack.clone(), data_dir.to_path_buf());
         let load = move || {
-            let runtime = Runtime::load(&find_runtime(&data_dir)?)?;
-            let encoder = TextEncoder::new(&runtime, &pack, FOR_ONE)?;
+            let runtime = Runtime::find(&data_dir)?;
+            let encoder = TextEncoder::new(&runtime, &pack, for_one())?;
             Ok((runtime, encoder))
         };
         let thread = std::thread::Builder::new().name("photond-text".to_owned());
@@ -45,10 +44,12 @@ impl TextSide {
 }
 
 /// For a few sentences.
-const FOR_ONE: TextOptions = TextOptions {
-    threads: 2,
-    quick: true,
-};
+fn for_one() -> TextOptions {
+    TextOptions {
+        threads: threads(),
+        quick: true,
+    }
+}
 
 /// Makes vectors of one space, loading only what it takes.
 pub struct Examples<'a> {
@@ -228,7 +229,7 @@ impl<'a> Examples<'a> {
 
     fn runtime(&mut self) -> Result<&Runtime, SearchError> {
         if self.runtime.is_none() {
-            self.runtime = Some(Runtime::load(&find_runtime(&self.data_dir)?)?);
+            self.runtime = Some(Runtime::find(&self.data_dir)?);
         }
         Ok(self.runtime.as_ref().expect("just set"))
     }
@@ -252,7 +253,7 @@ impl<'a> Examples<'a> {
                 encoder
             } else {
                 let pack = self.pack;
-                TextEncoder::new(self.runtime()?, pack, FOR_ONE)?
+                TextEncoder::new(self.runtime()?, pack, for_one())?
             };
             self.text = Some(encoder);
         }

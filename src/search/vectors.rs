@@ -195,10 +195,9 @@ impl<'a> VectorIndex<'a> {
         tell: Tell<'_>,
     ) -> Result<Result<(), MatrixError>, StoreError> {
         // What is written meanwhile may be in it or not; nothing before this number is missed.
-        let mut through = self.reader.last_seq()?;
-        let name = |through: i64| self.dir.join(format!("{after:016x}-{through:016x}.mx"));
-        let begun = name(through);
-        let mut writer = match MatrixWriter::begin(&begun, &self.identity, self.dims) {
+        let through = self.reader.last_seq()?;
+        let path = self.path(after, through);
+        let mut writer = match MatrixWriter::begin(&path, &self.identity, self.dims) {
             Ok(writer) => writer,
             Err(e) => return Ok(Err(e)),
         };
@@ -225,7 +224,6 @@ impl<'a> VectorIndex<'a> {
             }
             tell(done, rows.max(done));
         }
-        through = through.max(last);
         Ok(writer.finish((after, through)).map(|_| ()))
     }
 
@@ -275,14 +273,17 @@ impl<'a> VectorIndex<'a> {
     }
 
     fn sound(&self, after: i64, through: i64) -> Option<Matrix> {
-        let path = self.dir.join(format!("{after:016x}-{through:016x}.mx"));
-        match Matrix::open(&path, &self.identity, self.dims) {
+        match Matrix::open(&self.path(after, through), &self.identity, self.dims) {
             Ok(piece) => (piece.span() == (after, through)).then_some(piece),
             Err(e) => {
                 tracing::debug!("{e}");
                 None
             }
         }
+    }
+
+    fn path(&self, after: i64, through: i64) -> PathBuf {
+        self.dir.join(format!("{after:016x}-{through:016x}.mx"))
     }
 
     fn files(&self) -> Vec<(i64, i64, PathBuf)> {

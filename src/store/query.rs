@@ -66,11 +66,9 @@ pub struct PhotoFilter<'a> {
 impl PhotoFilter<'_> {
     /// Whether every photo fits.
     pub fn is_empty(&self) -> bool {
-        self.conditions() == 0 && self.not_tags.is_empty()
-    }
-
-    fn conditions(&self) -> usize {
-        let single = [
+        let conditions = [
+            !self.tags.is_empty(),
+            !self.not_tags.is_empty(),
             self.since.is_some(),
             self.until.is_some(),
             self.camera.is_some(),
@@ -78,7 +76,7 @@ impl PhotoFilter<'_> {
             self.folders.is_some(),
             self.path.is_some(),
         ];
-        self.tags.len() + single.into_iter().filter(|there| *there).count()
+        !conditions.contains(&true)
     }
 }
 

@@ -15,7 +15,8 @@ use super::bank::{Bank, Sigmoid};
 use super::classifier::Classifier;
 use super::{LEAST_KEPT, MOST_KEPT};
 use crate::embedding::{Sources, Tag};
-use crate::matrix::ScanError;
+use crate::matrix::{self, ScanError};
+use crate::photo::hex;
 
 /// A word of a person's own, as a vector of the search model.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,18 @@ pub struct SearchWords {
     pub bank: Option<Bank>,
     /// A person's own words.
     pub own: Vec<OwnWord>,
+}
+
+impl SearchWords {
+    /// The terms that are encoded, if there are any.
+    pub fn terms(&self) -> Option<&Bank> {
+        self.bank.as_ref().filter(|bank| !bank.is_empty())
+    }
+
+    /// Whether a photo's vector says nothing here.
+    pub fn is_empty(&self) -> bool {
+        self.terms().is_none() && self.own.is_empty()
+    }
 }
 
 /// What is known of one photo.
@@ -68,25 +81,17 @@ impl Tagger {
     ) -> Self {
         /// How tags are put together; another number makes another identity.
         const WAY: u32 = 1;
-        let mut hasher = blake3::Hasher::new();
-        let mut add = |part: &[u8]| {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        };
-        add(format!("{WAY} {label_revision} {again}").as_bytes());
-        if !space.own.is_empty() || space.bank.as_ref().is_some_and(|b| !b.is_empty()) {
-            add(space.model.as_bytes());
+        let mut parts = vec![format!("{WAY} {label_revision} {again}").into_bytes()];
+        if !space.is_empty() {
+            parts.push(space.model.clone().into_bytes());
         }
-        if let Some(bank) = space.bank.as_ref().filter(|b| !b.is_empty()) {
-            add(bank.identity().as_bytes());
-        }
+        parts.extend(space.terms().map(|bank| bank.identity().into_bytes()));
         for word in &space.own {
             let Sigmoid { scale, bias } = word.sigmoid;
-            add(format!("{} {} {scale} {bias}", word.key, word.name).as_bytes());
-            let values: Vec<u8> = word.vector.iter().flat_map(|v| v.to_le_bytes()).collect();
-            add(&values);
+            parts.push(format!("{} {} {scale} {bias}", word.key, word.name).into_bytes());
+            parts.push(word.vector.iter().flat_map(|v| v.to_le_bytes()).collect());
         }
-        let identity = hasher.finalize().to_hex()[..32].to_owned();
+        let identity = hex(&matrix::identity(&parts)[..16]);
         Self {
             classifier,
             space,
@@ -102,12 +107,6 @@ impl Tagger {
     /// What is said in the search model's space.
     pub fn space(&self) -> &SearchWords {
         &self.space
-    }
-
-    /// Whether a photo's vector of this search model says anything.
-    pub fn wants(&self, model: &str) -> bool {
-        let bank = self.space.bank.as_ref().is_some_and(|b| !b.is_empty());
-        self.space.model == model && (bank || !self.space.own.is_empty())
     }
 
     /// The tags of some photos, surest first, one entry a term.

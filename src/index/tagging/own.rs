@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{TagPlan, TaggingError, runtime};
-use crate::model::{Calibration, ModelPack, TextEncoder, TextOptions};
+use super::{TagPlan, TaggingError, stated};
+use crate::model::{ModelPack, Runtime, TextEncoder, TextOptions};
 use crate::photo::ContentHash;
 use crate::safe_file;
 use crate::store::StoreReader;
@@ -132,7 +132,8 @@ impl Texts<'_> {
                     threads: self.plan.threads,
                     quick: true,
                 };
-                none.insert(TextEncoder::new(&runtime(self.plan)?, self.pack, options)?)
+                let runtime = Runtime::find(&self.plan.data_dir)?;
+                none.insert(TextEncoder::new(&runtime, self.pack, options)?)
             }
         };
         let prompt = self.pack.text.as_ref().map_or("{}", |t| t.prompt.as_str());
@@ -150,19 +151,16 @@ impl Texts<'_> {
 
 /// What a cosine with a name means: what the model says, or what is measured; `None`: not known yet.
 fn by_name(pack: &ModelPack, vector: &[f32], sample: &[Vec<f32>]) -> Option<Sigmoid> {
-    match &pack.calibration {
-        Some(Calibration::Sigmoid { scale, bias }) => Some(Sigmoid {
-            scale: *scale as f32,
-            bias: *bias as f32,
-        }),
-        _ if pack.derived_from().is_some() => Some(DERIVED),
-        _ => {
-            let (mean, deviation) = spread(vector, sample)?;
-            let half = mean + KIN * deviation;
-            let scale = 2.2 / deviation.max(0.005);
-            Some(rounded(scale, half))
-        }
+    if let Some(stated) = stated(pack) {
+        return Some(stated);
     }
+    if pack.derived_from().is_some() {
+        return Some(DERIVED);
+    }
+    let (mean, deviation) = spread(vector, sample)?;
+    let half = mean + KIN * deviation;
+    let scale = 2.2 / deviation.max(0.005);
+    Some(rounded(scale, half))
 }
 
 /// What a cosine with the middle of examples means.

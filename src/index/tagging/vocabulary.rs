@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{TagPlan, TaggingError, runtime};
+use super::{TagPlan, TaggingError, stated};
 use crate::index::priority;
 use crate::matrix::{self, Matrix, MatrixError, MatrixWriter};
-use crate::model::{Calibration, ModelPack, TextEncoder, TextOptions};
+use crate::model::{ModelPack, Runtime, TextEncoder, TextOptions};
 use crate::tag::{Bank, Sigmoid};
 
 /// Terms in a piece: 40 s of work for a model of SigLIP's size, which is what a kill costs.
@@ -48,9 +48,7 @@ impl EncodedTerms {
     /// What there is of a pack's; `None` if the pack does not say what its cosines mean, or nobody
     /// wants any terms.
     pub fn open(plan: &TagPlan, pack: &ModelPack) -> Option<Self> {
-        let Some(Calibration::Sigmoid { scale, bias }) = &pack.calibration else {
-            return None;
-        };
+        let sigmoid = stated(pack)?;
         let prompt = pack.text.as_ref()?.prompt.clone();
         let goal = plan.terms.min(plan.lexicon.labels());
         if goal == 0 {
@@ -58,10 +56,6 @@ impl EncodedTerms {
         }
         let dir = vocabulary_dir(&plan.data_dir, &pack.id);
         let identity = matrix::identity(&["terms", &pack.id.0, &prompt, plan.lexicon.version()]);
-        let sigmoid = Sigmoid {
-            scale: *scale as f32,
-            bias: *bias as f32,
-        };
         let pieces = (0..goal.div_ceil(PIECE))
             .map(|number| sound(&dir, number, &identity, pack.dims, plan.lexicon.labels()))
             .collect();
@@ -158,7 +152,8 @@ impl EncodedTerms {
                     threads: plan.threads,
                     quick: false,
                 };
-                let mut encoder = TextEncoder::new(&runtime(plan)?, &self.pack, options)?;
+                let mut encoder =
+                    TextEncoder::new(&Runtime::find(&plan.data_dir)?, &self.pack, options)?;
                 let batched = encoder.can_batch()?;
                 none.insert((encoder, batched))
             }
