@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::output::{count, plural, span};
 use super::{Context_, Exit, TableOrJson};
-use crate::daemon::{Report, classifier, is_held};
+use crate::daemon::{Report, RootStanding, classifier, is_held};
+use crate::index::Activity;
 use crate::model::{
     EncoderOptions, ImageEncoder, Runtime, TextEncoder, TextOptions, default_pack, find_runtime,
     packs,
@@ -297,7 +298,10 @@ fn daemon(context: &Context_, reader: &StoreReader, f: &mut Findings) -> anyhow:
         return Ok(());
     };
     let age = u64::try_from(unix_now() - row.heartbeat_at).unwrap_or(0);
-    if age > 120 {
+    let report = serde_json::from_str::<Report>(&row.report).ok();
+    // When it has nothing to do it has nothing to say.
+    let at_work = report.as_ref().is_none_or(|r| r.activity != Activity::Idle);
+    if at_work && age > 120 {
         f.bad(
             "daemon",
             format!(
@@ -309,10 +313,15 @@ fn daemon(context: &Context_, reader: &StoreReader, f: &mut Findings) -> anyhow:
         return Ok(());
     }
     f.good("daemon", format!("process {} is well", row.pid));
-    if let Some(watch) = serde_json::from_str::<Report>(&row.report)
-        .ok()
-        .and_then(|r| r.watch)
-    {
+    for root in report.iter().flat_map(|r| &r.roots) {
+        if root.standing == RootStanding::Hanging {
+            f.bad(
+                "folders",
+                format!("{}: its disk does not answer; check its cable or connection, or unmount it", root.path),
+            );
+        }
+    }
+    if let Some(watch) = report.and_then(|r| r.watch) {
         match watch.advice {
             Some(advice) => f.bad("watching", advice),
             None => f.good("watching", plural(watch.watched, "folder", "folders")),

@@ -1,13 +1,14 @@
 //! `photond index`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::observer::Terminal;
 use super::output::{count, plural};
 use super::{Context_, Exit, TableOrJson};
-use crate::daemon::{OnceOptions, Setup, Summary, forget_roots, index_once};
+use crate::daemon::{Observer, OnceOptions, Setup, Summary, forget_roots, index_once};
 
 /// Index folders once, with a summary, then exit
 ///
@@ -36,11 +37,12 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     if args.forget {
         return forget(context, &setup);
     }
-    let terminal = Terminal::new(context.out, context.quiet);
+    let terminal = Arc::new(Terminal::new(context.out, context.quiet));
+    let observer: Arc<dyn Observer> = terminal.clone();
     let options = OnceOptions {
         confirm_deletions: args.confirm_deletions,
     };
-    let result = index_once(&setup, options, &terminal);
+    let result = index_once(&setup, options, &observer);
     terminal.finish();
     let summary = result?;
     match args.format {
@@ -53,6 +55,20 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     }
     if summary.interrupted {
         anyhow::bail!("interrupted; what was indexed stays, run it again to go on");
+    }
+    if !summary.missing.is_empty() {
+        let missing: Vec<String> = summary
+            .missing
+            .iter()
+            .map(|(path, why)| format!("{}: {why}", path.display()))
+            .collect();
+        anyhow::bail!("not indexed now: {}", missing.join("; "));
+    }
+    if summary.left_over > 0 {
+        anyhow::bail!(
+            "{} could not be read to the end, see `photond status --errors`; run it again when that is mended",
+            plural(summary.left_over as u64, "folder", "folders")
+        );
     }
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::output::{count, plural, printable, span};
 use super::searching::Searching;
 use super::{Context_, Exit, TableOrJson};
-use crate::daemon::{Report, held_says, is_held};
+use crate::daemon::{Report, RootReport, RootStanding, held_says, is_held};
 use crate::index::{Activity, TagReport};
 use crate::model::{default_pack, find_runtime};
 use crate::store::{Counts, FailureRow, RootRow, StoreReader, unix_now};
@@ -110,40 +110,11 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
     }
     lines.push(String::new());
     for root in &s.roots {
-        let mut line = format!(
-            "{}  {}",
-            out.bold(&printable(&root.path.to_string_lossy())),
-            plural(root.photos, "photo", "photos")
-        );
-        if root.failed > 0 {
-            line += &format!(", {} failed", count(root.failed));
-        }
-        if root.missing > 0 {
-            line += &format!(", {} missing", count(root.missing));
-        }
-        if root.other_files > 0 {
-            line += &format!(
-                ", {} of other kinds",
-                plural(root.other_files, "file", "files")
-            );
-        }
-        line += &match root.last_full_scan {
-            Some(at) => format!(
-                ", last full scan {} ago",
-                span(u64::try_from(unix_now() - at).unwrap_or(0))
-            ),
-            None => ", not scanned to the end yet".to_owned(),
-        };
-        lines.push(line);
-        if !root.online {
-            let why = root.note.as_deref().unwrap_or("not there");
-            lines.push(format!(
-                "  {}: {why}; its photos stay in the index",
-                out.red("offline")
-            ));
-        } else if let Some(note) = &root.note {
-            lines.push(format!("  {}", out.red(note)));
-        }
+        lines.extend(root_lines(context, root, s.report_of(root)));
+    }
+    for report in s.reports().filter(|r| !s.roots.iter().any(|row| is_of(r, row))) {
+        lines.push(out.bold(&printable(&report.path)));
+        lines.extend(standing_lines(context, report));
     }
     if s.roots.is_empty() {
         lines.push("no folders yet".to_owned());
@@ -182,6 +153,13 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
             lines.push(out.dim("  `photond status --errors` lists them"));
         }
     }
+    if c.troubled > 0 {
+        lines.push(format!(
+            "{} cannot be read now; what is known of {} stays",
+            plural(c.troubled, "file", "files"),
+            if c.troubled == 1 { "it" } else { "them" },
+        ));
+    }
     for f in s.failures.iter().flatten() {
         // Of one model's alone: the file itself is indexed.
         let model = f
@@ -193,6 +171,122 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
             printable(&f.path.under(&f.root).to_string_lossy()),
             out.red(&f.kind),
             printable(&f.message)
+        ));
+    }
+    lines
+}
+
+impl Status {
+    /// What the running daemon says of each root.
+    fn reports(&self) -> impl Iterator<Item = &RootReport> {
+        let report = self.report.as_ref().filter(|_| self.alive);
+        report.into_iter().flat_map(|r| &r.roots)
+    }
+
+    fn report_of(&self, row: &RootRow) -> Option<&RootReport> {
+        self.reports().find(|r| is_of(r, row))
+    }
+}
+
+fn is_of(report: &RootReport, row: &RootRow) -> bool {
+    match report.root {
+        Some(id) => id == row.id,
+        None => report.path == row.path.to_string_lossy(),
+    }
+}
+
+fn root_lines(context: &Context_, root: &RootRow, report: Option<&RootReport>) -> Vec<String> {
+    let out = context.out;
+    let mut line = format!(
+        "{}  {}",
+        out.bold(&printable(&root.path.to_string_lossy())),
+        plural(root.photos, "photo", "photos")
+    );
+    if root.failed > 0 {
+        line += &format!(", {} failed", count(root.failed));
+    }
+    if root.missing > 0 {
+        line += &format!(", {} missing", count(root.missing));
+    }
+    if root.other_files > 0 {
+        line += &format!(
+            ", {} of other kinds",
+            plural(root.other_files, "file", "files")
+        );
+    }
+    line += &match root.last_full_scan {
+        Some(at) => format!(
+            ", last full scan {} ago",
+            span(u64::try_from(unix_now() - at).unwrap_or(0))
+        ),
+        None => ", not scanned to the end yet".to_owned(),
+    };
+    let mut lines = vec![line];
+    let said = report.map_or_else(Vec::new, |report| standing_lines(context, report));
+    if !root.online && said.is_empty() {
+        let why = root.note.as_deref().unwrap_or("not there");
+        lines.push(format!(
+            "  {}: {why}; its photos stay in the index",
+            out.red("offline")
+        ));
+    }
+    lines.extend(said);
+    if root.missing > 0 {
+        lines.push(format!(
+            "  {}",
+            out.red(&format!(
+                "{} disappeared at once and are held: bring them back, or let go of them with `photond confirm`",
+                plural(root.missing, "file", "files")
+            ))
+        ));
+    }
+    lines
+}
+
+/// What is to be known of a root that is not simply watched.
+fn standing_lines(context: &Context_, report: &RootReport) -> Vec<String> {
+    let out = context.out;
+    let mut lines = Vec::new();
+    match report.standing {
+        RootStanding::Hanging => lines.push(out.red(&format!(
+            "  its disk has not answered for {}; its photos stay in the index, other folders go on",
+            span(report.hangs_s.unwrap_or(0))
+        ))),
+        RootStanding::Offline => lines.push(format!(
+            "  {}: {}; its photos stay in the index",
+            out.red("offline"),
+            report.why.as_deref().unwrap_or("not there")
+        )),
+        RootStanding::Busy => lines.push("  waits until another folder is let go".to_owned()),
+        RootStanding::Ending => lines.push("  is being let go".to_owned()),
+        RootStanding::Starting | RootStanding::Scanning | RootStanding::Watching => {}
+    }
+    if report.left_over > 0 {
+        lines.push(format!(
+            "  {} could not be read to the end, and is tried again",
+            plural(report.left_over, "folder", "folders")
+        ));
+    }
+    let skipped = &report.skipped;
+    let parts = [
+        (skipped.excluded, "left out by a rule"),
+        (skipped.temporary, "not finished yet"),
+        (skipped.special, "links or special files"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{} {what}", count(*n)))
+        .collect();
+    if !parts.is_empty() {
+        lines.push(out.dim(&format!("  skipped: {}", parts.join(", "))));
+    }
+    if let Some(watch) = report.watch.as_ref().filter(|w| w.polled > 0) {
+        let why = watch.degraded.as_deref().unwrap_or("no watch to be had");
+        lines.push(format!(
+            "  {} with what lies below {} scanned at intervals: {why}",
+            plural(watch.polled, "folder", "folders"),
+            if watch.polled == 1 { "it is" } else { "them are" },
         ));
     }
     lines
@@ -217,9 +311,11 @@ fn daemon_line(context: &Context_, s: &Status) -> String {
     if s.said.is_some() {
         return out.red(&format!("photond is running{pid} but cannot write"));
     }
-    // The lock says it lives, a heartbeat this old says it hangs.
+    // The lock says it lives; that it has been at work for so long without a word says it hangs. When
+    // it has nothing to do it has nothing to say.
     const STALE: i64 = 120;
-    if s.heartbeat_age.is_some_and(|age| age > STALE) {
+    let at_work = s.report.as_ref().is_none_or(|r| r.activity != Activity::Idle);
+    if at_work && s.heartbeat_age.is_some_and(|age| age > STALE) {
         return out.red(&format!(
             "photond is running{pid} but has not reported for {}; see `photond doctor`",
             span(
@@ -237,7 +333,16 @@ fn work_lines(context: &Context_, report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     let queue = report.counters.queued;
     lines.push(match report.activity {
-        Activity::Idle => "up to date, waiting for changes".to_owned(),
+        Activity::Idle => {
+            let behind = |r: &&RootReport| r.left_over > 0 || r.standing == RootStanding::Hanging;
+            match report.roots.iter().filter(behind).count() {
+                0 => "up to date, waiting for changes".to_owned(),
+                n => out.red(&format!(
+                    "waiting: {} not be read to the end (see below)",
+                    if n == 1 { "a folder could" } else { "some folders could" }
+                )),
+            }
+        }
         Activity::Scanning => "looking through the folders".to_owned(),
         Activity::Paused => out.red(&format!(
             "paused: {}",
@@ -260,6 +365,9 @@ fn work_lines(context: &Context_, report: &Report) -> Vec<String> {
     });
     if let Some(watch) = &report.watch {
         let mut line = format!("watching {}", plural(watch.watched, "folder", "folders"));
+        if let Some(limit) = watch.limit {
+            line += &format!(" of {} that the system allows", count(limit));
+        }
         if watch.polled > 0 {
             line += &format!(", {} scanned at intervals instead", count(watch.polled));
         }
@@ -273,6 +381,13 @@ fn work_lines(context: &Context_, report: &Report) -> Vec<String> {
         if let Some(advice) = &watch.advice {
             lines.push(out.red(advice));
         }
+    }
+    if report.counters.waiting > 0 {
+        lines.push(format!(
+            "{} changing or could not be opened, and {} looked at again",
+            plural(report.counters.waiting, "file is still", "files are still"),
+            if report.counters.waiting == 1 { "is" } else { "are" },
+        ));
     }
     if !report.model.ready {
         lines.push(out.red(&format!("no tags for new photos: {}", report.model.detail)));
@@ -318,6 +433,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
                 "missing": r.missing,
                 "other_files": r.other_files,
                 "last_full_scan": r.last_full_scan,
+                "live": s.report_of(r),
             })
         })
         .collect();
@@ -354,6 +470,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "indexed": c.indexed,
             "failed": c.failed,
             "missing": c.missing,
+            "troubled": c.troubled,
             "photos": c.photos,
             "tagged": c.photos - c.untagged,
         },

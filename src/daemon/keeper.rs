@@ -1,104 +1,211 @@
-//! Keeping roots: one thread a root, so that a hanging disk holds up only itself.
+//! Keeping roots: one [`Actor`] a root, each for as long as its root is wanted.
 //!
-//! A root thread takes its root on when the volume is there, scans it, answers scan requests, and
-//! lets go when the volume leaves, without touching a row.
+//! What is wanted is a list of plans. An actor whose plan stays is left alone, whatever it is doing;
+//! one whose plan changed or went is told to end, and its successor begins when it has, however long
+//! its disk takes. A root around or inside another one waits in the same way, since rows change
+//! hands between them.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
 use super::Observer;
+use super::actor::{Actor, Life, RootPlan};
 use super::error::DaemonError;
-use super::requests::{Requests, WantedScans};
-use crate::index::{ArmDirectory, Indexer, RootHandle, RootState, ScanScope, Scanning};
-use crate::photo::RelPath;
-use crate::source::{Filter, LiveSource, SourceEvent};
+use super::report::{RootReport, RootStanding};
+use crate::index::{Ending, Indexer, ScanScope, WantedScans};
+use crate::source::{LiveSource, RescanReason, SourceEvent};
 
-/// How often a root's presence is looked at.
-const PRESENCE: Duration = Duration::from_secs(5);
-/// How often a root on a network file system is scanned: other machines' changes cause no events.
-const NETWORK_RESCAN: Duration = Duration::from_secs(300);
-/// How long a root's thread may take to end; one that hangs in a system call on a dead volume is
-/// left behind.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// How soon a scan that failed is tried again.
-const RETRY: Duration = Duration::from_secs(60);
-
-type Routes = Arc<RwLock<HashMap<i64, Arc<Requests>>>>;
-
-/// All root threads, and where live events go.
+/// All actors, and what is wanted of them.
 pub(super) struct Keeper {
     indexer: Arc<Indexer>,
-    live: Arc<LiveSource>,
+    /// Absent in a single pass.
+    live: Option<Arc<LiveSource>>,
     observer: Arc<dyn Observer>,
-    routes: Routes,
-    threads: Vec<(Arc<Requests>, JoinHandle<()>)>,
+    state: Mutex<Kept>,
 }
 
-/// What a root thread needs.
-pub(super) struct RootPlan {
-    pub path: PathBuf,
-    pub filter: Arc<Filter>,
-    pub rescan_every: Duration,
+#[derive(Default)]
+struct Kept {
+    plans: Vec<RootPlan>,
+    actors: Vec<Keeping>,
+}
+
+struct Keeping {
+    plan: RootPlan,
+    life: Arc<Life>,
+    thread: JoinHandle<()>,
 }
 
 impl Keeper {
-    /// Starts a thread for each root.
-    pub fn start(
+    pub fn new(
         indexer: &Arc<Indexer>,
-        live: &Arc<LiveSource>,
+        live: Option<&Arc<LiveSource>>,
         observer: &Arc<dyn Observer>,
-        plans: Vec<RootPlan>,
-    ) -> Result<Self, DaemonError> {
-        let mut keeper = Self {
+    ) -> Self {
+        Self {
             indexer: Arc::clone(indexer),
-            live: Arc::clone(live),
+            live: live.map(Arc::clone),
             observer: Arc::clone(observer),
-            routes: Routes::default(),
-            threads: Vec::new(),
-        };
-        for plan in plans {
-            keeper.keep(plan)?;
+            state: Mutex::default(),
         }
-        Ok(keeper)
     }
 
-    fn keep(&mut self, plan: RootPlan) -> Result<(), DaemonError> {
-        let requests = Arc::new(Requests::default());
-        let thread = RootThread {
+    fn state(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These roots are wanted from now on. Never waits.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn want(&self, plans: Vec<RootPlan>) -> Result<(), DaemonError> {
+        {
+            let mut state = self.state();
+            for actor in &state.actors {
+                if !plans.iter().any(|plan| plan.is_same(&actor.plan)) {
+                    actor.life.stop();
+                }
+            }
+            state.plans = plans;
+        }
+        self.turn()
+    }
+
+    /// Looks around: actors that have ended make room for others. To be called now and then.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn turn(&self) -> Result<(), DaemonError> {
+        let mut state = self.state();
+        let (ended, alive) = std::mem::take(&mut state.actors)
+            .into_iter()
+            .partition(|actor| actor.thread.is_finished() && self.may_go(actor));
+        state.actors = alive;
+        for actor in Vec::<Keeping>::from(ended) {
+            if actor.thread.join().is_err() {
+                tracing::error!("{}: its thread has died", actor.plan.path.display());
+            }
+        }
+        let plans = state.plans.clone();
+        for plan in plans {
+            let in_the_way = |actor: &Keeping| {
+                actor.plan.path.starts_with(&plan.path) || plan.path.starts_with(&actor.plan.path)
+            };
+            if !state.actors.iter().any(in_the_way) {
+                let actor = self.begin(plan)?;
+                state.actors.push(actor);
+            }
+        }
+        let hanging = state.actors.iter().filter(|a| a.life.hangs().is_some());
+        let scans = hanging.map(|a| a.life.wanted.scans()).sum();
+        self.indexer.progress().set_hanging(scans);
+        self.indexer.look_after_workers();
+        Ok(())
+    }
+
+    /// In a single pass an actor whose root is away has ended and is not begun again.
+    fn may_go(&self, actor: &Keeping) -> bool {
+        self.live.is_some() || actor.life.wanted.is_stopped()
+    }
+
+    fn begin(&self, plan: RootPlan) -> Result<Keeping, DaemonError> {
+        let wanted = Arc::new(WantedScans::new(self.indexer.progress()));
+        let life = Arc::new(Life::new(plan.path.clone(), wanted));
+        let actor = Actor {
             indexer: Arc::clone(&self.indexer),
-            live: Arc::clone(&self.live),
+            live: self.live.clone(),
             observer: Arc::clone(&self.observer),
-            routes: Arc::clone(&self.routes),
-            plan,
-            requests: Arc::clone(&requests),
+            plan: plan.clone(),
+            life: Arc::clone(&life),
             said: None,
-            starting: Mutex::new(Some(self.indexer.progress().scanning())),
         };
-        let handle = std::thread::Builder::new()
+        // Counted as work from here on, so that nobody finds the daemon idle before it has looked.
+        let starting = life.wanted.scanning();
+        let progress = Arc::clone(self.indexer.progress());
+        let thread = std::thread::Builder::new()
             .name("photond-root".to_owned())
-            .spawn(move || thread.run())
+            .spawn(move || {
+                let _ended = OnEnd(|| progress.turn());
+                actor.run(starting);
+            })
             .map_err(|source| DaemonError::Start {
                 what: "a folder's thread",
                 source,
             })?;
-        self.threads.push((requests, handle));
-        Ok(())
+        Ok(Keeping { plan, life, thread })
     }
 
-    /// Lets all roots go and takes these on, each with a full scan.
-    pub fn replace(&mut self, plans: Vec<RootPlan>) -> Result<(), DaemonError> {
-        self.end_threads();
-        plans.into_iter().try_for_each(|plan| self.keep(plan))
+    /// Where each wanted root stands, and those that are still ending.
+    pub fn reports(&self) -> Vec<RootReport> {
+        let state = self.state();
+        let mut reports: Vec<RootReport> = state.actors.iter().map(|a| a.life.report()).collect();
+        for plan in &state.plans {
+            if !state.actors.iter().any(|a| a.plan.path == plan.path) {
+                reports.push(RootReport::busy(&plan.path));
+            }
+        }
+        reports
+    }
+
+    /// True when every root has been scanned once, or is known to be away or not to answer.
+    pub fn is_settled(&self) -> bool {
+        let state = self.state();
+        let settled = |a: &Keeping| a.life.is_settled() || a.life.hangs().is_some();
+        state.actors.iter().all(settled) && state.actors.len() >= state.plans.len()
+    }
+
+    /// Folders that could not be read to their end.
+    pub fn left_over(&self) -> usize {
+        let state = self.state();
+        state.actors.iter().map(|a| a.life.wanted.left_over()).sum()
+    }
+
+    /// The roots that are not there, or do not answer, and why.
+    pub fn missing(&self) -> Vec<(PathBuf, String)> {
+        let state = self.state();
+        let why = |a: &Keeping| match a.life.hangs() {
+            Some(_) => Some("its disk does not answer".to_owned()),
+            None => a.life.offline(),
+        };
+        let missing = state.actors.iter();
+        missing
+            .filter_map(|a| Some((a.plan.path.clone(), why(a)?)))
+            .collect()
+    }
+
+    /// The roots in work.
+    pub fn roots(&self) -> Vec<i64> {
+        let state = self.state();
+        let handles = state.actors.iter().filter_map(|a| a.life.handle());
+        handles.map(|handle| handle.id).collect()
+    }
+
+    /// Has a root scanned, or all of them; how many that are.
+    pub fn rescan(&self, path: Option<&std::path::Path>) -> usize {
+        let state = self.state();
+        let chosen = state
+            .actors
+            .iter()
+            .filter(|a| path.is_none_or(|p| p.starts_with(&a.plan.path)));
+        let mut count = 0;
+        for actor in chosen {
+            count += 1;
+            let below = path.and_then(|p| crate::photo::RelPath::below(&actor.plan.path, p));
+            let scope = match below {
+                Some(dir) if !dir.is_root() => ScanScope::folder(dir),
+                _ => ScanScope::whole(),
+            };
+            actor.life.wanted.scan(scope);
+        }
+        count
     }
 
     /// Passes live events on until their channel closes.
     pub fn dispatcher(&self, events: Receiver<SourceEvent>) -> Result<JoinHandle<()>, DaemonError> {
-        let (indexer, routes) = (Arc::clone(&self.indexer), Arc::clone(&self.routes));
+        let indexer = Arc::clone(&self.indexer);
         std::thread::Builder::new()
             .name("photond-events".to_owned())
             .spawn(move || {
@@ -106,7 +213,7 @@ impl Keeper {
                     if indexer.is_stopping() {
                         return;
                     }
-                    dispatch(&indexer, &routes, event);
+                    dispatch(&indexer, event);
                 }
             })
             .map_err(|source| DaemonError::Start {
@@ -115,62 +222,55 @@ impl Keeper {
             })
     }
 
-    /// Ends the root threads; scans break off when the pipeline has been asked to stop.
-    pub fn stop(mut self) {
-        self.end_threads();
+    /// Tells all actors to end.
+    pub fn ask_to_stop(&self) {
+        let mut state = self.state();
+        state.plans.clear();
+        for actor in &state.actors {
+            actor.life.stop();
+        }
     }
 
-    fn end_threads(&mut self) {
-        for (requests, _) in &self.threads {
-            requests.stop();
-        }
-        let end = Instant::now() + STOP_PATIENCE;
-        for (_, thread) in self.threads.drain(..) {
-            while !thread.is_finished() && Instant::now() < end {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            if thread.is_finished() {
-                let _ = thread.join();
-            } else {
-                tracing::warn!("a folder's thread is left behind: its volume hangs");
-            }
+    /// Waits for the actors; one whose disk hangs is left behind.
+    pub fn stop(&self, end: &mut Ending) {
+        self.ask_to_stop();
+        let actors = std::mem::take(&mut self.state().actors);
+        for actor in actors {
+            end.wait_for("folder's", Some(actor.thread));
         }
     }
 }
 
-fn dispatch(indexer: &Indexer, routes: &Routes, event: SourceEvent) {
-    let scan = |root: i64, scope: ScanScope| {
-        let route = routes
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&root)
-            .cloned();
-        if let Some(route) = route {
-            route.scan(scope);
+/// Calls something when dropped.
+struct OnEnd<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnEnd<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+fn dispatch(indexer: &Indexer, event: SourceEvent) {
+    let scan = |root: usize, scope: ScanScope, doubt: bool| {
+        if let Some(root) = indexer.root(id(root)) {
+            if doubt {
+                root.doubt();
+            }
+            root.wanted.scan(scope);
         }
     };
     match event {
         SourceEvent::Path { root, path, .. } => indexer.submit_live(id(root), path),
         SourceEvent::Rescan { root, dir, why } => {
             tracing::debug!("scan of root {root}, {dir:?}: {why:?}");
-            let urgent = !dir.is_root();
-            scan(
-                id(root),
-                ScanScope {
-                    dir,
-                    deletion: false,
-                    urgent,
-                },
-            );
+            let scope = if dir.is_root() {
+                ScanScope::whole()
+            } else {
+                ScanScope::folder(dir)
+            };
+            scan(root, scope, why == RescanReason::RootChanged);
         }
-        SourceEvent::DirGone { root, path } => scan(
-            id(root),
-            ScanScope {
-                dir: path,
-                deletion: true,
-                urgent: true,
-            },
-        ),
+        SourceEvent::DirGone { root, path } => scan(root, ScanScope::folder(path), false),
         SourceEvent::WatchDegraded { dir, reason, .. } => {
             // `status` and `doctor` say it with the remedy.
             tracing::info!("{dir:?} cannot be watched ({reason:?}); it is scanned at intervals");
@@ -178,200 +278,17 @@ fn dispatch(indexer: &Indexer, routes: &Routes, event: SourceEvent) {
     }
 }
 
-/// The source numbers roots by their keys in the store.
-fn number(id: i64) -> usize {
-    usize::try_from(id).unwrap_or(usize::MAX)
-}
-
 fn id(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-struct RootThread {
-    indexer: Arc<Indexer>,
-    live: Arc<LiveSource>,
-    observer: Arc<dyn Observer>,
-    routes: Routes,
-    plan: RootPlan,
-    requests: Arc<Requests>,
-    said: Option<String>,
-    /// Until the first scan is through (or the root is known to be away), the daemon is not idle.
-    starting: Mutex<Option<Scanning>>,
-}
-
-struct Arming<'a>(&'a LiveSource);
-
-impl ArmDirectory for Arming<'_> {
-    fn arm(&self, root: i64, dir: &RelPath) {
-        if let Err(e) = self.0.arm(number(root), dir) {
-            // Not watched: the source's own health report says so, and scans cover it.
-            tracing::debug!("{e}");
+impl RootReport {
+    /// A root that is wanted and waits for another one to be let go.
+    fn busy(path: &std::path::Path) -> Self {
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            standing: RootStanding::Busy,
+            ..Self::default()
         }
-    }
-}
-
-impl RootThread {
-    fn run(mut self) {
-        while !self.indexer.is_stopping() {
-            let Some((handle, network)) = self.take_on() else {
-                self.started();
-                match self.requests.next(PRESENCE) {
-                    WantedScans::Stop => return,
-                    WantedScans::Whole | WantedScans::Nothing => {}
-                }
-                continue;
-            };
-            self.requests.set_released(false);
-            let stop = std::thread::scope(|scope| {
-                // New folders must not wait behind the first scan of a large root.
-                scope.spawn(|| {
-                    while let Some(scopes) = self.requests.next_folders() {
-                        for scope in scopes.iter().take_while(|_| handle.is_present()) {
-                            self.scan(&handle, scope);
-                        }
-                    }
-                });
-                let stop = self.keep(&handle, network);
-                self.requests.set_released(true);
-                stop
-            });
-            self.let_go(&handle);
-            if stop {
-                return;
-            }
-        }
-    }
-
-    fn started(&self) {
-        *self.starting.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn take_on(&mut self) -> Option<(Arc<RootHandle>, bool)> {
-        match self
-            .indexer
-            .attach(&self.plan.path, Arc::clone(&self.plan.filter))
-        {
-            Ok((RootState::Online { network, .. }, Some(handle))) => {
-                self.routes
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(handle.id, Arc::clone(&self.requests));
-                if let Err(e) = self.live.add_root(
-                    number(handle.id),
-                    &handle.path,
-                    Arc::clone(&self.plan.filter),
-                ) {
-                    tracing::warn!("{e}");
-                }
-                if self.said.take().is_some() {
-                    self.observer
-                        .notice(&format!("{} is back", handle.path.display()));
-                }
-                Some((handle, network))
-            }
-            Ok((RootState::Offline { why }, _)) => {
-                self.say_once(format!(
-                    "{} is offline ({why}); its photos stay in the index",
-                    self.plan.path.display()
-                ));
-                None
-            }
-            Ok((RootState::Online { .. }, None)) => None,
-            Err(e) => {
-                self.say_once(e.to_string());
-                None
-            }
-        }
-    }
-
-    fn say_once(&mut self, line: String) {
-        if self.said.as_ref() != Some(&line) {
-            self.observer.notice(&line);
-            self.said = Some(line);
-        }
-    }
-
-    /// Works on the root until it leaves (false) or a stop is asked for (true).
-    fn keep(&self, handle: &RootHandle, network: bool) -> bool {
-        let every = if network {
-            self.plan.rescan_every.min(NETWORK_RESCAN)
-        } else {
-            self.plan.rescan_every
-        };
-        let mut first = true;
-        let mut due = Instant::now();
-        loop {
-            if self.indexer.is_stopping() {
-                return true;
-            }
-            if Instant::now() >= due {
-                let complete = self.full_scan(handle, first);
-                self.started();
-                first &= !complete;
-                due = Instant::now() + if complete { every } else { RETRY.min(every) };
-            }
-            let left = due.saturating_duration_since(Instant::now());
-            match self.requests.next(PRESENCE.min(left)) {
-                WantedScans::Stop => return true,
-                WantedScans::Whole => due = Instant::now(),
-                WantedScans::Nothing => {}
-            }
-            if !handle.is_present() {
-                return false;
-            }
-        }
-    }
-
-    fn full_scan(&self, handle: &RootHandle, first: bool) -> bool {
-        let outcome = self.scan(handle, &ScanScope::whole());
-        let Some(outcome) = outcome.filter(|o| o.complete) else {
-            return false;
-        };
-        if outcome.held > 0 {
-            self.observer.notice(&format!(
-                "{} files in {} disappeared at once and are held, not deleted: bring them back, or confirm with `photond index --confirm-deletions {}`",
-                outcome.held,
-                handle.path.display(),
-                handle.path.display()
-            ));
-        }
-        if first {
-            let word = if outcome.files == 1 {
-                "photo"
-            } else {
-                "photos"
-            };
-            self.observer.notice(&format!(
-                "{}: {} {word} found, {} new or changed; watching",
-                handle.path.display(),
-                outcome.files,
-                outcome.changed
-            ));
-        }
-        self.indexer.request_catch_up();
-        true
-    }
-
-    fn scan(&self, handle: &RootHandle, scope: &ScanScope) -> Option<crate::index::ScanOutcome> {
-        match self.indexer.scan(handle, scope, Some(&Arming(&self.live))) {
-            Ok(outcome) => Some(outcome),
-            Err(e) => {
-                tracing::warn!("{}: {e}", handle.path.display());
-                if !scope.dir.is_root() {
-                    // What could not be looked at now is looked at with everything else.
-                    self.requests.scan(ScanScope::whole());
-                }
-                None
-            }
-        }
-    }
-
-    fn let_go(&self, handle: &RootHandle) {
-        self.routes
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&handle.id);
-        self.live.remove_root(number(handle.id));
-        self.indexer.detach(handle.id);
     }
 }

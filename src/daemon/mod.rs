@@ -4,12 +4,12 @@
 //! offline root stays in the index and comes back by itself. Never prints: what a person should
 //! hear goes to an [`Observer`], the rest to the log.
 
+mod actor;
 mod error;
 mod keeper;
 mod lock;
 mod once;
 mod report;
-mod requests;
 mod search_model;
 mod sighting;
 mod start;
@@ -19,7 +19,9 @@ mod watch;
 pub use error::DaemonError;
 pub use lock::{DataDirLock, held_says, is_held};
 pub use once::{OnceOptions, Summary, forget_roots, index_once};
-pub use report::{ModelReport, Report, SearchReport, WatchReport};
+pub use report::{
+    ModelReport, Report, RootReport, RootStanding, RootWatch, SearchReport, Skipped, WatchReport,
+};
 pub use start::{Setup, classifier};
 pub use tags::{request_retag, retag};
 pub use watch::{Reload, WatchOptions, watch};

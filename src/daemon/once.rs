@@ -6,12 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::DaemonError;
+use super::keeper::Keeper;
 use super::lock::DataDirLock;
 use super::report::ModelReport;
-use super::start::{Setup, Started};
+use super::start::{Setup, Started, Way};
 use super::{Observer, tags, watch};
-use crate::index::{Activity, RootState, ScanScope, Snapshot};
+use crate::index::{Ending, IndexError, Indexer, Snapshot};
 use crate::store::Store;
+
+/// How long folders that could not be read are tried again: out of descriptors, perhaps, or a disk
+/// that fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the roots' threads may take to end.
+const STOP_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How one pass is made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,6 +42,10 @@ pub struct Summary {
     pub model: ModelReport,
     /// A stop came first; what was done stays done.
     pub interrupted: bool,
+    /// Folders that were not there or did not answer, and why. The others are indexed.
+    pub missing: Vec<(PathBuf, String)>,
+    /// Folders of which not everything could be read.
+    pub left_over: usize,
 }
 
 /// Indexes the setup's roots once.
@@ -44,91 +55,35 @@ pub struct Summary {
 pub fn index_once(
     setup: &Setup,
     options: OnceOptions,
-    observer: &dyn Observer,
+    observer: &Arc<dyn Observer>,
 ) -> Result<Summary, DaemonError> {
     let begun = Instant::now();
-    let mut roots = Vec::new();
-    for path in setup.resolved_roots()? {
-        let filter = setup.filter(&path)?;
-        roots.push((path, filter));
-    }
+    let plans = setup.plans()?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let Started {
         lock,
         indexer,
         model,
-    } = setup.start(false, observer)?;
+    } = setup.start(Way::Once, observer.as_ref())?;
+    let indexer = Arc::new(indexer);
     let flag = Arc::clone(&interrupted);
     let _signals = watch::on_stop_signal(move || flag.store(true, Ordering::Relaxed))?;
-    let mut handles = Vec::new();
-    for (path, filter) in &roots {
-        match indexer.attach(path, Arc::clone(filter))? {
-            (RootState::Offline { why }, _) => {
-                return Err(DaemonError::Root {
-                    path: path.clone(),
-                    reason: why,
-                });
-            }
-            (_, handle) => handles.extend(handle),
-        }
-    }
     indexer.wait_for_models(Duration::from_secs(60));
-    let scanned: Result<(), DaemonError> = std::thread::scope(|scope| {
-        let scans: Vec<_> = handles
-            .iter()
-            .map(|root| {
-                let indexer = &indexer;
-                scope.spawn(move || indexer.scan(root, &ScanScope::whole(), None))
-            })
-            .collect();
-        while scans.iter().any(|s| !s.is_finished()) && !watch_stop(&indexer, &interrupted) {
-            std::thread::sleep(Duration::from_millis(50));
-            observer.progress(Activity::Scanning, &indexer.progress().snapshot());
-        }
-        for scan in scans {
-            scan.join()
-                .map_err(|_| crate::index::IndexError::StageDied("scan"))??;
-        }
-        Ok(())
-    });
-    if scanned.is_ok() {
-        drain(&indexer, &interrupted, observer);
-        if !indexer.is_stopping() {
-            // On a thread of its own, so that a stop is heard: it waits for the models.
-            let caught_up = std::thread::scope(|scope| {
-                let work = scope.spawn(|| indexer.catch_up());
-                while !work.is_finished() && !watch_stop(&indexer, &interrupted) {
-                    std::thread::sleep(Duration::from_millis(50));
-                    let progress = indexer.progress();
-                    observer.progress(progress.activity(), &progress.snapshot());
-                }
-                work.join()
-                    .map_err(|_| crate::index::IndexError::StageDied("catch-up"))?
-            });
-            if !indexer.is_stopping() {
-                caught_up?;
-            }
-            drain(&indexer, &interrupted, observer);
-            if !indexer.is_stopping() {
-                indexer.settle_search()?;
-                tags::finish(&indexer, &interrupted, observer);
-            }
-        }
-    }
-    if scanned.is_ok() && options.confirm_deletions && !indexer.is_stopping() {
-        // After the scan: what has come back is no longer held.
-        let mut forgotten = 0;
-        for root in &handles {
-            let id = root.id;
-            forgotten += indexer.with_store(move |store| store.release_missing(id, None))?;
-        }
-        let word = if forgotten == 1 { "file" } else { "files" };
-        observer.notice(&format!("{forgotten} missing {word} forgotten"));
-    }
+    let keeper = Keeper::new(&indexer, None, observer);
+    let pass = Pass {
+        indexer: &indexer,
+        keeper: &keeper,
+        interrupted: &interrupted,
+        observer: observer.as_ref(),
+    };
+    let done = keeper.want(plans).and_then(|()| pass.make(options));
+    let missing = keeper.missing();
+    let left_over = keeper.left_over();
+    keeper.stop(&mut Ending::within(STOP_PATIENCE));
     let counters = indexer.progress().snapshot();
     let model = ModelReport::new(&model, indexer.model_state());
     let store = indexer.stop()?;
-    scanned?;
+    done?;
     let held = store.held_missing()?;
     let failing = store.reader()?.counts()?.failed;
     drop((store, lock));
@@ -139,7 +94,92 @@ pub fn index_once(
         held,
         model,
         interrupted: interrupted.load(Ordering::Relaxed),
+        missing,
+        left_over,
     })
+}
+
+/// What one pass works with.
+struct Pass<'a> {
+    indexer: &'a Arc<Indexer>,
+    keeper: &'a Keeper,
+    interrupted: &'a AtomicBool,
+    observer: &'a dyn Observer,
+}
+
+impl Pass<'_> {
+    fn make(&self, options: OnceOptions) -> Result<(), DaemonError> {
+        self.look_through()?;
+        if self.is_stopping() {
+            return Ok(());
+        }
+        // On a thread of its own, so that a stop is heard: it waits for the models.
+        let caught_up = std::thread::scope(|scope| {
+            let work = scope.spawn(|| self.indexer.catch_up());
+            while !work.is_finished() && !self.is_stopping() {
+                std::thread::sleep(Duration::from_millis(50));
+                self.show();
+            }
+            work.join().map_err(|_| IndexError::StageDied("catch-up"))?
+        });
+        if self.is_stopping() {
+            return Ok(());
+        }
+        caught_up?;
+        self.drain()?;
+        if self.is_stopping() {
+            return Ok(());
+        }
+        self.indexer.settle_search()?;
+        tags::finish(self.indexer, self.interrupted, self.observer);
+        if options.confirm_deletions && !self.is_stopping() {
+            // After the scan: what has come back is no longer held.
+            let mut forgotten = 0;
+            for id in self.keeper.roots() {
+                forgotten += self.indexer.with_store(move |store| store.release_missing(id))?;
+            }
+            let word = if forgotten == 1 { "file" } else { "files" };
+            self.observer
+                .notice(&format!("{forgotten} missing {word} forgotten"));
+        }
+        Ok(())
+    }
+
+    /// Until every root has been read, with what could not be read at first tried again for a while.
+    fn look_through(&self) -> Result<(), DaemonError> {
+        self.drain()?;
+        let begun = Instant::now();
+        while self.keeper.left_over() > 0 && begun.elapsed() < PATIENCE && !self.is_stopping() {
+            std::thread::sleep(Duration::from_millis(100));
+            self.drain()?;
+        }
+        Ok(())
+    }
+
+    /// Until there is nothing to do.
+    fn drain(&self) -> Result<(), DaemonError> {
+        loop {
+            self.keeper.turn()?;
+            let idle = self.indexer.progress().wait_idle(Duration::from_millis(100));
+            if self.is_stopping() || (idle && self.keeper.is_settled()) {
+                return Ok(());
+            }
+            self.show();
+        }
+    }
+
+    fn show(&self) {
+        let progress = self.indexer.progress();
+        self.observer
+            .progress(progress.activity(), &progress.snapshot());
+    }
+
+    fn is_stopping(&self) -> bool {
+        if self.interrupted.load(Ordering::Relaxed) {
+            self.indexer.ask_to_stop();
+        }
+        self.indexer.is_stopping()
+    }
 }
 
 /// Takes the setup's roots out of the index; for each, how many files that were.
@@ -155,22 +195,4 @@ pub fn forget_roots(setup: &Setup) -> Result<Vec<(PathBuf, Option<usize>)>, Daem
         forgotten.push((path, files));
     }
     Ok(forgotten)
-}
-
-fn drain(indexer: &crate::index::Indexer, interrupted: &AtomicBool, observer: &dyn Observer) {
-    while !watch_stop(indexer, interrupted)
-        && !indexer.progress().wait_idle(Duration::from_millis(100))
-    {
-        observer.progress(
-            indexer.progress().activity(),
-            &indexer.progress().snapshot(),
-        );
-    }
-}
-
-fn watch_stop(indexer: &crate::index::Indexer, interrupted: &AtomicBool) -> bool {
-    if interrupted.load(Ordering::Relaxed) {
-        indexer.ask_to_stop();
-    }
-    indexer.is_stopping()
 }

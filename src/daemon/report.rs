@@ -21,6 +21,9 @@ pub struct Report {
     pub eta_s: Option<u64>,
     /// The watcher.
     pub watch: Option<WatchReport>,
+    /// Each root.
+    #[serde(default)]
+    pub roots: Vec<RootReport>,
     /// The model that makes tags.
     pub model: ModelReport,
     /// The model that photos are searched with.
@@ -29,6 +32,26 @@ pub struct Report {
     /// How tagging goes.
     #[serde(default)]
     pub tags: TagReport,
+}
+
+impl Report {
+    /// True if nothing has happened between the two but the passing of time.
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        self.timeless() == other.timeless()
+    }
+
+    fn timeless(&self) -> Self {
+        let mut report = self.clone();
+        (report.rate, report.eta_s) = (0.0, None);
+        (report.tags.rate, report.tags.terms_rate) = (0.0, 0.0);
+        if let Some(search) = &mut report.search {
+            (search.rate, search.eta_s) = (0.0, None);
+        }
+        for root in &mut report.roots {
+            root.hangs_s = root.hangs_s.map(|_| 0);
+        }
+        report
+    }
 }
 
 /// How the search model goes.
@@ -51,6 +74,76 @@ pub struct SearchReport {
     pub eta_s: Option<u64>,
 }
 
+/// Where a root stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootStanding {
+    /// Being taken on.
+    #[default]
+    Starting,
+    /// Walked from end to end.
+    Scanning,
+    /// Kept current.
+    Watching,
+    /// Not there.
+    Offline,
+    /// Its disk does not answer.
+    Hanging,
+    /// Let go, which takes a moment.
+    Ending,
+    /// Waits for another root, around it or inside it, to be let go.
+    Busy,
+}
+
+/// What the last full scan passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Files of other kinds.
+    pub other: u64,
+    /// Files and folders left out by a rule.
+    pub excluded: u64,
+    /// Files not finished yet, by their name.
+    pub temporary: u64,
+    /// Links, FIFOs, sockets and devices with a photo's name.
+    pub special: u64,
+}
+
+/// How one root goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RootReport {
+    /// Its path; not UTF-8: as near as can be.
+    pub path: String,
+    /// `roots.id`, while it is taken on.
+    pub root: Option<i64>,
+    /// Where it stands.
+    pub standing: RootStanding,
+    /// Why it is offline.
+    pub why: Option<String>,
+    /// Seconds that its disk has not answered, while it does not.
+    pub hangs_s: Option<u64>,
+    /// Folders that could not be read to their end and are tried again.
+    pub left_over: u64,
+    /// Folders and files that could not be read in the last full scan.
+    pub unreadable: u64,
+    /// What the last full scan passed over.
+    pub skipped: Skipped,
+    /// How it is watched.
+    pub watch: Option<RootWatch>,
+}
+
+/// How one root is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RootWatch {
+    /// Folders with a live watch.
+    pub watched: u64,
+    /// Folders scanned at intervals, with all below them.
+    pub polled: u64,
+    /// Times that events were lost.
+    pub overflows: u64,
+    /// Why some folders are scanned at intervals.
+    pub degraded: Option<String>,
+}
+
 /// How watching goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WatchReport {
@@ -60,6 +153,9 @@ pub struct WatchReport {
     pub polled: u64,
     /// Times the system's event queue overflowed (each led to a full scan).
     pub overflows: u64,
+    /// Watches this user may have.
+    #[serde(default)]
+    pub limit: Option<u64>,
     /// What is wrong and what to do.
     pub advice: Option<String>,
 }
@@ -130,7 +226,7 @@ impl Rate {
 pub(super) fn report(
     indexer: &Indexer,
     model: &str,
-    watch: Option<WatchReport>,
+    (watch, roots): (Option<WatchReport>, Vec<RootReport>),
     rate: &mut Rate,
     search: Option<SearchReport>,
 ) -> Report {
@@ -147,6 +243,7 @@ pub(super) fn report(
         rate,
         eta_s,
         watch,
+        roots,
         model: ModelReport::new(model, indexer.model_state()),
         search,
         tags: indexer.tag_report(),

@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Observer;
+use super::actor::RootPlan;
 use super::error::DaemonError;
 use super::lock::DataDirLock;
 use super::search_model;
 use crate::config::Config;
-use crate::index::{Indexer, IndexerOptions, ModelPlan, TagPlan};
+use crate::index::{Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind};
 use crate::model::{self, ModelPack, default_pack};
 use crate::source::{Filter, FilterConfig};
-use crate::store::{Recovery, Store, ThumbStore};
+use crate::store::{Recovery, Store, StoreReader, ThumbStore};
 use crate::tag::{ClassOdds, Classifier, Head, Lexicon, TagError, Vocabulary};
 
 /// Settings of one run.
@@ -65,12 +67,11 @@ impl Setup {
     /// Locks the data directory, opens the index and starts the pipeline.
     pub(super) fn start(
         &self,
-        background: bool,
+        way: Way,
         observer: &dyn Observer,
     ) -> Result<Started, DaemonError> {
         let lock = DataDirLock::take(&self.data_dir)?;
         let (mut store, recovery) = Store::open(&self.data_dir)?;
-        self.refuse_unknown_missing(&store)?;
         tell(recovery, observer);
         let thumbs = ThumbStore::open(&self.data_dir)?;
         remove_old_files(&self.data_dir);
@@ -89,7 +90,8 @@ impl Setup {
         let options = IndexerOptions {
             parallel: self.parallel(),
             max_file: self.config.max_file_mib << 20,
-            background,
+            background: self.config.background && way == Way::Watch,
+            one_pass: way == Way::Once,
             model: Some(plan),
         };
         let indexer = Indexer::start(store, thumbs, &self.data_dir, options)?;
@@ -112,20 +114,51 @@ impl Setup {
         })
     }
 
-    /// A root that is not there is waited for if it was indexed before, and is a mistake otherwise.
-    fn refuse_unknown_missing(&self, store: &Store) -> Result<(), DaemonError> {
-        for path in self.resolved_roots()? {
-            if path.is_dir() || store.root_at(&path)?.is_some() {
-                continue;
+    /// What each root is to be kept with.
+    ///
+    /// # Errors
+    /// Roots inside each other, a bad exclude pattern, or no root that is there or was indexed
+    /// before: one that is away is waited for, but if there is none at all that is a mistake.
+    pub(super) fn plans(&self) -> Result<Vec<RootPlan>, DaemonError> {
+        let roots = self.resolved_roots()?;
+        let rescan_every = Duration::from_secs_f64(self.config.rescan_hours * 3600.0);
+        let plans = roots.iter().map(|path| {
+            let filter_config = self.filter_config(path);
+            Ok(RootPlan {
+                filter: Arc::new(Filter::new(path, &filter_config)?),
+                filter_config,
+                path: path.clone(),
+                rescan_every,
+            })
+        });
+        let plans = plans.collect::<Result<Vec<_>, DaemonError>>()?;
+        self.refuse_if_all_unknown(&roots)?;
+        Ok(plans)
+    }
+
+    fn refuse_if_all_unknown(&self, roots: &[PathBuf]) -> Result<(), DaemonError> {
+        let known = StoreReader::open(&self.data_dir).and_then(|reader| reader.roots());
+        let known = known.unwrap_or_default();
+        let mut mistake = None;
+        for path in roots {
+            let asked = path.clone();
+            // A disk that does not answer is there.
+            let is_folder = answered(move || asked.is_dir());
+            if is_folder != Some(false) || known.iter().any(|row| row.path == *path) {
+                return Ok(());
             }
-            let reason = if path.exists() {
-                "it is not a folder".to_owned()
+            let asked = path.clone();
+            let reason = if answered(move || asked.exists()) == Some(true) {
+                "it is not a folder"
             } else {
-                "there is no such folder; check the spelling, or mount its volume first".to_owned()
+                "there is no such folder; check the spelling, or mount its volume first"
             };
-            return Err(DaemonError::Root { path, reason });
+            mistake.get_or_insert(DaemonError::Root {
+                path: path.clone(),
+                reason: reason.to_owned(),
+            });
         }
-        Ok(())
+        mistake.map_or(Ok(()), Err)
     }
 
     fn parallel(&self) -> usize {
@@ -139,7 +172,7 @@ impl Setup {
     pub(super) fn resolved_roots(&self) -> Result<Vec<PathBuf>, DaemonError> {
         let mut roots: Vec<PathBuf> = Vec::new();
         for given in &self.roots {
-            let path = absolute(given);
+            let path = resolved(given);
             if !roots.contains(&path) {
                 roots.push(path);
             }
@@ -155,18 +188,49 @@ impl Setup {
         Ok(roots)
     }
 
-    pub(super) fn filter(&self, root: &Path) -> Result<Arc<Filter>, DaemonError> {
+    fn filter_config(&self, root: &Path) -> FilterConfig {
         let mut exclude = self.config.exclude.clone();
         // Our own files are no photos.
         if let Ok(inside) = absolute(&self.data_dir).strip_prefix(root) {
             exclude.push(format!("/{}/", literal(&inside.to_string_lossy())));
         }
-        let config = FilterConfig {
+        FilterConfig {
             exclude,
             hidden: self.config.hidden,
-        };
-        Ok(Arc::new(Filter::new(root, &config)?))
+        }
     }
+}
+
+/// What the pipeline is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// `photond watch`.
+    Watch,
+    /// `photond index`.
+    Once,
+}
+
+/// Asks a disk something, on a thread that is left behind if the disk does not answer.
+fn answered<T: Send + 'static>(question: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    /// Longer than a disk takes to wake up is not worth holding up the start of everything else.
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::Builder::new()
+        .name("photond-ask".to_owned())
+        .spawn(move || tell.send(question()))
+        .ok()?;
+    let answer = told.recv_timeout(PATIENCE).ok();
+    if answer.is_none() {
+        leave_behind("a look at a folder");
+    }
+    answer
+}
+
+/// A root's path with links resolved; merely absolute if its disk does not answer.
+fn resolved(given: &Path) -> PathBuf {
+    let asked = given.to_path_buf();
+    answered(move || absolute(&asked))
+        .unwrap_or_else(|| std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf()))
 }
 
 pub(super) fn tell(recovery: Option<Recovery>, observer: &dyn Observer) {

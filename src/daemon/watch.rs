@@ -10,13 +10,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Observer;
 use super::error::DaemonError;
-use super::keeper::{Keeper, RootPlan};
+use super::actor::number;
+use super::keeper::Keeper;
 use super::lock::DataDirLock;
-use super::report::{Rate, Report, WatchReport, report};
+use super::report::{Rate, Report, RootReport, RootWatch, WatchReport, report};
 use super::search_model::{self, SearchModel};
-use super::start::{Setup, Started};
+use super::start::{Setup, Started, Way};
 use super::tags::TagWishes;
-use crate::index::{Activity, Indexer, Snapshot};
+use crate::index::{Activity, Ending, Indexer};
 use crate::source::{LiveConfig, LiveSource};
 use crate::store::{Store, ThumbStore};
 
@@ -41,9 +42,10 @@ const IDLE_TICK: Duration = Duration::from_secs(30);
 const TURN_PAUSE: Duration = Duration::from_millis(20);
 /// Shortest time between two rows: work that begins and ends in a moment is not worth two.
 const LEAST_HEARTBEAT: Duration = Duration::from_millis(300);
-/// How often the daemon writes its row while there is work, and while there is none.
+/// How often the daemon writes its row while there is work. While there is none it writes nothing.
 const BUSY_HEARTBEAT: Duration = Duration::from_secs(1);
-const IDLE_HEARTBEAT: Duration = Duration::from_secs(30);
+/// How long the roots' threads may take to end.
+const STOP_PATIENCE: Duration = Duration::from_millis(1500);
 /// How long content without a path is kept.
 const GRACE: Duration = Duration::from_secs(30 * 86400);
 /// How often the index is swept and backed up.
@@ -60,12 +62,12 @@ pub fn watch(
     options: WatchOptions,
     observer: Arc<dyn Observer>,
 ) -> Result<(), DaemonError> {
-    let plans_at_start = plans(setup)?;
+    let plans = setup.plans()?;
     let Started {
         lock,
         indexer,
         model,
-    } = setup.start(setup.config.background, observer.as_ref())?;
+    } = setup.start(Way::Watch, observer.as_ref())?;
     let indexer = Arc::new(indexer);
     let (events_out, events) = crossbeam_channel::bounded(EVENTS);
     let source = LiveConfig {
@@ -73,15 +75,16 @@ pub fn watch(
         ..LiveConfig::default()
     };
     let live = Arc::new(LiveSource::start(source, events_out));
-    let mut keeper = Keeper::start(&indexer, &live, &observer, plans_at_start)?;
+    let keeper = Keeper::new(&indexer, Some(&live), &observer);
+    keeper.want(plans)?;
     let dispatcher = keeper.dispatcher(events)?;
 
-    let reload = |keeper: &mut Keeper| {
+    let reload = || {
         let Some(reload) = &options.reload else {
             return false;
         };
-        let new = reload().and_then(|setup| plans(&setup).map_err(|e| e.to_string()));
-        match new.map(|plans| keeper.replace(plans)) {
+        let new = reload().and_then(|setup| setup.plans().map_err(|e| e.to_string()));
+        match new.map(|plans| keeper.want(plans)) {
             Ok(Ok(())) => observer.notice("settings read again"),
             Ok(Err(e)) => observer.notice(&e.to_string()),
             Err(why) => observer.notice(&format!("{why}; the settings stay as they were")),
@@ -90,37 +93,22 @@ pub fn watch(
     };
     let served = serve(
         &indexer,
-        &live,
-        (&mut keeper, &reload),
+        (&live, &keeper),
+        &reload,
         (&model, &setup.data_dir, &lock),
         observer.as_ref(),
     );
 
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     indexer.ask_to_stop();
-    keeper.stop();
+    let mut end = Ending::within(STOP_PATIENCE);
+    keeper.stop(&mut end);
+    drop(keeper);
     stop_source(live);
-    let _ = dispatcher.join();
-    let Some(indexer) = Arc::into_inner(indexer) else {
-        return served;
-    };
+    end.wait_for("events", Some(dispatcher));
     let store = indexer.stop()?;
     drop((store, lock));
     served
-}
-
-fn plans(setup: &Setup) -> Result<Vec<RootPlan>, DaemonError> {
-    setup
-        .resolved_roots()?
-        .into_iter()
-        .map(|path| {
-            Ok(RootPlan {
-                filter: setup.filter(&path)?,
-                path,
-                rescan_every: Duration::from_secs_f64(setup.config.rescan_hours * 3600.0),
-            })
-        })
-        .collect()
 }
 
 fn stop_source(live: Arc<LiveSource>) {
@@ -131,8 +119,8 @@ fn stop_source(live: Arc<LiveSource>) {
 
 fn serve(
     indexer: &Arc<Indexer>,
-    live: &Arc<LiveSource>,
-    (keeper, reload): (&mut Keeper, &dyn Fn(&mut Keeper) -> bool),
+    (live, keeper): (&Arc<LiveSource>, &Keeper),
+    reload: &dyn Fn() -> bool,
     (model, data_dir, lock): (&str, &Path, &DataDirLock),
     observer: &dyn Observer,
 ) -> Result<(), DaemonError> {
@@ -145,7 +133,7 @@ fn serve(
         let mut terminate = signal(SignalKind::terminate()).map_err(start("signal handling"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start("signal handling"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(start("signal handling"))?;
-        let mut ticks = Ticks::new(indexer, live, (model, data_dir, lock));
+        let mut ticks = Ticks::new(indexer, (live, keeper), (model, data_dir, lock));
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         // systemd wants to hear twice as often as it says.
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
@@ -158,6 +146,7 @@ fn serve(
         let wake = Arc::clone(&turned);
         let _chosen = search_model::on_choice(data_dir, move || wake.notify_one());
         loop {
+            keeper.turn()?;
             ticks.search.follow(indexer);
             let busy = ticks.tick(observer);
             // What went wrong may be mended by now; a look costs a millisecond.
@@ -198,7 +187,7 @@ fn serve(
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
                 _ = hangup.recv() => {
-                    if !reload(keeper) {
+                    if !reload() {
                         return Ok(());
                     }
                 }
@@ -211,11 +200,12 @@ fn serve(
 struct Ticks<'a> {
     indexer: &'a Arc<Indexer>,
     live: &'a Arc<LiveSource>,
+    keeper: &'a Keeper,
     model: &'a str,
     data_dir: &'a Path,
     rate: Rate,
     started_at: i64,
-    last_heartbeat: Option<(Instant, (Activity, Snapshot))>,
+    last_heartbeat: Option<(Instant, Report)>,
     next_upkeep: Instant,
     /// The last upkeep left something to do.
     more_upkeep: Arc<AtomicBool>,
@@ -231,12 +221,13 @@ struct Ticks<'a> {
 impl<'a> Ticks<'a> {
     fn new(
         indexer: &'a Arc<Indexer>,
-        live: &'a Arc<LiveSource>,
+        (live, keeper): (&'a Arc<LiveSource>, &'a Keeper),
         (model, data_dir, lock): (&'a str, &'a Path, &'a DataDirLock),
     ) -> Self {
         Self {
             indexer,
             live,
+            keeper,
             model,
             data_dir,
             rate: Rate::new(),
@@ -258,7 +249,7 @@ impl<'a> Ticks<'a> {
         let report = report(
             self.indexer,
             self.model,
-            Some(self.watch_report()),
+            (Some(self.watch_report()), self.root_reports()),
             &mut self.rate,
             self.search.report(self.indexer),
         );
@@ -275,21 +266,18 @@ impl<'a> Ticks<'a> {
             }
             self.said.clone_from(&report.paused);
         }
-        let state = (report.activity, report.counters);
         // Work that has ended is worth a row at once, work that goes on now and then.
-        let turned =
-            self.last_heartbeat.is_some_and(|(_, was)| was != state) || was_tagging != self.tagging;
-        let least = match (busy || self.tagging, turned) {
-            (false, true) => LEAST_HEARTBEAT,
-            (true, _) => BUSY_HEARTBEAT,
-            (false, false) => IDLE_HEARTBEAT,
+        let last = self.last_heartbeat.as_ref();
+        let turned = last.is_none_or(|(_, was)| !report.says_the_same(was));
+        let least = if busy || self.tagging {
+            BUSY_HEARTBEAT
+        } else {
+            LEAST_HEARTBEAT
         };
-        let due = self
-            .last_heartbeat
-            .is_none_or(|(at, _)| at.elapsed() >= least);
+        let due = turned && last.is_none_or(|(at, _)| at.elapsed() >= least);
         if due {
-            self.last_heartbeat = Some((Instant::now(), state));
             self.heartbeat(&report);
+            self.last_heartbeat = Some((Instant::now(), report));
         }
         if self.was_busy && !busy {
             crate::index::give_memory_back();
@@ -331,6 +319,7 @@ impl<'a> Ticks<'a> {
             watched: health.watched_dirs as u64,
             polled: health.polled_dirs as u64,
             overflows: health.overflows,
+            limit: health.limit,
             advice: health.advice.map(|fix| {
                 format!("the system's limit for watching folders is reached; the rest is scanned every minute. For live watching: {fix}")
             }),
@@ -338,11 +327,25 @@ impl<'a> Ticks<'a> {
     }
 }
 
+impl Ticks<'_> {
+    fn root_reports(&self) -> Vec<RootReport> {
+        let mut reports = self.keeper.reports();
+        for report in &mut reports {
+            let health = report.root.and_then(|id| self.live.health_of(number(id)));
+            report.watch = health.map(|h| RootWatch {
+                watched: h.watched as u64,
+                polled: h.polled as u64,
+                overflows: h.overflows,
+                degraded: h.degraded.map(|why| why.to_string()),
+            });
+        }
+        reports
+    }
+}
+
 fn upkeep(store: &mut Store, data_dir: &Path) {
-    let cutoff = crate::store::unix_now() - i64::try_from(GRACE.as_secs()).unwrap_or(i64::MAX);
     let done = store
-        .release_all_missing(cutoff)
-        .and_then(|_| store.sweep(GRACE, 10_000))
+        .sweep(GRACE, 10_000)
         .and_then(|swept| ThumbStore::open(data_dir)?.remove(&swept.photos))
         .and_then(|()| store.back_up_if_older(data_dir, UPKEEP));
     if let Err(e) = done {

@@ -5,6 +5,8 @@
 //! but not watched now. Nothing is ever deleted here, whatever is found: scans and events settle
 //! that.
 
+use std::path::Path;
+
 use super::failing;
 use super::job::{Job, Seen};
 use super::progress::Progress;
@@ -12,7 +14,7 @@ use super::read::{Bytes, read};
 use super::spaces::LaneId;
 use super::worker::{Worker, in_lanes};
 use crate::embedding::InputSpec;
-use crate::photo::ContentHash;
+use crate::photo::{ContentHash, RelPath};
 use crate::store::{Change, PhotoFilter, StoreError};
 
 impl Worker {
@@ -38,12 +40,7 @@ impl Worker {
         let mut changing = false;
         for place in self.reader.hits_of(&[photo], &PhotoFilter::default())? {
             Progress::add(&self.shared.progress.opened, 1);
-            match read(
-                &place.root,
-                &place.path,
-                self.shared.max_file,
-                &mut self.buffer,
-            ) {
+            match self.read_at(&place.root, &place.path) {
                 Bytes::Read { stamp, hash: found } if found == *hash => {
                     Progress::add(&self.shared.progress.bytes, stamp.size);
                     let extension = place.path.extension();
@@ -60,8 +57,8 @@ impl Worker {
             return Ok(());
         }
         let root = self.shared.roots.get(job.key.root);
-        if root.is_some_and(|root| !root.is_present()) {
-            // Its volume has just gone: it waits until that is back.
+        if root.is_some_and(|root| root.is_present() != Some(true)) {
+            // Its volume has just gone, or does not answer: it waits until that is back.
             return Ok(());
         }
         // One file that cannot be read must not hold a switch up for ever.
@@ -73,9 +70,24 @@ impl Worker {
                 failure: failing::out_of_reach(),
             };
             let last = models.is_empty();
-            self.write_with(change, urgent, ticket.take_if(|_| last));
+            self.write_content(change, urgent, ticket.take_if(|_| last));
         }
         Ok(())
+    }
+
+    /// Reads a file into the buffer; nothing is asked of a disk that hangs.
+    fn read_at(&mut self, root: &Path, path: &RelPath) -> Bytes {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let limit = self.shared.max_file;
+        let bytes = match self.shared.roots.at(root) {
+            Some(handle) if handle.hangs().is_some() => Bytes::Gone,
+            Some(handle) => self.ask(&handle, |visit| {
+                read(root, path, limit, &mut buffer, &|| visit.goes_on())
+            }),
+            None => read(root, path, limit, &mut buffer, &|| {}),
+        };
+        self.buffer = buffer;
+        bytes
     }
 
     /// The bytes are in the buffer.
@@ -102,14 +114,14 @@ impl Worker {
                     ticket: Some(job.ticket),
                 });
             }
-            Err(e) => self.write(
+            Err(e) => self.write_content(
                 Change::NotEmbedded {
                     hash: *hash,
                     model: None,
                     failure: failing::no_tensor(&e),
                 },
                 job.urgent,
-                job.ticket,
+                Some(job.ticket),
             ),
         }
     }

@@ -37,9 +37,9 @@ pub(super) struct CatchUp {
     pub plan: Option<(Arc<Classifier>, Derived)>,
     pub tagging: Mutex<Option<Tagging>>,
     pub data_dir: PathBuf,
-    pub backlog: Mutex<Option<Sender<Job>>>,
-    pub write: Mutex<Option<Sender<Write>>>,
-    pub orders: Mutex<Option<Sender<Order>>>,
+    pub backlog: Sender<Job>,
+    pub write: Sender<Write>,
+    pub orders: Sender<Order>,
     pub settled: Mutex<SettledModel>,
 }
 
@@ -52,16 +52,21 @@ pub(super) enum Request {
     Settle,
     /// To look whether tags are to be made otherwise.
     Tags,
+    /// To end.
+    End,
 }
 
 impl CatchUp {
-    /// Works once for every request, until nobody can make one any more.
+    /// Works once for every request, until it is told to end.
     pub fn serve(&self, requests: &Receiver<Request>) {
         for request in requests {
+            if request == Request::End || self.stopping() {
+                return;
+            }
             let done = match request {
                 // First how far it is: the work itself may take hours.
                 Request::CatchUp => self.settle().and_then(|_| self.run()),
-                Request::Settle | Request::Tags => Ok(0),
+                Request::Settle | Request::Tags | Request::End => Ok(0),
             };
             match done.and_then(|n| self.settle().map(|_| n)) {
                 Ok(0) => {}
@@ -88,7 +93,7 @@ impl CatchUp {
     }
 
     fn tend_by(&self, step: impl FnOnce(&mut Tagging, &Writer<'_>) -> bool) -> bool {
-        let write = writer(lock(&self.write).clone());
+        let write = writer(self.write.clone());
         lock(&self.tagging)
             .as_mut()
             .is_some_and(|tagging| step(tagging, &write))
@@ -134,19 +139,11 @@ impl CatchUp {
         }
         let others = |s: &LaneSpace| s.role == Role::Search && s.id != space.id;
         if table.spaces.iter().any(others) {
-            let orders = lock(&self.orders).clone();
-            let _ = orders.map(|orders| orders.send(Order::Settled(space.id.clone())));
+            let _ = self.orders.send(Order::Settled(space.id.clone()));
         }
         Ok(SettledModel::Serving {
             id: space.id.clone(),
         })
-    }
-
-    /// Gives up the channels, so that the stages behind them can end.
-    pub fn let_go(&self) {
-        *lock(&self.backlog) = None;
-        *lock(&self.write) = None;
-        *lock(&self.orders) = None;
     }
 
     /// Everything once; returns how many photos went somewhere.
@@ -197,6 +194,7 @@ impl CatchUp {
                             tagged: None,
                         });
                         self.send(Write::Change {
+                            root: None,
                             change: Change::Embedded { hash, results },
                             release: None,
                             urgent: false,
@@ -206,6 +204,7 @@ impl CatchUp {
                         count += 1;
                     }
                     Err(e) => self.send(Write::Change {
+                            root: None,
                         change: Change::NotEmbedded {
                             hash,
                             model: Some(target),
@@ -248,10 +247,7 @@ impl CatchUp {
                         tries: 0,
                         ticket: self.shared.progress.ticket().holding(claim),
                     };
-                    let Some(backlog) = lock(&self.backlog).clone() else {
-                        return Ok(count);
-                    };
-                    if self.stopping() || !enqueue(&backlog, job, &self.shared.stop) {
+                    if self.stopping() || !enqueue(&self.backlog, job, &self.shared.stop) {
                         return Ok(count);
                     }
                     count += 1;
@@ -288,15 +284,12 @@ impl CatchUp {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, IndexError> {
-        let writer = lock(&self.write).clone();
-        Write::ask(&writer.ok_or(IndexError::StageDied("commit"))?, work)
+        Write::ask(&self.write, work)
     }
 
     fn send(&self, write: Write) -> Result<(), StoreError> {
-        if let Some(out) = lock(&self.write).clone() {
-            // The writer goes last: this fails only when it has died, and then everything stops.
-            let _ = out.send(write);
-        }
+        // The writer goes last: this fails only when it has died, and then everything stops.
+        let _ = self.write.send(write);
         Ok(())
     }
 }

@@ -1,4 +1,9 @@
 //! The writer thread: collects changes, writes them once, in one transaction.
+//!
+//! The last look at a file before its row is written, and another one right after the commit: in
+//! between anything may happen to it, and the order in which two jobs for one path arrive here is
+//! open. What is no longer true is not written, and what was touched meanwhile is looked at again.
+//! The writer never asks a photo's disk itself, since that may hang; the root's probe does.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,63 +11,82 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use super::departures::Departures;
 use super::inflight::InFlight;
-use super::job::Write;
+use super::job::{Job, Write};
+use super::later::Later;
+use super::probe::Look;
 use super::progress::{Progress, Ticket};
-use super::roots::Roots;
+use super::roots::RootHandle;
 use super::worker::Shared;
-use crate::photo::{ContentHash, FileStamp, Verdict};
-use crate::source::stamp_beneath;
+use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
 use crate::store::{Change, FileKey, Stage, Store, StoreError, ThumbStore};
 
 /// Rows in one transaction: enough to make its cost small, few enough to keep memory small.
 const BATCH: usize = 128;
 /// How long the first change of a batch waits for others.
 const MAX_AGE: Duration = Duration::from_millis(250);
+/// How soon a file that was touched while its row was written is looked at again: whoever touches
+/// it may not be done.
+const AGAIN: Duration = Duration::from_millis(300);
 
 pub(super) struct CommitThread {
     pub shared: Arc<Shared>,
-    pub roots: Arc<Roots>,
     pub inflight: Arc<InFlight>,
     pub store: Store,
     pub thumbs: ThumbStore,
     pub input: Receiver<Write>,
+    pub later: Later,
+    pub departures: Departures,
 }
 
-struct Pending {
-    change: Change,
-    release: Option<ContentHash>,
-    ticket: Option<Ticket>,
+pub(super) struct Pending {
+    pub change: Change,
+    pub root: Option<Arc<RootHandle>>,
+    pub release: Option<ContentHash>,
+    pub ticket: Option<Ticket>,
+}
+
+impl Pending {
+    /// Made under a handle that has ended: it does nothing any more.
+    fn is_stale(&self) -> bool {
+        self.root.as_ref().is_some_and(|root| root.is_ended())
+    }
 }
 
 impl CommitThread {
-    /// Writes until every sender is gone; returns the store for the last upkeep.
+    /// Writes until it is told to end; returns the store for the last upkeep.
     pub fn run(mut self) -> Result<Store, StoreError> {
         let mut batch: Vec<Pending> = Vec::new();
         let mut deadline = Instant::now();
         loop {
-            let next = if batch.is_empty() {
-                self.input
-                    .recv()
-                    .map_err(|_| RecvTimeoutError::Disconnected)
-            } else {
-                self.input.recv_deadline(deadline)
+            let due = (!batch.is_empty()).then_some(deadline);
+            let due = due.into_iter().chain(self.departures.due()).min();
+            let next = match due {
+                Some(at) => self.input.recv_deadline(at),
+                None => self.input.recv().map_err(RecvTimeoutError::from),
             };
             match next {
                 Ok(Write::Change {
                     change,
+                    root,
                     release,
                     urgent,
                     ticket,
                 }) => {
+                    let pending = Pending {
+                        change,
+                        root,
+                        release,
+                        ticket,
+                    };
+                    let Some(pending) = self.departures.take(pending) else {
+                        continue;
+                    };
                     if batch.is_empty() {
                         deadline = Instant::now() + MAX_AGE;
                     }
-                    batch.push(Pending {
-                        change,
-                        release,
-                        ticket,
-                    });
+                    batch.push(pending);
                     if batch.len() >= BATCH || (urgent && self.input.is_empty()) {
                         self.flush(&mut batch)?;
                     }
@@ -71,8 +95,13 @@ impl CommitThread {
                     self.flush(&mut batch)?;
                     work(&mut self.store);
                 }
-                Err(RecvTimeoutError::Timeout) => self.flush(&mut batch)?,
-                Err(RecvTimeoutError::Disconnected) => {
+                Err(RecvTimeoutError::Timeout) => {
+                    if !batch.is_empty() && deadline <= Instant::now() {
+                        self.flush(&mut batch)?;
+                    }
+                    self.flush_departures(Instant::now())?;
+                }
+                Ok(Write::End) | Err(RecvTimeoutError::Disconnected) => {
                     self.flush(&mut batch)?;
                     return Ok(self.store);
                 }
@@ -80,27 +109,38 @@ impl CommitThread {
         }
     }
 
+    /// Writes what has left, once it is known how much that is.
+    fn flush_departures(&mut self, now: Instant) -> Result<(), StoreError> {
+        let left = self.departures.ready(now, &self.store)?;
+        for part in left {
+            let mut batch = part;
+            self.flush(&mut batch)?;
+        }
+        Ok(())
+    }
+
     fn flush(&mut self, batch: &mut Vec<Pending>) -> Result<(), StoreError> {
         while !batch.is_empty() {
-            let mut pending = std::mem::take(batch);
-            let mut changes = Vec::with_capacity(pending.len());
             let mut released = Vec::new();
             let mut tickets = Vec::new();
-            for p in pending.drain(..) {
-                if let Some(hash) = p.release {
+            let mut pending = std::mem::take(batch);
+            for p in &mut pending {
+                if let Some(hash) = p.release.take() {
                     let failure = match &p.change {
                         Change::Failed { failure, .. } => Some(failure.clone()),
                         _ => None,
                     };
                     released.push((hash, failure));
                 }
-                tickets.extend(p.ticket);
-                changes.extend(self.check(p.change));
+                tickets.extend(p.ticket.take());
             }
-            if !self.write(&mut changes)? {
+            pending.retain(|p| !p.is_stale());
+            let mut checked = self.check_all(pending);
+            if !self.write(&mut checked)? {
                 return Ok(());
             }
-            self.count(&changes);
+            self.count(&checked);
+            self.look_again(&checked);
             for (hash, failure) in released {
                 for place in self.inflight.release(&hash) {
                     let change = if let Some(failure) = &failure {
@@ -116,6 +156,7 @@ impl CommitThread {
                     };
                     batch.push(Pending {
                         change,
+                        root: Some(place.root),
                         release: None,
                         ticket: Some(place.ticket),
                     });
@@ -127,12 +168,50 @@ impl CommitThread {
         Ok(())
     }
 
-    /// The last look at the file before its row is written: between reading and now it may have
-    /// changed, vanished or come back, and the order in which two jobs for one path arrive here is
-    /// open. Only what is still true is written; the event of the change itself, or the next scan,
-    /// brings the rest.
-    fn check(&self, change: Change) -> Option<Change> {
-        match change {
+    /// What lies at the path of each of these changes; [`Look::Unknown`] for those without one.
+    fn looks(batch: &[Pending]) -> Vec<Look> {
+        let mut looks = vec![Look::Unknown; batch.len()];
+        let mut asked: Vec<(&Arc<RootHandle>, Vec<usize>)> = Vec::new();
+        for (n, p) in batch.iter().enumerate() {
+            let (Some(root), Some(_)) = (&p.root, path_of(&p.change)) else {
+                continue;
+            };
+            match asked.iter_mut().find(|(other, _)| Arc::ptr_eq(other, root)) {
+                Some((_, indices)) => indices.push(n),
+                None => asked.push((root, vec![n])),
+            }
+        }
+        for (root, indices) in asked {
+            let paths: Vec<RelPath> = indices
+                .iter()
+                .filter_map(|n| path_of(&batch[*n].change).cloned())
+                .collect();
+            for (n, look) in indices.into_iter().zip(root.probe().look(root, paths)) {
+                looks[n] = look;
+            }
+        }
+        looks
+    }
+
+    fn check_all(&self, batch: Vec<Pending>) -> Vec<Pending> {
+        let looks = Self::looks(&batch);
+        batch
+            .into_iter()
+            .zip(looks)
+            .filter_map(|(p, look)| self.check(p, look))
+            .collect()
+    }
+
+    /// Only what is still true is written; the rest is looked at again.
+    fn check(&self, pending: Pending, look: Look) -> Option<Pending> {
+        let Pending {
+            change,
+            root,
+            release,
+            ticket,
+        } = pending;
+        let again = |path: &RelPath| self.again(root.as_ref(), path);
+        let change = match change {
             Change::Indexed {
                 place: Some((key, stamp)),
                 hash,
@@ -140,78 +219,110 @@ impl CommitThread {
                 decoder_version,
                 results,
             } => {
-                let holds = self.still_holds(&key, &stamp);
-                if !holds && inspection.is_none() {
-                    return None;
+                let holds = still_holds(&stamp, look);
+                if !holds {
+                    again(&key.path);
+                    inspection.as_ref()?;
                 }
                 // The content is kept even so: it was read, and may lie elsewhere.
-                Some(Change::Indexed {
+                Change::Indexed {
                     place: holds.then_some((key, stamp)),
                     hash,
                     inspection,
                     decoder_version,
                     results,
-                })
+                }
             }
             Change::Failed {
                 ref key,
                 ref stamp,
                 hash: Some(_),
                 ..
-            } if !self.still_holds(key, stamp) => None,
+            } if !still_holds(stamp, look) => {
+                again(&key.path);
+                return None;
+            }
+            // A folder that could not be walked is no file, and is told of even so.
             Change::Failed {
                 ref key,
                 hash: None,
                 ref failure,
                 ..
-            } if failure.stage != Stage::Scan && !self.lies_there(key) => None,
+            } if failure.stage != Stage::Scan && look == Look::Absent => {
+                again(&key.path);
+                return None;
+            }
             Change::Gone {
                 ref key,
                 excluded: false,
             }
             | Change::Missing { ref key }
-                if self.lies_there(key) =>
+                if look != Look::Absent =>
             {
-                None
+                match look {
+                    Look::File(_) => again(&key.path),
+                    // The volume is away, or does not answer: all of it is looked at when it is back.
+                    _ => root.iter().for_each(|root| root.put_off()),
+                }
+                return None;
             }
-            other => Some(other),
+            other => other,
+        };
+        Some(Pending {
+            change,
+            root,
+            release,
+            ticket,
+        })
+    }
+
+    /// What was written a moment ago may have become untrue before that: then the event of the
+    /// change, or the scan after it, has seen the rows as they were. From here on they see these.
+    fn look_again(&self, written: &[Pending]) {
+        for (p, look) in written.iter().zip(Self::looks(written)) {
+            let (Some(root), Some(path)) = (&p.root, path_of(&p.change)) else {
+                continue;
+            };
+            let as_written = match (&p.change, look) {
+                (_, Look::Unknown) => true,
+                (
+                    Change::Indexed {
+                        place: Some((_, stamp)),
+                        ..
+                    }
+                    | Change::Failed {
+                        stamp,
+                        hash: Some(_),
+                        ..
+                    },
+                    Look::File(now),
+                ) => holds_exactly(stamp, &now),
+                (Change::Gone { excluded, .. }, Look::File(_)) => *excluded,
+                (Change::Missing { .. }, Look::File(_)) => false,
+                (Change::Indexed { .. } | Change::Found { .. }, Look::Absent) => false,
+                (Change::Failed { failure, .. }, Look::Absent) => failure.stage == Stage::Scan,
+                _ => true,
+            };
+            if !as_written {
+                self.again(Some(root), path);
+            }
         }
     }
 
-    /// True if the file still has the stamp under which it was read (or cannot be asked).
-    fn still_holds(&self, key: &FileKey, read: &FileStamp) -> bool {
-        let Some(root) = self.roots.get(key.root) else {
-            return true;
-        };
-        match stamp_beneath(&root.path, &key.path) {
-            Ok(None) => !root.is_present(),
-            Err(_) => true,
-            Ok(Some(now)) => match read.compare(&now) {
-                Verdict::Unchanged => true,
-                // Stored without its ctime because it was too fresh to be trusted.
-                Verdict::Touched => read.ctime_ns == 0 && read.inode == now.inode,
-                Verdict::Changed | Verdict::Gone => false,
-            },
-        }
-    }
-
-    /// True unless it is certain that nothing lies there.
-    fn lies_there(&self, key: &FileKey) -> bool {
-        let Some(root) = self.roots.get(key.root) else {
-            return true;
-        };
-        match stamp_beneath(&root.path, &key.path) {
-            Ok(None) => !root.is_present(),
-            Ok(Some(_)) | Err(_) => true,
+    fn again(&self, root: Option<&Arc<RootHandle>>, path: &RelPath) {
+        if let Some(root) = root.filter(|root| !root.is_ended()) {
+            let mut job = Job::refresh(root, path.clone(), &self.shared.progress);
+            job.urgent = true;
+            self.later.put(AGAIN, job);
         }
     }
 
     /// Writes a batch, waiting while the disk is full. False: a stop came first, nothing written.
-    fn write(&mut self, changes: &mut Vec<Change>) -> Result<bool, StoreError> {
+    fn write(&mut self, batch: &mut Vec<Pending>) -> Result<bool, StoreError> {
         let mut wait = Duration::from_millis(250);
         let mut paused = false;
         loop {
-            match self.try_write(changes) {
+            match self.try_write(batch) {
                 Ok(()) => {
                     if paused {
                         tracing::warn!("writing goes on");
@@ -239,15 +350,12 @@ impl CommitThread {
             }
             wait = (wait * 2).min(Duration::from_secs(10));
             // Much may have happened to the files meanwhile.
-            *changes = std::mem::take(changes)
-                .into_iter()
-                .filter_map(|c| self.check(c))
-                .collect();
+            *batch = self.check_all(std::mem::take(batch));
         }
     }
 
-    fn try_write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let thumbs = changes.iter().filter_map(|c| match c {
+    fn try_write(&mut self, batch: &[Pending]) -> Result<(), StoreError> {
+        let thumbs = batch.iter().filter_map(|p| match &p.change {
             Change::Indexed {
                 hash,
                 inspection: Some(inspection),
@@ -261,13 +369,13 @@ impl CommitThread {
             Err(e) => tracing::warn!("thumbnails: {e}"),
             Ok(()) => {}
         }
-        self.store.apply(changes)
+        self.store.apply(batch.iter().map(|p| &p.change))
     }
 
-    fn count(&self, changes: &[Change]) {
+    fn count(&self, written: &[Pending]) {
         let p = &self.shared.progress;
-        for change in changes {
-            match change {
+        for pending in written {
+            match &pending.change {
                 Change::Indexed {
                     place: Some((key, _)),
                     ..
@@ -283,5 +391,40 @@ impl CommitThread {
                 _ => {}
             }
         }
+    }
+}
+
+/// The path that a change writes a row of, where that row is to be true of what lies there.
+fn path_of(change: &Change) -> Option<&RelPath> {
+    let key: &FileKey = match change {
+        Change::Indexed { place, .. } => &place.as_ref()?.0,
+        Change::Failed { key, .. }
+        | Change::Gone { key, .. }
+        | Change::Missing { key }
+        | Change::Troubled { key, .. }
+        | Change::Found { key } => key,
+        Change::Embedded { .. } | Change::NotEmbedded { .. } => return None,
+    };
+    Some(&key.path)
+}
+
+/// True if the file still has the size and time under which it was read, or cannot be asked. If
+/// only its inode was touched (a link made, permissions changed) the row is written as what was
+/// read, so that it is known to be in need of another look.
+fn still_holds(read: &FileStamp, look: Look) -> bool {
+    match look {
+        Look::Unknown => true,
+        Look::Absent => false,
+        Look::File(now) => matches!(read.compare(&now), Verdict::Unchanged | Verdict::Touched),
+    }
+}
+
+/// True if nothing has happened to the file since it was read.
+fn holds_exactly(read: &FileStamp, now: &FileStamp) -> bool {
+    match read.compare(now) {
+        Verdict::Unchanged => true,
+        // Stored without its ctime because it was too fresh to be trusted: the next scan looks.
+        Verdict::Touched => read.ctime_ns == 0 && read.inode == now.inode,
+        Verdict::Changed | Verdict::Gone => false,
     }
 }

@@ -45,6 +45,8 @@ pub(super) enum Order {
     },
     /// Queries go by this one: search models beside it are of no use any more.
     Settled(ModelId),
+    /// The pipeline ends.
+    End,
 }
 
 pub(super) struct EmbedThread {
@@ -129,6 +131,7 @@ impl EmbedThread {
         loop {
             let first = match self.next() {
                 Next::Photo(seen) => *seen,
+                Next::Order(Order::End) => return,
                 Next::Order(order) => {
                     self.obey(order);
                     continue;
@@ -185,7 +188,7 @@ impl EmbedThread {
             }
             // Of an earlier choice, if it is another: then it speaks of nothing any more.
             Order::Settled(id) if self.in_use.as_ref() == Some(&id) => self.keep(None),
-            Order::Settled(_) => {}
+            Order::Settled(_) | Order::End => {}
         }
         self.publish();
         self.shared.progress.turn();
@@ -480,9 +483,10 @@ impl EmbedThread {
             Progress::add(&self.shared.progress.untagged, 1);
         }
         let results = (!made.is_empty()).then(|| Box::new(Results { made, tagged }));
-        let send = |change, release, ticket| {
+        let send = |change, root, release, ticket| {
             let _ = self.write.send(Write::Change {
                 change,
+                root,
                 release,
                 urgent,
                 ticket,
@@ -498,12 +502,13 @@ impl EmbedThread {
                     decoder_version: DECODER_VERSION,
                     results,
                 },
+                Some(place.root),
                 Some(hash),
                 Some(place.ticket),
             ),
             (None, _, Some(results)) => {
                 Progress::add(&self.shared.progress.caught_up, 1);
-                send(Change::Embedded { hash, results }, None, ticket);
+                send(Change::Embedded { hash, results }, None, None, ticket);
             }
             (None, _, None) => left = ticket,
         }
@@ -515,7 +520,7 @@ impl EmbedThread {
                 model,
                 failure: failing::no_embedding(&e),
             };
-            send(change, None, left.take_if(|_| n + 1 == last));
+            send(change, None, None, left.take_if(|_| n + 1 == last));
         }
     }
 

@@ -1,11 +1,14 @@
 //! What travels through the pipeline.
 
+use std::sync::Arc;
+
 use crossbeam_channel::{Sender, bounded};
 
 use super::error::IndexError;
-use super::progress::Ticket;
+use super::progress::{Progress, Ticket};
+use super::roots::RootHandle;
 use super::spaces::LaneTensor;
-use crate::photo::{ContentHash, FileStamp, Inspection};
+use crate::photo::{ContentHash, FileStamp, Inspection, RelPath};
 use crate::store::{Change, FileKey, Store, StoreError};
 
 /// One path to look at.
@@ -20,16 +23,41 @@ pub(super) struct Job {
 }
 
 /// What is wanted of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum Task {
-    /// Bring its row up to date.
-    Refresh,
+    /// Bring its row up to date, for as long as this handle is the root's.
+    Refresh(Arc<RootHandle>),
+    /// The same for another name of a file that was written to under one name.
+    RefreshLink(Arc<RootHandle>),
     /// Its content is indexed, but a model has not seen it.
     Embed(ContentHash),
 }
 
+impl Job {
+    /// A look at one path, behind the live ones.
+    pub fn refresh(root: &Arc<RootHandle>, path: RelPath, progress: &Arc<Progress>) -> Self {
+        let id = root.id;
+        Self {
+            key: FileKey { root: id, path },
+            task: Task::Refresh(Arc::clone(root)),
+            urgent: false,
+            tries: 0,
+            ticket: progress.ticket(),
+        }
+    }
+
+    /// Of a root that was let go since: nothing is to be done.
+    pub fn is_stale(&self) -> bool {
+        match &self.task {
+            Task::Refresh(root) | Task::RefreshLink(root) => root.is_ended(),
+            Task::Embed(_) => false,
+        }
+    }
+}
+
 /// A path whose bytes were read, with its job's ticket.
 pub(super) struct FilePlace {
+    pub root: Arc<RootHandle>,
     pub key: FileKey,
     pub stamp: FileStamp,
     pub ticket: Ticket,
@@ -55,6 +83,8 @@ pub(super) enum Write {
     /// A row to write, with the ticket of the job it ends.
     Change {
         change: Change,
+        /// The root that the row's path lies in; absent where the change concerns no path.
+        root: Option<Arc<RootHandle>>,
         /// Content to take off the in-work table once it has committed.
         release: Option<ContentHash>,
         urgent: bool,
@@ -62,6 +92,8 @@ pub(super) enum Write {
     },
     /// Anything else that needs the store. Runs between batches.
     Run(Box<dyn FnOnce(&mut Store) + Send>),
+    /// Nothing more comes: write what is there and end.
+    End,
 }
 
 impl Write {

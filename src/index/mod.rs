@@ -13,10 +13,13 @@
 //! Locking: the writer thread owns the store, the embed thread owns the model, workers share
 //! [`Progress`] (atomics) and the table of content in work (one short mutex).
 
+mod adopt;
 mod again;
 mod catch_up;
 mod claims;
 mod commit;
+mod crew;
+mod departures;
 mod embed;
 mod error;
 mod failing;
@@ -24,11 +27,13 @@ mod inflight;
 mod job;
 mod lanes;
 mod later;
+mod marks;
 mod memory;
 mod models;
 mod pipeline;
 mod prefilter;
 mod priority;
+mod probe;
 mod progress;
 mod read;
 mod roots;
@@ -37,8 +42,10 @@ mod scoped;
 mod spaces;
 mod stage;
 mod tagging;
+mod wanted;
 mod worker;
 
+pub use adopt::RootState;
 pub use error::IndexError;
 pub use lanes::{Derived, ModelPlan, SearchChoice};
 pub use memory::give_memory_back;
@@ -47,7 +54,9 @@ pub use pipeline::{Indexer, IndexerOptions};
 pub use prefilter::verdict;
 pub use priority::lower as lower_priority;
 pub use progress::{Activity, Progress, Scanning, Snapshot};
-pub use roots::{RootHandle, RootState};
-pub use scan::{ArmDirectory, ScanOutcome, ScanScope};
+pub use roots::RootHandle;
+pub use scan::{ArmDirectory, ScanOutcome};
 pub use spaces::ModelState;
+pub use stage::{Ending, is_anything_left_behind, leave_behind};
 pub use tagging::{ExampleVectors, TagPlan, TagReport, TextModelTurn, tag_again, vocabulary_dir};
+pub use wanted::{ScanScope, Wanted, WantedScans};

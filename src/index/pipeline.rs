@@ -2,31 +2,37 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
+use super::adopt::{self, RootState};
 use super::catch_up::{CatchUp, Request};
 use super::claims::Claims;
 use super::commit::CommitThread;
+use super::crew::Crew;
+use super::departures::Departures;
 use super::embed::{EmbedThread, Order};
 use super::error::IndexError;
 use super::inflight::InFlight;
-use super::job::{Job, Task, Write};
+use super::job::{Job, Write};
 use super::lanes::ModelPlan;
-use super::later::put_off;
+use super::later::Later;
+use super::probe::Probe;
 use super::progress::Progress;
-use super::roots::{RootHandle, RootState, Roots};
-use super::scan::{ArmDirectory, ScanOutcome, ScanScope, Scanner};
+use super::roots::RootHandle;
+use super::scan::{ArmDirectory, ScanOutcome, Scanner, enqueue};
 use super::spaces::Spaces;
-use super::stage::{Deadman, spawn};
+use super::stage::{Deadman, Ending, spawn};
 use super::tagging::{TagReport, Tagging};
-use super::worker::{Outputs, Shared, Worker};
+use super::wanted::{ScanScope, WantedScans};
+use super::worker::{Outputs, Shared};
 use crate::media::{Inspector, Limits};
 use crate::photo::RelPath;
 use crate::source::Filter;
-use crate::store::{FileKey, Store, StoreError, StoreReader, ThumbStore};
+use crate::store::{Store, StoreError, StoreReader, ThumbStore};
 
 /// How the pipeline uses the machine.
 pub struct IndexerOptions {
@@ -36,6 +42,8 @@ pub struct IndexerOptions {
     pub max_file: u64,
     /// Low CPU and I/O priority.
     pub background: bool,
+    /// One pass and an end: what keeps changing is given up after some tries.
+    pub one_pass: bool,
     /// The models, if any are to be used.
     pub model: Option<ModelPlan>,
 }
@@ -43,20 +51,32 @@ pub struct IndexerOptions {
 /// The running pipeline.
 pub struct Indexer {
     pub(super) shared: Arc<Shared>,
-    urgent: Sender<Job>,
-    backlog: Sender<Job>,
-    write: Sender<Write>,
+    ways: Ways,
+    later: Later,
     pub(super) orders: Sender<Order>,
     pub(super) catch_up: Arc<CatchUp>,
     pub(super) catch_up_requests: Sender<Request>,
-    catching_up: Option<JoinHandle<()>>,
     pub(super) data_dir: std::path::PathBuf,
-    workers: Vec<JoinHandle<()>>,
-    embed: Option<JoinHandle<()>>,
-    later: Option<JoinHandle<()>>,
-    commit: Option<JoinHandle<Result<Store, StoreError>>>,
+    crew: Mutex<Crew>,
+    stages: Mutex<Stages>,
     pub(super) tag_report: Arc<Mutex<TagReport>>,
     pub(super) text_lent: Arc<AtomicUsize>,
+}
+
+/// The threads beside the workers.
+#[derive(Default)]
+struct Stages {
+    catching_up: Option<JoinHandle<()>>,
+    embed: Option<JoinHandle<()>>,
+    putting_off: Option<JoinHandle<()>>,
+    commit: Option<JoinHandle<Result<Store, StoreError>>>,
+}
+
+/// The ways into the pipeline.
+struct Ways {
+    urgent: Sender<Job>,
+    backlog: Sender<Job>,
+    write: Sender<Write>,
 }
 
 /// Live paths waiting for a worker: a burst this long is a second's work or more, and the watcher
@@ -69,6 +89,9 @@ const BACKLOG_QUEUE: usize = 256;
 const EMBED_QUEUE: usize = 8;
 /// Changes waiting for the writer: two transactions.
 const WRITE_QUEUE: usize = 256;
+/// How long the stages may take to end. With what comes before and after, a stop takes no more than
+/// five seconds.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Indexer {
     /// Starts all threads. The store is the writer's from here on.
@@ -82,16 +105,16 @@ impl Indexer {
         options: IndexerOptions,
     ) -> Result<Self, IndexError> {
         let parallel = options.parallel.max(1);
-        let roots = Arc::new(Roots::default());
         let inflight = Arc::new(InFlight::default());
         let shared = Arc::new(Shared {
             progress: Arc::new(Progress::default()),
-            roots: Arc::clone(&roots),
+            roots: Arc::default(),
             inflight: Arc::clone(&inflight),
             inspector: Inspector::new(Limits::default()),
             spaces: Spaces::default(),
             embedding: Claims::default(),
             max_file: options.max_file,
+            one_pass: options.one_pass,
             damaged: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             background: options.background,
@@ -103,8 +126,7 @@ impl Indexer {
         // Orders are a person's, one at a time.
         let (orders, orders_in) = unbounded();
         let (write, write_in) = bounded(WRITE_QUEUE);
-        // Jobs put off are few: files caught while they were being written.
-        let (later_out, later_in) = unbounded();
+        let (later, putting_off) = Later::new(&shared, urgent.clone(), backlog.clone());
         let readers = (0..parallel)
             .map(|_| store.reader())
             .collect::<Result<Vec<_>, _>>()?;
@@ -117,11 +139,12 @@ impl Indexer {
         let text_lent = tagging.as_ref().map(Tagging::lent).unwrap_or_default();
         let commit = CommitThread {
             shared: Arc::clone(&shared),
-            roots,
             inflight,
             store,
             thumbs,
             input: write_in,
+            later: later.clone(),
+            departures: Departures::default(),
         };
         let watched = Deadman(Arc::clone(&shared));
         let commit = spawn("commit", move || {
@@ -140,9 +163,9 @@ impl Indexer {
                 .map(|plan| (Arc::clone(&plan.tags.classifier), plan.derived.clone())),
             tagging: Mutex::new(tagging),
             data_dir: data_dir.to_path_buf(),
-            backlog: Mutex::new(Some(backlog.clone())),
-            write: Mutex::new(Some(write.clone())),
-            orders: Mutex::new(Some(orders.clone())),
+            backlog: backlog.clone(),
+            write: write.clone(),
+            orders: orders.clone(),
             settled: Mutex::default(),
         });
         let embed = EmbedThread::new(
@@ -156,24 +179,17 @@ impl Indexer {
             embed.run();
             drop(watched);
         })?;
-        let mut workers = Vec::with_capacity(parallel);
+        let out = Outputs {
+            embed: embed_out,
+            embed_urgent,
+            write: write.clone(),
+            later: later.clone(),
+        };
+        let mut crew = Crew::new(Arc::clone(&shared), out, (urgent_in, backlog_in));
         for reader in readers {
-            let out = Outputs {
-                embed: embed_out.clone(),
-                embed_urgent: embed_urgent.clone(),
-                write: write.clone(),
-                later: later_out.clone(),
-            };
-            let worker = Worker::new(Arc::clone(&shared), reader, out);
-            let (urgent, backlog) = (urgent_in.clone(), backlog_in.clone());
-            let watched = Deadman(Arc::clone(&shared));
-            workers.push(spawn("worker", move || {
-                worker.run(&urgent, &backlog);
-                drop(watched);
-            })?);
+            crew.take_on(reader)?;
         }
-        let (again, stop) = (urgent.clone(), Arc::clone(&shared));
-        let later = spawn("later", move || put_off(&later_in, &again, &stop.stop))?;
+        let putting_off = spawn("later", move || putting_off.run())?;
         // Two that wait are enough: each looks at everything.
         let (catch_up_requests, requested) = bounded(2);
         let work = Arc::clone(&catch_up);
@@ -182,18 +198,23 @@ impl Indexer {
             tag_report,
             text_lent,
             shared,
-            urgent,
-            backlog,
-            write,
+            ways: Ways {
+                urgent,
+                backlog,
+                write,
+            },
+            later,
             orders,
             catch_up,
             catch_up_requests,
             data_dir: data_dir.to_path_buf(),
-            workers,
-            catching_up: Some(catching_up),
-            embed: Some(embed),
-            later: Some(later),
-            commit: Some(commit),
+            crew: Mutex::new(crew),
+            stages: Mutex::new(Stages {
+                catching_up: Some(catching_up),
+                embed: Some(embed),
+                putting_off: Some(putting_off),
+                commit: Some(commit),
+            }),
         })
     }
 
@@ -210,15 +231,16 @@ impl Indexer {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, IndexError> {
-        Write::ask(&self.write, work)
+        Write::ask(&self.ways.write, work)
     }
 
     /// Runs something on the writer's store when it comes to it; dropped if the writer is behind.
     pub fn post(&self, work: impl FnOnce(&mut Store) + Send + 'static) {
-        let _ = self.write.try_send(Write::Run(Box::new(work)));
+        let _ = self.ways.write.try_send(Write::Run(Box::new(work)));
     }
 
     /// Looks at a root's path and, if its volume is there, takes it on. Its files are not scanned.
+    /// Asks the root's disk, on the calling thread.
     ///
     /// # Errors
     /// If the database cannot be written.
@@ -226,47 +248,70 @@ impl Indexer {
         &self,
         path: &Path,
         filter: Arc<Filter>,
+        wanted: &Arc<WantedScans>,
     ) -> Result<(RootState, Option<Arc<RootHandle>>), IndexError> {
-        let known = {
-            let path = path.to_path_buf();
-            self.with_store(move |store| store.root_at(&path))?
-        };
-        let state = RootState::look(path, known.as_ref().map(|row| (row, row.files())));
+        let state = adopt::look(path, &StoreReader::open(&self.data_dir)?)?;
+        let path_owned = path.to_path_buf();
         match &state {
             RootState::Offline { why } => {
-                if let Some(row) = known {
-                    let why = why.clone();
-                    self.shared.roots.remove(row.id);
-                    self.with_store(move |store| store.root_offline(row.id, &why))?;
-                }
+                let why = why.clone();
+                self.with_store(move |store| match store.root_at(&path_owned)? {
+                    Some(row) => store.root_offline(row.id, &why),
+                    None => Ok(()),
+                })?;
                 Ok((state, None))
             }
-            RootState::Online { volume, place, .. } => {
-                let place = *place;
-                let (path_owned, volume) = (path.to_path_buf(), volume.clone());
-                let row = self.with_store(move |store| store.adopt_root(&path_owned, &volume))?;
-                let handle = Arc::new(RootHandle::new(row.id, path, filter, place));
+            RootState::Online {
+                volume,
+                place,
+                known,
+                ..
+            } => {
+                let (name, mark, known) = (volume.clone(), place.mark(), *known);
+                let row = self.with_store(move |store| {
+                    store.adopt_root(&path_owned, (&name, &mark), known)
+                })?;
+                let handle = Arc::new(RootHandle::new(
+                    (row.id, path),
+                    filter,
+                    Arc::clone(wanted),
+                    (volume.clone(), *place),
+                    Probe::start(&self.data_dir)?,
+                ));
                 self.shared.roots.put(Arc::clone(&handle));
                 Ok((state, Some(handle)))
             }
         }
     }
 
-    /// Stops work on a root; its rows stay.
-    pub fn detach(&self, root: i64) {
+    /// Ends work under this handle; the root's rows stay.
+    pub fn detach(&self, root: &Arc<RootHandle>) {
+        root.end();
         self.shared.roots.remove(root);
+    }
+
+    /// The root in work under this number.
+    pub fn root(&self, id: i64) -> Option<Arc<RootHandle>> {
+        self.shared.roots.get(id)
     }
 
     /// Queues one path at once, ahead of the backlog.
     pub fn submit_live(&self, root: i64, path: RelPath) {
-        let job = Job {
-            key: FileKey { root, path },
-            task: Task::Refresh,
-            urgent: true,
-            tries: 0,
-            ticket: self.shared.progress.ticket(),
-        };
-        let _ = self.urgent.send(job);
+        if let Some(root) = self.root(root) {
+            let mut job = Job::refresh(&root, path, &self.shared.progress);
+            job.urgent = true;
+            let _ = enqueue(&self.ways.urgent, job, &self.shared.stop);
+        }
+    }
+
+    /// Puts others in the place of workers that wait for a disk that hangs: to be called now and
+    /// then.
+    pub fn look_after_workers(&self) {
+        self.crew().relieve(&self.data_dir);
+    }
+
+    fn crew(&self) -> std::sync::MutexGuard<'_, Crew> {
+        self.crew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Scans part of a root on the calling thread, arming each directory first.
@@ -275,16 +320,16 @@ impl Indexer {
     /// If the database cannot be read.
     pub fn scan(
         &self,
-        root: &RootHandle,
+        root: &Arc<RootHandle>,
         scope: &ScanScope,
         arm: Option<&dyn ArmDirectory>,
     ) -> Result<ScanOutcome, IndexError> {
         let scanner = Scanner {
             shared: Arc::clone(&self.shared),
             reader: StoreReader::open(&self.data_dir)?,
-            backlog: self.backlog.clone(),
-            urgent: self.urgent.clone(),
-            write: self.write.clone(),
+            backlog: self.ways.backlog.clone(),
+            urgent: self.ways.urgent.clone(),
+            write: self.ways.write.clone(),
         };
         let outcome = scanner
             .scan(root, scope, arm)
@@ -298,14 +343,8 @@ impl Indexer {
             outcome.held
         );
         if outcome.complete && scope.dir.is_root() {
-            let note = (outcome.held > 0).then(|| {
-                format!(
-                    "{} files disappeared at once and are held: bring them back, or confirm with `photond index --confirm-deletions`",
-                    outcome.held
-                )
-            });
             let (id, other) = (root.id, i64::try_from(outcome.other).unwrap_or(i64::MAX));
-            self.with_store(move |store| store.root_scanned(id, other, note.as_deref()))?;
+            self.with_store(move |store| store.root_scanned(id, other))?;
         }
         Ok(outcome)
     }
@@ -326,58 +365,52 @@ impl Indexer {
     ///
     /// # Errors
     /// What made the writer fail, or the name of a stage that panicked.
-    pub fn stop(mut self) -> Result<Store, IndexError> {
+    pub fn stop(&self) -> Result<Store, IndexError> {
         self.shut_down()?.ok_or(IndexError::StageDied("commit"))
     }
 
-    /// Ends every thread; `None` if that was done before.
-    fn shut_down(&mut self) -> Result<Option<Store>, IndexError> {
+    /// Ends every thread; `None` if that was done before. Whoever hangs is left behind when
+    /// [`STOP_PATIENCE`] is over.
+    fn shut_down(&self) -> Result<Option<Store>, IndexError> {
         self.ask_to_stop();
-        // A channel without its last sender is what ends a stage.
-        self.urgent = bounded(0).0;
-        self.backlog = bounded(0).0;
-        self.catch_up_requests = bounded(0).0;
-        let mut died = None;
-        if self.catching_up.take().is_some_and(|t| t.join().is_err()) {
-            died = Some("catch-up");
+        let stages = std::mem::take(&mut *self.stages.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut end = Ending::within(STOP_PATIENCE);
+        self.later.end();
+        // A full channel has a request in it, after which it looks whether it is to end.
+        let _ = self.catch_up_requests.try_send(Request::End);
+        end.wait_for("later", stages.putting_off);
+        end.wait_for("catch-up", stages.catching_up);
+        let workers = self.crew().dismiss();
+        for worker in workers {
+            end.wait_for("worker", Some(worker));
         }
-        self.catch_up.let_go();
-        for worker in std::mem::take(&mut self.workers) {
-            if worker.join().is_err() {
-                died = Some("worker");
-            }
-        }
-        // Its input ends with the workers, and the model's with theirs.
-        for (stage, thread) in [("later", self.later.take()), ("embed", self.embed.take())] {
-            if thread.is_some_and(|t| t.join().is_err()) {
-                died = Some(stage);
-            }
-        }
-        self.write = bounded(0).0;
-        let store = match self.commit.take() {
-            Some(thread) => Some(
-                thread
-                    .join()
-                    .map_err(|_| IndexError::StageDied("commit"))??,
-            ),
-            None => None,
+        let _ = self.orders.send(Order::End);
+        end.wait_for("embed", stages.embed);
+        let Some(commit) = stages.commit else {
+            return Ok(None);
         };
-        match died {
-            _ if self.shared.damaged.load(Ordering::Relaxed) => {
-                Err(IndexError::Store(StoreError::Damaged {
-                    path: self.data_dir.join(crate::store::INDEX_FILE),
-                    reason: "found while reading it".to_owned(),
-                }))
-            }
+        let _ = self.ways.write.send(Write::End);
+        // Never given up: what is being written is written to its end, and the writer asks no disk
+        // but the index's own.
+        let store = commit
+            .join()
+            .map_err(|_| IndexError::StageDied("commit"))??;
+        if self.shared.damaged.load(Ordering::Relaxed) {
+            return Err(IndexError::Store(StoreError::Damaged {
+                path: self.data_dir.join(crate::store::INDEX_FILE),
+                reason: "found while reading it".to_owned(),
+            }));
+        }
+        match end.died {
             Some(stage) => Err(IndexError::StageDied(stage)),
-            None => Ok(store),
+            None => Ok(Some(store)),
         }
     }
 }
 
 impl Drop for Indexer {
-    /// However it ends, no thread is left behind: a process that exits under a thread that is
-    /// inside the model's runtime can crash.
+    /// However it ends, no thread that can end is left behind: a process that exits under a thread
+    /// that is inside the model's runtime can crash.
     fn drop(&mut self) {
         if let Err(e) = self.shut_down() {
             tracing::warn!("{e}");

@@ -41,6 +41,7 @@ mod tests {
             stamp,
             failed_decoder,
             missing: false,
+            troubled: false,
         }
     }
 

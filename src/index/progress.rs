@@ -35,14 +35,25 @@ pub struct Progress {
     pub gone: AtomicU64,
     /// Files put off because they changed while they were read.
     pub changing: AtomicU64,
+    /// Files that are looked at again later: they keep changing, or could not be opened for now.
+    pub waiting: AtomicU64,
     /// Set while writes cannot be made (disk full); why.
     paused: Mutex<Option<String>>,
-    scans: AtomicU64,
-    outstanding: Mutex<u64>,
+    under_way: Mutex<UnderWay>,
     idle: Condvar,
     turning: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Set when a stage has failed for good.
     pub dead: AtomicBool,
+}
+
+/// Work under way. Both numbers under one lock: a scan that makes jobs, or a job that asks for a scan,
+/// is never between them.
+#[derive(Default)]
+struct UnderWay {
+    jobs: u64,
+    scans: u64,
+    /// Of the scans, those that wait for a disk that hangs.
+    hanging: u64,
 }
 
 /// What is going on, in a word.
@@ -76,6 +87,8 @@ pub struct Snapshot {
     pub failed: u64,
     pub gone: u64,
     pub changing: u64,
+    #[serde(default)]
+    pub waiting: u64,
     pub queued: u64,
 }
 
@@ -101,17 +114,20 @@ impl Progress {
             failed: get(&self.failed),
             gone: get(&self.gone),
             changing: get(&self.changing),
-            queued: *self.lock(),
+            waiting: get(&self.waiting),
+            queued: self.lock().jobs,
         }
     }
 
     /// What is going on.
     pub fn activity(&self) -> Activity {
         if self.paused().is_some() {
-            Activity::Paused
-        } else if *self.lock() > 0 {
+            return Activity::Paused;
+        }
+        let now = self.lock();
+        if now.jobs > 0 {
             Activity::Indexing
-        } else if self.scans.load(Ordering::Relaxed) > 0 {
+        } else if now.scans > now.hanging {
             Activity::Scanning
         } else {
             Activity::Idle
@@ -137,7 +153,7 @@ impl Progress {
     }
 
     /// Tells whoever listens that something has begun or ended.
-    pub(super) fn turn(&self) {
+    pub fn turn(&self) {
         if let Some(call) = self.turning.get() {
             call();
         }
@@ -146,9 +162,9 @@ impl Progress {
     /// Counts a job as under way until the ticket is dropped.
     pub(super) fn ticket(self: &Arc<Self>) -> Ticket {
         let first = {
-            let mut count = self.lock();
-            *count += 1;
-            *count == 1
+            let mut now = self.lock();
+            now.jobs += 1;
+            now.jobs == 1
         };
         if first {
             self.turn();
@@ -159,30 +175,49 @@ impl Progress {
         }
     }
 
-    /// Counts a scan as under way (or about to be) until the guard is dropped.
-    pub fn scanning(self: &Arc<Self>) -> Scanning {
-        if self.scans.fetch_add(1, Ordering::Relaxed) == 0 {
+    /// Counts a scan as under way (or about to be) until the guard is dropped; in `of_root` too.
+    pub fn scanning(self: &Arc<Self>, of_root: &Arc<AtomicU64>) -> Scanning {
+        of_root.fetch_add(1, Ordering::Relaxed);
+        let first = {
+            let mut now = self.lock();
+            now.scans += 1;
+            now.scans == 1
+        };
+        if first {
             self.turn();
         }
-        Scanning(Arc::clone(self))
+        Scanning {
+            progress: Arc::clone(self),
+            of_root: Arc::clone(of_root),
+        }
     }
 
     /// Scans under way.
     pub fn scans(&self) -> u64 {
-        self.scans.load(Ordering::Relaxed)
+        self.lock().scans
     }
 
-    /// Waits until no job is under way, at most `timeout`; true if so.
+    /// So many of the scans wait for a disk that hangs: nobody waits for them.
+    pub fn set_hanging(&self, scans: u64) {
+        let turned = std::mem::replace(&mut self.lock().hanging, scans) != scans;
+        if turned {
+            self.idle.notify_all();
+            self.turn();
+        }
+    }
+
+    /// Waits until nothing is under way, at most `timeout`; true if so.
     pub fn wait_idle(&self, timeout: Duration) -> bool {
-        let (count, _) = self
+        let busy = |now: &mut UnderWay| now.jobs > 0 || now.scans > now.hanging;
+        let (mut now, _) = self
             .idle
-            .wait_timeout_while(self.lock(), timeout, |n| *n > 0)
+            .wait_timeout_while(self.lock(), timeout, busy)
             .unwrap_or_else(PoisonError::into_inner);
-        *count == 0
+        !busy(&mut now)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, u64> {
-        self.outstanding
+    fn lock(&self) -> std::sync::MutexGuard<'_, UnderWay> {
+        self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -206,9 +241,9 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let last = {
-            let mut count = self.progress.lock();
-            *count = count.saturating_sub(1);
-            *count == 0
+            let mut now = self.progress.lock();
+            now.jobs = now.jobs.saturating_sub(1);
+            now.jobs == 0
         };
         if last {
             self.progress.idle.notify_all();
@@ -218,12 +253,22 @@ impl Drop for Ticket {
 }
 
 /// A scan under way.
-pub struct Scanning(Arc<Progress>);
+pub struct Scanning {
+    progress: Arc<Progress>,
+    of_root: Arc<AtomicU64>,
+}
 
 impl Drop for Scanning {
     fn drop(&mut self) {
-        if self.0.scans.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.turn();
+        self.of_root.fetch_sub(1, Ordering::Relaxed);
+        let last = {
+            let mut now = self.progress.lock();
+            now.scans = now.scans.saturating_sub(1);
+            now.scans == 0
+        };
+        if last {
+            self.progress.idle.notify_all();
+            self.progress.turn();
         }
     }
 }

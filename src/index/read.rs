@@ -24,8 +24,17 @@ pub(super) enum Bytes {
 /// Buffers above this are given back after use, so that one huge file does not stay in memory.
 const KEEP_CAPACITY: usize = 16 << 20;
 
-/// Reads `rel` below `root` into `buffer`.
-pub(super) fn read(root: &Path, rel: &RelPath, limit: u64, buffer: &mut Vec<u8>) -> Bytes {
+/// Read at a time: a disk that brings this much has not hung.
+const PIECE: u64 = 4 << 20;
+
+/// Reads `rel` below `root` into `buffer`; calls `goes_on` whenever the disk has answered.
+pub(super) fn read(
+    root: &Path,
+    rel: &RelPath,
+    limit: u64,
+    buffer: &mut Vec<u8>,
+    goes_on: &dyn Fn(),
+) -> Bytes {
     buffer.clear();
     if buffer.capacity() > KEEP_CAPACITY {
         buffer.shrink_to(0);
@@ -41,12 +50,25 @@ pub(super) fn read(root: &Path, rel: &RelPath, limit: u64, buffer: &mut Vec<u8>)
             limit,
         };
     }
-    buffer.reserve(usize::try_from(before.size).unwrap_or(0) + 1);
     // One byte more than expected shows growth without reading on for ever.
-    match (&mut file).take(before.size + 1).read_to_end(buffer) {
-        Ok(n) if n as u64 == before.size => {}
-        Ok(_) => return Bytes::Changing,
-        Err(error) => return Bytes::Unreadable { error },
+    let wanted = before.size + 1;
+    let room = usize::try_from(wanted).unwrap_or(usize::MAX);
+    if buffer.try_reserve_exact(room).is_err() {
+        return Bytes::Unreadable {
+            error: std::io::ErrorKind::OutOfMemory.into(),
+        };
+    }
+    loop {
+        let left = wanted - buffer.len() as u64;
+        let piece = left.min(PIECE);
+        match (&mut file).take(piece).read_to_end(buffer) {
+            Ok(n) if n as u64 == piece && piece < left => goes_on(),
+            Ok(_) => break,
+            Err(error) => return Bytes::Unreadable { error },
+        }
+    }
+    if buffer.len() as u64 != before.size {
+        return Bytes::Changing;
     }
     match file.metadata().map(|m| FileStamp::of(&m)) {
         Ok(after) if after == before => {}

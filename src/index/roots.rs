@@ -1,12 +1,26 @@
-//! The roots in work, and whether what lies there is what was indexed.
+//! The roots in work: one handle for as long as one actor keeps a root.
+//!
+//! Scans, jobs and changes carry the handle they were made under. Once it has ended they do
+//! nothing: whoever keeps the root next has a handle of its own, so that nothing of the old life
+//! can touch the new one.
+//!
+//! Every stretch of work that asks the root's disk is a [`Visit`]. A disk that hangs holds its
+//! visitors for as long as it likes; that one of them has seen no progress for [`HANGS_AFTER`] is
+//! how everybody else learns to keep away.
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
-use crate::source::{self, Filter, identify};
-use crate::store::RootRow;
+use super::probe::Probe;
+use super::wanted::{ScanScope, WantedScans};
+use crate::source::{Filter, RootPlace};
+
+/// A visitor without progress for this long hangs. Longer than a sleeping disk or NAS takes to wake
+/// up; what is put off by mistake is only looked at later.
+pub(super) const HANGS_AFTER: Duration = Duration::from_secs(10);
 
 /// A root in work.
 pub struct RootHandle {
@@ -16,31 +30,119 @@ pub struct RootHandle {
     pub path: PathBuf,
     /// What is left out.
     pub filter: Arc<Filter>,
-    /// Device and inode of the folder itself when it was taken on.
-    seen_as: (u64, u64),
+    /// What is to be scanned.
+    pub wanted: Arc<WantedScans>,
+    /// The volume when it was taken on.
+    pub(super) volume: String,
+    /// Where the folder was then.
+    pub(super) place: RootPlace,
+    /// Whether it is still that volume has to be found out anew.
+    pub(super) suspect: AtomicBool,
+    ended: AtomicBool,
+    probe: Probe,
+    born: Instant,
+    visits: Mutex<Vec<Arc<AtomicU64>>>,
 }
 
 impl RootHandle {
-    /// Takes a folder on that was found at this device and inode.
-    pub fn new(id: i64, path: &Path, filter: Arc<Filter>, place: (u64, u64)) -> Self {
+    pub(super) fn new(
+        (id, path): (i64, &Path),
+        filter: Arc<Filter>,
+        wanted: Arc<WantedScans>,
+        (volume, place): (String, RootPlace),
+        probe: Probe,
+    ) -> Self {
         Self {
             id,
             path: path.to_path_buf(),
             filter,
-            seen_as: place,
+            wanted,
+            volume,
+            place,
+            suspect: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            probe,
+            born: Instant::now(),
+            visits: Mutex::default(),
         }
     }
 
-    /// True while the folder is the very one that was taken on: a file that is not found below it
-    /// is gone, not merely unplugged.
-    pub fn is_present(&self) -> bool {
-        place_of(&self.path) == Some(self.seen_as)
+    /// Nothing more is to be done under this handle.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    /// True once [`end`](Self::end) was called, or the actor has been told to stop.
+    pub fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire) || self.wanted.is_stopped()
+    }
+
+    /// Something has been heard (an unmount, the root renamed) that makes its identity doubtful.
+    pub fn doubt(&self) {
+        self.suspect.store(true, Ordering::Release);
+    }
+
+    /// Whether the folder is the very one that was taken on: a file that is not found below it is
+    /// gone, not merely unplugged. `None`: its disk does not answer.
+    pub fn is_present(self: &Arc<Self>) -> Option<bool> {
+        self.probe.is_present(self)
+    }
+
+    pub(super) fn probe(&self) -> &Probe {
+        &self.probe
+    }
+
+    /// For how long somebody has been waiting for its disk in vain, if that is too long.
+    pub fn hangs(&self) -> Option<Duration> {
+        let visits = self.visits.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = visits.iter().map(|v| v.load(Ordering::Relaxed)).min()?;
+        let waited = self.born.elapsed().saturating_sub(Duration::from_millis(oldest));
+        (waited >= HANGS_AFTER).then_some(waited)
+    }
+
+    /// Looked at as a whole when its disk answers again.
+    pub(super) fn put_off(&self) {
+        self.wanted.scan(ScanScope::whole());
+    }
+
+    /// Begins a stretch of work that asks the disk.
+    pub(super) fn visit(self: &Arc<Self>) -> Visit {
+        let visit = Visit {
+            root: Arc::clone(self),
+            touched: Arc::default(),
+        };
+        visit.goes_on();
+        self.visits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(&visit.touched));
+        visit
     }
 }
 
-fn place_of(path: &Path) -> Option<(u64, u64)> {
-    let meta = std::fs::metadata(path).ok()?;
-    meta.is_dir().then(|| (meta.dev(), meta.ino()))
+/// Work that asks a root's disk, until dropped.
+pub(super) struct Visit {
+    root: Arc<RootHandle>,
+    /// Milliseconds from the handle's birth to the last sign of progress.
+    touched: Arc<AtomicU64>,
+}
+
+impl Visit {
+    /// The disk has answered.
+    pub fn goes_on(&self) {
+        let now = u64::try_from(self.root.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.touched.store(now, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.root
+            .visits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|other| !Arc::ptr_eq(other, &self.touched));
+    }
 }
 
 /// The roots in work, by id.
@@ -49,78 +151,30 @@ pub(super) struct Roots(RwLock<HashMap<i64, Arc<RootHandle>>>);
 
 impl Roots {
     pub fn get(&self, id: i64) -> Option<Arc<RootHandle>> {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&id)
-            .cloned()
+        self.read().get(&id).cloned()
+    }
+
+    pub fn at(&self, path: &Path) -> Option<Arc<RootHandle>> {
+        self.read().values().find(|root| root.path == path).cloned()
     }
 
     pub fn put(&self, handle: Arc<RootHandle>) {
-        self.0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(handle.id, handle);
+        self.write().insert(handle.id, handle);
     }
 
-    pub fn remove(&self, id: i64) {
-        self.0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&id);
-    }
-}
-
-/// What lies at a root's path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RootState {
-    /// A folder on this volume.
-    Online {
-        /// Volume identity.
-        volume: String,
-        /// Device and inode of the folder itself.
-        place: (u64, u64),
-        /// On a network file system: no events from other machines, so it is scanned more often.
-        network: bool,
-    },
-    /// Not there now; nothing that was indexed is touched.
-    Offline {
-        /// For people.
-        why: String,
-    },
-}
-
-impl RootState {
-    /// Looks at a root's path. `known` is its newest row with the number of files it has.
-    ///
-    /// An empty folder where an indexed one used to be, on another volume, is the mount point of a
-    /// disk that is away.
-    pub fn look(path: &Path, known: Option<(&RootRow, i64)>) -> Self {
-        match identify(path) {
-            source::RootPresence::Present(facts) => {
-                let volume = facts.identity.to_string();
-                match known {
-                    Some((row, files)) if files > 0 && facts.empty && row.volume != volume => {
-                        Self::Offline {
-                            why: "its volume is not mounted (an empty folder is there)".to_owned(),
-                        }
-                    }
-                    _ => Self::Online {
-                        volume,
-                        place: (facts.device, facts.inode),
-                        network: facts.network_fs,
-                    },
-                }
-            }
-            source::RootPresence::Missing => Self::Offline {
-                why: "the folder is not there".to_owned(),
-            },
-            source::RootPresence::NotADirectory => Self::Offline {
-                why: "it is not a folder".to_owned(),
-            },
-            source::RootPresence::Unreadable(e) => Self::Offline {
-                why: format!("it cannot be read: {e}"),
-            },
+    /// Takes this very handle out; a newer one of the same root stays.
+    pub fn remove(&self, handle: &Arc<RootHandle>) {
+        let mut table = self.write();
+        if table.get(&handle.id).is_some_and(|h| Arc::ptr_eq(h, handle)) {
+            table.remove(&handle.id);
         }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<i64, Arc<RootHandle>>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<i64, Arc<RootHandle>>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

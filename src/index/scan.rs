@@ -8,46 +8,25 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{SendTimeoutError, Sender};
 
-use super::job::{Job, Task, Write};
+use super::job::{Job, Write};
 use super::progress::Progress;
 use super::roots::RootHandle;
+use super::wanted::ScanScope;
 use super::worker::Shared;
 use super::{failing, prefilter};
 use crate::media::DECODER_VERSION;
 use crate::photo::{FileStamp, RelPath, Verdict};
-use crate::source::{FileKind, WalkError, WalkEvent, walk};
+use crate::source::{FileKind, WalkError, WalkEvent, is_passing, walk};
 use crate::store::{Change, FileKey, FileRow, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.
 pub trait ArmDirectory: Send + Sync {
     /// Called for each directory of a scan, parents first.
     fn arm(&self, root: i64, dir: &RelPath);
-}
-
-/// What to scan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScanScope {
-    /// Directory below the root; the empty path is all of it.
-    pub dir: RelPath,
-    /// The directory is known to have been deleted or moved: its absence is an event, not a doubt.
-    pub deletion: bool,
-    /// Commit what is found at once (it has just arrived) instead of behind the backlog.
-    pub urgent: bool,
-}
-
-impl ScanScope {
-    /// All of a root, behind everything else.
-    pub fn whole() -> Self {
-        Self {
-            dir: RelPath::root(),
-            deletion: false,
-            urgent: false,
-        }
-    }
 }
 
 /// What a scan found.
@@ -63,9 +42,16 @@ pub struct ScanOutcome {
     pub gone: u64,
     /// Rows held in a mass disappearance.
     pub held: u64,
-    /// Directories that could not be read.
+    /// Files and folders that a rule leaves out.
+    pub excluded: u64,
+    /// Files that are not finished yet, by their name (downloads, synchronisation).
+    pub temporary: u64,
+    /// Links, FIFOs, sockets and devices with a photo's name.
+    pub special: u64,
+    /// Directories that could not be read, and files that could not be asked for: they are wanted
+    /// again.
     pub unreadable: u64,
-    /// False if a stop came first.
+    /// False if a stop came first, or the root could not be read at all.
     pub complete: bool,
 }
 
@@ -90,11 +76,14 @@ impl Scanner {
     /// Walks `scope` and queues what differs from the index.
     pub fn scan(
         &self,
-        root: &RootHandle,
+        root: &Arc<RootHandle>,
         scope: &ScanScope,
         arm: Option<&dyn ArmDirectory>,
     ) -> Result<ScanOutcome, StoreError> {
-        let _scanning = self.shared.progress.scanning();
+        let _scanning = root.wanted.scanning();
+        let begun = Instant::now();
+        let visit = root.visit();
+        let stopped = || self.shared.stop.load(Ordering::Relaxed) || root.is_ended();
         let mut run = Run {
             scanner: self,
             root,
@@ -104,13 +93,14 @@ impl Scanner {
             gone: Vec::new(),
             unreadable: Vec::new(),
             failed: None,
-            deletion: scope.deletion,
         };
         let walked = walk(&root.path, &scope.dir, &root.filter, &mut |event| {
-            if self.shared.stop.load(Ordering::Relaxed) {
+            if stopped() {
                 return ControlFlow::Break(());
             }
-            match run.on(&event, arm) {
+            let handled = run.on(&event, arm);
+            visit.goes_on();
+            match handled {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(e) => {
                     run.failed = Some(e);
@@ -121,37 +111,31 @@ impl Scanner {
         if let Some(e) = run.failed.take() {
             return Err(e);
         }
-        let stopped = self.shared.stop.load(Ordering::Relaxed);
+        drop(visit);
         match walked {
-            Ok(summary) => run.outcome.other = summary.other,
-            Err(e @ WalkError::StartGone { .. }) => {
-                // The directory has left meanwhile: its rows are looked at one by one.
-                tracing::debug!("{e}");
-                run.deletion = root.is_present();
+            Ok(summary) => {
+                run.outcome.other = summary.other;
+                run.outcome.excluded = summary.excluded;
+                run.outcome.temporary = summary.temporary;
+                run.outcome.special = summary.special;
             }
+            // The directory has left meanwhile: its rows are looked at one by one.
+            Err(e @ WalkError::StartGone { .. }) => tracing::debug!("{e}"),
             Err(e) => {
                 // The root itself is not there or cannot be read: nothing can be said of its files.
                 tracing::warn!("{e}");
+                root.wanted.unfinished(RelPath::root(), false);
                 return Ok(run.outcome);
             }
         }
-        if stopped {
+        if stopped() {
             return Ok(run.outcome);
         }
-        run.finish()
+        let outcome = run.finish()?;
+        root.wanted.finished(&scope.dir, begun);
+        Ok(outcome)
     }
 
-    fn submit(&self, key: FileKey, urgent: bool) {
-        let job = Job {
-            key,
-            task: Task::Refresh,
-            urgent,
-            tries: 0,
-            ticket: self.shared.progress.ticket(),
-        };
-        let queue = if urgent { &self.urgent } else { &self.backlog };
-        let _ = enqueue(queue, job, &self.shared.stop);
-    }
 }
 
 /// Queues a job. A full queue is waited for, this is what bounds the memory, but not past a stop.
@@ -163,7 +147,7 @@ pub(super) fn enqueue(queue: &Sender<Job>, mut job: Job, stop: &AtomicBool) -> b
             Err(SendTimeoutError::Disconnected(_)) => return false,
             Err(SendTimeoutError::Timeout(back)) => job = back,
         }
-        if stop.load(Ordering::Relaxed) {
+        if stop.load(Ordering::Relaxed) || job.is_stale() {
             return false;
         }
     }
@@ -171,14 +155,13 @@ pub(super) fn enqueue(queue: &Sender<Job>, mut job: Job, stop: &AtomicBool) -> b
 
 struct Run<'a> {
     scanner: &'a Scanner,
-    root: &'a RootHandle,
+    root: &'a Arc<RootHandle>,
     scope: &'a ScanScope,
     known: KnownRows<'a>,
     outcome: ScanOutcome,
     gone: Vec<FileRow>,
     unreadable: Vec<RelPath>,
     failed: Option<StoreError>,
-    deletion: bool,
 }
 
 impl Run<'_> {
@@ -201,7 +184,7 @@ impl Run<'_> {
                 }
                 let row = self.known.take_equal(path)?;
                 match prefilter::verdict(row.as_ref(), Some(stamp), DECODER_VERSION) {
-                    Verdict::Unchanged if row.as_ref().is_none_or(|r| !r.missing) => {
+                    Verdict::Unchanged if row.as_ref().is_none_or(|r| !r.is_in_doubt()) => {
                         Progress::add(&self.scanner.shared.progress.unchanged, 1);
                     }
                     _ => {
@@ -216,9 +199,16 @@ impl Run<'_> {
                 error,
             } => {
                 self.unreadable.push((*path).clone());
+                self.outcome.unreadable += 1;
+                let passing = is_passing(error);
                 if *is_dir {
-                    self.outcome.unreadable += 1;
-                    self.folder_unreadable(path, error);
+                    self.root.wanted.unfinished((*path).clone(), !passing);
+                    if !passing {
+                        self.folder_unreadable(path, error);
+                    }
+                } else if passing {
+                    let folder = path.parent().unwrap_or_default();
+                    self.root.wanted.unfinished(folder, false);
                 } else {
                     // The worker records why it cannot be read.
                     self.queue((*path).clone());
@@ -230,28 +220,37 @@ impl Run<'_> {
     }
 
     fn queue(&self, path: RelPath) {
-        let key = FileKey {
-            root: self.root.id,
-            path,
+        let scanner = self.scanner;
+        let mut job = Job::refresh(self.root, path, &scanner.shared.progress);
+        job.urgent = self.scope.urgent;
+        let queue = if job.urgent {
+            &scanner.urgent
+        } else {
+            &scanner.backlog
         };
-        self.scanner.submit(key, self.scope.urgent);
+        let _ = enqueue(queue, job, &scanner.shared.stop);
+    }
+
+    fn write(&self, change: Change) {
+        let _ = self.scanner.write.send(Write::Change {
+            change,
+            root: Some(Arc::clone(self.root)),
+            release: None,
+            urgent: false,
+            ticket: Some(self.scanner.shared.progress.ticket()),
+        });
     }
 
     /// A folder that cannot be read is a failure of its own: what lies in it may be missed.
     fn folder_unreadable(&self, path: &RelPath, error: &std::io::Error) {
-        let _ = self.scanner.write.send(Write::Change {
-            change: Change::Failed {
-                key: FileKey {
-                    root: self.root.id,
-                    path: path.clone(),
-                },
-                stamp: FileStamp::default(),
-                hash: None,
-                failure: failing::folder_unreadable(error),
+        self.write(Change::Failed {
+            key: FileKey {
+                root: self.root.id,
+                path: path.clone(),
             },
-            release: None,
-            urgent: false,
-            ticket: Some(self.scanner.shared.progress.ticket()),
+            stamp: FileStamp::default(),
+            hash: None,
+            failure: failing::folder_unreadable(error),
         });
     }
 
@@ -259,37 +258,41 @@ impl Run<'_> {
         while let Some(row) = self.known.next()? {
             self.gone.push(row);
         }
+        if !self.scope.dir.is_root() {
+            // The row of the folder itself: that it could not be read, which is over.
+            let key = FileKey {
+                root: self.root.id,
+                path: self.scope.dir.clone(),
+            };
+            self.gone.extend(self.scanner.reader.file(&key)?);
+        }
         // Of what lies in a directory that cannot be read, nothing is known.
         let unreadable = std::mem::take(&mut self.unreadable);
         self.gone
             .retain(|row| !unreadable.iter().any(|dir| row.path.is_within(dir)));
         self.outcome.complete = true;
         self.outcome.gone = self.gone.len() as u64;
-        let fresh = self.gone.iter().filter(|r| !r.missing).count() as u64;
+        let excluded = |row: &FileRow| self.root.filter.file_kind(&row.path) != FileKind::Candidate;
+        let left = self.gone.iter().filter(|r| !r.missing && !excluded(r));
+        let fresh = left.count() as u64;
         let emptied = self.scope.dir.is_root() && self.outcome.files == 0 && fresh >= EMPTIED_COUNT;
-        let mut mass = !self.deletion && (emptied || fresh > MASS_COUNT);
-        if mass {
+        let mut mass = emptied || fresh > MASS_COUNT;
+        if mass && !emptied {
             let roots = self.scanner.reader.roots()?;
             let known = roots.iter().find(|row| row.id == self.root.id);
             let known = known.map_or(0, crate::store::RootRow::files);
-            mass = fresh * MASS_SHARE > u64::try_from(known).unwrap_or(0);
+            mass = is_mass(fresh, known);
         }
-        let excluded = |row: &FileRow| self.root.filter.file_kind(&row.path) != FileKind::Candidate;
         for row in std::mem::take(&mut self.gone) {
-            if row.missing && !self.deletion && !excluded(&row) {
+            if row.missing && !excluded(&row) {
                 self.outcome.held += 1;
             } else if mass && !excluded(&row) {
                 self.outcome.held += 1;
-                let _ = self.scanner.write.send(Write::Change {
-                    change: Change::Missing {
-                        key: FileKey {
-                            root: self.root.id,
-                            path: row.path,
-                        },
+                self.write(Change::Missing {
+                    key: FileKey {
+                        root: self.root.id,
+                        path: row.path,
                     },
-                    release: None,
-                    urgent: false,
-                    ticket: Some(self.scanner.shared.progress.ticket()),
                 });
             } else {
                 self.queue(row.path);
@@ -297,6 +300,11 @@ impl Run<'_> {
         }
         Ok(self.outcome)
     }
+}
+
+/// Whether so many files of so many, gone at once, are held instead of forgotten.
+pub(super) fn is_mass(gone: u64, known: i64) -> bool {
+    gone > MASS_COUNT && gone * MASS_SHARE > u64::try_from(known).unwrap_or(0)
 }
 
 /// The rows of a subtree in path order, read a page at a time.

@@ -446,14 +446,9 @@ type Work = Box<dyn FnOnce(&mut Store) -> Result<i64, StoreError> + Send>;
 
 /// A [`Writer`] over the writer's channel.
 pub(super) fn writer(
-    channel: Option<crossbeam_channel::Sender<Write>>,
+    channel: crossbeam_channel::Sender<Write>,
 ) -> impl Fn(Work) -> Result<i64, IndexError> {
-    move |work| {
-        Write::ask(
-            channel.as_ref().ok_or(IndexError::StageDied("commit"))?,
-            work,
-        )
-    }
+    move |work| Write::ask(&channel, work)
 }
 
 /// A panic elsewhere has left nothing half done here.

@@ -1,24 +1,26 @@
 //! Workers: pre-filter, read, hash, inspect. As many as `--parallel` says.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender};
 
 use super::claims::Claims;
 use super::inflight::{Claim, InFlight};
 use super::job::{FilePlace, Job, Seen, Task, Write};
-use super::progress::Progress;
+use super::later::Later;
+use super::progress::{Progress, Ticket};
 use super::read::{Bytes, read};
-use super::roots::{RootHandle, Roots};
+use super::roots::{RootHandle, Roots, Visit};
+use super::wanted::ScanScope;
 use super::spaces::{LaneId, LaneSpace, LaneTensor, Role, Spaces};
 use super::{failing, prefilter, priority};
 use crate::embedding::{InputSpec, Tensor};
 use crate::media::{DECODER_VERSION, Inspector};
-use crate::photo::{ContentHash, FileStamp, Verdict};
-use crate::source::{FileKind, stamp_beneath};
-use crate::store::{Change, Failure, FileKey, FileRow, Known, StoreReader};
+use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
+use crate::source::{FileKind, is_passing, stamp_beneath};
+use crate::store::{Change, Failure, FileRow, Known, StoreError, StoreReader};
 
 /// What all workers share.
 pub(super) struct Shared {
@@ -31,6 +33,8 @@ pub(super) struct Shared {
     /// Photos on their way to a model that had not seen them.
     pub embedding: Claims,
     pub max_file: u64,
+    /// One pass and an end: what keeps changing is given up after some tries.
+    pub one_pass: bool,
     /// Damage was met in the database.
     pub damaged: AtomicBool,
     pub stop: AtomicBool,
@@ -39,7 +43,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Damage met while reading ends the pipeline: the next start repairs the index.
-    pub fn met(&self, e: &crate::store::StoreError) {
+    pub fn met(&self, e: &StoreError) {
         if e.is_corruption() {
             self.damaged.store(true, Ordering::Relaxed);
             self.progress.dead.store(true, Ordering::Relaxed);
@@ -55,12 +59,15 @@ pub(super) struct Outputs {
     /// The same for live photos.
     pub embed_urgent: Sender<Seen>,
     pub write: Sender<Write>,
-    pub later: Sender<(Instant, Job)>,
+    pub later: Later,
 }
 
-/// A file that keeps changing while it is read is given up after this many tries; its next event
-/// or scan brings it back.
+/// A file that keeps changing while it is read is given up after this many tries in a single pass;
+/// the next one brings it back. A daemon goes on trying.
 const MAX_TRIES: u32 = 7;
+/// How long the first such try waits; each later one waits twice as long, up to 2⁶ times.
+const FIRST_DELAY_MS: u64 = 300;
+const DOUBLED: u32 = 6;
 
 /// One worker's own things.
 pub(super) struct Worker {
@@ -68,38 +75,65 @@ pub(super) struct Worker {
     pub(super) reader: StoreReader,
     out: Outputs,
     pub(super) buffer: Vec<u8>,
+    seat: Arc<Seat>,
+}
+
+/// What others see of a worker.
+#[derive(Default)]
+pub(super) struct Seat {
+    /// The root whose disk it is asking.
+    asks: Mutex<Option<Arc<RootHandle>>>,
+    /// Another one has taken its place: it ends with the job it has.
+    replaced: AtomicBool,
+}
+
+impl Seat {
+    /// True if it waits for a disk that hangs.
+    pub fn hangs(&self) -> bool {
+        let asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        asks.as_ref().is_some_and(|root| root.hangs().is_some())
+    }
+
+    /// Ends it after its present job.
+    pub fn replace(&self) {
+        self.replaced.store(true, Ordering::Relaxed);
+    }
+
+    fn asks(&self, root: Option<Arc<RootHandle>>) {
+        *self.asks.lock().unwrap_or_else(PoisonError::into_inner) = root;
+    }
 }
 
 impl Worker {
-    pub fn new(shared: Arc<Shared>, reader: StoreReader, out: Outputs) -> Self {
+    pub fn new(shared: Arc<Shared>, reader: StoreReader, out: Outputs, seat: Arc<Seat>) -> Self {
         Self {
             shared,
             reader,
             out,
             buffer: Vec::new(),
+            seat,
         }
     }
 
-    /// Works until both channels are closed or a stop is asked for. Urgent jobs go first.
-    pub fn run(mut self, urgent: &Receiver<Job>, backlog: &Receiver<Job>) {
+    /// Works until `quit` is closed or a stop is asked for. Urgent jobs go first.
+    pub fn run(mut self, urgent: &Receiver<Job>, backlog: &Receiver<Job>, quit: &Receiver<()>) {
         if self.shared.background {
             priority::lower();
         }
         let mut only_idle = false;
-        while !self.shared.stop.load(Ordering::Relaxed) {
-            let job = match urgent.try_recv() {
-                Ok(job) => job,
-                Err(TryRecvError::Disconnected) => match backlog.recv_timeout(POLL_STOP) {
-                    Ok(job) => job,
-                    Err(RecvTimeoutError::Timeout) => continue,
-                    Err(RecvTimeoutError::Disconnected) => return,
+        while !self.shared.stop.load(Ordering::Relaxed)
+            && !self.seat.replaced.load(Ordering::Relaxed)
+        {
+            let next = match urgent.try_recv() {
+                Ok(job) => Ok(job),
+                Err(_) => crossbeam_channel::select! {
+                    recv(quit) -> _ => return,
+                    recv(urgent) -> job => job,
+                    recv(backlog) -> job => job,
                 },
-                Err(TryRecvError::Empty) => {
-                    crossbeam_channel::select! {
-                        recv(urgent) -> job => match job { Ok(job) => job, Err(_) => continue },
-                        recv(backlog) -> job => match job { Ok(job) => job, Err(_) => return },
-                    }
-                }
+            };
+            let Ok(job) = next else {
+                return;
             };
             let large = self.shared.spaces.get();
             let large = large
@@ -115,152 +149,154 @@ impl Worker {
     }
 
     fn process(&mut self, job: Job) {
-        if let Task::Embed(hash) = job.task {
-            if let Err(e) = self.embed_again(&hash, job) {
-                tracing::warn!("{e}");
-                self.shared.met(&e);
+        let root = match &job.task {
+            Task::Embed(hash) => {
+                let hash = *hash;
+                if let Err(e) = self.embed_again(&hash, job) {
+                    tracing::warn!("{e}");
+                    self.shared.met(&e);
+                }
+                return;
             }
+            Task::Refresh(root) | Task::RefreshLink(root) => Arc::clone(root),
+        };
+        if root.is_ended() {
             return;
         }
-        let Some(root) = self.shared.roots.get(job.key.root) else {
+        if root.hangs().is_some() {
+            root.put_off();
             return;
-        };
+        }
         if let Err(e) = self.look_at(&root, job) {
-            // This file comes back with the next scan.
             tracing::warn!("{e}");
             self.shared.met(&e);
+            // The file comes back with its folder.
+            root.wanted.unfinished(RelPath::root(), false);
         }
     }
 
-    fn look_at(&mut self, root: &RootHandle, job: Job) -> Result<(), crate::store::StoreError> {
+    /// Asks a root's disk for something, so that others see when it hangs.
+    pub(super) fn ask<T>(&self, root: &Arc<RootHandle>, question: impl FnOnce(&Visit) -> T) -> T {
+        let visit = root.visit();
+        self.seat.asks(Some(Arc::clone(root)));
+        let answer = question(&visit);
+        self.seat.asks(None);
+        answer
+    }
+
+    fn look_at(&mut self, root: &Arc<RootHandle>, job: Job) -> Result<(), StoreError> {
         Progress::add(&self.shared.progress.seen, 1);
         let path = &job.key.path;
         let row = self.reader.file(&job.key)?;
         let kind = root.filter.file_kind(path);
+        if kind == FileKind::Undecided {
+            return Ok(());
+        }
         if kind != FileKind::Candidate {
             // Left out since it was indexed, or never a photo.
             if row.is_some() && kind != FileKind::Temporary {
-                self.write(
-                    Change::Gone {
-                        key: job.key,
-                        excluded: true,
-                    },
-                    job.urgent,
-                    job.ticket,
-                );
+                self.gone(root, job, true);
             }
             return Ok(());
         }
-        let stamp = match stamp_beneath(&root.path, path) {
+        let stamp = match self.ask(root, |_| stamp_beneath(&root.path, path)) {
             Ok(stamp) => stamp,
             Err(error) => {
-                self.unreadable(job, row.as_ref(), FileStamp::default(), &error);
+                self.unreadable(root, job, row.as_ref(), FileStamp::default(), &error);
                 return Ok(());
             }
         };
         match prefilter::verdict(row.as_ref(), stamp.as_ref(), DECODER_VERSION) {
             Verdict::Gone => {
-                if row.is_none() {
-                    self.rows_below(root, &job)?;
+                if row.is_none() && self.reader.has_files_below(root.id, path)? {
+                    // It was a folder: what was known below it is looked at.
+                    root.wanted.scan(ScanScope::folder(path.clone()));
                 }
                 // Even without a row: one may be on its way to the writer.
-                self.gone(root, job);
+                self.gone(root, job, false);
             }
             Verdict::Unchanged => {
                 Progress::add(&self.shared.progress.unchanged, 1);
-                if row.is_some_and(|r| r.missing) {
-                    self.write(Change::Found { key: job.key }, job.urgent, job.ticket);
+                if row.is_some_and(|r| r.is_in_doubt()) {
+                    self.write(root, Change::Found { key: job.key }, job.urgent, job.ticket);
                 }
             }
-            Verdict::Touched | Verdict::Changed => self.read(root, job, row.as_ref())?,
+            Verdict::Changed => {
+                if row.is_some() && matches!(job.task, Task::Refresh(_)) {
+                    self.look_at_links(root, &job)?;
+                }
+                self.read(root, job, row.as_ref())?;
+            }
+            Verdict::Touched => self.read(root, job, row.as_ref())?,
         }
         Ok(())
     }
 
-    /// A path without a row may have been a folder: whatever was known below it is looked at.
-    fn rows_below(&self, root: &RootHandle, job: &Job) -> Result<(), crate::store::StoreError> {
-        let mut after = None;
-        loop {
-            let page = self
-                .reader
-                .files_page(root.id, &job.key.path, after.as_ref(), 512)?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            after = Some(last.path.clone());
-            for row in page {
-                let job = Job {
-                    key: FileKey {
-                        root: root.id,
-                        path: row.path,
-                    },
-                    task: Task::Refresh,
-                    urgent: true,
-                    tries: 0,
-                    ticket: self.shared.progress.ticket(),
-                };
-                let _ = self.out.later.send((Instant::now(), job));
-            }
+    /// What was written under one name has changed under all names of the file.
+    fn look_at_links(&self, root: &Arc<RootHandle>, job: &Job) -> Result<(), StoreError> {
+        for key in self.reader.links_of(&job.key)? {
+            let mut link = Job::refresh(root, key.path, &self.shared.progress);
+            link.task = Task::RefreshLink(Arc::clone(root));
+            link.urgent = job.urgent;
+            self.out.later.put(Duration::ZERO, link);
         }
+        Ok(())
     }
 
     fn read(
         &mut self,
-        root: &RootHandle,
+        root: &Arc<RootHandle>,
         job: Job,
         row: Option<&FileRow>,
-    ) -> Result<(), crate::store::StoreError> {
+    ) -> Result<(), StoreError> {
         Progress::add(&self.shared.progress.opened, 1);
-        match read(
-            &root.path,
-            &job.key.path,
-            self.shared.max_file,
-            &mut self.buffer,
-        ) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (path, limit) = (&job.key.path, self.shared.max_file);
+        let bytes = self.ask(root, |visit| {
+            read(&root.path, path, limit, &mut buffer, &|| visit.goes_on())
+        });
+        self.buffer = buffer;
+        match bytes {
             Bytes::Read { stamp, hash } => {
                 Progress::add(&self.shared.progress.bytes, stamp.size);
-                self.identify(job, stamp, hash)
+                self.identify(root, job, stamp, hash)?;
             }
-            Bytes::Changing => {
-                self.put_off(job);
-                Ok(())
-            }
+            Bytes::Changing => self.put_off(job),
             Bytes::TooLarge { stamp, limit } => {
                 let failure = failing::too_large(stamp.size, limit);
-                self.fail(job, stamp, None, failure);
-                Ok(())
+                self.fail(root, job, stamp, failure);
             }
-            // The worker that comes with the deletion's own event settles it.
-            Bytes::Gone => {
-                self.gone(root, job);
-                Ok(())
-            }
+            Bytes::Gone => self.gone(root, job, false),
             Bytes::Unreadable { error } => {
-                let stamp = stamp_beneath(&root.path, &job.key.path).ok().flatten();
-                self.unreadable(job, row, stamp.unwrap_or_default(), &error);
-                Ok(())
+                let stamp = self.ask(root, |_| stamp_beneath(&root.path, &job.key.path));
+                let stamp = stamp.ok().flatten().unwrap_or_default();
+                self.unreadable(root, job, row, stamp, &error);
             }
         }
+        Ok(())
     }
 
     /// The bytes are in the buffer: known content ends here, new content is inspected.
     fn identify(
         &mut self,
+        root: &Arc<RootHandle>,
         job: Job,
         stamp: FileStamp,
         hash: ContentHash,
-    ) -> Result<(), crate::store::StoreError> {
+    ) -> Result<(), StoreError> {
         let Job {
             key,
             urgent,
             ticket,
             ..
         } = job;
-        let place = match self
-            .shared
-            .inflight
-            .claim(hash, FilePlace { key, stamp, ticket })
-        {
+        let place = FilePlace {
+            root: Arc::clone(root),
+            key,
+            stamp,
+            ticket,
+        };
+        let place = match self.shared.inflight.claim(hash, place) {
             Claim::Mine(place) => place,
             Claim::Waits => return Ok(()),
         };
@@ -289,6 +325,7 @@ impl Worker {
         };
         self.send(Write::Change {
             change,
+            root: Some(place.root),
             release: Some(hash),
             urgent,
             ticket: Some(place.ticket),
@@ -331,6 +368,7 @@ impl Worker {
                         hash: Some(hash),
                         failure: failing::undecodable(&e),
                     },
+                    root: Some(place.root),
                     release: Some(hash),
                     urgent,
                     ticket: Some(place.ticket),
@@ -350,76 +388,90 @@ impl Worker {
         way.send(seen).is_ok()
     }
 
+    /// Looks at it again, later each time.
     pub(super) fn put_off(&self, mut job: Job) {
         job.tries += 1;
-        if job.tries > MAX_TRIES {
+        if self.shared.one_pass && job.tries > MAX_TRIES {
             Progress::add(&self.shared.progress.changing, 1);
             return;
         }
-        let delay = Duration::from_millis(300 << job.tries.min(5));
-        let _ = self.out.later.send((Instant::now() + delay, job));
+        let delay = Duration::from_millis(FIRST_DELAY_MS << job.tries.min(DOUBLED));
+        self.out.later.put(delay, job);
     }
 
-    /// Nothing lies there, and not because its volume is away.
-    fn gone(&self, root: &RootHandle, job: Job) {
-        if root.is_present() {
-            let change = Change::Gone {
-                key: job.key,
-                excluded: false,
-            };
-            self.write(change, job.urgent, job.ticket);
-        }
+    /// Nothing lies there, or it is left out by now. The writer makes sure of that.
+    fn gone(&self, root: &Arc<RootHandle>, job: Job, excluded: bool) {
+        let change = Change::Gone {
+            key: job.key,
+            excluded,
+        };
+        self.write(root, change, job.urgent, job.ticket);
     }
 
     fn unreadable(
         &self,
+        root: &Arc<RootHandle>,
         job: Job,
         row: Option<&FileRow>,
         stamp: FileStamp,
         error: &std::io::Error,
     ) {
-        let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
-        if !denied && row.is_some() {
-            // A failing disk says nothing of the photo: what is known of it stays.
-            tracing::warn!("{}: {error}; its row stays as it was", job.key.path);
+        if is_passing(error) {
+            tracing::debug!("{}: {error}", job.key.path);
+            self.put_off(job);
             return;
         }
         let failure = failing::unreadable(error);
-        // An I/O error is the disk's, not the file's: with no stamp the next scan tries again.
-        let stamp = if denied {
-            stamp
+        let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        if denied {
+            self.fail(root, job, stamp, failure);
+            return;
+        }
+        // An I/O error is the disk's, not the file's: it is tried again before long.
+        let folder = job.key.path.parent().unwrap_or_default();
+        root.wanted.unfinished(folder, true);
+        if row.is_some() {
+            // It says nothing of the photo either: what is known of it stays.
+            let change = Change::Troubled {
+                key: job.key,
+                failure,
+            };
+            self.write(root, change, job.urgent, job.ticket);
         } else {
-            FileStamp {
+            let stamp = FileStamp {
                 ctime_ns: 0,
                 ..stamp
-            }
-        };
-        self.fail(job, stamp, None, failure);
+            };
+            self.fail(root, job, stamp, failure);
+        }
     }
 
-    fn fail(&self, job: Job, stamp: FileStamp, hash: Option<ContentHash>, failure: Failure) {
+    fn fail(&self, root: &Arc<RootHandle>, job: Job, stamp: FileStamp, failure: Failure) {
         let change = Change::Failed {
             key: job.key,
             stamp,
-            hash,
+            hash: None,
             failure,
         };
-        self.write(change, job.urgent, job.ticket);
+        self.write(root, change, job.urgent, job.ticket);
     }
 
-    pub(super) fn write(&self, change: Change, urgent: bool, ticket: super::progress::Ticket) {
-        self.write_with(change, urgent, Some(ticket));
-    }
-
-    /// A change of several that end one job: the last has its ticket.
-    pub(super) fn write_with(
-        &self,
-        change: Change,
-        urgent: bool,
-        ticket: Option<super::progress::Ticket>,
-    ) {
+    fn write(&self, root: &Arc<RootHandle>, change: Change, urgent: bool, ticket: Ticket) {
         self.send(Write::Change {
             change,
+            root: Some(Arc::clone(root)),
+            release: None,
+            urgent,
+            ticket: Some(ticket),
+        });
+    }
+
+    /// A change that concerns content, wherever it lies; of several that end one job the last has
+    /// its ticket.
+    pub(super) fn write_content(&self, change: Change, urgent: bool, ticket: Option<Ticket>) {
+        self.send(Write::Change {
+            change,
+            root: None,
             release: None,
             urgent,
             ticket,
@@ -444,6 +496,3 @@ pub(super) fn in_lanes(lanes: Vec<LaneId>, tensors: Vec<Tensor>) -> Vec<LaneTens
 fn by_name(failure: &Failure) -> bool {
     matches!(failure.kind.as_str(), "not-an-image" | "unsupported")
 }
-
-/// How often a waiting worker looks whether it should stop.
-const POLL_STOP: Duration = Duration::from_millis(200);

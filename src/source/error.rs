@@ -5,6 +5,16 @@ use std::path::PathBuf;
 
 use crate::photo::RelPath;
 
+/// True if the error is this process's or the machine's moment of weakness and says nothing of the
+/// file: no descriptors or memory left, interrupted.
+pub fn is_passing(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::AGAIN | Errno::INTR)
+    ) || error.kind() == io::ErrorKind::OutOfMemory
+}
+
 /// A filter that cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum FilterError {

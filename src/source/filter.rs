@@ -21,7 +21,7 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fd::{AsFd, BorrowedFd};
 
-use super::error::FilterError;
+use super::error::{FilterError, is_passing};
 use super::names;
 use super::open::{descend, open_root, read_small_at};
 use crate::photo::RelPath;
@@ -52,6 +52,8 @@ pub enum FileKind {
     OtherKind,
     /// Not finished yet; it gets another name when it is (downloads, synchronisation).
     Temporary,
+    /// The ignore file of a folder above it cannot be read: nothing is done about it, neither way.
+    Undecided,
 }
 
 /// The rules of one root.
@@ -68,6 +70,17 @@ pub struct Filter {
 struct Rules {
     text: Vec<u8>,
     matcher: Gitignore,
+    /// The file is there and cannot be read: what it would leave out is not known, so nothing in its
+    /// directory is looked at.
+    unusable: Option<Unusable>,
+}
+
+/// Why an ignore file cannot be used.
+#[derive(Debug, Clone)]
+struct Unusable {
+    /// The system's number of an error that says nothing of the file.
+    passing: Option<i32>,
+    text: String,
 }
 
 /// The ignore files that apply in one directory, nearest first.
@@ -122,6 +135,7 @@ impl Filter {
         let dir = file.parent().unwrap_or_default();
         match self.scope_if_entered(&dir) {
             Some(scope) => self.kind_in(&scope, file.as_bytes()),
+            None if self.is_undecided(&dir) => FileKind::Undecided,
             None => FileKind::Excluded,
         }
     }
@@ -157,9 +171,38 @@ impl Filter {
 
     /// As [`learn`](Self::learn), with the directory already open.
     pub(super) fn learn_at(&self, fd: BorrowedFd<'_>, dir: &RelPath) -> bool {
-        let text = read_small_at(fd, c".photondignore", IGNORE_FILE_LIMIT);
-        let rules = text.map(|bytes| self.parse(dir, bytes));
+        let rules = match read_small_at(fd, c".photondignore", IGNORE_FILE_LIMIT) {
+            Ok(text) => text.map(|bytes| self.parse(dir, bytes)),
+            Err(error) => Some(Rules {
+                text: Vec::new(),
+                matcher: Gitignore::empty(),
+                unusable: Some(Unusable {
+                    passing: error.raw_os_error().filter(|_| is_passing(&error)),
+                    text: error.to_string(),
+                }),
+            }),
+        };
         self.store_rules(dir, rules)
+    }
+
+    /// Why the ignore file of this very directory cannot be used, if it cannot.
+    pub(super) fn unusable(&self, dir: &RelPath) -> Option<std::io::Error> {
+        let table = self.read();
+        let why = table.get(dir)?.unusable.as_ref()?;
+        Some(match why.passing {
+            Some(errno) => std::io::Error::from_raw_os_error(errno),
+            None => std::io::Error::other(format!("its {IGNORE_FILE}: {}", why.text)),
+        })
+    }
+
+    fn is_undecided(&self, dir: &RelPath) -> bool {
+        let table = self.read();
+        !table.is_empty()
+            && ancestors(dir).any(|above| {
+                table
+                    .get(&above)
+                    .is_some_and(|rules| rules.unusable.is_some())
+            })
     }
 
     fn store_rules(&self, dir: &RelPath, rules: Option<Rules>) -> bool {
@@ -167,7 +210,12 @@ impl Filter {
             let table = self.read();
             match (&rules, table.get(dir)) {
                 (None, None) => return false,
-                (Some(new), Some(old)) if new.text == old.text => return false,
+                (Some(new), Some(old))
+                    if new.text == old.text
+                        && new.unusable.is_some() == old.unusable.is_some() =>
+                {
+                    return false;
+                }
                 _ => {}
             }
         }
@@ -198,7 +246,11 @@ impl Filter {
             tracing::warn!(root = %self.root.display(), ?dir, %error, "an ignore file is skipped");
             Gitignore::empty()
         });
-        Rules { text, matcher }
+        Rules {
+            text,
+            matcher,
+            unusable: None,
+        }
     }
 
     /// The ignore files that apply to the entries of `dir`; `None` if it, or a directory above it,
@@ -207,6 +259,9 @@ impl Filter {
         let mut scope = Scope::default();
         for above in ancestors(dir) {
             if !above.is_root() && self.subdir_excluded(&scope, above.as_bytes()) {
+                return None;
+            }
+            if self.unusable(&above).is_some() {
                 return None;
             }
             scope = self.scope_below(&scope, &above);

@@ -31,7 +31,7 @@ use crate::photo::{FileStamp, RelPath};
 
 /// How long [`LiveSource::stop`] waits for a root's thread; one that hangs in a system call on a
 /// dead volume is left behind.
-const STOP_PATIENCE: Duration = Duration::from_secs(2);
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Settings of a live source.
 #[derive(Debug, Clone)]
@@ -169,6 +169,19 @@ pub struct WatchHealth {
     pub advice: Option<String>,
 }
 
+/// How well one root is seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RootHealth {
+    /// Directories with a watch.
+    pub watched: usize,
+    /// Subtrees that are polled.
+    pub polled: usize,
+    /// Times that events were lost.
+    pub overflows: u64,
+    /// Why directories are polled.
+    pub degraded: Option<DegradeReason>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct LiveSource {
@@ -295,6 +308,18 @@ impl LiveSource {
             .iter()
             .find_map(|(_, why)| advice(why, health.limit));
         health
+    }
+
+    /// How well one root is seen; `None`: it is not followed.
+    pub fn health_of(&self, id: usize) -> Option<RootHealth> {
+        let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner);
+        let shared = &roots.get(&id)?.shared;
+        Some(RootHealth {
+            watched: shared.armed.load(Ordering::Relaxed),
+            polled: shared.polled.load(Ordering::Relaxed),
+            overflows: shared.overflows.load(Ordering::Relaxed),
+            degraded: shared.degraded(),
+        })
     }
 
     /// Ends all threads and joins them.

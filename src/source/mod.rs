@@ -38,11 +38,15 @@ mod walk;
 mod watch;
 mod watched;
 
-pub use error::{ArmError, FilterError, OpenError, SourceError, WalkError};
+pub use error::{ArmError, FilterError, OpenError, SourceError, WalkError, is_passing};
 pub use filter::{FileKind, Filter, FilterConfig, IGNORE_FILE};
-pub use live::{Found, LiveConfig, LiveSource, RescanReason, SourceEvent, WatchHealth};
+pub use live::{
+    Found, LiveConfig, LiveSource, RescanReason, RootHealth, SourceEvent, WatchHealth,
+};
 pub use open::{open_beneath, stamp_beneath};
-pub use root::{RootFacts, RootPresence, VolumeIdentity, identify};
+pub use root::{
+    RootFacts, RootPlace, RootPresence, VolumeIdentity, identify, is_certain, place_of,
+};
 pub use settle::{Hint, SettleConfig, Settled, Settler};
 pub use walk::{WalkEvent, WalkSummary, walk};
 pub use watched::{Arm, DegradeReason};

@@ -216,21 +216,39 @@ pub(super) fn open_dir_at(dir: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, E
     openat(dir, name, flags, Mode::empty())
 }
 
-/// The whole of a small regular file in `dir`; `None` if it is not there, is not regular, or
-/// holds more than `limit` bytes.
-pub(super) fn read_small_at(dir: BorrowedFd<'_>, name: &CStr, limit: u64) -> Option<Vec<u8>> {
+/// The whole of a small regular file in `dir`; `None` if there is none.
+///
+/// # Errors
+///
+/// It is there and cannot be had: unreadable, no regular file, or more than `limit` bytes.
+pub(super) fn read_small_at(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    limit: u64,
+) -> Result<Option<Vec<u8>>, io::Error> {
     use std::io::Read;
-    let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let not_regular = || io::Error::other("it is no regular file");
+    let stat = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => other?,
+    };
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return None;
+        return Err(not_regular());
     }
-    let file = File::from(open_file_at(dir, name.to_bytes()).ok()?);
-    if !file.metadata().ok()?.is_file() {
-        return None;
+    let file = match open_file_at(dir, name.to_bytes()) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => File::from(other?),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(not_regular());
     }
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 <= limit).then_some(bytes)
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let most = limit >> 20;
+        return Err(io::Error::other(format!("it has more than {most} MiB")));
+    }
+    Ok(Some(bytes))
 }
 
 /// A path the kernel resolves to exactly its components.

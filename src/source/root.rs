@@ -7,7 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags, fstat, fstatvfs, open};
 use rustix::io::Errno;
 
@@ -17,6 +17,105 @@ use rustix::io::Errno;
 /// `user@host:/path`), else `fsid:…`, else `device:…`, which does not survive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VolumeIdentity(pub String);
+
+impl VolumeIdentity {
+    /// True if no other volume can have this name: a UUID, or where a network volume comes from.
+    pub fn is_certain(&self) -> bool {
+        is_certain(&self.0)
+    }
+}
+
+/// True if no other volume can have the identity that is written like this.
+pub fn is_certain(identity: &str) -> bool {
+    identity.starts_with("uuid:") || identity.starts_with("source:")
+}
+
+/// What tells, within one boot and at the price of three system calls, that a folder is no longer
+/// the one it was: another directory, another device, another size of volume, mounted anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RootPlace {
+    device: u64,
+    inode: u64,
+    fsid: u64,
+    blocks: u64,
+    /// Number of the mount, never given twice; 0 where the system does not say (before Linux 6.8).
+    mount: u64,
+    /// When the directory was made, nanoseconds since the Unix epoch; 0 where that is not known.
+    born: i64,
+}
+
+impl RootPlace {
+    /// What tells the folder from one on another volume that looks the same (same device number,
+    /// same inode): a disk that was formatted has a root that was made then. Empty where the file
+    /// system does not say when.
+    pub fn mark(&self) -> String {
+        match self.born {
+            0 => String::new(),
+            born => format!("{}@{born}", self.inode),
+        }
+    }
+}
+
+/// Where the folder at `path` is now; `None` if there is none.
+pub fn place_of(path: &Path) -> Option<RootPlace> {
+    place(&open(path, FOLDER, Mode::empty()).ok()?).ok()
+}
+
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+
+// Field types differ between systems, hence the casts.
+#[allow(
+    clippy::useless_conversion,
+    clippy::cast_sign_loss,
+    clippy::unnecessary_cast
+)]
+fn place(fd: &OwnedFd) -> Result<RootPlace, Errno> {
+    let stat = fstat(fd)?;
+    let vfs = fstatvfs(fd)?;
+    let (mount, born) = mount_and_birth(fd);
+    Ok(RootPlace {
+        device: stat.st_dev as u64,
+        inode: stat.st_ino as u64,
+        fsid: vfs.f_fsid,
+        blocks: vfs.f_blocks,
+        mount,
+        born,
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn mount_and_birth(fd: &OwnedFd) -> (u64, i64) {
+    use rustix::fs::{AtFlags, StatxFlags, statx};
+    // linux/stat.h: STATX_MNT_ID_UNIQUE. Older kernels leave the bit out of their answer.
+    const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+    let wanted = UNIQUE.union(StatxFlags::BTIME);
+    let Ok(found) = statx(fd, c"", AtFlags::EMPTY_PATH, wanted) else {
+        return (0, 0);
+    };
+    let has = |flag: StatxFlags| found.stx_mask & flag.bits() != 0;
+    let born = &found.stx_btime;
+    (
+        if has(UNIQUE) { found.stx_mnt_id } else { 0 },
+        if has(StatxFlags::BTIME) {
+            crate::photo::nanos(born.tv_sec, i64::from(born.tv_nsec))
+        } else {
+            0
+        },
+    )
+}
+
+#[cfg(target_vendor = "apple")]
+fn mount_and_birth(fd: &OwnedFd) -> (u64, i64) {
+    let born = fstat(fd).map_or(0, |st| crate::photo::nanos(st.st_birthtime, st.st_birthtime_nsec));
+    (0, born)
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn mount_and_birth(_: &OwnedFd) -> (u64, i64) {
+    (0, 0)
+}
 
 impl std::fmt::Display for VolumeIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,10 +141,8 @@ pub enum RootPresence {
 pub struct RootFacts {
     /// The volume.
     pub identity: VolumeIdentity,
-    /// Inode of the root directory: another one on the same volume is another directory.
-    pub inode: u64,
-    /// Device number now; only equal or not, within one boot.
-    pub device: u64,
+    /// Where it is now; only equal or not, within one boot.
+    pub place: RootPlace,
     /// It has no entries at all, as a mount point without its volume has not.
     pub empty: bool,
     /// Changes can be made by other machines, so events do not tell all: scan on a schedule.
@@ -75,25 +172,17 @@ pub fn identify(root: &Path) -> RootPresence {
 }
 
 fn look(root: &Path) -> Result<RootFacts, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = open(root, flags, Mode::empty())?;
-    let stat = fstat(&fd)?;
+    let fd = open(root, FOLDER, Mode::empty())?;
+    let place = place(&fd)?;
     let vfs = fstatvfs(&fd)?;
     let mut empty = true;
     super::listing::for_each_entry(fd.as_fd(), &mut |_, _, _| empty = false)?;
     let mount = mount_of(root, fd.as_fd());
     let fs_type = mount.as_ref().map(|m| m.fs_type.clone());
     let network_fs = is_network(fd.as_fd(), fs_type.as_deref());
-    #[allow(
-        clippy::useless_conversion,
-        clippy::cast_sign_loss,
-        clippy::unnecessary_cast
-    )]
-    let (device, inode) = (stat.st_dev as u64, stat.st_ino as u64);
     Ok(RootFacts {
-        identity: identity(device, vfs.f_fsid, network_fs, mount.as_ref()),
-        inode,
-        device,
+        identity: identity(place.device, vfs.f_fsid, network_fs, mount.as_ref()),
+        place,
         empty,
         network_fs,
         read_only: vfs.f_flag.contains(StatVfsMountFlags::RDONLY),
@@ -306,7 +395,7 @@ mod tests {
         let second = facts(t.path());
         assert!(second.empty);
         assert_eq!(first.identity, second.identity);
-        assert_eq!(first.inode, second.inode);
+        assert_eq!(first.place, second.place);
     }
 
     #[test]
@@ -316,7 +405,7 @@ mod tests {
         std::fs::create_dir(&a).unwrap();
         std::fs::create_dir(&b).unwrap();
         assert_eq!(facts(&a).identity, facts(&b).identity);
-        assert_ne!(facts(&a).inode, facts(&b).inode);
+        assert_ne!(facts(&a).place, facts(&b).place);
         assert!(
             !facts(&a).identity.0.starts_with("device:"),
             "{}",
@@ -330,7 +419,7 @@ mod tests {
         let t = tempfile::tempdir().unwrap();
         let shm = Path::new("/dev/shm");
         if let RootPresence::Present(there) = identify(shm)
-            && there.device != facts(t.path()).device
+            && there.place.device != facts(t.path()).place.device
         {
             assert_ne!(there.identity, facts(t.path()).identity);
         }

@@ -234,6 +234,17 @@ impl Walk<'_> {
             return ControlFlow::Continue(());
         }
         self.filter.learn_at(fd.as_fd(), &path);
+        if let Some(error) = self.filter.unusable(&path) {
+            // What it would leave out is not known: nothing is let in, and nothing taken out. The
+            // folder is watched even so, for the day that it is mended.
+            self.sum.unreadable += 1;
+            (self.visit)(WalkEvent::Dir { path: &path })?;
+            return (self.visit)(WalkEvent::Unreadable {
+                path: &path,
+                is_dir: true,
+                error,
+            });
+        }
         let scope = self.filter.scope_below(outer, &path);
         self.sum.dirs += 1;
         (self.visit)(WalkEvent::Dir { path: &path })?;
@@ -287,6 +298,7 @@ impl Walk<'_> {
                     FileKind::OtherKind => sum.other += 1,
                     FileKind::Excluded => sum.excluded += 1,
                     FileKind::Temporary => sum.temporary += 1,
+                    FileKind::Undecided => {}
                     FileKind::Candidate if kind == FileType::RegularFile => {
                         listing.push_unstamped(name, inode);
                     }

@@ -83,7 +83,14 @@ pub enum Change {
         /// Where it lay.
         key: FileKey,
     },
-    /// A path held as missing is there again, unchanged.
+    /// A file that is known cannot be read now (the disk fails): its row stays as it is.
+    Troubled {
+        /// Where it lies.
+        key: FileKey,
+        /// Why.
+        failure: Failure,
+    },
+    /// A path that was held as missing, or could not be read, is as it was.
     Found {
         /// Where it lies.
         key: FileKey,
@@ -108,7 +115,10 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be written; then nothing of the batch is.
-    pub fn apply(&mut self, batch: &[Change]) -> Result<(), StoreError> {
+    pub fn apply<'a>(
+        &mut self,
+        batch: impl IntoIterator<Item = &'a Change>,
+    ) -> Result<(), StoreError> {
         let tx = self
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -171,8 +181,9 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
             files::put(conn, key, stamp, &Points::Failure(id))
         }
         Change::Gone { key, .. } => files::remove(conn, key).map(|_| ()),
-        Change::Missing { key } => files::set_missing(conn, key, true),
-        Change::Found { key } => files::set_missing(conn, key, false),
+        Change::Missing { key } => files::hold(conn, key),
+        Change::Troubled { key, failure } => files::set_trouble(conn, key, failure),
+        Change::Found { key } => files::vouch_for(conn, key),
     }
 }
 

@@ -87,6 +87,9 @@ impl StoreReader {
                 "SELECT r.path, f.path, x.stage, x.kind, x.message, x.attempts, x.failed_at, NULL
                  FROM files f JOIN failures x ON x.id = f.failure JOIN roots r ON r.id = f.root
                  UNION ALL
+                 SELECT r.path, f.path, x.stage, x.kind, x.message, x.attempts, x.failed_at, NULL
+                 FROM files f JOIN failures x ON x.id = f.trouble JOIN roots r ON r.id = f.root
+                 UNION ALL
                  SELECT r.path, f.path, x.stage, x.kind, x.message, x.attempts, x.failed_at, m.name
                  FROM failures x JOIN photos p ON p.hash = x.hash
                  JOIN files f INDEXED BY files_by_photo ON f.photo = p.id JOIN roots r ON r.id = f.root
@@ -254,7 +257,8 @@ pub(super) fn clear(conn: &Connection, hash: &ContentHash, model: i64) -> rusqli
 pub(super) fn drop_all_unused(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute(
         "DELETE FROM failures WHERE stage <> 'embed'
-         AND NOT EXISTS (SELECT 1 FROM files f WHERE f.failure = failures.id)",
+         AND NOT EXISTS (SELECT 1 FROM files f WHERE f.failure = failures.id)
+         AND NOT EXISTS (SELECT 1 FROM files f WHERE f.trouble = failures.id)",
         [],
     )?;
     Ok(())
@@ -264,7 +268,8 @@ pub(super) fn drop_all_unused(conn: &Connection) -> rusqlite::Result<()> {
 pub(super) fn drop_if_unused(conn: &Connection, id: i64) -> rusqlite::Result<()> {
     conn.prepare_cached(
         "DELETE FROM failures WHERE id = ?1 AND stage <> 'embed'
-         AND NOT EXISTS (SELECT 1 FROM files WHERE failure = ?1)",
+         AND NOT EXISTS (SELECT 1 FROM files WHERE failure = ?1)
+         AND NOT EXISTS (SELECT 1 FROM files WHERE trouble = ?1)",
     )?
     .execute([id])?;
     Ok(())

@@ -26,6 +26,15 @@ pub struct FileRow {
     pub failed_decoder: Option<u32>,
     /// Held in a mass disappearance.
     pub missing: bool,
+    /// It could not be read when that was last tried.
+    pub troubled: bool,
+}
+
+impl FileRow {
+    /// Something was found wrong with it that may be over.
+    pub fn is_in_doubt(&self) -> bool {
+        self.missing || self.troubled
+    }
 }
 
 /// What is known of some content.
@@ -47,7 +56,7 @@ impl StoreReader {
     pub fn file(&self, key: &FileKey) -> Result<Option<FileRow>, StoreError> {
         self.conn
             .prepare_cached(
-                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since
+                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since, f.trouble
                  FROM files f LEFT JOIN failures x ON x.id = f.failure
                  WHERE f.root = ?1 AND f.path = ?2",
             )
@@ -76,7 +85,7 @@ impl StoreReader {
         let mut stmt = self
             .conn
             .prepare_cached(
-                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since
+                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since, f.trouble
                  FROM files f LEFT JOIN failures x ON x.id = f.failure
                  WHERE f.root = ?1 AND f.path > ?2 AND (?3 IS NULL OR f.path < ?3)
                  ORDER BY f.path LIMIT ?4",
@@ -87,6 +96,65 @@ impl StoreReader {
                 params![root, low, high, i64::try_from(limit).unwrap_or(i64::MAX)],
                 read_row,
             )
+            .at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
+    }
+
+    /// Whether any row lies below this path.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn has_files_below(&self, root: i64, path: &RelPath) -> Result<bool, StoreError> {
+        Ok(!self.files_page(root, path, None, 1)?.is_empty())
+    }
+
+    /// A few of a root's photos from all over it, with the stamps they were indexed with.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn sample_files(&self, root: i64) -> Result<Vec<(RelPath, FileStamp)>, StoreError> {
+        // By folder: a million rows are not sorted for a look at two dozen.
+        let mut stmt = self
+            .conn
+            .prepare_cached(
+                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode
+                 FROM (SELECT id FROM folders WHERE root = ?1 AND photos > 0 ORDER BY random() LIMIT 24) d
+                 JOIN files f ON f.root = ?1 AND f.path IN (
+                     SELECT g.path FROM files g INDEXED BY files_by_folder
+                     WHERE g.folder = d.id AND g.photo IS NOT NULL AND g.missing_since IS NULL
+                     ORDER BY g.taken DESC LIMIT 8)
+                 LIMIT 48",
+            )
+            .at(&self.path)?;
+        let rows = stmt
+            .query_map([root], |r| {
+                let path = RelPath::from_bytes(r.get::<_, Vec<u8>>(0)?);
+                Ok((path, read_stamp(r, 1)?))
+            })
+            .at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
+    }
+
+    /// Other paths that were the same file as this one when they were indexed (hard links).
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn links_of(&self, key: &FileKey) -> Result<Vec<FileKey>, StoreError> {
+        let mut stmt = self
+            .conn
+            .prepare_cached(
+                "SELECT g.root, g.path FROM files f JOIN files g INDEXED BY files_by_photo ON g.photo = f.photo
+                     AND g.inode = f.inode AND g.root = f.root AND g.path <> f.path
+                 WHERE f.root = ?1 AND f.path = ?2",
+            )
+            .at(&self.path)?;
+        let rows = stmt
+            .query_map(params![key.root, key.path.as_bytes()], |r| {
+                Ok(FileKey {
+                    root: r.get(0)?,
+                    path: RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?),
+                })
+            })
             .at(&self.path)?;
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
@@ -137,39 +205,17 @@ impl Store {
             .at(&self.path)
     }
 
-    /// Deletes the rows of all roots that are online which have been held as missing since before
-    /// `cutoff` (Unix seconds).
-    ///
-    /// # Errors
-    /// If the database cannot be written.
-    pub fn release_all_missing(&mut self, cutoff: i64) -> Result<(), StoreError> {
-        let online: Vec<i64> = self
-            .conn
-            .prepare("SELECT id FROM roots WHERE online = 1")
-            .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
-            .at(&self.path)?;
-        for root in online {
-            self.release_missing(root, Some(cutoff))?;
-        }
-        Ok(())
-    }
-
-    /// Deletes the rows of one root that are held as missing, since before `cutoff` (Unix seconds)
-    /// or all of them. Returns how many.
+    /// Deletes the rows of one root that are held as missing. Returns how many.
     ///
     /// # Errors
     /// If the database cannot be written; then nothing is deleted.
-    pub fn release_missing(&mut self, root: i64, cutoff: Option<i64>) -> Result<usize, StoreError> {
+    pub fn release_missing(&mut self, root: i64) -> Result<usize, StoreError> {
         let tx = self.conn.transaction().at(&self.path)?;
         let released: Vec<Option<i64>> = tx
             .prepare_cached(
-                "DELETE FROM files WHERE root = ?1 AND missing_since IS NOT NULL AND missing_since < ?2
-                 RETURNING photo",
+                "DELETE FROM files WHERE root = ?1 AND missing_since IS NOT NULL RETURNING photo",
             )
-            .and_then(|mut s| {
-                s.query_map(params![root, cutoff.unwrap_or(i64::MAX)], |r| r.get(0))?
-                    .collect()
-            })
+            .and_then(|mut s| s.query_map([root], |r| r.get(0))?.collect())
             .at(&self.path)?;
         let count = released.len();
         word_index::refresh_all(&tx, released.into_iter().flatten().collect()).at(&self.path)?;
@@ -193,7 +239,7 @@ pub(super) fn put(
     stamp: &FileStamp,
     points: &Points,
 ) -> rusqlite::Result<()> {
-    let (old_photo, old_failure) = points_at(conn, key)?;
+    let old = points_at(conn, key)?;
     let (photo, failure) = match points {
         Points::Photo(id) => (Some(*id), None),
         Points::Failure(id) => (None, Some(*id)),
@@ -205,7 +251,7 @@ pub(super) fn put(
                  unixepoch(?4 / 1000000000, 'unixepoch', 'localtime'), 0))
          ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
              ctime_ns = excluded.ctime_ns, inode = excluded.inode, photo = excluded.photo,
-             failure = excluded.failure, missing_since = NULL, taken = excluded.taken",
+             failure = excluded.failure, missing_since = NULL, trouble = NULL, taken = excluded.taken",
     )?
     .execute(params![
         key.root,
@@ -218,13 +264,38 @@ pub(super) fn put(
         failure,
         folder(conn, key)?
     ])?;
-    if let Some(old) = old_failure.filter(|old| Some(*old) != failure) {
-        super::failures::drop_if_unused(conn, old)?;
+    for unused in [old.failure.filter(|old| Some(*old) != failure), old.trouble] {
+        if let Some(unused) = unused {
+            super::failures::drop_if_unused(conn, unused)?;
+        }
     }
-    if old_photo != photo {
-        for photo in [old_photo, photo].into_iter().flatten() {
+    if let Some(photo) = photo {
+        let_go_of_missing(conn, key, photo)?;
+    }
+    if old.photo != photo {
+        for photo in [old.photo, photo].into_iter().flatten() {
             word_index::refresh(conn, photo)?;
         }
+    }
+    Ok(())
+}
+
+/// Content that lies here has not disappeared: its rows that are held as missing elsewhere go.
+fn let_go_of_missing(conn: &Connection, here: &FileKey, photo: i64) -> rusqlite::Result<()> {
+    let held: Vec<FileKey> = conn
+        .prepare_cached(
+            "SELECT root, path FROM files INDEXED BY files_by_photo
+             WHERE photo = ?1 AND missing_since IS NOT NULL AND NOT (root = ?2 AND path = ?3)",
+        )?
+        .query_map(params![photo, here.root, here.path.as_bytes()], |r| {
+            Ok(FileKey {
+                root: r.get(0)?,
+                path: RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?),
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    for key in &held {
+        remove(conn, key)?;
     }
     Ok(())
 }
@@ -252,34 +323,85 @@ pub(super) fn folder_of(path: &[u8]) -> &[u8] {
 
 /// Removes the row of one path.
 pub(super) fn remove(conn: &Connection, key: &FileKey) -> rusqlite::Result<bool> {
-    let (old_photo, old_failure) = points_at(conn, key)?;
+    let old = points_at(conn, key)?;
     let removed = conn
         .prepare_cached("DELETE FROM files WHERE root = ?1 AND path = ?2")?
         .execute(params![key.root, key.path.as_bytes()])?;
-    if let Some(old) = old_failure {
-        super::failures::drop_if_unused(conn, old)?;
+    for unused in [old.failure, old.trouble].into_iter().flatten() {
+        super::failures::drop_if_unused(conn, unused)?;
     }
-    if let Some(old) = old_photo {
+    if let Some(old) = old.photo {
         word_index::refresh(conn, old)?;
     }
     Ok(removed > 0)
 }
 
-/// Marks the row of one path as missing, or as found again.
-pub(super) fn set_missing(conn: &Connection, key: &FileKey, missing: bool) -> rusqlite::Result<()> {
+/// Holds the row of one path as missing. A photo that lies elsewhere too has not disappeared: there
+/// the row goes.
+pub(super) fn hold(conn: &Connection, key: &FileKey) -> rusqlite::Result<()> {
+    let elsewhere: bool = conn
+        .prepare_cached(
+            "SELECT coalesce((SELECT p.places - (f.missing_since IS NULL) FROM photos p WHERE p.id = f.photo), 0) > 0
+             FROM files f WHERE f.root = ?1 AND f.path = ?2",
+        )?
+        .query_row(params![key.root, key.path.as_bytes()], |r| r.get(0))
+        .optional()?
+        .unwrap_or(false);
+    if elsewhere {
+        return remove(conn, key).map(|_| ());
+    }
     conn.prepare_cached(
-        "UPDATE files SET missing_since = CASE WHEN ?3 THEN coalesce(missing_since, ?4) END
-         WHERE root = ?1 AND path = ?2",
+        "UPDATE files SET missing_since = coalesce(missing_since, ?3) WHERE root = ?1 AND path = ?2",
     )?
-    .execute(params![key.root, key.path.as_bytes(), missing, unix_now()])?;
+    .execute(params![key.root, key.path.as_bytes(), unix_now()])?;
     Ok(())
 }
 
-/// The photo or the failure that a path points at now.
-fn points_at(conn: &Connection, key: &FileKey) -> rusqlite::Result<(Option<i64>, Option<i64>)> {
-    conn.prepare_cached("SELECT photo, failure FROM files WHERE root = ?1 AND path = ?2")?
+/// The row of one path is right after all: it is not missing, and can be read.
+pub(super) fn vouch_for(conn: &Connection, key: &FileKey) -> rusqlite::Result<()> {
+    let old = points_at(conn, key)?;
+    conn.prepare_cached(
+        "UPDATE files SET missing_since = NULL, trouble = NULL WHERE root = ?1 AND path = ?2",
+    )?
+    .execute(params![key.root, key.path.as_bytes()])?;
+    match old.trouble {
+        Some(trouble) => super::failures::drop_if_unused(conn, trouble),
+        None => Ok(()),
+    }
+}
+
+/// Notes on the row of one path that the file cannot be read now; what is known of it stays.
+pub(super) fn set_trouble(
+    conn: &Connection,
+    key: &FileKey,
+    failure: &Failure,
+) -> rusqlite::Result<()> {
+    let old = points_at(conn, key)?;
+    if old.photo.is_none() && old.failure.is_none() {
+        return Ok(());
+    }
+    let id = super::failures::put(conn, None, None, old.trouble, failure)?;
+    conn.prepare_cached("UPDATE files SET trouble = ?3 WHERE root = ?1 AND path = ?2")?
+        .execute(params![key.root, key.path.as_bytes(), id])?;
+    Ok(())
+}
+
+/// What a row refers to now.
+#[derive(Default)]
+struct PointsAt {
+    photo: Option<i64>,
+    failure: Option<i64>,
+    trouble: Option<i64>,
+}
+
+fn points_at(conn: &Connection, key: &FileKey) -> rusqlite::Result<PointsAt> {
+    conn.prepare_cached("SELECT photo, failure, trouble FROM files WHERE root = ?1 AND path = ?2")?
         .query_row(params![key.root, key.path.as_bytes()], |r| {
-            Ok((r.get(0)?, r.get(1)?))
+            Ok(PointsAt {
+                photo: r.get(0)?,
+                failure: r.get(1)?,
+                trouble: r.get(2)?,
+            })
         })
         .optional()
         .map(Option::unwrap_or_default)
@@ -301,14 +423,20 @@ fn subtree_bounds(dir: &RelPath) -> (Vec<u8>, Option<Vec<u8>>) {
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
     Ok(FileRow {
         path: RelPath::from_bytes(row.get::<_, Vec<u8>>(0)?),
-        stamp: FileStamp {
-            size: row.get::<_, i64>(1)?.cast_unsigned(),
-            mtime_ns: row.get(2)?,
-            ctime_ns: row.get(3)?,
-            inode: row.get::<_, i64>(4)?.cast_unsigned(),
-        },
+        stamp: read_stamp(row, 1)?,
         failed_decoder: row.get(5)?,
         missing: row.get::<_, Option<i64>>(6)?.is_some(),
+        troubled: row.get::<_, Option<i64>>(7)?.is_some(),
+    })
+}
+
+/// Size, mtime, ctime and inode, in this order from column `at` on.
+fn read_stamp(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<FileStamp> {
+    Ok(FileStamp {
+        size: row.get::<_, i64>(at)?.cast_unsigned(),
+        mtime_ns: row.get(at + 1)?,
+        ctime_ns: row.get(at + 2)?,
+        inode: row.get::<_, i64>(at + 3)?.cast_unsigned(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::error::{At, StoreError};
 use super::{Store, StoreReader, unix_now, word_index};
@@ -14,8 +14,10 @@ pub struct RootRow {
     pub id: i64,
     /// Absolute path.
     pub path: PathBuf,
-    /// Identity of the volume it lies on.
+    /// Identity of the volume it lies on; `#2` and so on behind it where two have the same.
     pub volume: String,
+    /// Inode of the folder and when it was made; empty: not known.
+    pub mark: String,
     /// False while the volume is away.
     pub online: bool,
     /// When a scan last walked all of it, Unix seconds.
@@ -33,6 +35,16 @@ pub struct RootRow {
 }
 
 impl RootRow {
+    /// The identity of its volume as the system gives it.
+    pub fn volume_name(&self) -> &str {
+        let (name, number) = self.volume.rsplit_once('#').unwrap_or((&self.volume, ""));
+        if number.parse::<u32>().is_ok() {
+            name
+        } else {
+            &self.volume
+        }
+    }
+
     /// Files known there, missing ones included.
     pub fn files(&self) -> i64 {
         self.photos + self.failed + self.missing
@@ -40,7 +52,7 @@ impl RootRow {
 }
 
 const COLUMNS: &str =
-    "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing";
+    "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark";
 
 impl RootRow {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -56,6 +68,7 @@ impl RootRow {
             photos: row.get(7)?,
             failed: row.get(8)?,
             missing: row.get(9)?,
+            mark: row.get(10)?,
         })
     }
 }
@@ -74,35 +87,58 @@ impl StoreReader {
 }
 
 impl Store {
-    /// The root at `path` on `volume`, made if it is new; other volumes' roots at the same path
-    /// go offline.
+    /// Takes a folder on: the root `known` if it is one that is known (by another path or volume,
+    /// perhaps), else a new one. Other roots at the same path go offline.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn adopt_root(&mut self, path: &Path, volume: &str) -> Result<RootRow, StoreError> {
+    pub fn adopt_root(
+        &mut self,
+        path: &Path,
+        (volume, mark): (&str, &str),
+        known: Option<i64>,
+    ) -> Result<RootRow, StoreError> {
         use std::os::unix::ffi::OsStrExt;
         let bytes = path.as_os_str().as_bytes();
-        let tx = self.conn.transaction().at(&self.path)?;
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .at(&self.path)?;
+        let taken: Vec<String> = tx
+            .prepare("SELECT volume FROM roots WHERE path = ?1 AND id IS NOT ?2")
+            .and_then(|mut s| s.query_map(params![bytes, known], |r| r.get(0))?.collect())
+            .at(&self.path)?;
+        let numbered = (2..).map(|n| format!("{volume}#{n}"));
+        let name = std::iter::once(volume.to_owned())
+            .chain(numbered)
+            .find(|name| !taken.contains(name))
+            .unwrap_or_default();
+        let id: i64 = match known {
+            Some(id) => {
+                tx.execute(
+                    "UPDATE roots SET path = ?2, volume = ?3, mark = ?4, online = 1,
+                         note = CASE WHEN online = 0 THEN NULL ELSE note END WHERE id = ?1",
+                    params![id, bytes, name, mark],
+                )
+                .at(&self.path)?;
+                id
+            }
+            None => tx
+                .query_row(
+                    "INSERT INTO roots (path, volume, mark, added_at) VALUES (?1, ?2, ?3, ?4) RETURNING id",
+                    params![bytes, name, mark, unix_now()],
+                    |r| r.get(0),
+                )
+                .at(&self.path)?,
+        };
         tx.execute(
             "UPDATE roots SET online = 0, note = 'another volume is mounted here'
-             WHERE path = ?1 AND volume <> ?2 AND online = 1",
-            params![bytes, volume],
+             WHERE path = ?1 AND id <> ?2 AND online = 1",
+            params![bytes, id],
         )
         .at(&self.path)?;
-        tx.execute(
-            "INSERT INTO roots (path, volume, added_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (path, volume) DO UPDATE SET online = 1,
-                 note = CASE WHEN online = 0 THEN NULL ELSE note END",
-            params![bytes, volume, unix_now()],
-        )
-        .at(&self.path)?;
-        let row = tx
-            .query_row(
-                &format!("SELECT {COLUMNS} FROM roots WHERE path = ?1 AND volume = ?2"),
-                params![bytes, volume],
-                RootRow::read,
-            )
-            .at(&self.path)?;
+        let sql = format!("SELECT {COLUMNS} FROM roots WHERE id = ?1");
+        let row = tx.query_row(&sql, [id], RootRow::read).at(&self.path)?;
         own_all(&tx, &row).at(&self.path)?;
         tx.commit().at(&self.path)?;
         Ok(row)
@@ -156,6 +192,18 @@ impl Store {
             .at(&self.path)
     }
 
+    /// How many files are known in a root, missing ones included.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn files_of(&self, root: i64) -> Result<i64, StoreError> {
+        self.conn
+            .prepare_cached("SELECT photos + failed + missing FROM roots WHERE id = ?1")
+            .and_then(|mut s| s.query_row([root], |r| r.get(0)).optional())
+            .map(Option::unwrap_or_default)
+            .at(&self.path)
+    }
+
     /// Marks a root as away, with the reason shown to people; its files stay.
     ///
     /// # Errors
@@ -174,16 +222,11 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn root_scanned(
-        &mut self,
-        root: i64,
-        other_files: i64,
-        note: Option<&str>,
-    ) -> Result<(), StoreError> {
+    pub fn root_scanned(&mut self, root: i64, other_files: i64) -> Result<(), StoreError> {
         self.conn
             .execute(
-                "UPDATE roots SET last_full_scan = ?2, other_files = ?3, note = ?4, online = 1 WHERE id = ?1",
-                params![root, unix_now(), other_files, note],
+                "UPDATE roots SET last_full_scan = ?2, other_files = ?3, note = NULL, online = 1 WHERE id = ?1",
+                params![root, unix_now(), other_files],
             )
             .at(&self.path)?;
         Ok(())
@@ -328,10 +371,10 @@ mod tests {
             };
             store.apply(&[failed]).unwrap();
         };
-        let inner = store.adopt_root(Path::new("/p/a"), "v").unwrap();
+        let inner = store.adopt_root(Path::new("/p/a"), ("v", ""), None).unwrap();
         put(&mut store, inner.id, b"1.jpg");
         put(&mut store, inner.id, b"x\xe9/2.jpg");
-        let outer = store.adopt_root(Path::new("/p"), "v").unwrap();
+        let outer = store.adopt_root(Path::new("/p"), ("v", ""), None).unwrap();
         put(&mut store, outer.id, b"ab/3.jpg");
         let of = |root: &str, paths: &[&[u8]]| -> Vec<(String, Vec<u8>)> {
             paths
@@ -343,7 +386,7 @@ mod tests {
             paths(&store),
             of("/p", &[b"a/1.jpg", b"a/x\xe9/2.jpg", b"ab/3.jpg"])
         );
-        store.adopt_root(Path::new("/p/a"), "v").unwrap();
+        store.adopt_root(Path::new("/p/a"), ("v", ""), None).unwrap();
         let mut wanted = of("/p", &[b"ab/3.jpg"]);
         wanted.extend(of("/p/a", &[b"1.jpg", b"x\xe9/2.jpg"]));
         assert_eq!(paths(&store), wanted);

@@ -14,6 +14,8 @@ pub struct Counts {
     pub failed: i64,
     /// Paths held after a mass disappearance.
     pub missing: i64,
+    /// Paths that are known and could not be read when that was last tried.
+    pub troubled: i64,
     /// Distinct contents with at least one path.
     pub photos: i64,
     /// Of those, the ones without tags: no model has seen them.
@@ -31,7 +33,8 @@ impl StoreReader {
             .prepare_cached(
                 "SELECT coalesce(sum(r.photos), 0), coalesce(sum(r.failed), 0), coalesce(sum(r.missing), 0),
                      (SELECT photos FROM database),
-                     (SELECT count(*) FROM photos WHERE tagger IS NULL AND places > 0)
+                     (SELECT count(*) FROM photos WHERE tagger IS NULL AND places > 0),
+                     (SELECT count(*) FROM files WHERE trouble IS NOT NULL)
                  FROM roots r",
             )
             .and_then(|mut s| {
@@ -44,6 +47,7 @@ impl StoreReader {
                         missing: r.get(2)?,
                         photos: r.get(3)?,
                         untagged: r.get(4)?,
+                        troubled: r.get(5)?,
                     })
                 })
             })

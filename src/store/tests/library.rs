@@ -31,7 +31,10 @@ impl Library {
     }
 
     pub fn root(&mut self, path: &str) -> i64 {
-        self.store.adopt_root(Path::new(path), "volume").unwrap().id
+        let path = Path::new(path);
+        let known = self.store.root_at(path).unwrap().map(|row| row.id);
+        let row = self.store.adopt_root(path, ("volume", ""), known).unwrap();
+        row.id
     }
 
     pub fn model(&mut self, name: &str, kind: SpaceKind) -> i64 {

@@ -87,7 +87,7 @@ pub fn take(lib: &mut Library, step: &Step) {
         (Step::Found(..), Some(key)) => lib.apply(Change::Found { key }),
         (Step::Release(r), _) => {
             if let Some(root) = root_of(lib, r) {
-                lib.store.release_missing(root, None).unwrap();
+                lib.store.release_missing(root).unwrap();
             }
         }
         (Step::Forget(r), _) => {
