@@ -26,10 +26,28 @@ pub struct Config {
     pub min_confidence: f32,
     /// Run with low CPU and I/O priority while watching.
     pub background: bool,
+    /// What is indexed while the machine runs on its battery.
+    pub on_battery: OnBattery,
+    /// Most folders to watch in one root, so that other programs find watches too; 0: as many as the
+    /// system gives. What lies in the others is looked through every minute.
+    pub max_watches: usize,
     /// Terms that photos are set against.
     pub labels: LabelsTable,
     /// A table of earlier versions: read, and of no effect.
     pub pools: Option<toml::Table>,
+}
+
+/// `on_battery`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnBattery {
+    /// All that there is.
+    Everything,
+    /// Photos that come in; the backlog waits.
+    #[default]
+    Live,
+    /// Nothing.
+    Nothing,
 }
 
 /// `[labels]`.
@@ -57,6 +75,8 @@ impl Default for Config {
             rescan_hours: 6.0,
             min_confidence: 0.6,
             background: true,
+            on_battery: OnBattery::default(),
+            max_watches: 0,
             labels: LabelsTable::default(),
             pools: None,
         }

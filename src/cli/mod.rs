@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done or found,
 //! 1 nothing found, 2 error, 78 bad configuration.
 
+mod control;
 mod doctor;
 mod index;
 mod model;
@@ -111,6 +112,16 @@ enum Command {
     Vocab(vocab::Args),
     /// Tag all photos again from what is stored of them; none is opened
     Retag(retag::Args),
+    /// Index nothing for a while, or until `resume`
+    Pause(control::PauseArgs),
+    /// Go on after `pause`
+    Resume(control::ResumeArgs),
+    /// Have the running daemon look through folders again
+    Rescan(control::RescanArgs),
+    /// Let go of files that are held because very many disappeared at once
+    Confirm(control::ConfirmArgs),
+    /// Take watched folders out of the index; photos are not touched
+    Forget(control::ForgetArgs),
     /// Run as a service of the user (systemd or launchd)
     Service(service::Args),
     /// Check everything that could be wrong, and say the fix
@@ -224,6 +235,11 @@ fn run(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Model(args) => model::run(&context, &args),
         Command::Vocab(args) => vocab::run(&context, &args),
         Command::Retag(args) => retag::run(&context, &args),
+        Command::Pause(args) => control::pause(&context, &args),
+        Command::Resume(args) => control::resume(&context, &args),
+        Command::Rescan(args) => control::rescan(&context, &args),
+        Command::Confirm(args) => control::confirm(&context, &args),
+        Command::Forget(args) => control::forget(&context, &args),
         Command::Service(args) => service::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
     }

@@ -332,6 +332,13 @@ fn work_lines(context: &Context_, report: &Report) -> Vec<String> {
     let out = context.out;
     let mut lines = Vec::new();
     let queue = report.counters.queued;
+    if let Some(why) = &report.resting {
+        lines.push(out.red(&format!(
+            "{}; {} waiting",
+            printable(why),
+            plural(queue, "file", "files")
+        )));
+    }
     lines.push(match report.activity {
         Activity::Idle => {
             let behind = |r: &&RootReport| r.left_over > 0 || r.standing == RootStanding::Hanging;
@@ -450,6 +457,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
                 None => report.filter(|_| s.alive).map(|r| r.activity),
             },
             "paused": s.said.clone().or_else(|| report.filter(|_| s.alive).and_then(|r| r.paused.clone())),
+            "resting": report.filter(|_| s.alive).and_then(|r| r.resting.clone()),
             "queue": report.filter(|_| s.alive).map_or(0, |r| r.counters.queued),
             "rate": report.filter(|_| s.alive).map_or(0.0, |r| r.rate),
             "eta_s": report.filter(|_| s.alive).and_then(|r| r.eta_s),

@@ -5,9 +5,11 @@
 //! its disk takes. A root around or inside another one waits in the same way, since rows change
 //! hands between them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
@@ -25,6 +27,8 @@ pub(super) struct Keeper {
     live: Option<Arc<LiveSource>>,
     observer: Arc<dyn Observer>,
     state: Mutex<Kept>,
+    /// Somebody has changed what the daemon looks at now and then.
+    look: AtomicBool,
 }
 
 #[derive(Default)]
@@ -50,6 +54,40 @@ impl Keeper {
             live: live.map(Arc::clone),
             observer: Arc::clone(observer),
             state: Mutex::default(),
+            look: AtomicBool::new(false),
+        }
+    }
+
+    /// Has the daemon look around at once.
+    pub fn look(&self) {
+        self.look.store(true, Ordering::Relaxed);
+        self.indexer.progress().turn();
+    }
+
+    /// True once after each [`look`](Self::look).
+    pub fn told_to_look(&self) -> bool {
+        self.look.swap(false, Ordering::Relaxed)
+    }
+
+    /// No longer keeps this root, and waits until it is let go; false: its disk hangs.
+    pub fn drop_root(&self, path: &Path, patience: Duration) -> bool {
+        {
+            let mut state = self.state();
+            state.plans.retain(|plan| plan.path != path);
+            for actor in state.actors.iter().filter(|a| a.plan.path == path) {
+                actor.life.stop();
+            }
+        }
+        let end = Instant::now() + patience;
+        loop {
+            let _ = self.turn();
+            if !self.state().actors.iter().any(|a| a.plan.path == path) {
+                return true;
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -184,7 +222,7 @@ impl Keeper {
     }
 
     /// Has a root scanned, or all of them; how many that are.
-    pub fn rescan(&self, path: Option<&std::path::Path>) -> usize {
+    pub fn rescan(&self, path: Option<&Path>) -> usize {
         let state = self.state();
         let chosen = state
             .actors
@@ -284,7 +322,7 @@ fn id(number: usize) -> i64 {
 
 impl RootReport {
     /// A root that is wanted and waits for another one to be let go.
-    fn busy(path: &std::path::Path) -> Self {
+    fn busy(path: &Path) -> Self {
         Self {
             path: path.to_string_lossy().into_owned(),
             standing: RootStanding::Busy,

@@ -5,10 +5,14 @@
 //! hear goes to an [`Observer`], the rest to the log.
 
 mod actor;
+mod control;
 mod error;
 mod keeper;
 mod lock;
 mod once;
+mod orders;
+mod pause;
+mod power;
 mod report;
 mod search_model;
 mod sighting;
@@ -16,9 +20,12 @@ mod start;
 mod tags;
 mod watch;
 
+pub use control::{ControlAnswer, ControlOrder, HexPath, order};
 pub use error::DaemonError;
 pub use lock::{DataDirLock, held_says, is_held};
 pub use once::{OnceOptions, Summary, forget_roots, index_once};
+pub use orders::obey_alone;
+pub use pause::Pause;
 pub use report::{
     ModelReport, Report, RootReport, RootStanding, RootWatch, SearchReport, Skipped, WatchReport,
 };

@@ -13,6 +13,9 @@ pub struct Report {
     pub activity: Activity,
     /// Why writing waits, if it does.
     pub paused: Option<String>,
+    /// Why less than everything is done, if a person or the battery says so.
+    #[serde(default)]
+    pub resting: Option<String>,
     /// Counters since the start.
     pub counters: Snapshot,
     /// Photos finished a second, over the last half minute or so.
@@ -239,6 +242,7 @@ pub(super) fn report(
     Report {
         activity: progress.activity(),
         paused: progress.paused(),
+        resting: None,
         counters,
         rate,
         eta_s,

@@ -11,12 +11,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Observer;
 use super::error::DaemonError;
 use super::actor::number;
+use super::control::Control;
 use super::keeper::Keeper;
 use super::lock::DataDirLock;
+use super::orders::Orders;
+use super::pause::rest;
 use super::report::{Rate, Report, RootReport, RootWatch, WatchReport, report};
 use super::search_model::{self, SearchModel};
 use super::start::{Setup, Started, Way};
 use super::tags::TagWishes;
+use crate::config::OnBattery;
 use crate::index::{Activity, Ending, Indexer};
 use crate::source::{LiveConfig, LiveSource};
 use crate::store::{Store, ThumbStore};
@@ -38,6 +42,8 @@ const EVENTS: usize = 4096;
 /// How often the daemon looks around while there is work, and while there is none.
 const BUSY_TICK: Duration = Duration::from_millis(250);
 const IDLE_TICK: Duration = Duration::from_secs(30);
+/// How often it is looked at whether to rest.
+const REST_LOOK: Duration = Duration::from_secs(5);
 /// How long the daemon waits before it looks at work that has begun or ended.
 const TURN_PAUSE: Duration = Duration::from_millis(20);
 /// Shortest time between two rows: work that begins and ends in a moment is not worth two.
@@ -72,12 +78,21 @@ pub fn watch(
     let (events_out, events) = crossbeam_channel::bounded(EVENTS);
     let source = LiveConfig {
         canary_dir: Some(setup.data_dir.join("canary")),
+        max_watches: Some(setup.config.max_watches).filter(|n| *n > 0),
         ..LiveConfig::default()
     };
     let live = Arc::new(LiveSource::start(source, events_out));
-    let keeper = Keeper::new(&indexer, Some(&live), &observer);
+    let keeper = Arc::new(Keeper::new(&indexer, Some(&live), &observer));
+    // Before anything is begun: whoever has paused it has paused the start as well.
+    let (flow, _) = rest(&setup.data_dir, setup.config.on_battery);
+    indexer.let_through(flow);
     keeper.want(plans)?;
     let dispatcher = keeper.dispatcher(events)?;
+    let orders = Orders {
+        indexer: Arc::clone(&indexer),
+        keeper: Arc::clone(&keeper),
+    };
+    orders.take_from(&setup.data_dir);
 
     let reload = || {
         let Some(reload) = &options.reload else {
@@ -95,7 +110,7 @@ pub fn watch(
         &indexer,
         (&live, &keeper),
         &reload,
-        (&model, &setup.data_dir, &lock),
+        (&model, setup, &lock),
         observer.as_ref(),
     );
 
@@ -103,27 +118,22 @@ pub fn watch(
     indexer.ask_to_stop();
     let mut end = Ending::within(STOP_PATIENCE);
     keeper.stop(&mut end);
-    drop(keeper);
-    stop_source(live);
+    live.stop();
+    Control::close(&setup.data_dir);
     end.wait_for("events", Some(dispatcher));
     let store = indexer.stop()?;
     drop((store, lock));
     served
 }
 
-fn stop_source(live: Arc<LiveSource>) {
-    if let Some(live) = Arc::into_inner(live) {
-        live.stop();
-    }
-}
-
 fn serve(
     indexer: &Arc<Indexer>,
     (live, keeper): (&Arc<LiveSource>, &Keeper),
     reload: &dyn Fn() -> bool,
-    (model, data_dir, lock): (&str, &Path, &DataDirLock),
+    (model, setup, lock): (&str, &Setup, &DataDirLock),
     observer: &dyn Observer,
 ) -> Result<(), DaemonError> {
+    let data_dir = setup.data_dir.as_path();
     let start = |what| move |source| DaemonError::Start { what, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -133,7 +143,7 @@ fn serve(
         let mut terminate = signal(SignalKind::terminate()).map_err(start("signal handling"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start("signal handling"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(start("signal handling"))?;
-        let mut ticks = Ticks::new(indexer, (live, keeper), (model, data_dir, lock));
+        let mut ticks = Ticks::new(indexer, (live, keeper), (model, setup, lock));
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         // systemd wants to hear twice as often as it says.
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
@@ -203,6 +213,9 @@ struct Ticks<'a> {
     keeper: &'a Keeper,
     model: &'a str,
     data_dir: &'a Path,
+    on_battery: OnBattery,
+    /// Why less than everything is done, and when that was last looked at.
+    resting: (Option<String>, Option<Instant>),
     rate: Rate,
     started_at: i64,
     last_heartbeat: Option<(Instant, Report)>,
@@ -222,9 +235,12 @@ impl<'a> Ticks<'a> {
     fn new(
         indexer: &'a Arc<Indexer>,
         (live, keeper): (&'a Arc<LiveSource>, &'a Keeper),
-        (model, data_dir, lock): (&'a str, &'a Path, &'a DataDirLock),
+        (model, setup, lock): (&'a str, &'a Setup, &'a DataDirLock),
     ) -> Self {
+        let data_dir = setup.data_dir.as_path();
         Self {
+            on_battery: setup.config.on_battery,
+            resting: (None, None),
             indexer,
             live,
             keeper,
@@ -246,14 +262,16 @@ impl<'a> Ticks<'a> {
 
     /// True while there is work.
     fn tick(&mut self, observer: &dyn Observer) -> bool {
-        let report = report(
+        self.rest(observer);
+        let mut report = report(
             self.indexer,
             self.model,
             (Some(self.watch_report()), self.root_reports()),
             &mut self.rate,
             self.search.report(self.indexer),
         );
-        let busy = report.activity != Activity::Idle;
+        report.resting.clone_from(&self.resting.0);
+        let busy = report.activity != Activity::Idle && self.resting.0.is_none();
         observer.progress(report.activity, &report.counters);
         let was_tagging = std::mem::replace(&mut self.tagging, report.tags.is_working());
         if (self.tagging || was_tagging) && !busy {
@@ -299,6 +317,21 @@ impl<'a> Ticks<'a> {
             });
         }
         busy
+    }
+
+    /// Rests if a person or the battery says so.
+    fn rest(&mut self, observer: &dyn Observer) {
+        let (_, looked) = &self.resting;
+        if looked.is_some_and(|at| at.elapsed() < REST_LOOK) && !self.keeper.told_to_look() {
+            return;
+        }
+        let (flow, why) = rest(self.data_dir, self.on_battery);
+        self.indexer.let_through(flow);
+        let was = self.resting.0.is_some();
+        if was != why.is_some() {
+            observer.notice(why.as_deref().unwrap_or("going on"));
+        }
+        self.resting = (why, Some(Instant::now()));
     }
 
     fn heartbeat(&self, report: &Report) {

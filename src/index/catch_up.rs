@@ -22,6 +22,7 @@ use super::progress::Progress;
 use super::scan::enqueue;
 use super::spaces::{LaneSpace, Role};
 use super::tagging::{Tagging, Writer, lock, writer};
+use super::gate::Flow;
 use super::worker::Shared;
 use crate::store::{Change, ModelResult, Results, Store, StoreError, StoreReader};
 use crate::tag::Classifier;
@@ -65,7 +66,8 @@ impl CatchUp {
             }
             let done = match request {
                 // First how far it is: the work itself may take hours.
-                Request::CatchUp => self.settle().and_then(|_| self.run()),
+                Request::CatchUp if self.may_work() => self.settle().and_then(|_| self.run()),
+                Request::CatchUp => Ok(0),
                 Request::Settle | Request::Tags | Request::End => Ok(0),
             };
             match done.and_then(|n| self.settle().map(|_| n)) {
@@ -76,7 +78,7 @@ impl CatchUp {
             }
             self.shared.progress.turn();
             let mut tended = false;
-            while !self.stopping() && requests.is_empty() && self.tend() {
+            while !self.stopping() && self.may_work() && requests.is_empty() && self.tend() {
                 if !std::mem::replace(&mut tended, true) {
                     self.shared.progress.turn();
                 }
@@ -235,7 +237,7 @@ impl CatchUp {
                 };
                 after = *last;
                 // This may take hours: a new word does not wait for its end.
-                while self.tend_briefly() {}
+                while self.may_work() && self.tend_briefly() {}
                 for (photo, hash, key) in page {
                     let Some(claim) = self.shared.embedding.claim(photo) else {
                         continue;
@@ -247,7 +249,7 @@ impl CatchUp {
                         tries: 0,
                         ticket: self.shared.progress.ticket().holding(claim),
                     };
-                    if self.stopping() || !enqueue(&self.backlog, job, &self.shared.stop) {
+                    if self.stopping() || !enqueue(&self.backlog, job, &self.shared.stop, &|| {}) {
                         return Ok(count);
                     }
                     count += 1;
@@ -274,6 +276,11 @@ impl CatchUp {
         table
             .seeing()
             .any(|(s, _)| s.is_ready() && s.model == Some(model))
+    }
+
+    /// Not while only live photos are let through: there is another request when more is.
+    fn may_work(&self) -> bool {
+        self.shared.gate.flow() == Flow::Everything
     }
 
     fn stopping(&self) -> bool {

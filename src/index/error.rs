@@ -13,6 +13,9 @@ pub enum IndexError {
         "the {0} thread has ended unexpectedly; restart photond (nothing that was indexed is lost)"
     )]
     StageDied(&'static str),
+    /// A root that is to be let go is still in work.
+    #[error("{} is still in work: its disk does not answer. Try again when it does, or restart photond", .0.display())]
+    Busy(std::path::PathBuf),
     /// A thread could not be started.
     #[error("cannot start the {stage} thread: {source}")]
     Spawn {

@@ -136,7 +136,7 @@ impl LaterThread {
                 continue;
             }
             let queue = if job.urgent { &self.again } else { &self.backlog };
-            if !enqueue(queue, job, &self.shared.stop) && self.shared.stop.load(Ordering::Relaxed) {
+            if !enqueue(queue, job, &self.shared.stop, &|| {}) && self.shared.stop.load(Ordering::Relaxed) {
                 return;
             }
         }

@@ -23,6 +23,7 @@ mod departures;
 mod embed;
 mod error;
 mod failing;
+mod gate;
 mod inflight;
 mod job;
 mod lanes;
@@ -47,6 +48,7 @@ mod worker;
 
 pub use adopt::RootState;
 pub use error::IndexError;
+pub use gate::Flow;
 pub use lanes::{Derived, ModelPlan, SearchChoice};
 pub use memory::give_memory_back;
 pub use models::SettledModel;

@@ -16,6 +16,7 @@ use super::crew::Crew;
 use super::departures::Departures;
 use super::embed::{EmbedThread, Order};
 use super::error::IndexError;
+use super::gate::{Flow, Gate};
 use super::inflight::InFlight;
 use super::job::{Job, Write};
 use super::lanes::ModelPlan;
@@ -111,6 +112,7 @@ impl Indexer {
             roots: Arc::default(),
             inflight: Arc::clone(&inflight),
             inspector: Inspector::new(Limits::default()),
+            gate: Gate::default(),
             spaces: Spaces::default(),
             embedding: Claims::default(),
             max_file: options.max_file,
@@ -300,7 +302,17 @@ impl Indexer {
         if let Some(root) = self.root(root) {
             let mut job = Job::refresh(&root, path, &self.shared.progress);
             job.urgent = true;
-            let _ = enqueue(&self.ways.urgent, job, &self.shared.stop);
+            let _ = enqueue(&self.ways.urgent, job, &self.shared.stop, &|| {});
+        }
+    }
+
+    /// Lets this much work through from now on; what is under way is finished.
+    pub fn let_through(&self, flow: Flow) {
+        if self.shared.gate.set(flow) {
+            self.shared.progress.turn();
+            if flow == Flow::Everything {
+                self.request_catch_up();
+            }
         }
     }
 

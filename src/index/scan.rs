@@ -14,7 +14,7 @@ use crossbeam_channel::{SendTimeoutError, Sender};
 
 use super::job::{Job, Write};
 use super::progress::Progress;
-use super::roots::RootHandle;
+use super::roots::{RootHandle, Visit};
 use super::wanted::ScanScope;
 use super::worker::Shared;
 use super::{failing, prefilter};
@@ -98,7 +98,7 @@ impl Scanner {
             if stopped() {
                 return ControlFlow::Break(());
             }
-            let handled = run.on(&event, arm);
+            let handled = run.on(&event, arm, &visit);
             visit.goes_on();
             match handled {
                 Ok(()) => ControlFlow::Continue(()),
@@ -140,7 +140,12 @@ impl Scanner {
 
 /// Queues a job. A full queue is waited for, this is what bounds the memory, but not past a stop.
 /// False: a stop came first, or nobody works any more.
-pub(super) fn enqueue(queue: &Sender<Job>, mut job: Job, stop: &AtomicBool) -> bool {
+pub(super) fn enqueue(
+    queue: &Sender<Job>,
+    mut job: Job,
+    stop: &AtomicBool,
+    goes_on: &dyn Fn(),
+) -> bool {
     loop {
         match queue.send_timeout(job, Duration::from_millis(200)) {
             Ok(()) => return true,
@@ -150,6 +155,7 @@ pub(super) fn enqueue(queue: &Sender<Job>, mut job: Job, stop: &AtomicBool) -> b
         if stop.load(Ordering::Relaxed) || job.is_stale() {
             return false;
         }
+        goes_on();
     }
 }
 
@@ -169,6 +175,7 @@ impl Run<'_> {
         &mut self,
         event: &WalkEvent<'_>,
         arm: Option<&dyn ArmDirectory>,
+        visit: &Visit,
     ) -> Result<(), StoreError> {
         match event {
             WalkEvent::Dir { path } => {
@@ -189,7 +196,7 @@ impl Run<'_> {
                     }
                     _ => {
                         self.outcome.changed += 1;
-                        self.queue((*path).clone());
+                        self.queue((*path).clone(), &|| visit.goes_on());
                     }
                 }
             }
@@ -211,7 +218,7 @@ impl Run<'_> {
                     self.root.wanted.unfinished(folder, false);
                 } else {
                     // The worker records why it cannot be read.
-                    self.queue((*path).clone());
+                    self.queue((*path).clone(), &|| visit.goes_on());
                 }
             }
             WalkEvent::Special { .. } => {}
@@ -219,7 +226,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn queue(&self, path: RelPath) {
+    /// Queues a look at a file. Waiting for room is not waiting for the disk, and `goes_on` says so.
+    fn queue(&self, path: RelPath, goes_on: &dyn Fn()) {
         let scanner = self.scanner;
         let mut job = Job::refresh(self.root, path, &scanner.shared.progress);
         job.urgent = self.scope.urgent;
@@ -228,7 +236,7 @@ impl Run<'_> {
         } else {
             &scanner.backlog
         };
-        let _ = enqueue(queue, job, &scanner.shared.stop);
+        let _ = enqueue(queue, job, &scanner.shared.stop, goes_on);
     }
 
     fn write(&self, change: Change) {
@@ -295,7 +303,7 @@ impl Run<'_> {
                     },
                 });
             } else {
-                self.queue(row.path);
+                self.queue(row.path, &|| {});
             }
         }
         Ok(self.outcome)

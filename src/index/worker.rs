@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::claims::Claims;
+use super::gate::{Flow, Gate};
 use super::inflight::{Claim, InFlight};
 use super::job::{FilePlace, Job, Seen, Task, Write};
 use super::later::Later;
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     pub roots: Arc<Roots>,
     pub inflight: Arc<InFlight>,
     pub inspector: Inspector,
+    /// How much work is let through.
+    pub gate: Gate,
     /// What the models want to see, and where their vectors go.
     pub spaces: Spaces,
     /// Photos on their way to a model that had not seen them.
@@ -124,10 +127,19 @@ impl Worker {
         while !self.shared.stop.load(Ordering::Relaxed)
             && !self.seat.replaced.load(Ordering::Relaxed)
         {
+            let (flow, turned) = self.shared.gate.look();
+            let nothing = crossbeam_channel::never();
+            let urgent = if flow >= Flow::Live { urgent } else { &nothing };
+            let backlog = if flow == Flow::Everything {
+                backlog
+            } else {
+                &nothing
+            };
             let next = match urgent.try_recv() {
                 Ok(job) => Ok(job),
                 Err(_) => crossbeam_channel::select! {
                     recv(quit) -> _ => return,
+                    recv(turned) -> _ => continue,
                     recv(urgent) -> job => job,
                     recv(backlog) -> job => job,
                 },

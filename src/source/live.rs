@@ -323,8 +323,15 @@ impl LiveSource {
     }
 
     /// Ends all threads and joins them.
-    pub fn stop(self) {
-        drop(self);
+    pub fn stop(&self) {
+        let roots = std::mem::take(&mut *self.roots.write().unwrap_or_else(PoisonError::into_inner));
+        for root in roots.values() {
+            root.tell_to_stop();
+        }
+        let end = Instant::now() + STOP_PATIENCE;
+        for mut root in roots.into_values() {
+            root.join(end);
+        }
     }
 
     /// The signals of a root, to play the kernel in tests.
@@ -340,14 +347,7 @@ impl LiveSource {
 
 impl Drop for LiveSource {
     fn drop(&mut self) {
-        let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);
-        for root in roots.values() {
-            root.tell_to_stop();
-        }
-        let end = Instant::now() + STOP_PATIENCE;
-        for (_, mut root) in roots.drain() {
-            root.join(end);
-        }
+        self.stop();
     }
 }
 

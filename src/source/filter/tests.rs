@@ -120,19 +120,38 @@ fn nested_ignore_files_hold_for_their_subtree_and_the_nearest_wins() {
 }
 
 #[test]
-fn a_bad_line_does_not_undo_the_others_and_a_link_is_no_ignore_file() {
+fn a_bad_line_does_not_undo_the_others() {
     let t = tempfile::tempdir().unwrap();
     std::fs::write(t.path().join(IGNORE_FILE), b"{oops\nsecret\n\xff\n").unwrap();
     let f = filter(t.path(), &[], false);
     assert!(f.learn(&rel("")));
     assert!(f.dir_excluded(&rel("secret")));
+}
+
+#[test]
+fn an_ignore_file_that_cannot_be_read_stops_its_folder() {
+    let t = tempfile::tempdir().unwrap();
+    let f = filter(t.path(), &[], false);
+    let (dir, photo) = (rel("d"), rel("d/e/x.jpg"));
+    let file = t.path().join("d").join(IGNORE_FILE);
     std::fs::create_dir(t.path().join("d")).unwrap();
-    std::os::unix::fs::symlink(
-        "../".to_string() + IGNORE_FILE,
-        t.path().join("d/.photondignore"),
-    )
-    .unwrap();
-    assert!(!f.learn(&rel("d")));
+    // A link, a folder, a file of more bytes than any list of rules has.
+    let unusable: [&dyn Fn(); 3] = [
+        &|| std::os::unix::fs::symlink("../rules", &file).unwrap(),
+        &|| std::fs::create_dir(&file).unwrap(),
+        &|| std::fs::write(&file, vec![b'#'; 2 << 20]).unwrap(),
+    ];
+    for make in unusable {
+        make();
+        assert!(f.learn(&dir));
+        assert_eq!(f.file_kind(&photo), FileKind::Undecided);
+        assert_eq!(f.file_kind(&rel("x.jpg")), FileKind::Candidate);
+        assert!(f.unusable(&dir).is_some_and(|e| e.to_string().contains(IGNORE_FILE)));
+        let _ = std::fs::remove_dir(&file);
+        let _ = std::fs::remove_file(&file);
+        assert!(f.learn(&dir), "it is gone, and that is news");
+        assert_eq!(f.file_kind(&photo), FileKind::Candidate);
+    }
 }
 
 proptest! {
