@@ -1,5 +1,5 @@
 //! The `photond` binary: everything is in the library.
 
 fn main() -> std::process::ExitCode {
-    photond::cli::main()
+    photond::cli::leave(photond::cli::run())
 }

@@ -145,8 +145,8 @@ struct Context_ {
     quiet: bool,
 }
 
-/// Runs the program and says how it ended.
-pub fn main() -> ExitCode {
+/// Runs the program and gives its exit code.
+pub fn run() -> u8 {
     let cli = Cli::parse();
     let out = Output::new(match cli.color {
         Color::Always => Some(true),
@@ -156,10 +156,10 @@ pub fn main() -> ExitCode {
     logging(cli.verbose, cli.quiet);
     quiet_panics();
     let data_dir = dirs::data_dir(cli.data_dir.as_deref());
-    match run(cli, out) {
-        Ok(Exit::Done) => ExitCode::SUCCESS,
-        Ok(Exit::Nothing) => ExitCode::from(1),
-        Err(e) if output::is_broken_pipe(&e) => ExitCode::SUCCESS,
+    match obey(cli, out) {
+        Ok(Exit::Done) => 0,
+        Ok(Exit::Nothing) => 1,
+        Err(e) if output::is_broken_pipe(&e) => 0,
         Err(e) => {
             out.error(&chain(&e));
             let damaged = e.chain().any(|c| {
@@ -187,9 +187,19 @@ pub fn main() -> ExitCode {
                         )
                     )
             });
-            ExitCode::from(if config { 78 } else { 2 })
+            if config { 78 } else { 2 }
         }
     }
+}
+
+/// Ends the process. Where a thread was left behind, in a disk that does not answer or in foreign
+/// code, it ends at once: what is run down at a normal end may be in use by that thread.
+pub fn leave(code: u8) -> ExitCode {
+    if crate::index::is_anything_left_behind() {
+        // SAFETY: ends the process and touches nothing before that; output is not buffered here.
+        unsafe { libc::_exit(i32::from(code)) }
+    }
+    ExitCode::from(code)
 }
 
 /// An error with its causes, none said twice.
@@ -205,7 +215,7 @@ fn chain(e: &anyhow::Error) -> String {
     said
 }
 
-fn run(cli: Cli, out: Output) -> anyhow::Result<Exit> {
+fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
     let data_dir = dirs::data_dir(cli.data_dir.as_deref()).context(
         "this system names no home directory: say where the index lives with --data-dir",
     )?;

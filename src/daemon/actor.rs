@@ -287,6 +287,10 @@ impl Actor {
                 None if handle.is_ended() => return,
                 None => silent = true,
             }
+            if self.live.as_ref().is_some_and(|live| !live.is_alive(number(handle.id))) {
+                tracing::error!("{}: its watcher has died; it is taken on anew", handle.path.display());
+                return;
+            }
             if Instant::now() >= due && self.live.is_some() {
                 self.life.wanted.scan(ScanScope::whole());
             }

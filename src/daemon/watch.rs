@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
@@ -108,7 +109,7 @@ pub fn watch(
     };
     let served = serve(
         &indexer,
-        (&live, &keeper),
+        (&live, &keeper, &dispatcher),
         &reload,
         (&model, setup, &lock),
         observer.as_ref(),
@@ -128,7 +129,7 @@ pub fn watch(
 
 fn serve(
     indexer: &Arc<Indexer>,
-    (live, keeper): (&Arc<LiveSource>, &Keeper),
+    (live, keeper, dispatcher): (&Arc<LiveSource>, &Keeper, &JoinHandle<()>),
     reload: &dyn Fn() -> bool,
     (model, setup, lock): (&str, &Setup, &DataDirLock),
     observer: &dyn Observer,
@@ -175,7 +176,9 @@ fn serve(
             }
             were_ready = ready;
             if let Some(every) = watchdog.filter(|_| next_bark <= Instant::now()) {
-                let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+                if ticks.pulse.beats(indexer) && !dispatcher.is_finished() {
+                    let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+                }
                 next_bark = Instant::now() + every;
             }
             if indexer.is_stopping() {
@@ -197,13 +200,37 @@ fn serve(
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
                 _ = hangup.recv() => {
+                    let now = NotifyState::monotonic_usec_now();
+                    let _ = now.map(|now| sd_notify::notify(&[NotifyState::Reloading, now]));
                     if !reload() {
                         return Ok(());
                     }
+                    let _ = sd_notify::notify(&[NotifyState::Ready]);
                 }
             }
         }
     })
+}
+
+/// Whether the writer lives: it is asked to say so each time it has.
+#[derive(Default)]
+struct Pulse {
+    asked: Option<Instant>,
+    heard: Arc<AtomicBool>,
+}
+
+impl Pulse {
+    /// False if it has said nothing for longer than any single write takes.
+    fn beats(&mut self, indexer: &Indexer) -> bool {
+        /// Forgetting a folder of a million files is one transaction of minutes.
+        const LONGEST: Duration = Duration::from_secs(900);
+        if self.asked.is_none() || self.heard.swap(false, Ordering::Relaxed) {
+            let heard = Arc::clone(&self.heard);
+            indexer.post(move |_| heard.store(true, Ordering::Relaxed));
+            self.asked = Some(Instant::now());
+        }
+        self.asked.is_some_and(|at| at.elapsed() < LONGEST)
+    }
 }
 
 /// What is done at each look around.
@@ -229,6 +256,7 @@ struct Ticks<'a> {
     /// Photos are being tagged again, or words encoded.
     tagging: bool,
     wishes: TagWishes,
+    pulse: Pulse,
 }
 
 impl<'a> Ticks<'a> {
@@ -257,6 +285,7 @@ impl<'a> Ticks<'a> {
             search: SearchModel::new(data_dir),
             tagging: false,
             wishes: TagWishes::new(data_dir),
+            pulse: Pulse::default(),
         }
     }
 

@@ -48,9 +48,32 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Made under a handle that has ended: it does nothing any more.
-    fn is_stale(&self) -> bool {
-        self.root.as_ref().is_some_and(|root| root.is_ended())
+    /// What is left of it if the handle it was made under has ended: nothing of the path; but content
+    /// that was inspected stays, since others may wait for it who found it under a newer handle.
+    fn if_stale(self) -> Option<Self> {
+        if !self.root.as_ref().is_some_and(|root| root.is_ended()) {
+            return Some(self);
+        }
+        match self.change {
+            Change::Indexed {
+                hash,
+                inspection: Some(inspection),
+                decoder_version,
+                results,
+                ..
+            } => Some(Self {
+                change: Change::Indexed {
+                    place: None,
+                    hash,
+                    inspection: Some(inspection),
+                    decoder_version,
+                    results,
+                },
+                root: None,
+                ..self
+            }),
+            _ => None,
+        }
     }
 }
 
@@ -134,8 +157,8 @@ impl CommitThread {
                 }
                 tickets.extend(p.ticket.take());
             }
-            pending.retain(|p| !p.is_stale());
-            let mut checked = self.check_all(pending);
+            let pending = pending.into_iter().filter_map(Pending::if_stale);
+            let mut checked = self.check_all(pending.collect());
             if !self.write(&mut checked)? {
                 return Ok(());
             }

@@ -300,6 +300,7 @@ impl Worker {
             key,
             urgent,
             ticket,
+            tries,
             ..
         } = job;
         let place = FilePlace {
@@ -331,7 +332,7 @@ impl Worker {
                 failure,
             },
             Some(Known::Failed(_)) | None => {
-                self.inspect(place, hash, urgent);
+                self.inspect(place, hash, (urgent, tries));
                 return Ok(());
             }
         };
@@ -345,7 +346,7 @@ impl Worker {
         Ok(())
     }
 
-    fn inspect(&mut self, place: FilePlace, hash: ContentHash, urgent: bool) {
+    fn inspect(&mut self, place: FilePlace, hash: ContentHash, (urgent, tries): (bool, u32)) {
         let table = self.shared.spaces.get();
         let (lanes, inputs): (Vec<LaneId>, Vec<InputSpec>) = table
             .seeing()
@@ -370,6 +371,20 @@ impl Worker {
                 };
                 if !self.to_embed(seen) {
                     drop(self.shared.inflight.release(&hash));
+                }
+            }
+            Err(e) if e.is_passing() => {
+                tracing::debug!("{}: {e}", place.key.path);
+                // Whoever waits for the same content tries for himself.
+                let waiting = self.shared.inflight.release(&hash);
+                for place in std::iter::once(place).chain(waiting) {
+                    self.put_off(Job {
+                        task: Task::Refresh(place.root),
+                        key: place.key,
+                        urgent,
+                        tries,
+                        ticket: place.ticket,
+                    });
                 }
             }
             Err(e) => {

@@ -58,6 +58,12 @@ pub enum InspectError {
         /// Which limit, with its value, as a remark of its own.
         limit: String,
     },
+    /// The system has no memory for it now. Says nothing of the picture.
+    #[error("{}: there is no memory left to decode it in now; it is tried again", .format.name())]
+    NoMemory {
+        /// What the bytes are.
+        format: Format,
+    },
     /// A decoder panicked; it was contained.
     #[error(
         "{}: the decoder gave up on this file, which is probably damaged ({message})",
@@ -81,8 +87,14 @@ impl InspectError {
             Self::Truncated { .. } => "truncated",
             Self::Corrupt { .. } => "corrupt",
             Self::TooLarge { .. } => "too-large",
+            Self::NoMemory { .. } => "no-memory",
             Self::Panicked { .. } => "panic",
         }
+    }
+
+    /// True if the error is the machine's moment of weakness and says nothing of the file.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::NoMemory { .. })
     }
 
     pub(super) fn corrupt(format: Format, reason: impl std::fmt::Display) -> Self {

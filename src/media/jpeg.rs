@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use mozjpeg::decompress::DecompressBuilder;
 use mozjpeg::{ColorSpace, Decompress};
 use mozjpeg_sys::{
-    JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JWRN_HIT_MARKER, JWRN_JPEG_EOF, c_int,
+    JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_HIT_MARKER, JWRN_JPEG_EOF, c_int,
     jpeg_common_struct, jpeg_error_mgr, jpeg_std_error,
 };
 
@@ -109,6 +109,7 @@ pub(super) fn decode(
         Err(payload) => match payload.downcast::<Stop>() {
             Ok(stop) => match *stop {
                 Stop::FileEnded => Err(truncated()),
+                Stop::NoMemory => Err(InspectError::NoMemory { format }),
                 Stop::Error(message) => Err(wording::refusal(format, size, &message)),
             },
             Err(panic) => resume_unwind(panic),
@@ -171,6 +172,8 @@ fn cmyk_to_rgb(mut data: Vec<u8>, inverted: bool) -> Vec<u8> {
 enum Stop {
     /// The file ended where compressed data was wanted.
     FileEnded,
+    /// It asked the system for memory in vain.
+    NoMemory,
     /// libjpeg gave up; its message.
     Error(String),
 }
@@ -203,6 +206,9 @@ unsafe extern "C-unwind" fn on_error(cinfo: &mut jpeg_common_struct) {
             .any(|c| *c as c_int == code);
     if file_ended {
         resume_unwind(Box::new(Stop::FileEnded));
+    }
+    if code == JERR_OUT_OF_MEMORY as c_int {
+        resume_unwind(Box::new(Stop::NoMemory));
     }
     resume_unwind(Box::new(Stop::Error(match format_message {
         None => format!("libjpeg error {code}"),

@@ -60,7 +60,7 @@ impl Limits {
         })
     }
 
-    /// Memory, for a decode that will hold `bytes`.
+    /// Memory, for a decode that will hold `bytes`: within the limit, and there to be had now.
     pub(super) fn check_alloc(
         &self,
         format: Format,
@@ -68,7 +68,9 @@ impl Limits {
         bytes: u64,
     ) -> Result<(), InspectError> {
         if bytes <= self.max_alloc {
-            return Ok(());
+            return is_to_be_had(bytes)
+                .then_some(())
+                .ok_or(InspectError::NoMemory { format });
         }
         let limit = format!(
             "decoding it takes {} of memory, the limit is {}",
@@ -101,6 +103,16 @@ impl Limits {
             limit,
         })
     }
+}
+
+/// Whether the system would give so much memory now. Decoders ask for theirs in ways that end the
+/// process if it is refused; asked first, it costs one photo. The pages are never touched.
+fn is_to_be_had(bytes: u64) -> bool {
+    /// Less is refused only where nothing goes on anyhow.
+    const WORTH_ASKING: u64 = 1 << 20;
+    let mut probe = Vec::<u8>::new();
+    bytes < WORTH_ASKING
+        || usize::try_from(bytes).is_ok_and(|bytes| probe.try_reserve_exact(bytes).is_ok())
 }
 
 /// An amount of memory in the largest unit that leaves at least one of it.

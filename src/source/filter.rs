@@ -134,8 +134,8 @@ impl Filter {
     pub fn file_kind(&self, file: &RelPath) -> FileKind {
         let dir = file.parent().unwrap_or_default();
         match self.scope_if_entered(&dir) {
+            _ if self.is_undecided(&dir) => FileKind::Undecided,
             Some(scope) => self.kind_in(&scope, file.as_bytes()),
-            None if self.is_undecided(&dir) => FileKind::Undecided,
             None => FileKind::Excluded,
         }
     }
@@ -257,13 +257,15 @@ impl Filter {
     /// is left out.
     pub(super) fn scope_if_entered(&self, dir: &RelPath) -> Option<Scope> {
         let mut scope = Scope::default();
+        let mut undecided = false;
         for above in ancestors(dir) {
+            if undecided {
+                return None;
+            }
             if !above.is_root() && self.subdir_excluded(&scope, above.as_bytes()) {
                 return None;
             }
-            if self.unusable(&above).is_some() {
-                return None;
-            }
+            undecided = self.unusable(&above).is_some();
             scope = self.scope_below(&scope, &above);
         }
         Some(scope)

@@ -214,8 +214,15 @@ impl Follower {
                     self.note(path, Hint::Removed);
                 }
             }
+            // A folder in the place of an ignore file: nobody can tell what it leaves out.
+            What::DirCreated if path.name() == IGNORE_FILE.as_bytes() => {
+                self.note(path, Hint::MovedIn);
+            }
             What::DirCreated => {
                 self.dirs.entry(path).or_insert(RescanReason::NewDirectory);
+            }
+            What::DirRemoved if path.name() == IGNORE_FILE.as_bytes() => {
+                self.note(path, Hint::Removed);
             }
             What::DirRemoved | What::Unmounted => {
                 self.forget(&path, what == What::Unmounted);

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -186,7 +186,8 @@ pub struct RootHealth {
 #[derive(Debug)]
 pub struct LiveSource {
     cfg: LiveConfig,
-    out: Sender<SourceEvent>,
+    /// Closed by the stop, which ends whoever listens.
+    out: Mutex<Option<Sender<SourceEvent>>>,
     roots: RwLock<HashMap<usize, Root>>,
 }
 
@@ -202,7 +203,7 @@ impl LiveSource {
     pub fn start(cfg: LiveConfig, out: Sender<SourceEvent>) -> Self {
         Self {
             cfg,
-            out,
+            out: Mutex::new(Some(out)),
             roots: RwLock::default(),
         }
     }
@@ -219,6 +220,10 @@ impl LiveSource {
             root: path.into(),
             source,
         })?;
+        let out = self.out.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(out) = out else {
+            return Ok(());
+        };
         let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);
         if roots.contains_key(&id) {
             return Err(SourceError::Duplicate { id, root });
@@ -232,7 +237,7 @@ impl LiveSource {
             self.cfg.clone(),
             Arc::clone(&shared),
             (wake.clone(), queue),
-            self.out.clone(),
+            out,
         );
         let thread = std::thread::Builder::new()
             .name(format!("source-{id}"))
@@ -310,6 +315,13 @@ impl LiveSource {
         health
     }
 
+    /// True while a root's thread lives; it ends only when it is told to, unless something is broken.
+    pub fn is_alive(&self, id: usize) -> bool {
+        let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner);
+        let thread = roots.get(&id).and_then(|root| root.thread.as_ref());
+        thread.is_some_and(|thread| !thread.is_finished())
+    }
+
     /// How well one root is seen; `None`: it is not followed.
     pub fn health_of(&self, id: usize) -> Option<RootHealth> {
         let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner);
@@ -322,8 +334,10 @@ impl LiveSource {
         })
     }
 
-    /// Ends all threads and joins them.
+    /// Ends all threads, joins them, and closes the channel of events. Nothing is followed from
+    /// then on.
     pub fn stop(&self) {
+        *self.out.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let roots = std::mem::take(&mut *self.roots.write().unwrap_or_else(PoisonError::into_inner));
         for root in roots.values() {
             root.tell_to_stop();

@@ -168,6 +168,13 @@ impl TestEnv {
         daemon
     }
 
+    /// Runs a command in the background.
+    pub fn spawn(&self, mut command: Command) -> Daemon {
+        Daemon {
+            child: command.process_group(0).spawn().unwrap(),
+        }
+    }
+
     pub fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let start = Instant::now();
         while !holds() {

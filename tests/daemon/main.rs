@@ -13,6 +13,7 @@ mod graphs;
 mod hostile;
 mod indexing;
 mod models;
+mod roots;
 mod searching;
 mod stopping;
 mod switching;
