@@ -198,6 +198,8 @@ impl Actor {
                         }
                     }
                 });
+                // Walks step back; what has just arrived does not.
+                self.indexer.step_back();
                 self.keep(&handle, network);
                 wanted.set_released(true);
             });

@@ -51,7 +51,8 @@ impl Report {
             (search.rate, search.eta_s) = (0.0, None);
         }
         for root in &mut report.roots {
-            root.hangs_s = root.hangs_s.map(|_| 0);
+            // A row a minute is enough to say for how long.
+            root.hangs_s = root.hangs_s.map(|s| s / 60);
         }
         report
     }

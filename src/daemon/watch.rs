@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Observer;
 use super::error::DaemonError;
@@ -69,6 +69,16 @@ pub fn watch(
     options: WatchOptions,
     observer: Arc<dyn Observer>,
 ) -> Result<(), DaemonError> {
+    let start = |what| move |source| DaemonError::Start { what, source };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(start("the timers"))?;
+    // From the first moment on: a reload must not end a daemon that is still starting.
+    let hangup = {
+        let _inside = runtime.enter();
+        signal(SignalKind::hangup()).map_err(start("signal handling"))?
+    };
     let plans = setup.plans()?;
     let Started {
         lock,
@@ -108,6 +118,7 @@ pub fn watch(
         true
     };
     let served = serve(
+        (&runtime, hangup),
         &indexer,
         (&live, &keeper, &dispatcher),
         &reload,
@@ -128,6 +139,7 @@ pub fn watch(
 }
 
 fn serve(
+    (runtime, mut hangup): (&tokio::runtime::Runtime, Signal),
     indexer: &Arc<Indexer>,
     (live, keeper, dispatcher): (&Arc<LiveSource>, &Keeper, &JoinHandle<()>),
     reload: &dyn Fn() -> bool,
@@ -136,14 +148,9 @@ fn serve(
 ) -> Result<(), DaemonError> {
     let data_dir = setup.data_dir.as_path();
     let start = |what| move |source| DaemonError::Start { what, source };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(start("the timers"))?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(start("signal handling"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start("signal handling"))?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(start("signal handling"))?;
         let mut ticks = Ticks::new(indexer, (live, keeper), (model, setup, lock));
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         // systemd wants to hear twice as often as it says.

@@ -234,6 +234,11 @@ impl CommitThread {
             ticket,
         } = pending;
         let again = |path: &RelPath| self.again(root.as_ref(), path);
+        if look == Look::Away {
+            // Another volume's file, perhaps: nothing is said of this one's. All of it is looked at
+            // when it is back.
+            root.iter().for_each(|root| root.put_off());
+        }
         let change = match change {
             Change::Indexed {
                 place: Some((key, stamp)),
@@ -244,7 +249,9 @@ impl CommitThread {
             } => {
                 let holds = still_holds(&stamp, look);
                 if !holds {
-                    again(&key.path);
+                    if look != Look::Away {
+                        again(&key.path);
+                    }
                     inspection.as_ref()?;
                 }
                 // The content is kept even so: it was read, and may lie elsewhere.
@@ -255,6 +262,15 @@ impl CommitThread {
                     decoder_version,
                     results,
                 }
+            }
+            Change::Failed { .. }
+            | Change::Gone { .. }
+            | Change::Missing { .. }
+            | Change::Troubled { .. }
+            | Change::Found { .. }
+                if look == Look::Away =>
+            {
+                return None;
             }
             Change::Failed {
                 ref key,
@@ -284,7 +300,6 @@ impl CommitThread {
             {
                 match look {
                     Look::File(_) => again(&key.path),
-                    // The volume is away, or does not answer: all of it is looked at when it is back.
                     _ => root.iter().for_each(|root| root.put_off()),
                 }
                 return None;
@@ -307,7 +322,7 @@ impl CommitThread {
                 continue;
             };
             let as_written = match (&p.change, look) {
-                (_, Look::Unknown) => true,
+                (_, Look::Unknown | Look::Away) => true,
                 (
                     Change::Indexed {
                         place: Some((_, stamp)),
@@ -437,7 +452,7 @@ fn path_of(change: &Change) -> Option<&RelPath> {
 fn still_holds(read: &FileStamp, look: Look) -> bool {
     match look {
         Look::Unknown => true,
-        Look::Absent => false,
+        Look::Absent | Look::Away => false,
         Look::File(now) => matches!(read.compare(&now), Verdict::Unchanged | Verdict::Touched),
     }
 }

@@ -21,6 +21,7 @@ use super::inflight::InFlight;
 use super::job::{Job, Write};
 use super::lanes::ModelPlan;
 use super::later::Later;
+use super::priority;
 use super::probe::Probe;
 use super::progress::Progress;
 use super::roots::RootHandle;
@@ -313,6 +314,13 @@ impl Indexer {
             if flow == Flow::Everything {
                 self.request_catch_up();
             }
+        }
+    }
+
+    /// Lowers the calling thread's priority if this is work in the background.
+    pub fn step_back(&self) {
+        if self.shared.background {
+            priority::lower();
         }
     }
 

@@ -27,7 +27,9 @@ pub(super) enum Look {
     File(FileStamp),
     /// No regular file, and the volume is there.
     Absent,
-    /// It cannot be said: the volume is away, or does not answer.
+    /// The volume is away, or another one is in its place.
+    Away,
+    /// It cannot be said: the disk does not answer, or fails.
     Unknown,
 }
 
@@ -133,14 +135,15 @@ impl ProbeThread {
                     stamp_beneath(&root.path, path)
                 })
                 .collect();
-            let in_doubt = paths.is_empty() || found.iter().any(|f| matches!(f, Ok(None)));
-            let present = !in_doubt || self.is_present(&root, &visit);
+            // After the look: what was seen before was seen on this volume too.
+            let present = self.is_present(&root, &visit);
             let looks = found
                 .into_iter()
                 .map(|f| match f {
+                    _ if !present => Look::Away,
                     Ok(Some(stamp)) => Look::File(stamp),
-                    Ok(None) if present => Look::Absent,
-                    Ok(None) | Err(_) => Look::Unknown,
+                    Ok(None) => Look::Absent,
+                    Err(_) => Look::Unknown,
                 })
                 .collect();
             drop(visit);

@@ -95,6 +95,8 @@ fn settings_read_again_ten_times_in_a_row_lose_nothing() {
     env.configure("roots = [");
     daemon.signal("HUP");
     fs::write(env.photo("b/later.jpg"), jpeg(9997)).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    roots(&["a", "b", "c"]);
     env.wait_for_truth();
     assert_eq!(daemon.stop(), Some(0));
 }
