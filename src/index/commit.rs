@@ -162,8 +162,8 @@ impl CommitThread {
             if !self.write(&mut checked)? {
                 return Ok(());
             }
-            self.count(&checked);
-            self.look_again(&checked);
+            let as_written = self.look_again(&checked);
+            self.count(&checked, &as_written);
             for (hash, failure) in released {
                 for place in self.inflight.release(&hash) {
                     let change = if let Some(failure) = &failure {
@@ -316,10 +316,12 @@ impl CommitThread {
 
     /// What was written a moment ago may have become untrue before that: then the event of the
     /// change, or the scan after it, has seen the rows as they were. From here on they see these.
-    fn look_again(&self, written: &[Pending]) {
-        for (p, look) in written.iter().zip(Self::looks(written)) {
+    /// Which of them are as they were written.
+    fn look_again(&self, written: &[Pending]) -> Vec<bool> {
+        let looks = Self::looks(written);
+        let look = |(p, look): (&Pending, Look)| {
             let (Some(root), Some(path)) = (&p.root, path_of(&p.change)) else {
-                continue;
+                return true;
             };
             let as_written = match (&p.change, look) {
                 (_, Look::Unknown | Look::Away) => true,
@@ -344,7 +346,9 @@ impl CommitThread {
             if !as_written {
                 self.again(Some(root), path);
             }
-        }
+            as_written
+        };
+        written.iter().zip(looks).map(look).collect()
     }
 
     fn again(&self, root: Option<&Arc<RootHandle>>, path: &RelPath) {
@@ -410,9 +414,11 @@ impl CommitThread {
         self.store.apply(batch.iter().map(|p| &p.change))
     }
 
-    fn count(&self, written: &[Pending]) {
+    /// What will be looked at again is counted then.
+    fn count(&self, written: &[Pending], as_written: &[bool]) {
         let p = &self.shared.progress;
-        for pending in written {
+        let done = written.iter().zip(as_written).filter(|(_, done)| **done);
+        for (pending, _) in done {
             match &pending.change {
                 Change::Indexed {
                     place: Some((key, _)),
