@@ -165,12 +165,8 @@ pub fn run() -> u8 {
             let damaged = e.chain().any(|c| {
                 c.downcast_ref::<StoreError>()
                     .is_some_and(StoreError::is_corruption)
-                    || c.downcast_ref::<DaemonError>().is_some_and(|e| match e {
-                        DaemonError::Store(e) | DaemonError::Index(IndexError::Store(e)) => {
-                            e.is_corruption()
-                        }
-                        _ => false,
-                    })
+                    || c.downcast_ref::<DaemonError>()
+                        .is_some_and(DaemonError::is_corruption)
             });
             if let Some(dir) = data_dir.filter(|_| damaged) {
                 suspect_damage(&dir);
@@ -235,6 +231,10 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         out,
         quiet: cli.quiet,
     };
+    // A service file is for others to read, all else is the user's alone.
+    if !matches!(cli.command, Command::Service(_)) {
+        crate::store::keep_private();
+    }
     match cli.command {
         Command::Watch(args) => watch::run(&context, args),
         Command::Index(args) => index::run(&context, args),

@@ -83,6 +83,16 @@ pub enum DaemonError {
     },
 }
 
+impl DaemonError {
+    /// True if the index is damaged.
+    pub fn is_corruption(&self) -> bool {
+        match self {
+            Self::Store(e) | Self::Index(IndexError::Store(e)) => e.is_corruption(),
+            _ => false,
+        }
+    }
+}
+
 fn pid(holder: &Option<u32>) -> String {
     holder
         .map(|pid| format!(" (process {pid})"))

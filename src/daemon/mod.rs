@@ -18,6 +18,7 @@ mod search_model;
 mod sighting;
 mod start;
 mod tags;
+mod upkeep;
 mod watch;
 
 pub use control::{ControlAnswer, ControlOrder, HexPath, order};

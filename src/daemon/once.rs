@@ -10,7 +10,7 @@ use super::keeper::Keeper;
 use super::lock::DataDirLock;
 use super::report::ModelReport;
 use super::start::{Setup, Started, Way};
-use super::{Observer, tags, watch};
+use super::{Observer, tags, upkeep, watch};
 use crate::index::{Ending, IndexError, Indexer, Snapshot};
 use crate::store::Store;
 
@@ -82,10 +82,13 @@ pub fn index_once(
     keeper.stop(&mut Ending::within(STOP_PATIENCE));
     let counters = indexer.progress().snapshot();
     let model = ModelReport::new(&model, indexer.model_state());
-    let store = indexer.stop()?;
+    let mut store = indexer.stop()?;
     done?;
     let held = store.held_missing()?;
     let failing = store.reader()?.counts()?.failed;
+    if !interrupted.load(Ordering::Relaxed) {
+        upkeep::after_one_pass(&mut store, &setup.data_dir)?;
+    }
     drop((store, lock));
     Ok(Summary {
         counters,

@@ -234,19 +234,9 @@ fn resolved(given: &Path) -> PathBuf {
 }
 
 pub(super) fn tell(recovery: Option<Recovery>, observer: &dyn Observer) {
-    let Some(recovery) = recovery else {
-        return;
-    };
-    observer.notice(&match recovery {
-        Recovery::RestoredBackup { aside } => format!(
-            "the index was damaged: the last backup took its place, the damaged file is kept as {}",
-            aside.display()
-        ),
-        Recovery::StartedAfresh { aside } => format!(
-            "the index was damaged and there was no backup: photos are indexed again, the damaged file is kept as {}",
-            aside.display()
-        ),
-    });
+    if let Some(recovery) = recovery {
+        observer.notice(&recovery.to_string());
+    }
 }
 
 /// Removes what earlier versions derived from the index and nobody reads any more.

@@ -21,10 +21,11 @@ use super::report::{Rate, Report, RootReport, RootWatch, WatchReport, report};
 use super::search_model::{self, SearchModel};
 use super::start::{Setup, Started, Way};
 use super::tags::TagWishes;
+use super::upkeep::Upkeep;
 use crate::config::OnBattery;
 use crate::index::{Activity, Ending, Indexer};
 use crate::source::{LiveConfig, LiveSource};
-use crate::store::{Store, ThumbStore};
+use crate::store::suspect_damage;
 
 /// Reads the settings again, for SIGHUP; the error is a line for people.
 pub type Reload = Box<dyn Fn() -> Result<Setup, String> + Send + Sync>;
@@ -53,14 +54,13 @@ const LEAST_HEARTBEAT: Duration = Duration::from_millis(300);
 const BUSY_HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long the roots' threads may take to end.
 const STOP_PATIENCE: Duration = Duration::from_millis(1500);
-/// How long content without a path is kept.
-const GRACE: Duration = Duration::from_secs(30 * 86400);
-/// How often the index is swept and backed up.
-const UPKEEP: Duration = Duration::from_secs(86400);
-/// How long after the start that is first done: whoever has just logged in has other things to do.
-const FIRST_UPKEEP: Duration = Duration::from_secs(600);
+/// Times within [`MENDING`] that a damaged index is mended and work goes on: a disk that damages it
+/// again and again is beyond that.
+const MENDED_AT_MOST: usize = 3;
+const MENDING: Duration = Duration::from_secs(3600);
 
-/// Watches the setup's roots until SIGTERM or SIGINT.
+/// Watches the setup's roots until SIGTERM or SIGINT. If the index proves damaged meanwhile, all
+/// stops in order, and the start after it mends the index.
 ///
 /// # Errors
 /// If it cannot start, or the index cannot be written any more.
@@ -68,6 +68,29 @@ pub fn watch(
     setup: &Setup,
     options: WatchOptions,
     observer: Arc<dyn Observer>,
+) -> Result<(), DaemonError> {
+    let mut mended: Vec<Instant> = Vec::new();
+    let mut newer = None;
+    loop {
+        let ended = watch_until_damage(newer.as_ref().unwrap_or(setup), &options, &observer);
+        mended.retain(|at| at.elapsed() < MENDING);
+        match ended {
+            Err(e) if e.is_corruption() && mended.len() < MENDED_AT_MOST => {
+                observer.notice(&e.to_string());
+                suspect_damage(&setup.data_dir);
+                mended.push(Instant::now());
+                // The settings may have changed since the start.
+                newer = options.reload.as_ref().and_then(|reload| reload().ok());
+            }
+            other => return other,
+        }
+    }
+}
+
+fn watch_until_damage(
+    setup: &Setup,
+    options: &WatchOptions,
+    observer: &Arc<dyn Observer>,
 ) -> Result<(), DaemonError> {
     let start = |what| move |source| DaemonError::Start { what, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -93,7 +116,7 @@ pub fn watch(
         ..LiveConfig::default()
     };
     let live = Arc::new(LiveSource::start(source, events_out));
-    let keeper = Arc::new(Keeper::new(&indexer, Some(&live), &observer));
+    let keeper = Arc::new(Keeper::new(&indexer, Some(&live), observer));
     // Before anything is begun: whoever has paused it has paused the start as well.
     let (flow, _) = rest(&setup.data_dir, setup.config.on_battery);
     indexer.let_through(flow);
@@ -167,6 +190,7 @@ fn serve(
             keeper.turn()?;
             ticks.search.follow(indexer);
             let busy = ticks.tick(observer);
+            ticks.upkeep.tick(indexer, busy)?;
             // What went wrong may be mended by now; a look costs a millisecond.
             let again = !busy && indexer.tag_report().trouble.is_some();
             if ticks.wishes.changed() || again {
@@ -253,9 +277,7 @@ struct Ticks<'a> {
     rate: Rate,
     started_at: i64,
     last_heartbeat: Option<(Instant, Report)>,
-    next_upkeep: Instant,
-    /// The last upkeep left something to do.
-    more_upkeep: Arc<AtomicBool>,
+    upkeep: Upkeep,
     was_busy: bool,
     lock: &'a DataDirLock,
     said: Option<String>,
@@ -284,8 +306,7 @@ impl<'a> Ticks<'a> {
             rate: Rate::new(),
             started_at: crate::store::unix_now(),
             last_heartbeat: None,
-            next_upkeep: Instant::now() + FIRST_UPKEEP,
-            more_upkeep: Arc::default(),
+            upkeep: Upkeep::new(indexer, data_dir),
             was_busy: true,
             lock,
             said: None,
@@ -338,21 +359,7 @@ impl<'a> Ticks<'a> {
         }
         self.was_busy = busy;
         // A turn that was too soon after the last row is written at the next look.
-        let busy = busy || (turned && !due);
-        let due = self.next_upkeep <= Instant::now();
-        if !busy && (due || self.more_upkeep.swap(false, Ordering::Relaxed)) {
-            if due {
-                self.next_upkeep = Instant::now() + UPKEEP;
-            }
-            let (dir, more) = (self.data_dir.to_path_buf(), Arc::clone(&self.more_upkeep));
-            self.indexer.post(move |store| {
-                if due {
-                    upkeep(store, &dir);
-                }
-                more.store(search_model::drop_removed(store, &dir), Ordering::Relaxed);
-            });
-        }
-        busy
+        busy || (turned && !due)
     }
 
     /// Rests if a person or the battery says so.
@@ -409,16 +416,6 @@ impl Ticks<'_> {
             });
         }
         reports
-    }
-}
-
-fn upkeep(store: &mut Store, data_dir: &Path) {
-    let done = store
-        .sweep(GRACE, 10_000)
-        .and_then(|swept| ThumbStore::open(data_dir)?.remove(&swept.photos))
-        .and_then(|()| store.back_up_if_older(data_dir, UPKEEP));
-    if let Err(e) = done {
-        tracing::warn!("upkeep: {e}");
     }
 }
 

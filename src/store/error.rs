@@ -148,6 +148,14 @@ impl StoreError {
         })
     }
 
+    /// What is damaged, without the path and the advice.
+    pub(super) fn damage(&self) -> String {
+        match self {
+            Self::Damaged { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// SQLite's answer about the database at `path`.
     pub(super) fn from_sqlite(path: &std::path::Path, source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
@@ -155,7 +163,7 @@ impl StoreError {
         match source.sqlite_error_code() {
             Some(DatabaseCorrupt | NotADatabase) => Self::Damaged {
                 path,
-                reason: "SQLite cannot make sense of it".to_owned(),
+                reason: "a page of it is not what was written there".to_owned(),
             },
             _ => Self::Sqlite { path, source },
         }

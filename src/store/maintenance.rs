@@ -1,12 +1,11 @@
-//! Slow upkeep, between scans: forgetting content that lies nowhere any more, and the backup.
+//! Slow upkeep, between scans: forgetting content that lies nowhere any more.
 
-use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::params;
 
 use super::error::{At, StoreError};
-use super::{BACKUP_FILE, Store, unix_now};
+use super::{Store, unix_now};
 use crate::photo::ContentHash;
 
 /// What an upkeep removed.
@@ -81,56 +80,6 @@ impl Store {
         tx.commit().at(&self.path)?;
         Ok(Swept {
             photos: gone.into_iter().map(|(_, hash)| hash).collect(),
-        })
-    }
-
-    /// Makes a backup unless there is one younger than `age`.
-    ///
-    /// # Errors
-    /// If the copy cannot be made; the old backup stays.
-    pub fn back_up_if_older(&self, data_dir: &Path, age: Duration) -> Result<(), StoreError> {
-        let young = std::fs::metadata(data_dir.join(BACKUP_FILE))
-            .and_then(|m| m.modified())
-            .is_ok_and(|at| at.elapsed().is_ok_and(|since| since < age));
-        if young {
-            Ok(())
-        } else {
-            self.back_up(data_dir)
-        }
-    }
-
-    /// Copies the index to the backup file beside it, while readers go on, and puts the copy in
-    /// place only when it is whole and sound.
-    ///
-    /// # Errors
-    /// If the copy cannot be made or is damaged; the old backup stays.
-    pub fn back_up(&self, data_dir: &Path) -> Result<(), StoreError> {
-        let target = data_dir.join(BACKUP_FILE);
-        let partial = data_dir.join(format!("{BACKUP_FILE}.partial"));
-        let _ = std::fs::remove_file(&partial);
-        {
-            let mut copy = rusqlite::Connection::open(&partial).at(&partial)?;
-            rusqlite::backup::Backup::new(&self.conn, &mut copy)
-                .and_then(|backup| backup.run_to_completion(4096, Duration::ZERO, None))
-                .at(&partial)?;
-            let verdict: String = copy
-                .query_row("PRAGMA quick_check(1)", [], |r| r.get(0))
-                .at(&partial)?;
-            if verdict != "ok" {
-                return Err(StoreError::Damaged {
-                    path: self.path.clone(),
-                    reason: verdict,
-                });
-            }
-            // One file without a log beside it, and an identity of its own: whoever puts it back,
-            // derived files notice.
-            copy.pragma_update(None, "journal_mode", "DELETE")
-                .at(&partial)?;
-            super::open::draw_identity(&copy).at(&partial)?;
-        }
-        std::fs::rename(&partial, &target).map_err(|e| StoreError::NotWritable {
-            path: target,
-            reason: e.to_string(),
         })
     }
 }

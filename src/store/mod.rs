@@ -8,41 +8,54 @@
 //! Cost: a point look-up of a stamp is one B-tree descent; a batch of a hundred photos is one
 //! fsync-free WAL append. A photo's words cost about as much as its other rows together.
 
+mod backup;
 mod catch_up;
+mod check;
+mod checked_pages;
 mod commit;
 mod daemon;
 mod embeddings;
 mod error;
 mod failures;
 mod files;
+mod incidents;
 mod maintenance;
+mod marker;
 mod migrate;
 mod models;
 mod open;
 mod photos;
+mod private;
 mod query;
+mod recover;
 mod roots;
 mod status;
 mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
 mod thumbs;
+mod wal;
 mod word_index;
 mod words;
 
+pub use backup::{BackedUp, back_up_if_older};
 pub use catch_up::Coverage;
+pub use check::{Checked, check_index};
 pub use commit::{Change, ModelResult, Results};
 pub use daemon::DaemonRow;
 pub use embeddings::decode as decode_vector;
 pub use error::StoreError;
 pub use failures::{Failure, FailureRow, Stage};
 pub use files::{FileKey, FileRow, Known};
+pub use incidents::{Incident, incidents};
 pub use maintenance::Swept;
 pub use migrate::{APPLICATION_ID, current_version};
 pub use models::{ModelRow, SpaceKind};
-pub use open::{BACKUP_FILE, INDEX_FILE, Recovery, Store, StoreReader, suspect_damage};
+pub use open::{BACKUP_FILE, INDEX_FILE, OLDER_BACKUP_FILE, Store, StoreReader, suspect_damage};
 pub use photos::{Hit, PhotoRow};
+pub use private::keep_private;
 pub use query::{Circle, FitsPath, FolderRow, PhotoFilter, TagCondition};
+pub use recover::Recovery;
 pub use roots::RootRow;
 pub use status::Counts;
 pub use tags::{TagConfidence, TagCount, Tagged, ask_again_beside};

@@ -8,18 +8,28 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{At, StoreError};
-use super::migrate;
+use super::marker::{LastState, OpenMark};
+use super::recover::{self, Recovery};
+use super::{checked_pages, migrate, private, wal};
 
 /// File name of the index in the data directory.
 pub const INDEX_FILE: &str = "index.db";
 /// File name of the last good copy.
 pub const BACKUP_FILE: &str = "index.db.backup";
+/// File name of the one before it.
+pub const OLDER_BACKUP_FILE: &str = "index.db.backup.1";
 
 /// There while damage was met at run time: the next start checks the whole index.
 const SUSPECT_FILE: &str = "index.suspect";
+/// An index up to this size that was not closed in peace is checked before work begins, which takes
+/// a fraction of a second; a larger one while work goes on.
+const CHECK_AT_ONCE: u64 = 64 << 20;
+/// An index up to this size that has no checksums yet gets them when it is opened, which takes some
+/// seconds; a larger one in a quiet moment.
+const SEAL_AT_ONCE: u64 = 256 << 20;
 
 /// Notes that damage was met, so that the next start checks the whole index and recovers.
 pub fn suspect_damage(data_dir: &Path) {
@@ -30,6 +40,9 @@ pub fn suspect_damage(data_dir: &Path) {
 pub struct Store {
     pub(super) conn: Connection,
     pub(super) path: PathBuf,
+    pub(super) data_dir: PathBuf,
+    /// After the connection: dropped when that is closed.
+    pub(super) mark: OpenMark,
 }
 
 /// A read-only connection.
@@ -38,48 +51,105 @@ pub struct StoreReader {
     pub(super) path: PathBuf,
 }
 
-/// What opening found out that the user should hear of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recovery {
-    /// The index was damaged; it lies at `aside` and the last backup took its place.
-    RestoredBackup {
-        /// Where the damaged file was moved.
-        aside: PathBuf,
-    },
-    /// The index was damaged and there was no usable backup: it starts empty and fills again.
-    StartedAfresh {
-        /// Where the damaged file was moved.
-        aside: PathBuf,
-    },
-}
-
 impl Store {
     /// Opens for writing, creating or upgrading as needed. A damaged file is moved aside and
-    /// replaced by the last backup or an empty index, and that is reported.
+    /// replaced by a backup or an empty index, and that is reported.
     ///
     /// # Errors
     /// Foreign, newer or unwritable databases are refused and left as they are.
     pub fn open(data_dir: &Path) -> Result<(Self, Option<Recovery>), StoreError> {
         refuse_network(data_dir)?;
+        private::tighten(data_dir);
         let path = data_dir.join(INDEX_FILE);
         let suspect = data_dir.join(SUSPECT_FILE);
-        let opened = Self::open_at(&path).and_then(|store| {
-            if suspect.exists() {
-                store.quick_check()?;
-            }
-            Ok(store)
-        });
-        let result = Self::recover(data_dir, &path, opened);
-        if let Ok((store, _)) = &result {
-            let _ = std::fs::remove_file(suspect);
-            store.skip_numbers();
+        let last = LastState::read(data_dir);
+        let clean = last.is_clean(data_dir) && !suspect.exists();
+        let log = scan_log(&path)?;
+        let mut recovery = None;
+        if let Some(what) = &log.damage {
+            recovery = recover::keep_log(&path, what);
         }
-        result
+        let opened = recover::judge(data_dir, &last, &log)
+            .and_then(|()| Self::open_at(data_dir))
+            .and_then(|store| store.checked_unless(clean, suspect.exists()));
+        let mut store = match opened {
+            Err(e) if e.is_corruption() => {
+                recovery = Some(recover::replace(data_dir, e.damage())?);
+                let store = Self::open_at(data_dir)?;
+                // Rows written since the backup are gone, their numbers come again.
+                draw_identity(&store.conn).at(&path)?;
+                store.checked_unless(true, false)?
+            }
+            other => other?,
+        };
+        if let Some(recovery) = &recovery {
+            recovery.note(data_dir);
+        }
+        let _ = std::fs::remove_file(suspect);
+        store.skip_numbers()?;
+        if !store.mark.checksums && size_of(&path) <= SEAL_AT_ONCE {
+            store.add_checksums()?;
+        }
+        Ok((store, recovery))
+    }
+
+    /// Checks it now, or leaves that for later if it is large.
+    fn checked_unless(mut self, clean: bool, suspect: bool) -> Result<Self, StoreError> {
+        self.mark.trusted = clean;
+        if clean {
+            return Ok(self);
+        }
+        if suspect || size_of(&self.path) <= CHECK_AT_ONCE {
+            self.check()?;
+        }
+        Ok(self)
+    }
+
+    /// True if this index was not closed in peace and is too large to be checked before work begins.
+    pub fn is_unchecked(&self) -> bool {
+        !self.mark.trusted
+    }
+
+    /// [`super::check_index`] has found no damage.
+    pub fn was_checked(&mut self) {
+        self.mark.trusted = true;
+    }
+
+    /// True if each page has a checksum.
+    pub fn has_checksums(&self) -> bool {
+        self.mark.checksums
+    }
+
+    /// Gives an index that an earlier photond has made its checksums, by writing all of it anew.
+    /// Holds up other writes meanwhile. Where the disk has no room it stays as it is, for another time.
+    ///
+    /// # Errors
+    /// If the database cannot be written for another reason.
+    pub fn add_checksums(&mut self) -> Result<(), StoreError> {
+        let disk = rustix::fs::statvfs(&self.data_dir);
+        let free = disk.map_or(u64::MAX, |d| d.f_bavail.saturating_mul(d.f_frsize));
+        // A temporary copy, and another in the log.
+        if free < size_of(&self.path).saturating_mul(3) {
+            tracing::info!("no room to give {} its checksums", self.path.display());
+            return Ok(());
+        }
+        checked_pages::keep_checksums(&self.conn).at(&self.path)?;
+        let written = self
+            .conn
+            .execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+            .at(&self.path);
+        match written {
+            Err(e) if e.is_temporary() => tracing::info!("no checksums yet: {e}"),
+            other => other?,
+        }
+        self.mark
+            .note_checksums(checked_pages::has_checksums(&self.conn))
+            .map_err(|e| not_marked(&self.path, &e))
     }
 
     /// A power cut can take back the last commits, and with them the numbers that vectors had: a
     /// derived file that holds those must not take other vectors under the same numbers for known.
-    fn skip_numbers(&self) {
+    fn skip_numbers(&self) -> Result<(), StoreError> {
         /// More vectors than any writer commits between two syncs of the disk.
         const GAP: i64 = 1_000_000;
         // On the disk before anything is written behind it: else the same power cut takes the gap
@@ -92,64 +162,45 @@ impl Store {
             )
         });
         let skipped = synced("NORMAL").and(skipped);
-        // On a full disk: nothing is written before there is room, and the next open tries again.
-        if let Err(e) = skipped {
-            tracing::debug!("{}: {e}", self.path.display());
-        }
-    }
-
-    fn quick_check(&self) -> Result<(), StoreError> {
-        let verdict: String = self
-            .conn
-            .query_row("PRAGMA quick_check(1)", [], |r| r.get(0))
-            .at(&self.path)?;
-        if verdict == "ok" {
-            return Ok(());
-        }
-        Err(StoreError::Damaged {
-            path: self.path.clone(),
-            reason: verdict,
-        })
-    }
-
-    fn recover(
-        data_dir: &Path,
-        path: &Path,
-        opened: Result<Self, StoreError>,
-    ) -> Result<(Self, Option<Recovery>), StoreError> {
-        match opened {
-            Ok(store) => Ok((store, None)),
-            Err(e) if e.is_corruption() => {
-                let aside = move_aside(path)?;
-                let backup = data_dir.join(BACKUP_FILE);
-                if backup.exists() && std::fs::copy(&backup, path).is_ok() {
-                    match Self::open_at(path) {
-                        Ok(store) => {
-                            // Rows written since the backup are gone, their numbers come again.
-                            draw_identity(&store.conn).at(path)?;
-                            return Ok((store, Some(Recovery::RestoredBackup { aside })));
-                        }
-                        Err(e) if e.is_corruption() => {
-                            move_aside(path)?;
-                        }
-                        Err(e) => return Err(e),
-                    }
-                }
-                let store = Self::open_at(path)?;
-                Ok((store, Some(Recovery::StartedAfresh { aside })))
+        match skipped.map_err(|e| not_writable(&self.path, e)) {
+            Ok(_) => Ok(()),
+            // On a full disk: nothing is written before there is room, and the next open tries again.
+            Err(e) if e.is_temporary() => {
+                tracing::debug!("{e}");
+                Ok(())
             }
             Err(e) => Err(e),
         }
     }
 
-    fn open_at(path: &Path) -> Result<Self, StoreError> {
+    fn open_at(data_dir: &Path) -> Result<Self, StoreError> {
+        let path = &data_dir.join(INDEX_FILE);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut conn =
-            Connection::open_with_flags(path, flags).map_err(|e| not_writable(path, e))?;
+        private::make(path);
+        let mut conn = checked_pages::connect(path, flags).map_err(|e| not_writable(path, e))?;
+        let fresh = size_of(path) == 0;
+        if fresh {
+            checked_pages::keep_checksums(&conn).at(path)?;
+        }
         conn.busy_timeout(Duration::from_secs(10)).at(path)?;
         migrate::check(&conn, path)?;
+        // SQLite opens what it may not write for reading, without a word.
+        if conn.is_readonly("main").at(path)? {
+            return Err(StoreError::NotWritable {
+                path: path.clone(),
+                reason: "it is read-only".to_owned(),
+            });
+        }
+        let marked = |conn: &Connection| {
+            let checksums = checked_pages::has_checksums(conn);
+            OpenMark::set(data_dir, checksums).map_err(|e| not_marked(path, &e))
+        };
+        // Not for a new one: killed before it has its tables, it was never anything.
+        let mark = (!fresh).then(|| marked(&conn)).transpose()?;
+        // A transaction that begins to write in its middle could be refused there.
+        conn.set_transaction_behavior(TransactionBehavior::Immediate);
         // Readers go on while the writer commits; a crash loses at most the last commits, never
         // the file (NORMAL syncs the WAL at each checkpoint).
         conn.pragma_update(None, "journal_mode", "WAL")
@@ -173,9 +224,15 @@ impl Store {
                 })
                 .at(path)?;
         }
+        let mark = match mark {
+            Some(mark) => mark,
+            None => marked(&conn)?,
+        };
         Ok(Self {
             conn,
-            path: path.to_path_buf(),
+            path: path.clone(),
+            data_dir: data_dir.to_path_buf(),
+            mark,
         })
     }
 
@@ -207,7 +264,7 @@ impl StoreReader {
 
     fn open_at(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(path, flags)
+        let conn = checked_pages::connect(path, flags)
             .at(path)
             .map_err(|e| not_readable(path, e))?;
         conn.busy_timeout(Duration::from_secs(5)).at(path)?;
@@ -301,31 +358,25 @@ fn not_readable(path: &Path, e: StoreError) -> StoreError {
     }
 }
 
-/// Renames a damaged database with its WAL; nothing is deleted.
-fn move_aside(path: &Path) -> Result<PathBuf, StoreError> {
-    let stamp = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |d| d.as_nanos());
-    let with = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let aside = with(&format!(".damaged-{stamp}"));
-    let fail = |e: std::io::Error| StoreError::NotWritable {
+fn not_marked(path: &Path, e: &std::io::Error) -> StoreError {
+    StoreError::NotWritable {
         path: path.to_path_buf(),
-        reason: format!("the index is damaged and cannot be moved aside: {e}"),
-    };
-    std::fs::rename(path, &aside).map_err(fail)?;
-    for suffix in ["-wal", "-shm"] {
-        let from = with(suffix);
-        if from.exists() {
-            let mut to = aside.as_os_str().to_owned();
-            to.push(suffix);
-            std::fs::rename(&from, PathBuf::from(to)).map_err(fail)?;
-        }
+        reason: format!("beside it, {e}"),
     }
-    Ok(aside)
+}
+
+fn size_of(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |m| m.len())
+}
+
+fn scan_log(path: &Path) -> Result<wal::LogScan, StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    wal::scan(&log).map_err(|e| StoreError::NotReadable {
+        path: log,
+        reason: e.to_string(),
+    })
 }
 
 #[cfg(target_os = "linux")]

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::error::{At, StoreError};
+use super::{checked_pages, private};
 use crate::photo::{ContentHash, Thumbnail};
 
 /// File name in the data directory.
@@ -26,15 +27,22 @@ impl ThumbStore {
         let path = data_dir.join(THUMBS_FILE);
         match Self::open_at(&path) {
             Err(e) if e.is_corruption() => {
-                for suffix in ["", "-wal", "-shm"] {
-                    let mut name = path.as_os_str().to_owned();
-                    name.push(suffix);
-                    let _ = std::fs::remove_file(PathBuf::from(name));
-                }
+                remove(&path);
                 Self::open_at(&path)
             }
             other => other,
         }
+    }
+
+    /// Makes it anew after damage was met, empty; what was in it comes back as photos are read.
+    fn start_afresh(&mut self) -> Result<(), StoreError> {
+        tracing::warn!(
+            "{} was damaged and is made anew; thumbnails come back when their photos are read again",
+            self.path.display()
+        );
+        remove(&self.path);
+        *self = Self::open_at(&self.path)?;
+        Ok(())
     }
 
     /// Opens it for looking things up.
@@ -44,12 +52,17 @@ impl ThumbStore {
     pub fn open_read_only(data_dir: &Path) -> Result<Self, StoreError> {
         let path = data_dir.join(THUMBS_FILE);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&path, flags).at(&path)?;
+        let conn = checked_pages::connect(&path, flags).at(&path)?;
         Ok(Self { conn, path })
     }
 
     fn open_at(path: &Path) -> Result<Self, StoreError> {
-        let conn = Connection::open(path).at(path)?;
+        private::make(path);
+        let mut conn = checked_pages::connect(path, OpenFlags::default()).at(path)?;
+        if std::fs::metadata(path).is_ok_and(|m| m.len() == 0) {
+            checked_pages::keep_checksums(&conn).at(path)?;
+        }
+        conn.set_transaction_behavior(TransactionBehavior::Immediate);
         conn.busy_timeout(Duration::from_secs(10)).at(path)?;
         conn.pragma_update(None, "journal_mode", "WAL").at(path)?;
         // Derived data: not worth a sync.
@@ -76,8 +89,21 @@ impl ThumbStore {
     /// Writes thumbnails in one transaction; those that are there stay.
     ///
     /// # Errors
-    /// If the database cannot be written.
+    /// If the database cannot be written. A damaged one is made anew.
     pub fn put<'a>(
+        &mut self,
+        thumbs: impl IntoIterator<Item = (&'a ContentHash, &'a Thumbnail)> + Clone,
+    ) -> Result<(), StoreError> {
+        match self.try_put(thumbs.clone()) {
+            Err(e) if e.is_corruption() => {
+                self.start_afresh()?;
+                self.try_put(thumbs)
+            }
+            other => other,
+        }
+    }
+
+    fn try_put<'a>(
         &mut self,
         thumbs: impl IntoIterator<Item = (&'a ContentHash, &'a Thumbnail)>,
     ) -> Result<(), StoreError> {
@@ -120,5 +146,14 @@ impl ThumbStore {
                     .optional()
             })
             .at(&self.path)
+    }
+}
+
+/// The file and what lies beside it.
+fn remove(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let _ = std::fs::remove_file(PathBuf::from(name));
     }
 }
