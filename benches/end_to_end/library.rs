@@ -100,7 +100,9 @@ pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
         words,
     };
     let root = Path::new("/photond-bench/library");
-    let root = store.adopt_root(root, ("bench", ""), None).expect("writable");
+    let root = store
+        .adopt_root(root, ("bench", ""), None)
+        .expect("writable");
     let mut batch = Vec::with_capacity(BATCH);
     for number in 0..photos {
         let hash = if number == 0 {

@@ -47,7 +47,9 @@ pub(super) struct ForgetArgs {
 
 /// A number and a unit, in seconds.
 fn duration(text: &str) -> Result<i64, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let unit = match unit {
         "s" => 1,
@@ -199,7 +201,16 @@ mod tests {
         assert_eq!(duration("2h"), Ok(7200));
         assert_eq!(duration("90s"), Ok(90));
         assert_eq!(duration("30min"), Ok(1800));
-        for wrong in ["", "2", "h", "0m", "-1h", "2 h", "99999999999999999999d", "1w"] {
+        for wrong in [
+            "",
+            "2",
+            "h",
+            "0m",
+            "-1h",
+            "2 h",
+            "99999999999999999999d",
+            "1w",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -317,7 +317,10 @@ fn daemon(context: &Context_, reader: &StoreReader, f: &mut Findings) -> anyhow:
         if root.standing == RootStanding::Hanging {
             f.bad(
                 "folders",
-                format!("{}: its disk does not answer; check its cable or connection, or unmount it", root.path),
+                format!(
+                    "{}: its disk does not answer; check its cable or connection, or unmount it",
+                    root.path
+                ),
             );
         }
     }

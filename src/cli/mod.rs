@@ -29,7 +29,6 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::{Config, ConfigError};
 use crate::daemon::DaemonError;
 use crate::dirs;
-use crate::index::IndexError;
 use crate::store::{StoreError, suspect_damage};
 use output::Output;
 

@@ -112,7 +112,10 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
     for root in &s.roots {
         lines.extend(root_lines(context, root, s.report_of(root)));
     }
-    for report in s.reports().filter(|r| !s.roots.iter().any(|row| is_of(r, row))) {
+    for report in s
+        .reports()
+        .filter(|r| !s.roots.iter().any(|row| is_of(r, row)))
+    {
         lines.push(out.bold(&printable(&report.path)));
         lines.extend(standing_lines(context, report));
     }
@@ -286,7 +289,11 @@ fn standing_lines(context: &Context_, report: &RootReport) -> Vec<String> {
         lines.push(format!(
             "  {} with what lies below {} scanned at intervals: {why}",
             plural(watch.polled, "folder", "folders"),
-            if watch.polled == 1 { "it is" } else { "them are" },
+            if watch.polled == 1 {
+                "it is"
+            } else {
+                "them are"
+            },
         ));
     }
     lines
@@ -314,7 +321,10 @@ fn daemon_line(context: &Context_, s: &Status) -> String {
     // The lock says it lives; that it has been at work for so long without a word says it hangs. When
     // it has nothing to do it has nothing to say.
     const STALE: i64 = 120;
-    let at_work = s.report.as_ref().is_none_or(|r| r.activity != Activity::Idle);
+    let at_work = s
+        .report
+        .as_ref()
+        .is_none_or(|r| r.activity != Activity::Idle);
     if at_work && s.heartbeat_age.is_some_and(|age| age > STALE) {
         return out.red(&format!(
             "photond is running{pid} but has not reported for {}; see `photond doctor`",
@@ -346,7 +356,11 @@ fn work_lines(context: &Context_, report: &Report) -> Vec<String> {
                 0 => "up to date, waiting for changes".to_owned(),
                 n => out.red(&format!(
                     "waiting: {} not be read to the end (see below)",
-                    if n == 1 { "a folder could" } else { "some folders could" }
+                    if n == 1 {
+                        "a folder could"
+                    } else {
+                        "some folders could"
+                    }
                 )),
             }
         }
@@ -393,7 +407,11 @@ fn work_lines(context: &Context_, report: &Report) -> Vec<String> {
         lines.push(format!(
             "{} changing or could not be opened, and {} looked at again",
             plural(report.counters.waiting, "file is still", "files are still"),
-            if report.counters.waiting == 1 { "is" } else { "are" },
+            if report.counters.waiting == 1 {
+                "is"
+            } else {
+                "are"
+            },
         ));
     }
     if !report.model.ready {

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use super::Observer;
 use super::report::{RootReport, RootStanding, Skipped};
 use crate::index::{
-    ArmDirectory, Indexer, RootHandle, RootState, ScanOutcome, ScanScope, Scanning, Wanted, WantedScans,
+    ArmDirectory, Indexer, RootHandle, RootState, ScanOutcome, ScanScope, Scanning, Wanted,
+    WantedScans,
 };
 use crate::photo::RelPath;
 use crate::source::{Filter, FilterConfig, LiveSource};
@@ -104,7 +105,11 @@ impl Life {
 
     /// Why it is not there, if it is not.
     pub fn offline(&self) -> Option<String> {
-        self.with(|s| s.why.clone().filter(|_| s.standing == RootStanding::Offline))
+        self.with(|s| {
+            s.why
+                .clone()
+                .filter(|_| s.standing == RootStanding::Offline)
+        })
     }
 
     pub fn handle(&self) -> Option<Arc<RootHandle>> {
@@ -213,9 +218,9 @@ impl Actor {
 
     fn take_on(&mut self) -> Option<(Arc<RootHandle>, bool)> {
         let plan = &self.plan;
-        let attached =
-            self.indexer
-                .attach(&plan.path, Arc::clone(&plan.filter), &self.life.wanted);
+        let attached = self
+            .indexer
+            .attach(&plan.path, Arc::clone(&plan.filter), &self.life.wanted);
         match attached {
             Ok((RootState::Online { network, .. }, Some(handle))) => {
                 if let Some(live) = &self.live
@@ -289,8 +294,15 @@ impl Actor {
                 None if handle.is_ended() => return,
                 None => silent = true,
             }
-            if self.live.as_ref().is_some_and(|live| !live.is_alive(number(handle.id))) {
-                tracing::error!("{}: its watcher has died; it is taken on anew", handle.path.display());
+            if self
+                .live
+                .as_ref()
+                .is_some_and(|live| !live.is_alive(number(handle.id)))
+            {
+                tracing::error!(
+                    "{}: its watcher has died; it is taken on anew",
+                    handle.path.display()
+                );
                 return;
             }
             if Instant::now() >= due && self.live.is_some() {

@@ -139,7 +139,9 @@ impl Pass<'_> {
             // After the scan: what has come back is no longer held.
             let mut forgotten = 0;
             for id in self.keeper.roots() {
-                forgotten += self.indexer.with_store(move |store| store.release_missing(id))?;
+                forgotten += self
+                    .indexer
+                    .with_store(move |store| store.release_missing(id))?;
             }
             let word = if forgotten == 1 { "file" } else { "files" };
             self.observer
@@ -163,7 +165,10 @@ impl Pass<'_> {
     fn drain(&self) -> Result<(), DaemonError> {
         loop {
             self.keeper.turn()?;
-            let idle = self.indexer.progress().wait_idle(Duration::from_millis(100));
+            let idle = self
+                .indexer
+                .progress()
+                .wait_idle(Duration::from_millis(100));
             if self.is_stopping() || (idle && self.keeper.is_settled()) {
                 return Ok(());
             }

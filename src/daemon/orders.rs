@@ -50,7 +50,10 @@ impl Orders {
                 .with_store(move |store| confirm(store, &paths(&roots))),
             ControlOrder::Forget { path } => self.forget(path.path()),
         };
-        done.map_or_else(|e| ControlAnswer::Failed(e.to_string()), ControlAnswer::Done)
+        done.map_or_else(
+            |e| ControlAnswer::Failed(e.to_string()),
+            ControlAnswer::Done,
+        )
     }
 
     fn forget(&self, path: PathBuf) -> Result<Option<u64>, IndexError> {
@@ -82,10 +85,7 @@ fn paths(roots: &[HexPath]) -> Vec<PathBuf> {
 }
 
 /// Lets go of what is held as missing; `None`: no root is among these.
-fn confirm(
-    store: &mut Store,
-    roots: &[PathBuf],
-) -> Result<Option<u64>, crate::store::StoreError> {
+fn confirm(store: &mut Store, roots: &[PathBuf]) -> Result<Option<u64>, crate::store::StoreError> {
     let known = store.reader()?.roots()?;
     let chosen = known
         .iter()

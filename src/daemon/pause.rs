@@ -27,7 +27,10 @@ impl Pause {
         let text = std::fs::read_to_string(path(data_dir)).ok()?;
         // A file that says nothing that can be read is nobody's wish.
         let pause: Self = serde_json::from_str(&text).ok()?;
-        pause.until.is_none_or(|at| at > unix_now()).then_some(pause)
+        pause
+            .until
+            .is_none_or(|at| at > unix_now())
+            .then_some(pause)
     }
 
     /// Puts it in force, or ends it (`None`).
@@ -59,7 +62,10 @@ pub(super) fn rest(data_dir: &Path, on_battery: OnBattery) -> (Flow, Option<Stri
             Some(at) => format!("paused for {} more", minutes(at - unix_now())),
             None => "paused".to_owned(),
         };
-        return (Flow::Nothing, Some(format!("{until}; `photond resume` ends that")));
+        return (
+            Flow::Nothing,
+            Some(format!("{until}; `photond resume` ends that")),
+        );
     }
     match on_battery {
         OnBattery::Everything => (Flow::Everything, None),

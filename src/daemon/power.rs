@@ -8,10 +8,11 @@ const SUPPLIES: &str = "/sys/class/power_supply";
 /// True if there is a battery, it is being used up, and nothing else feeds the machine. Unknown is no.
 pub(super) fn on_battery() -> bool {
     if cfg!(target_os = "macos") {
-        let asked = std::process::Command::new("pmset").args(["-g", "batt"]).output();
-        return asked.is_ok_and(|said| {
-            String::from_utf8_lossy(&said.stdout).contains("'Battery Power'")
-        });
+        let asked = std::process::Command::new("pmset")
+            .args(["-g", "batt"])
+            .output();
+        return asked
+            .is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains("'Battery Power'"));
     }
     reads_battery(Path::new(SUPPLIES))
 }
@@ -51,7 +52,14 @@ mod tests {
                 std::fs::write(dir.join(name), format!("{text}\n")).unwrap();
             }
         };
-        put("mouse", &[("type", "Battery"), ("scope", "Device"), ("status", "Discharging")]);
+        put(
+            "mouse",
+            &[
+                ("type", "Battery"),
+                ("scope", "Device"),
+                ("status", "Discharging"),
+            ],
+        );
         put("AC", &[("type", "Mains"), ("online", "1")]);
         put("BAT0", &[("type", "Battery"), ("status", "Charging")]);
         assert!(!reads_battery(t.path()));

@@ -65,11 +65,7 @@ pub fn classifier(pack: &ModelPack) -> Result<Classifier, DaemonError> {
 
 impl Setup {
     /// Locks the data directory, opens the index and starts the pipeline.
-    pub(super) fn start(
-        &self,
-        way: Way,
-        observer: &dyn Observer,
-    ) -> Result<Started, DaemonError> {
+    pub(super) fn start(&self, way: Way, observer: &dyn Observer) -> Result<Started, DaemonError> {
         let lock = DataDirLock::take(&self.data_dir)?;
         let (mut store, recovery) = Store::open(&self.data_dir)?;
         tell(recovery, observer);

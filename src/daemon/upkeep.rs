@@ -42,6 +42,7 @@ pub(super) struct Upkeep {
     /// The index was not closed in peace.
     unchecked: Arc<AtomicBool>,
     quiet_since: Option<Instant>,
+    next_first: Instant,
     /// Which file the index is.
     file: Option<(u64, u64)>,
     /// Its name is another's by now, and that is being seen to.
@@ -67,6 +68,7 @@ impl Upkeep {
             more: Arc::default(),
             unchecked,
             quiet_since: None,
+            next_first: Instant::now(),
             file: identity(data_dir),
             lost: false,
             found: Arc::default(),
@@ -79,7 +81,12 @@ impl Upkeep {
     /// # Errors
     /// Damage that was found since the last call.
     pub(super) fn tick(&mut self, indexer: &Arc<Indexer>, busy: bool) -> Result<(), DaemonError> {
-        if let Some(e) = self.found.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(e) = self
+            .found
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             return Err(e.into());
         }
         let now = Instant::now();
@@ -103,10 +110,15 @@ impl Upkeep {
             });
         }
         let unchecked = self.unchecked.load(Ordering::Relaxed);
-        let first = since.elapsed() >= FIRST_BACKUP && !self.data_dir.join(BACKUP_FILE).exists();
+        let first = since.elapsed() >= FIRST_BACKUP
+            && self.next_first <= now
+            && !self.data_dir.join(BACKUP_FILE).exists();
         let idle = self.at_work.as_ref().is_none_or(JoinHandle::is_finished);
         if idle && (due || unchecked || first) {
-            self.next = now + if due { EVERY } else { RETRY.max(self.next - now) };
+            if due {
+                self.next = now + EVERY;
+            }
+            self.next_first = now + RETRY;
             self.unchecked.store(false, Ordering::Relaxed);
             self.begin(indexer);
         }
@@ -153,10 +165,18 @@ impl Upkeep {
                 match check_index(&dir) {
                     Ok(checked) => {
                         let post = move |store: &mut Store| {
-                            let mended = if checked.counts { Ok(()) } else { store.recount() };
+                            let mended = if checked.counts {
+                                Ok(())
+                            } else {
+                                store.recount()
+                            };
                             let sealed = mended.and_then(|()| {
                                 store.was_checked();
-                                if store.has_checksums() { Ok(()) } else { store.add_checksums() }
+                                if store.has_checksums() {
+                                    Ok(())
+                                } else {
+                                    store.add_checksums()
+                                }
                             });
                             if let Err(e) = sealed {
                                 tracing::warn!("upkeep: {e}");

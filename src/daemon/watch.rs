@@ -10,9 +10,9 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Observer;
-use super::error::DaemonError;
 use super::actor::number;
 use super::control::Control;
+use super::error::DaemonError;
 use super::keeper::Keeper;
 use super::lock::DataDirLock;
 use super::orders::Orders;

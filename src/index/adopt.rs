@@ -45,8 +45,10 @@ pub(super) fn look(path: &Path, reader: &StoreReader) -> Result<RootState, Store
         source::RootPresence::NotADirectory => return offline("it is not a folder"),
         source::RootPresence::Unreadable(e) => return offline(&format!("it cannot be read: {e}")),
     };
-    let (mut here, elsewhere): (Vec<RootRow>, Vec<RootRow>) =
-        reader.roots()?.into_iter().partition(|row| row.path == path);
+    let (mut here, elsewhere): (Vec<RootRow>, Vec<RootRow>) = reader
+        .roots()?
+        .into_iter()
+        .partition(|row| row.path == path);
     // Of two that would do, the one that was there last.
     here.sort_by_key(|row| (!row.online, -row.id));
     let known = match known_here(path, &facts, &here, reader)? {

@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::embed::Order;
 use super::error::IndexError;
 use super::failing;
+use super::gate::Flow;
 use super::job::{Job, Task, Write};
 use super::lanes::Derived;
 use super::models::SettledModel;
@@ -22,7 +23,6 @@ use super::progress::Progress;
 use super::scan::enqueue;
 use super::spaces::{LaneSpace, Role};
 use super::tagging::{Tagging, Writer, lock, writer};
-use super::gate::Flow;
 use super::worker::Shared;
 use crate::store::{Change, ModelResult, Results, Store, StoreError, StoreReader};
 use crate::tag::Classifier;
@@ -206,7 +206,7 @@ impl CatchUp {
                         count += 1;
                     }
                     Err(e) => self.send(Write::Change {
-                            root: None,
+                        root: None,
                         change: Change::NotEmbedded {
                             hash,
                             model: Some(target),

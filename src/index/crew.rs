@@ -78,7 +78,9 @@ impl Crew {
                     let (seat, thread) = self.at_work.swap_remove(index);
                     seat.replace();
                     self.replaced.push(thread);
-                    tracing::warn!("a worker waits for a disk that hangs; another one takes its place");
+                    tracing::warn!(
+                        "a worker waits for a disk that hangs; another one takes its place"
+                    );
                 }
                 Err(e) => tracing::debug!("{e}"),
             }

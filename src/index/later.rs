@@ -47,7 +47,11 @@ enum Waiting {
 
 impl Later {
     /// The two sides. Jobs put off are few: files caught while they were being written.
-    pub fn new(shared: &Arc<Shared>, again: Sender<Job>, backlog: Sender<Job>) -> (Self, LaterThread) {
+    pub fn new(
+        shared: &Arc<Shared>,
+        again: Sender<Job>,
+        backlog: Sender<Job>,
+    ) -> (Self, LaterThread) {
         let (out, input) = unbounded();
         let thread = LaterThread {
             shared: Arc::clone(shared),
@@ -108,7 +112,8 @@ impl LaterThread {
             Waiting::Counted(job)
         };
         self.next += 1;
-        self.waiting.insert((Instant::now() + delay, self.next), waiting);
+        self.waiting
+            .insert((Instant::now() + delay, self.next), waiting);
     }
 
     fn queue_due(&mut self) {
@@ -135,8 +140,14 @@ impl LaterThread {
             if job.is_stale() {
                 continue;
             }
-            let queue = if job.urgent { &self.again } else { &self.backlog };
-            if !enqueue(queue, job, &self.shared.stop, &|| {}) && self.shared.stop.load(Ordering::Relaxed) {
+            let queue = if job.urgent {
+                &self.again
+            } else {
+                &self.backlog
+            };
+            if !enqueue(queue, job, &self.shared.stop, &|| {})
+                && self.shared.stop.load(Ordering::Relaxed)
+            {
                 return;
             }
         }

@@ -393,7 +393,8 @@ impl Indexer {
     /// [`STOP_PATIENCE`] is over.
     fn shut_down(&self) -> Result<Option<Store>, IndexError> {
         self.ask_to_stop();
-        let stages = std::mem::take(&mut *self.stages.lock().unwrap_or_else(PoisonError::into_inner));
+        let stages =
+            std::mem::take(&mut *self.stages.lock().unwrap_or_else(PoisonError::into_inner));
         let mut end = Ending::within(STOP_PATIENCE);
         self.later.end();
         // A full channel has a request in it, after which it looks whether it is to end.

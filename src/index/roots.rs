@@ -96,7 +96,10 @@ impl RootHandle {
     pub fn hangs(&self) -> Option<Duration> {
         let visits = self.visits.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = visits.iter().map(|v| v.load(Ordering::Relaxed)).min()?;
-        let waited = self.born.elapsed().saturating_sub(Duration::from_millis(oldest));
+        let waited = self
+            .born
+            .elapsed()
+            .saturating_sub(Duration::from_millis(oldest));
         (waited >= HANGS_AFTER).then_some(waited)
     }
 
@@ -165,7 +168,10 @@ impl Roots {
     /// Takes this very handle out; a newer one of the same root stays.
     pub fn remove(&self, handle: &Arc<RootHandle>) {
         let mut table = self.write();
-        if table.get(&handle.id).is_some_and(|h| Arc::ptr_eq(h, handle)) {
+        if table
+            .get(&handle.id)
+            .is_some_and(|h| Arc::ptr_eq(h, handle))
+        {
             table.remove(&handle.id);
         }
     }

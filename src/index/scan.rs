@@ -135,7 +135,6 @@ impl Scanner {
         root.wanted.finished(&scope.dir, begun);
         Ok(outcome)
     }
-
 }
 
 /// Queues a job. A full queue is waited for, this is what bounds the memory, but not past a stop.

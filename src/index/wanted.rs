@@ -165,9 +165,8 @@ impl WantedScans {
     /// [`unfinished`](Self::unfinished) since `begun`.
     pub fn finished(&self, dir: &RelPath, begun: Instant) {
         self.with(|i| {
-            i.unfinished.retain(|other, retry| {
-                retry.reported >= begun || !other.is_within(dir)
-            });
+            i.unfinished
+                .retain(|other, retry| retry.reported >= begun || !other.is_within(dir));
         });
     }
 
@@ -241,7 +240,11 @@ impl WantedScans {
             let now = Instant::now();
             let mut next = None;
             let mut due = Vec::new();
-            for (dir, retry) in inner.unfinished.iter_mut().filter(|(dir, _)| !dir.is_root()) {
+            for (dir, retry) in inner
+                .unfinished
+                .iter_mut()
+                .filter(|(dir, _)| !dir.is_root())
+            {
                 match retry.due {
                     Some(at) if at <= now => {
                         retry.due = None;

@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use mozjpeg::decompress::DecompressBuilder;
 use mozjpeg::{ColorSpace, Decompress};
 use mozjpeg_sys::{
-    JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_HIT_MARKER, JWRN_JPEG_EOF, c_int,
-    jpeg_common_struct, jpeg_error_mgr, jpeg_std_error,
+    JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_HIT_MARKER,
+    JWRN_JPEG_EOF, c_int, jpeg_common_struct, jpeg_error_mgr, jpeg_std_error,
 };
 
 use super::error::InspectError;

@@ -211,8 +211,7 @@ impl Filter {
             match (&rules, table.get(dir)) {
                 (None, None) => return false,
                 (Some(new), Some(old))
-                    if new.text == old.text
-                        && new.unusable.is_some() == old.unusable.is_some() =>
+                    if new.text == old.text && new.unusable.is_some() == old.unusable.is_some() =>
                 {
                     return false;
                 }

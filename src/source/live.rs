@@ -220,7 +220,11 @@ impl LiveSource {
             root: path.into(),
             source,
         })?;
-        let out = self.out.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let out = self
+            .out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let Some(out) = out else {
             return Ok(());
         };
@@ -338,7 +342,8 @@ impl LiveSource {
     /// then on.
     pub fn stop(&self) {
         *self.out.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let roots = std::mem::take(&mut *self.roots.write().unwrap_or_else(PoisonError::into_inner));
+        let roots =
+            std::mem::take(&mut *self.roots.write().unwrap_or_else(PoisonError::into_inner));
         for root in roots.values() {
             root.tell_to_stop();
         }

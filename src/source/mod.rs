@@ -40,9 +40,7 @@ mod watched;
 
 pub use error::{ArmError, FilterError, OpenError, SourceError, WalkError, is_passing};
 pub use filter::{FileKind, Filter, FilterConfig, IGNORE_FILE};
-pub use live::{
-    Found, LiveConfig, LiveSource, RescanReason, RootHealth, SourceEvent, WatchHealth,
-};
+pub use live::{Found, LiveConfig, LiveSource, RescanReason, RootHealth, SourceEvent, WatchHealth};
 pub use open::{open_beneath, stamp_beneath};
 pub use root::{
     RootFacts, RootPlace, RootPresence, VolumeIdentity, identify, is_certain, place_of,

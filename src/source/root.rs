@@ -108,7 +108,9 @@ fn mount_and_birth(fd: &OwnedFd) -> (u64, i64) {
 
 #[cfg(target_vendor = "apple")]
 fn mount_and_birth(fd: &OwnedFd) -> (u64, i64) {
-    let born = fstat(fd).map_or(0, |st| crate::photo::nanos(st.st_birthtime, st.st_birthtime_nsec));
+    let born = fstat(fd).map_or(0, |st| {
+        crate::photo::nanos(st.st_birthtime, st.st_birthtime_nsec)
+    });
     (0, born)
 }
 

@@ -149,9 +149,8 @@ pub(super) fn has_checksums(conn: &Connection) -> bool {
 
 fn control(conn: &Connection, what: c_int, value: *mut c_int) -> rusqlite::Result<()> {
     // SAFETY: the connection is open, and both controls take a pointer to an int.
-    let code = unsafe {
-        ffi::sqlite3_file_control(conn.handle(), c"main".as_ptr(), what, value.cast())
-    };
+    let code =
+        unsafe { ffi::sqlite3_file_control(conn.handle(), c"main".as_ptr(), what, value.cast()) };
     if code == ffi::SQLITE_OK {
         return Ok(());
     }
@@ -429,7 +428,13 @@ pub(super) fn first_page(path: &Path) -> std::io::Result<Vec<u8>> {
     let none = std::ptr::null::<*const c_char>();
     // SAFETY: a file name in SQLite's form, given back below.
     let name = unsafe {
-        ffi::sqlite3_create_filename(text.as_ptr(), c"".as_ptr(), c"".as_ptr(), 0, none.cast_mut())
+        ffi::sqlite3_create_filename(
+            text.as_ptr(),
+            c"".as_ptr(),
+            c"".as_ptr(),
+            0,
+            none.cast_mut(),
+        )
     };
     if name.is_null() {
         return Err(fail(ffi::SQLITE_NOMEM));

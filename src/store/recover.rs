@@ -94,7 +94,12 @@ impl Recovery {
 
 impl fmt::Display for Recovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the index was damaged ({}): {}", self.what(), self.done())?;
+        write!(
+            f,
+            "the index was damaged ({}): {}",
+            self.what(),
+            self.done()
+        )?;
         match self.aside() {
             Some(aside) => write!(f, "; the damaged file is kept as {}", aside.display()),
             None => Ok(()),
@@ -243,7 +248,9 @@ fn prune(path: &Path) {
     let stamp_of = |name: &str| -> Option<u128> {
         let (start, rest) = name.split_once(".damaged-")?;
         let digits = rest.split('-').next()?;
-        start.starts_with(INDEX_FILE).then_some(digits.parse().ok()?)
+        start
+            .starts_with(INDEX_FILE)
+            .then_some(digits.parse().ok()?)
     };
     let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let files: Vec<(u128, PathBuf)> = names

@@ -371,7 +371,9 @@ mod tests {
             };
             store.apply(&[failed]).unwrap();
         };
-        let inner = store.adopt_root(Path::new("/p/a"), ("v", ""), None).unwrap();
+        let inner = store
+            .adopt_root(Path::new("/p/a"), ("v", ""), None)
+            .unwrap();
         put(&mut store, inner.id, b"1.jpg");
         put(&mut store, inner.id, b"x\xe9/2.jpg");
         let outer = store.adopt_root(Path::new("/p"), ("v", ""), None).unwrap();
@@ -386,7 +388,9 @@ mod tests {
             paths(&store),
             of("/p", &[b"a/1.jpg", b"a/x\xe9/2.jpg", b"ab/3.jpg"])
         );
-        store.adopt_root(Path::new("/p/a"), ("v", ""), None).unwrap();
+        store
+            .adopt_root(Path::new("/p/a"), ("v", ""), None)
+            .unwrap();
         let mut wanted = of("/p", &[b"ab/3.jpg"]);
         wanted.extend(of("/p/a", &[b"1.jpg", b"x\xe9/2.jpg"]));
         assert_eq!(paths(&store), wanted);

@@ -263,8 +263,7 @@ impl Store {
 /// If the database cannot be written.
 pub fn ask_again_beside(data_dir: &Path) -> Result<i64, StoreError> {
     let path = data_dir.join(INDEX_FILE);
-    let conn =
-        super::checked_pages::connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).at(&path)?;
+    let conn = super::checked_pages::connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).at(&path)?;
     conn.busy_timeout(Duration::from_secs(10)).at(&path)?;
     note_wish(&conn).at(&path)
 }

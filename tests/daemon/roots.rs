@@ -65,7 +65,10 @@ fn settings_read_again_ten_times_in_a_row_lose_nothing() {
             .iter()
             .map(|n| format!("{:?}", env.photo(n).display().to_string()))
             .collect();
-        env.configure(&format!("roots = [{}]\n[labels]\nterms = 0\n", paths.join(", ")));
+        env.configure(&format!(
+            "roots = [{}]\n[labels]\nterms = 0\n",
+            paths.join(", ")
+        ));
     };
     for folder in ["a", "a/inner", "b", "c"] {
         fs::create_dir_all(env.photo(folder)).unwrap();
@@ -76,12 +79,20 @@ fn settings_read_again_ten_times_in_a_row_lose_nothing() {
     }
     roots(&["a/inner", "b"]);
     let mut command = env.command(&["watch"]);
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
     let daemon = env.spawn(command);
     env.wait_until("it has begun", || {
         env.run(&["status"]).status.success() && env.status()["daemon"]["alive"] == true
     });
-    let plans: [&[&str]; 5] = [&["a", "b"], &["a/inner", "c"], &["b"], &["b", "c", "a/inner"], &["a", "b", "c"]];
+    let plans: [&[&str]; 5] = [
+        &["a", "b"],
+        &["a/inner", "c"],
+        &["b"],
+        &["b", "c", "a/inner"],
+        &["a", "b", "c"],
+    ];
     for round in 0..10 {
         roots(plans[round % plans.len()]);
         daemon.signal("HUP");
@@ -115,7 +126,10 @@ fn very_many_that_leave_before_its_eyes_are_held_until_a_person_says_so() {
     env.wait_for_truth();
     fs::rename(env.photo("lose"), env.outside("lost")).unwrap();
     env.wait_until("they are held", || missing(&env) == 130);
-    assert!(env.ok(&["status"]).contains("130 files disappeared at once"));
+    assert!(
+        env.ok(&["status"])
+            .contains("130 files disappeared at once")
+    );
     // They come back: nothing is missing any more.
     fs::rename(env.outside("lost"), env.photo("lose")).unwrap();
     env.wait_until("they are back", || missing(&env) == 0);
@@ -134,10 +148,17 @@ fn very_many_that_leave_before_its_eyes_are_held_until_a_person_says_so() {
     env.ok(&["confirm"]);
     assert_eq!(missing(&env), 0);
     env.wait_for_truth();
-    assert_eq!(env.run(&["confirm"]).status.code(), Some(1), "nothing is left to confirm");
+    assert_eq!(
+        env.run(&["confirm"]).status.code(),
+        Some(1),
+        "nothing is left to confirm"
+    );
     // Forgotten while it runs, and watched no more.
     let photos = env.photos();
-    assert!(env.ok(&["forget", photos.to_str().unwrap()]).contains("130 files forgotten"));
+    assert!(
+        env.ok(&["forget", photos.to_str().unwrap()])
+            .contains("130 files forgotten")
+    );
     assert!(env.paths().is_empty());
     assert_eq!(daemon.stop(), Some(0));
 }
@@ -161,7 +182,9 @@ fn an_ignore_file_that_cannot_be_read_stops_its_folder_and_is_told() {
     let told = || {
         let status = env.status();
         let errors = status["errors"].as_array().unwrap().clone();
-        errors.iter().any(|e| e["error"].as_str().unwrap().contains(".photondignore"))
+        errors
+            .iter()
+            .any(|e| e["error"].as_str().unwrap().contains(".photondignore"))
     };
     env.wait_until("it is told", told);
     save(5, &env.photo("open2.jpg"));
@@ -211,7 +234,12 @@ fn a_folder_that_was_moved_is_known_by_what_is_in_it() {
     let rows = env.query(&[]);
     assert_eq!(rows.len(), 6, "no photo twice");
     let there = fs::canonicalize(&moved).unwrap();
-    assert!(rows.iter().all(|r| r["path"].as_str().unwrap().starts_with(there.to_str().unwrap())));
+    assert!(rows.iter().all(|r| {
+        r["path"]
+            .as_str()
+            .unwrap()
+            .starts_with(there.to_str().unwrap())
+    }));
     assert_eq!(env.status()["roots"].as_array().unwrap().len(), 1);
 }
 
@@ -224,11 +252,15 @@ fn a_pause_holds_what_comes_in_and_outlives_the_daemon() {
     env.ok(&["pause", "2h"]);
     env.wait_until("it rests", || env.status()["daemon"]["resting"].is_string());
     save(2, &env.photo("b.jpg"));
-    env.wait_until("it has heard of it", || env.status()["daemon"]["queue"] == 1);
+    env.wait_until("it has heard of it", || {
+        env.status()["daemon"]["queue"] == 1
+    });
     assert_eq!(env.paths(), ["a.jpg"]);
     assert_eq!(daemon.stop(), Some(0), "a pause does not hold up a stop");
     let daemon = env.start(&[], |_| {});
-    env.wait_until("it rests again", || env.status()["daemon"]["resting"].is_string());
+    env.wait_until("it rests again", || {
+        env.status()["daemon"]["resting"].is_string()
+    });
     assert_eq!(env.paths(), ["a.jpg"]);
     env.ok(&["resume"]);
     env.wait_for_truth();

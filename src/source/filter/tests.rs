@@ -146,7 +146,10 @@ fn an_ignore_file_that_cannot_be_read_stops_its_folder() {
         assert!(f.learn(&dir));
         assert_eq!(f.file_kind(&photo), FileKind::Undecided);
         assert_eq!(f.file_kind(&rel("x.jpg")), FileKind::Candidate);
-        assert!(f.unusable(&dir).is_some_and(|e| e.to_string().contains(IGNORE_FILE)));
+        assert!(
+            f.unusable(&dir)
+                .is_some_and(|e| e.to_string().contains(IGNORE_FILE))
+        );
         let _ = std::fs::remove_dir(&file);
         let _ = std::fs::remove_file(&file);
         assert!(f.learn(&dir), "it is gone, and that is news");

@@ -228,7 +228,10 @@ fn derived_files_notice_a_restore_and_a_fresh_start() {
     let dir = tempfile::tempdir().unwrap();
     let identity = |dir: &Path| StoreReader::open(dir).unwrap().identity().unwrap();
     let (mut store, _) = Store::open(dir.path()).unwrap();
-    let root = store.adopt_root(Path::new("/photos"), ("volume", ""), None).unwrap().id;
+    let root = store
+        .adopt_root(Path::new("/photos"), ("volume", ""), None)
+        .unwrap()
+        .id;
     store.apply(&[indexed(root, b"a.jpg", 1)]).unwrap();
     let mut seen = vec![identity(dir.path())];
     drop(store);

@@ -1,5 +1,6 @@
 //! The store as its callers see it: whole databases on disk, changes in, rows out.
 
+mod durable;
 pub(crate) mod library;
 mod migration;
 mod models;
@@ -7,3 +8,4 @@ mod reading;
 mod steps;
 mod tags;
 mod word_search;
+mod wounds;
