@@ -195,6 +195,9 @@ fn index(context: &Context_, deep: bool, f: &mut Findings) -> Option<StoreReader
         ),
         Err(e) => f.bad("index", e.to_string()),
     }
+    for line in super::durability::lines(&context.data_dir) {
+        f.note("index", line);
+    }
     if deep {
         match reader.integrity() {
             Ok(problems) if problems.is_empty() => f.good("index", "every page is sound"),

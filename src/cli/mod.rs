@@ -5,6 +5,7 @@
 
 mod control;
 mod doctor;
+mod durability;
 mod index;
 mod model;
 mod observer;

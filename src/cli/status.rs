@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::output::{count, plural, printable, span};
 use super::searching::Searching;
-use super::{Context_, Exit, TableOrJson};
+use super::{Context_, Exit, TableOrJson, durability};
 use crate::daemon::{Report, RootReport, RootStanding, held_says, is_held};
 use crate::index::{Activity, TagReport};
 use crate::model::{default_pack, find_runtime};
@@ -107,6 +107,9 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         lines.push(out.red(&format!("paused: {}", printable(said))));
     } else if let Some(report) = s.report.as_ref().filter(|_| s.alive) {
         lines.extend(work_lines(context, report));
+    }
+    for line in durability::lines(&context.data_dir) {
+        lines.push(out.red(&line));
     }
     lines.push(String::new());
     for root in &s.roots {
@@ -489,6 +492,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "untagged": c.untagged,
             "untagged_because": s.untagged,
         },
+        "index": durability::as_json(&context.data_dir),
         "search": s.searching.json(),
         "tags": report.filter(|_| s.alive).map(|r| &r.tags),
         "counts": {

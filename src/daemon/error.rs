@@ -84,10 +84,12 @@ pub enum DaemonError {
 }
 
 impl DaemonError {
-    /// True if the index is damaged.
+    /// True if the index is damaged, or gone: whoever works on it has made it before.
     pub fn is_corruption(&self) -> bool {
         match self {
-            Self::Store(e) | Self::Index(IndexError::Store(e)) => e.is_corruption(),
+            Self::Store(e) | Self::Index(IndexError::Store(e)) => {
+                e.is_corruption() || matches!(e, StoreError::NoIndex { .. })
+            }
             _ => false,
         }
     }

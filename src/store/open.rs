@@ -185,7 +185,6 @@ impl Store {
             checked_pages::keep_checksums(&conn).at(path)?;
         }
         conn.busy_timeout(Duration::from_secs(10)).at(path)?;
-        migrate::check(&conn, path)?;
         // SQLite opens what it may not write for reading, without a word.
         if conn.is_readonly("main").at(path)? {
             return Err(StoreError::NotWritable {
@@ -193,6 +192,11 @@ impl Store {
                 reason: "it is read-only".to_owned(),
             });
         }
+        // The first look at the file, for which SQLite makes its log beside it.
+        migrate::check(&conn, path).map_err(|e| match e {
+            StoreError::Sqlite { source, .. } => not_writable(path, source),
+            other => other,
+        })?;
         let marked = |conn: &Connection| {
             let checksums = checked_pages::has_checksums(conn);
             OpenMark::set(data_dir, checksums).map_err(|e| not_marked(path, &e))

@@ -40,6 +40,8 @@ impl ThumbStore {
             "{} was damaged and is made anew; thumbnails come back when their photos are read again",
             self.path.display()
         );
+        // Closed before a new file bears its name.
+        self.conn = Connection::open_in_memory().at(&self.path)?;
         remove(&self.path);
         *self = Self::open_at(&self.path)?;
         Ok(())

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bad_input;
+mod durable;
 mod env;
 #[allow(dead_code)]
 #[path = "../../src/model/testing/graphs.rs"]

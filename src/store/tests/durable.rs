@@ -31,9 +31,7 @@ fn closed(photos: u64) -> tempfile::TempDir {
     for n in 0..photos {
         lib.put(root, &format!("{n}.jpg"), n);
     }
-    let Library { store, dir, .. } = lib;
-    drop(store);
-    dir
+    lib.close()
 }
 
 fn photos(store: &Store) -> usize {

@@ -26,6 +26,14 @@ impl Library {
         Self { store, reader, dir }
     }
 
+    /// Closes it in peace: the reader first, so that the log is taken over.
+    pub fn close(self) -> tempfile::TempDir {
+        let Self { store, reader, dir } = self;
+        drop(reader);
+        drop(store);
+        dir
+    }
+
     pub fn reader(&self) -> Rc<StoreReader> {
         Rc::clone(&self.reader)
     }
