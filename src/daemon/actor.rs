@@ -87,7 +87,7 @@ impl Life {
         self.with(|s| (s.standing, s.why, s.since) = (standing, why, Instant::now()));
     }
 
-    /// Tells it to end.
+    /// Tells it to end, and that nothing more is to be done about its root.
     pub fn stop(&self) {
         self.with(|s| {
             s.standing = RootStanding::Ending;
@@ -95,6 +95,11 @@ impl Life {
                 handle.end();
             }
         });
+        self.wanted.stop();
+    }
+
+    /// Tells it to end with the pipeline: what has been read by now is still written.
+    pub fn go_home(&self) {
         self.wanted.stop();
     }
 
@@ -364,7 +369,9 @@ impl Actor {
     }
 
     fn let_go(&self, handle: &Arc<RootHandle>) {
-        self.indexer.detach(handle);
+        if !self.indexer.is_stopping() {
+            self.indexer.detach(handle);
+        }
         self.life.with(|s| s.handle = None);
         if let Some(live) = &self.live {
             live.remove_root(number(handle.id));

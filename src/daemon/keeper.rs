@@ -118,11 +118,11 @@ impl Keeper {
     /// If a thread cannot be started.
     pub fn turn(&self) -> Result<(), DaemonError> {
         let mut state = self.state();
-        let (ended, alive) = std::mem::take(&mut state.actors)
+        let (ended, alive): (Vec<_>, Vec<_>) = std::mem::take(&mut state.actors)
             .into_iter()
             .partition(|actor| actor.thread.is_finished() && self.may_go(actor));
         state.actors = alive;
-        for actor in Vec::<Keeping>::from(ended) {
+        for actor in ended {
             if actor.thread.join().is_err() {
                 tracing::error!("{}: its thread has died", actor.plan.path.display());
             }
@@ -260,19 +260,16 @@ impl Keeper {
             })
     }
 
-    /// Tells all actors to end.
-    pub fn ask_to_stop(&self) {
-        let mut state = self.state();
-        state.plans.clear();
-        for actor in &state.actors {
-            actor.life.stop();
-        }
-    }
-
-    /// Waits for the actors; one whose disk hangs is left behind.
+    /// Ends all actors with the pipeline; one whose disk hangs is left behind.
     pub fn stop(&self, end: &mut Ending) {
-        self.ask_to_stop();
-        let actors = std::mem::take(&mut self.state().actors);
+        let actors = {
+            let mut state = self.state();
+            state.plans.clear();
+            std::mem::take(&mut state.actors)
+        };
+        for actor in &actors {
+            actor.life.go_home();
+        }
         for actor in actors {
             end.wait_for("folder's", Some(actor.thread));
         }

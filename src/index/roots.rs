@@ -72,9 +72,9 @@ impl RootHandle {
         self.ended.store(true, Ordering::Release);
     }
 
-    /// True once [`end`](Self::end) was called, or the actor has been told to stop.
+    /// True once [`end`](Self::end) was called.
     pub fn is_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire) || self.wanted.is_stopped()
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Something has been heard (an unmount, the root renamed) that makes its identity doubtful.

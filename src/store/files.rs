@@ -264,10 +264,9 @@ pub(super) fn put(
         failure,
         folder(conn, key)?
     ])?;
-    for unused in [old.failure.filter(|old| Some(*old) != failure), old.trouble] {
-        if let Some(unused) = unused {
-            super::failures::drop_if_unused(conn, unused)?;
-        }
+    let replaced = old.failure.filter(|old| Some(*old) != failure);
+    for unused in [replaced, old.trouble].into_iter().flatten() {
+        super::failures::drop_if_unused(conn, unused)?;
     }
     if let Some(photo) = photo {
         let_go_of_missing(conn, key, photo)?;

@@ -175,9 +175,12 @@ fn an_ignore_file_that_cannot_be_read_stops_its_folder_and_is_told() {
     env.index();
     assert_eq!(env.paths(), ["a/one.jpg", "open.jpg"]);
     let daemon = env.watch();
-    // Nobody knows what a folder of that name means.
-    fs::remove_file(&rules).unwrap();
-    fs::create_dir(&rules).unwrap();
+    // More than any list of rules has; put there at once, so that there is never no rule.
+    let put = |text: &[u8]| {
+        fs::write(env.outside("rules"), text).unwrap();
+        fs::rename(env.outside("rules"), &rules).unwrap();
+    };
+    put(&vec![b'#'; 2 << 20]);
     save(4, &env.photo("a/private/three.jpg"));
     let told = || {
         let status = env.status();
@@ -189,8 +192,7 @@ fn an_ignore_file_that_cannot_be_read_stops_its_folder_and_is_told() {
     env.wait_until("it is told", told);
     save(5, &env.photo("open2.jpg"));
     env.wait_for_paths(&["a/one.jpg", "open.jpg", "open2.jpg"]);
-    fs::remove_dir(&rules).unwrap();
-    fs::write(&rules, "private/\n").unwrap();
+    put(b"private/\n");
     env.wait_until("it is mended", || !told());
     env.wait_for_paths(&["a/one.jpg", "open.jpg", "open2.jpg"]);
     daemon.stop();
