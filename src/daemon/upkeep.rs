@@ -99,7 +99,9 @@ impl Upkeep {
         let Some(since) = self.quiet_since else {
             return Ok(());
         };
-        let due = self.next <= now;
+        // Not before the last check and backup have ended.
+        let idle = self.at_work.as_ref().is_none_or(JoinHandle::is_finished);
+        let due = idle && self.next <= now;
         if due || self.more.swap(false, Ordering::Relaxed) {
             let (dir, more) = (self.data_dir.clone(), Arc::clone(&self.more));
             indexer.post(move |store| {
@@ -113,7 +115,6 @@ impl Upkeep {
         let first = since.elapsed() >= FIRST_BACKUP
             && self.next_first <= now
             && !self.data_dir.join(BACKUP_FILE).exists();
-        let idle = self.at_work.as_ref().is_none_or(JoinHandle::is_finished);
         if idle && (due || unchecked || first) {
             if due {
                 self.next = now + EVERY;
@@ -137,7 +138,7 @@ impl Upkeep {
             return;
         }
         self.lost = true;
-        let found = Arc::clone(&self.found);
+        let (found, progress) = (Arc::clone(&self.found), Arc::clone(indexer.progress()));
         let what = if is.is_none() {
             "it was deleted or moved away while photond ran"
         } else {
@@ -146,12 +147,15 @@ impl Upkeep {
         indexer.post(move |store| {
             let e = store.save_lost(what);
             *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
+            // Heard at once, not at the next look around.
+            progress.turn();
         });
     }
 
     fn begin(&mut self, indexer: &Arc<Indexer>) {
         let (dir, found) = (self.data_dir.clone(), Arc::clone(&self.found));
         let writer = Arc::downgrade(indexer);
+        let progress = Arc::clone(indexer.progress());
         let begun = std::thread::Builder::new()
             .name("photond-upkeep".to_owned())
             .spawn(move || {
@@ -160,6 +164,7 @@ impl Upkeep {
                     tracing::warn!("upkeep: {e}");
                     if e.is_corruption() {
                         *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
+                        progress.turn();
                     }
                 };
                 match check_index(&dir) {

@@ -157,7 +157,7 @@ pub(super) fn judge(data_dir: &Path, last: &LastState, log: &LogScan) -> Result<
     if foreign || (!last.checksums && layout.is_some() && !(sealed && ours)) {
         return Ok(());
     }
-    if last.checksums || (sealed && ours) || ours || backed_up {
+    if last.checksums || ours || backed_up {
         return damaged("its first page is not what was written there");
     }
     Ok(())
