@@ -7,6 +7,7 @@ mod control;
 mod doctor;
 mod durability;
 mod index;
+mod log;
 mod model;
 mod observer;
 mod output;
@@ -153,7 +154,7 @@ pub fn run() -> u8 {
         Color::Never => Some(false),
         Color::Auto => None,
     });
-    logging(cli.verbose, cli.quiet);
+    log::begin(cli.verbose, cli.quiet);
     quiet_panics();
     let data_dir = dirs::data_dir(cli.data_dir.as_deref());
     match obey(cli, out) {
@@ -183,7 +184,7 @@ pub fn run() -> u8 {
                         )
                     )
             });
-            if config { 78 } else { 2 }
+            service::exit_code(if config { 78 } else { 2 })
         }
     }
 }
@@ -253,26 +254,6 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Service(args) => service::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
     }
-}
-
-/// The log goes to standard error; `PHOTOND_LOG` takes filters like `photond::source=debug`.
-fn logging(verbose: u8, quiet: bool) {
-    use tracing_subscriber::EnvFilter;
-    let default = match (quiet, verbose) {
-        (true, _) => "photond=error",
-        (false, 0) => "photond=warn",
-        (false, 1) => "photond=info",
-        (false, 2) => "photond=debug",
-        (false, _) => "trace",
-    };
-    let filter = EnvFilter::try_from_env("PHOTOND_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .without_time()
-        .init();
 }
 
 /// A decoder that panics on a bad file is caught and recorded with the file; its message does not

@@ -4,6 +4,8 @@ use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::log::{self, Priority};
+
 /// Where results and messages go.
 #[derive(Clone, Copy)]
 pub(super) struct Output {
@@ -45,17 +47,20 @@ impl Output {
 
     /// One line for people, not part of the results.
     pub fn notice(&self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{}", printable(text));
+        log::say(Priority::Notice, &printable(text));
     }
 
     /// The one line that says why the program ends.
     pub fn error(&self, text: &str) {
-        let tag = if self.color_err {
-            "\x1b[1;31mphotond:\x1b[0m"
+        let text = printable(text);
+        if self.color_err {
+            log::say(
+                Priority::Error,
+                &format!("\x1b[1;31mphotond:\x1b[0m {text}"),
+            );
         } else {
-            "photond:"
-        };
-        let _ = writeln!(std::io::stderr().lock(), "{tag} {}", printable(text));
+            log::say(Priority::Error, &format!("photond: {text}"));
+        }
     }
 
     /// Emphasised, on standard output.
