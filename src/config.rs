@@ -105,10 +105,12 @@ pub enum ConfigError {
         reason: String,
     },
     /// A value is out of range.
-    #[error("{path}: {key} = {value} is out of range; allowed: {allowed}")]
+    #[error("{path}, line {line}: {key} = {value} is out of range; allowed: {allowed}")]
     Range {
         /// The file.
         path: PathBuf,
+        /// Counted from 1.
+        line: usize,
         /// Which setting.
         key: &'static str,
         /// What it says.
@@ -146,6 +148,7 @@ impl Config {
         let range = |key, value: String, allowed| {
             Err(ConfigError::Range {
                 path: path.to_path_buf(),
+                line: line_of(text, key),
                 key,
                 value,
                 allowed,
@@ -184,6 +187,18 @@ impl Config {
     }
 }
 
+/// The line that sets a key of the top level, in text that has been understood.
+fn line_of(text: &str, key: &str) -> usize {
+    let sets = |line: &str| {
+        let rest = line.trim_start().trim_start_matches(['"', '\'']);
+        rest.strip_prefix(key).is_some_and(|rest| {
+            let rest = rest.trim_start_matches(['"', '\'']);
+            rest.trim_start().starts_with('=')
+        })
+    };
+    text.lines().position(sets).map_or(1, |at| at + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,8 +217,9 @@ mod tests {
         );
         let err = parse("parallel = \"two\"\n").unwrap_err();
         assert!(err.contains("line 1"), "{err}");
-        let err = parse("min_confidence = 7.0\n").unwrap_err();
-        assert!(err.contains("0 to 1"), "{err}");
+        let err =
+            parse("# min_confidence = 1\nhidden = true\n  min_confidence = 7.0\n").unwrap_err();
+        assert!(err.contains("line 3") && err.contains("0 to 1"), "{err}");
     }
 
     #[test]

@@ -140,8 +140,6 @@ struct Context_ {
     data_dir: PathBuf,
     config: Config,
     config_path: Option<PathBuf>,
-    /// `--config`, as given.
-    config_given: Option<PathBuf>,
     out: Output,
     quiet: bool,
 }
@@ -218,7 +216,6 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
     )?;
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
     let usual = dirs::config_file().filter(|p| p.exists());
-    let config_given = cli.config.clone();
     let config_path = cli.config.or(usual);
     let config = match &config_path {
         Some(path) => Config::read(path, dirs::home().as_deref())?,
@@ -228,7 +225,6 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         data_dir,
         config,
         config_path,
-        config_given,
         out,
         quiet: cli.quiet,
     };

@@ -19,6 +19,7 @@ mod sighting;
 mod start;
 mod tags;
 mod upkeep;
+mod verify;
 mod watch;
 
 pub use control::{ControlAnswer, ControlOrder, HexPath, order};
@@ -32,6 +33,10 @@ pub use report::{
 };
 pub use start::{Setup, classifier};
 pub use tags::{request_retag, retag};
+pub use verify::{
+    MOST_FINDINGS, Sample, SampleSize, VerifyCounts, VerifyError, VerifyFinding, VerifyObserver,
+    VerifyPlan, VerifyRun, VerifyState, VerifyVerdict, verify,
+};
 pub use watch::{Reload, WatchOptions, watch};
 
 use crate::index::{Activity, Snapshot, TagReport};

@@ -34,6 +34,7 @@ mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
 mod thumbs;
+mod verify;
 mod wal;
 mod word_index;
 mod words;
@@ -60,6 +61,7 @@ pub use roots::RootRow;
 pub use status::Counts;
 pub use tags::{TagConfidence, TagCount, Tagged, ask_again_beside};
 pub use thumbs::{THUMBS_FILE, ThumbStore};
+pub use verify::IndexedFile;
 
 /// Seconds since the Unix epoch, for the columns that people read. Nothing is ordered by it.
 pub(crate) fn unix_now() -> i64 {

@@ -19,7 +19,7 @@ pub(super) enum AskError {
     },
     /// No manager answers for this user.
     #[error(
-        "the service manager of this user cannot be reached (`{command}` says: {said}).\nThat is so in a shell that `su` or `sudo` has made, in a container, and over ssh without PAM. Log in as this user in earnest, or have `sudo loginctl enable-linger {user}` keep a manager running and set XDG_RUNTIME_DIR=/run/user/{uid}; then run this again"
+        "the service manager of this user cannot be reached (`{command}` says: {said}). That is so in a shell that `su` or `sudo` has made, and in a container. Log in as {user} in earnest; or `sudo loginctl enable-linger {user}`, set XDG_RUNTIME_DIR=/run/user/{uid}, and run this again"
     )]
     NoManager {
         command: String,
@@ -75,7 +75,7 @@ pub(super) fn ask<S: AsRef<OsStr>>(words: &[S]) -> Result<Answer, AskError> {
     if !ok && UNREACHABLE.iter().any(|sign| said.contains(sign)) {
         let uid = rustix::process::getuid().as_raw();
         return Err(AskError::NoManager {
-            command: shown(words),
+            command: shown(&words[..words.len().min(2)]),
             said: said.lines().next().unwrap_or_default().to_owned(),
             user: std::env::var("USER").unwrap_or_else(|_| format!("#{uid}")),
             uid,

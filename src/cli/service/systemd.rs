@@ -68,24 +68,30 @@ impl UnitFiles {
 }
 
 fn unit_text(launch: &Launch) -> String {
-    let all = launch.words();
-    let mut line: Vec<String> = all.iter().map(|w| words::quoted(w)).collect();
-    if !words::is_plain_program(launch.program.as_os_str()) {
-        // systemd takes few characters in a program's path, and any in an argument.
-        let shell: [OsString; 3] = THROUGH_A_SHELL.map(OsString::from);
-        line.splice(0..0, shell.iter().map(|w| words::quoted(w)));
+    let mut all = launch.words();
+    let plain = words::is_plain_program(launch.program.as_os_str());
+    if !plain || all.iter().any(|w| w.to_str().is_none()) {
+        let veiled = all.iter().map(|w| words::veiled(w));
+        all = words::UNVEIL
+            .map(OsString::from)
+            .into_iter()
+            .chain(veiled)
+            .collect();
     }
+    let line: Vec<String> = all.iter().map(|w| words::quoted(w)).collect();
     UNIT.replace("@COMMAND@", &line.join(" "))
 }
-
-const THROUGH_A_SHELL: [&str; 3] = ["/bin/sh", "-c", "exec \"$0\" \"$@\""];
 
 /// What an installed unit runs; `None` if it is none of ours.
 fn launch_in(unit: &str) -> Option<Launch> {
     let line = unit.lines().find_map(|l| l.strip_prefix("ExecStart="))?;
     let all = words::unquoted(line)?;
-    let shell: Vec<OsString> = THROUGH_A_SHELL.iter().map(OsString::from).collect();
-    Launch::from_words(all.strip_prefix(shell.as_slice()).unwrap_or(&all))
+    let veil = words::UNVEIL.map(OsString::from);
+    let Some(veiled) = all.strip_prefix(veil.as_slice()) else {
+        return Launch::from_words(&all);
+    };
+    let words: Option<Vec<OsString>> = veiled.iter().map(|w| words::unveiled(w)).collect();
+    Launch::from_words(&words?)
 }
 
 /// `None` where systemd has no way to say the data directory's path.
@@ -167,9 +173,14 @@ pub(super) fn install(context: &Context_, no_start: bool) -> anyhow::Result<Exit
     let files = UnitFiles::new(unit, &launch, DropIns { hardening, newer });
     let changed = write(context, &files)?;
     if !hardening && !no_start {
-        context.out.notice(
-            "services of users can have no namespaces of their own here, so the service runs with the smaller part of its locks: what it can write is what you can write",
-        );
+        let why = if self::hardening(&launch).is_none() {
+            "systemd has no way to say the data directory's name, so the service"
+        } else {
+            "services of users can have no namespaces of their own here, so the service"
+        };
+        context.out.notice(&format!(
+            "{why} runs with the smaller part of its locks: what you can write it could write too"
+        ));
     }
     if no_start {
         if !changed {

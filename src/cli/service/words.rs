@@ -71,13 +71,51 @@ pub(super) fn path_word(prefix: &str, path: &OsStr) -> Option<String> {
     Some(format!("\"{prefix}{escaped}\""))
 }
 
-/// Whether systemd takes this as the path of a program; others are started through a shell.
+/// Whether systemd takes this as the path of a program.
 pub(super) fn is_plain_program(path: &OsStr) -> bool {
     path.to_str().is_some_and(|text| {
         !text
             .chars()
             .any(|c| c.is_control() || matches!(c, '"' | '\'' | '\\' | '$'))
     })
+}
+
+/// Runs the words after it, which [`veiled`] has made.
+pub(super) const UNVEIL: [&str; 4] = [
+    "/bin/sh",
+    "-c",
+    "for w; do w=$(printf %b. \"$w\"); set -- \"$@\" \"${w%.}\"; shift; done; exec \"$@\"",
+    "photond",
+];
+
+/// A word in UTF-8 for `printf %b`: a unit may hold other bytes, but then nobody can ask the manager
+/// about it any more, since the bus carries no text but UTF-8.
+pub(super) fn veiled(word: &OsStr) -> OsString {
+    let mut out = String::new();
+    for chunk in word.as_bytes().utf8_chunks() {
+        out.push_str(&chunk.valid().replace('\\', "\\0134"));
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\0{byte:03o}"));
+        }
+    }
+    out.into()
+}
+
+pub(super) fn unveiled(word: &OsStr) -> Option<OsString> {
+    let mut out = Vec::new();
+    let mut bytes = word.as_bytes().iter().copied();
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            out.push(byte);
+            continue;
+        }
+        let mut value = 0_u32;
+        for _ in 0..4 {
+            value = value * 8 + char::from(bytes.next()?).to_digit(8)?;
+        }
+        out.push(u8::try_from(value).ok()?);
+    }
+    Some(OsString::from_vec(out))
 }
 
 #[cfg(test)]
@@ -104,13 +142,39 @@ mod tests {
         assert!(!is_plain_program(OsStr::new("/opt/$a/photond")));
     }
 
+    /// By the shell itself.
+    #[test]
+    fn a_veiled_command_is_the_command() {
+        let odd: Vec<&[u8]> = vec![
+            b"plain",
+            b"caf\xe9 \\n %s $x \"'",
+            b"two\nlines\n",
+            "\u{e9}".as_bytes(),
+        ];
+        let script = "printf '[%s]' \"$@\"";
+        let mut words: Vec<OsString> = ["sh", "-c", script, "sh"].map(OsString::from).to_vec();
+        words.extend(odd.iter().map(|w| OsStr::from_bytes(w).to_owned()));
+        let output = std::process::Command::new(UNVEIL[0])
+            .args(&UNVEIL[1..])
+            .args(words.iter().map(|w| veiled(w)))
+            .output()
+            .unwrap();
+        let expected: Vec<u8> = odd.iter().flat_map(|w| [b"[", *w, b"]"].concat()).collect();
+        assert_eq!(output.stdout, expected);
+    }
+
     proptest! {
         #[test]
         fn every_word_comes_back(words in prop::collection::vec(prop::collection::vec(1u8.., 0..40), 1..5)) {
             let words: Vec<OsString> = words.into_iter().map(OsString::from_vec).collect();
             let line: Vec<String> = words.iter().map(|w| quoted(w)).collect();
             prop_assert!(line.iter().all(|w| !w.contains('\n')));
-            prop_assert_eq!(unquoted(&line.join(" ")), Some(words));
+            prop_assert_eq!(unquoted(&line.join(" ")), Some(words.clone()));
+            for word in words {
+                let veiled = veiled(&word);
+                prop_assert!(veiled.to_str().is_some());
+                prop_assert_eq!(unveiled(&veiled), Some(word));
+            }
         }
     }
 }

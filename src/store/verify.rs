@@ -1,0 +1,92 @@
+//! What `photond verify` reads: places of photos with the content that was found there.
+
+use rusqlite::{Row, params};
+
+use super::StoreReader;
+use super::error::{At, StoreError};
+use crate::photo::{ContentHash, FileStamp, RelPath};
+
+/// A photo's place, and what was read there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexedFile {
+    /// Path below the root.
+    pub path: RelPath,
+    /// The stamp that was indexed.
+    pub stamp: FileStamp,
+    /// The content that was indexed.
+    pub hash: ContentHash,
+}
+
+const COLUMNS: &str = "f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, p.hash";
+
+impl IndexedFile {
+    #[allow(clippy::cast_sign_loss)]
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            path: RelPath::from_bytes(row.get::<_, Vec<u8>>(0)?),
+            stamp: FileStamp {
+                size: row.get::<_, i64>(1)? as u64,
+                mtime_ns: row.get(2)?,
+                ctime_ns: row.get(3)?,
+                inode: row.get::<_, i64>(4)? as u64,
+            },
+            hash: ContentHash(row.get(5)?),
+        })
+    }
+}
+
+impl StoreReader {
+    /// The photo at one path.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn indexed_file(
+        &self,
+        root: i64,
+        path: &RelPath,
+    ) -> Result<Option<IndexedFile>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
+             WHERE f.root = ?1 AND f.path = ?2 AND f.missing_since IS NULL"
+        );
+        let mut stmt = self.conn.prepare_cached(&sql).at(&self.path)?;
+        let mut rows = stmt
+            .query_map(params![root, path.as_bytes()], IndexedFile::read)
+            .at(&self.path)?;
+        rows.next().transpose().at(&self.path)
+    }
+
+    /// Up to `limit` photos of a root below `dir` whose path sorts after `after`, in byte order of
+    /// the path. Held as missing: not there.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn indexed_files(
+        &self,
+        root: i64,
+        dir: &RelPath,
+        after: Option<&RelPath>,
+        limit: usize,
+    ) -> Result<Vec<IndexedFile>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
+             WHERE f.root = ?1 AND f.path > ?2 AND (?3 IS NULL OR f.path < ?3)
+                 AND f.missing_since IS NULL
+             ORDER BY f.path LIMIT ?4"
+        );
+        // What lies below `a` starts with `a/`, and `0` comes right after `/`.
+        let (low, high) = if dir.is_root() {
+            (Vec::new(), None)
+        } else {
+            let with = |last: &[u8]| [dir.as_bytes(), last].concat();
+            (with(b"/"), Some(with(b"0")))
+        };
+        let low = after.map_or(low, |after| after.as_bytes().to_vec());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut stmt = self.conn.prepare_cached(&sql).at(&self.path)?;
+        let rows = stmt
+            .query_map(params![root, low, high, limit], IndexedFile::read)
+            .at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
+    }
+}
