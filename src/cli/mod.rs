@@ -8,9 +8,11 @@ mod doctor;
 mod durability;
 mod index;
 mod log;
+mod metrics;
 mod model;
 mod observer;
 mod output;
+mod paths;
 mod query;
 mod retag;
 mod searching;
@@ -18,6 +20,7 @@ mod service;
 mod show;
 mod status;
 mod tags;
+mod verify;
 mod vocab;
 mod watch;
 mod words;
@@ -123,6 +126,8 @@ enum Command {
     Confirm(control::ConfirmArgs),
     /// Take watched folders out of the index; photos are not touched
     Forget(control::ForgetArgs),
+    /// Read photos again and compare them with what was indexed, to find rotten ones
+    Verify(verify::Args),
     /// Run as a service of the user (systemd or launchd)
     Service(service::Args),
     /// Check everything that could be wrong, and say the fix
@@ -247,6 +252,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Rescan(args) => control::rescan(&context, &args),
         Command::Confirm(args) => control::confirm(&context, &args),
         Command::Forget(args) => control::forget(&context, &args),
+        Command::Verify(args) => verify::run(&context, &args),
         Command::Service(args) => service::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
     }

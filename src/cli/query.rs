@@ -1,13 +1,16 @@
 //! `photond query`
 
+use std::ffi::{OsStr, OsString};
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::output::{count, plural, printable, span};
+use super::paths::as_glob;
 use super::words::KnownWords;
 use super::{Context_, Exit};
 use crate::model::ModelPack;
@@ -34,13 +37,13 @@ pub(super) struct Args {
     texts: Vec<String>,
     /// Looking like this photo, indexed or not
     #[arg(long = "like", value_name = "[W:]FILE")]
-    likes: Vec<String>,
+    likes: Vec<OsString>,
     /// Looking less like this sentence
     #[arg(long = "minus-text", value_name = "[W:]Q")]
     minus_texts: Vec<String>,
     /// Looking less like this photo
     #[arg(long = "minus-like", value_name = "[W:]FILE")]
-    minus_likes: Vec<String>,
+    minus_likes: Vec<OsString>,
     /// Say of each result why it is one: how close it is, or who gave it which tag
     #[arg(long)]
     explain: bool,
@@ -64,7 +67,7 @@ pub(super) struct Args {
     near: Option<String>,
     /// In this folder, or whose path matches; `*` stays in a folder, `**` crosses folders
     #[arg(long, value_name = "GLOB")]
-    path: Option<String>,
+    path: Option<OsString>,
     /// Confidence from which a tag counts, 0 to 1 [default: from the settings, 0.6]
     #[arg(long, value_name = "X", value_parser = confidence)]
     min_confidence: Option<f32>,
@@ -104,32 +107,31 @@ enum Format {
 }
 
 /// `~/` is the home directory, where no shell has said so.
-fn home(given: &str) -> String {
-    match (given.strip_prefix("~/"), crate::dirs::home()) {
-        (Some(rest), Some(home)) => home.join(rest).to_string_lossy().into_owned(),
+fn home(given: &OsStr) -> OsString {
+    let rest = given.as_bytes().strip_prefix(b"~/");
+    match (rest, crate::dirs::home()) {
+        (Some(rest), Some(home)) => home.join(OsStr::from_bytes(rest)).into_os_string(),
         _ => given.to_owned(),
     }
 }
 
 /// `~/` and paths from here become whole paths; a folder means all that lies in it.
-fn expand(given: &str) -> String {
-    let mut path = home(given);
-    let literal = !path.contains(['*', '?', '[', '{']);
-    if literal || path.starts_with("./") || path.starts_with("../") {
-        if let Some(real) = literal.then(|| std::fs::canonicalize(&path).ok()).flatten() {
-            let folder = real.is_dir();
-            path = globset::escape(&real.to_string_lossy());
-            if folder {
-                path += "/**";
-            }
-        } else if path.starts_with('.')
-            && let Ok(here) = std::env::current_dir()
-        {
-            let here = globset::escape(&here.to_string_lossy());
-            path = format!("{here}/{}", path.trim_start_matches("./"));
-        }
+fn expand(given: &OsStr) -> String {
+    let path = home(given);
+    let bytes = path.as_bytes();
+    let literal = !bytes.iter().any(|b| b"*?[{".contains(b));
+    if literal && let Ok(real) = std::fs::canonicalize(&path) {
+        let below = if real.is_dir() { "/**" } else { "" };
+        return as_glob(real.as_os_str(), true) + below;
     }
-    path
+    let from_here = bytes.starts_with(b"./") || bytes.starts_with(b"../");
+    if (from_here || (literal && bytes.starts_with(b".")))
+        && let Ok(here) = std::env::current_dir()
+    {
+        let here = as_glob(here.as_os_str(), true);
+        return format!("{here}/{}", as_glob(&path, false).trim_start_matches("./"));
+    }
+    as_glob(&path, false)
 }
 
 fn confidence(text: &str) -> Result<f32, String> {
@@ -514,7 +516,6 @@ fn file_date(mtime_ns: i64) -> String {
 }
 
 fn path_row(context: &Context_, hit: &Hit, null: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    use std::os::unix::ffi::OsStrExt;
     let path = hit.path.under(&hit.root);
     if null {
         out.write_all(path.as_os_str().as_bytes())?;

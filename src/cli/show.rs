@@ -1,13 +1,15 @@
 //! `photond show`
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use super::paths::with_path;
 use super::words::KnownWords;
 use super::{Context_, Exit};
-use crate::photo::{ContentHash, RelPath};
+use crate::photo::{ContentHash, RelPath, hex};
 use crate::search::PhotoJson;
 use crate::store::{StoreReader, ThumbStore};
 
@@ -31,10 +33,8 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     for root in reader.roots()? {
         if let Some(rel) = RelPath::below(&root.path, &path) {
             if let Some((kind, message)) = reader.failure_at(root.id, &rel)? {
-                context.out.line(
-                    &json!({ "path": path.to_string_lossy(), "failed": kind, "error": message })
-                        .to_string(),
-                )?;
+                let failed = with_path(&path, json!({ "failed": kind, "error": message }));
+                context.out.line(&failed.to_string())?;
                 return Ok(Exit::Done);
             }
             hit = reader.photo_at(root.id, &rel)?;
@@ -80,12 +80,17 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     fields.insert("iso".into(), json!(exif.iso));
     fields.insert("focal_length_mm".into(), json!(exif.focal_length_mm));
     fields.insert("altitude_m".into(), json!(exif.altitude_m));
-    let places: Vec<String> = reader
+    let places: Vec<PathBuf> = reader
         .places(&hit.photo.hash)?
         .iter()
-        .map(|p| p.path.under(&p.root).to_string_lossy().into_owned())
+        .map(|p| p.path.under(&p.root))
         .collect();
-    fields.insert("places".into(), json!(places));
+    let shown: Vec<_> = places.iter().map(|p| p.to_string_lossy()).collect();
+    fields.insert("places".into(), json!(shown));
+    if places.iter().any(|p| p.to_str().is_none()) {
+        let bytes = places.iter().map(|p| hex(p.as_os_str().as_bytes()));
+        fields.insert("places_bytes".into(), bytes.collect());
+    }
     let thumb = ThumbStore::open_read_only(&context.data_dir)
         .and_then(|t| t.size_of(&hit.photo.hash))
         .ok()

@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
+use clap::ValueEnum;
+
+use super::metrics;
 use super::output::{count, plural, printable, span};
+use super::paths::{put_path_as, with_path};
 use super::searching::Searching;
-use super::{Context_, Exit, TableOrJson, durability};
-use crate::daemon::{Report, RootReport, RootStanding, held_says, is_held};
+use super::{Context_, Exit, durability, verify};
+use crate::daemon::{Report, RootReport, RootStanding, VerifyState, held_says, is_held};
 use crate::index::{Activity, TagReport};
 use crate::model::{default_pack, find_runtime};
 use crate::store::{Counts, FailureRow, RootRow, StoreReader, unix_now};
@@ -14,42 +18,57 @@ use crate::store::{Counts, FailureRow, RootRow, StoreReader, unix_now};
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Shape of the report
-    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
-    format: TableOrJson,
+    #[arg(long, value_enum, default_value_t = StatusFormat::Table)]
+    format: StatusFormat,
     /// List every file that could not be indexed, and why
     #[arg(long)]
     errors: bool,
 }
 
-struct Status {
-    counts: Counts,
-    roots: Vec<RootRow>,
-    kinds: Vec<(String, i64)>,
-    failures: Option<Vec<FailureRow>>,
+/// Output shape of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StatusFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For Prometheus: the text exposition format
+    Prometheus,
+}
+
+pub(super) struct Status {
+    pub counts: Counts,
+    pub roots: Vec<RootRow>,
+    pub kinds: Vec<(String, i64)>,
+    pub failures: Option<Vec<FailureRow>>,
     /// Somebody works on the data directory.
-    alive: bool,
-    pid: Option<u32>,
-    started_at: Option<i64>,
-    heartbeat_age: Option<i64>,
-    report: Option<Report>,
+    pub alive: bool,
+    pub pid: Option<u32>,
+    pub started_at: Option<i64>,
+    pub heartbeat_age: Option<i64>,
+    pub report: Option<Report>,
     /// What the running process says of itself outside the database: why it cannot write there.
-    said: Option<String>,
-    model: String,
+    pub said: Option<String>,
+    pub model: String,
     /// Why photos have no tags yet, if some have none.
-    untagged: Option<String>,
-    searching: Searching,
+    pub untagged: Option<String>,
+    pub searching: Searching,
+    pub verified: VerifyState,
 }
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let reader = StoreReader::open(&context.data_dir)?;
     let status = read(context, &reader, args.errors)?;
     match args.format {
-        TableOrJson::Json => {
+        StatusFormat::Json => {
             context
                 .out
                 .line(&serde_json::to_string_pretty(&as_json(context, &status))?)?;
         }
-        TableOrJson::Table => {
+        StatusFormat::Prometheus => {
+            context.out.line(metrics::of(context, &status).text())?;
+        }
+        StatusFormat::Table => {
             for line in as_text(context, &status) {
                 context.out.line(&line)?;
             }
@@ -82,6 +101,7 @@ fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Resul
     });
     Ok(Status {
         searching: Searching::read(context, reader, searched)?,
+        verified: VerifyState::read(&context.data_dir),
         counts,
         said: held_says(&context.data_dir),
         untagged,
@@ -166,6 +186,7 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
             if c.troubled == 1 { "it" } else { "them" },
         ));
     }
+    lines.extend(verify::status_lines(context, &s.verified));
     for f in s.failures.iter().flatten() {
         // Of one model's alone: the file itself is indexed.
         let model = f
@@ -189,7 +210,7 @@ impl Status {
         report.into_iter().flat_map(|r| &r.roots)
     }
 
-    fn report_of(&self, row: &RootRow) -> Option<&RootReport> {
+    pub fn report_of(&self, row: &RootRow) -> Option<&RootReport> {
         self.reports().find(|r| is_of(r, row))
     }
 }
@@ -451,8 +472,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
         .roots
         .iter()
         .map(|r| {
-            json!({
-                "path": r.path.to_string_lossy(),
+            let fields = json!({
                 "volume": r.volume,
                 "state": if r.online { "online" } else { "offline" },
                 "note": r.note,
@@ -462,12 +482,12 @@ fn as_json(context: &Context_, s: &Status) -> Value {
                 "other_files": r.other_files,
                 "last_full_scan": r.last_full_scan,
                 "live": s.report_of(r),
-            })
+            });
+            with_path(&r.path, fields)
         })
         .collect();
     let report = s.report.as_ref();
     let mut value = json!({
-        "data_dir": context.data_dir.to_string_lossy(),
         "daemon": {
             "alive": s.alive,
             "pid": s.pid.filter(|_| s.alive),
@@ -506,24 +526,27 @@ fn as_json(context: &Context_, s: &Status) -> Value {
         },
         "failures_by_kind": s.kinds.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "roots": roots,
+        "verify": verify::status_json(&s.verified),
     });
+    if let Value::Object(fields) = &mut value {
+        put_path_as(fields, "data_dir", &context.data_dir);
+    }
     if let (Some(failures), Value::Object(fields)) = (&s.failures, &mut value) {
         let rows: Vec<Value> = failures
             .iter()
             .map(|f| {
-                json!({
-                    "path": f.path.under(&f.root).to_string_lossy(),
-                    "path_bytes": std::str::from_utf8(f.path.as_bytes()).is_err().then(|| {
-                        use std::os::unix::ffi::OsStrExt;
-                        crate::photo::hex(f.path.under(&f.root).as_os_str().as_bytes())
-                    }),
+                let path = f.path.under(&f.root);
+                let fields = json!({
+                    // As long as there is no other: it has always been there.
+                    "path_bytes": null,
                     "stage": f.stage,
                     "model": f.model,
                     "kind": f.kind,
                     "error": f.message,
                     "attempts": f.attempts,
                     "failed_at": f.failed_at,
-                })
+                });
+                with_path(&path, fields)
             })
             .collect();
         fields.insert("errors".to_owned(), Value::Array(rows));

@@ -1,5 +1,6 @@
 //! `photond vocab`
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -10,6 +11,7 @@ use super::words::KnownWords;
 use super::{Context_, Exit, TableOrJson};
 use crate::daemon::is_held;
 use crate::index::ExampleVectors;
+use crate::photo::hex;
 use crate::search::{Examples, choose};
 use crate::store::{StoreError, StoreReader};
 use crate::tag::{Example, Lookup, OwnTerm, OwnTerms, Words};
@@ -207,6 +209,9 @@ fn list(context: &Context_, format: TableOrJson) -> anyhow::Result<Exit> {
                     "term": t.key(),
                     "category": t.category,
                     "examples": t.examples.iter().map(|e| e.path.to_string_lossy()).collect::<Vec<_>>(),
+                    "examples_bytes": t.examples.iter().any(|e| e.path.to_str().is_none()).then(|| {
+                        t.examples.iter().map(|e| hex(e.path.as_os_str().as_bytes())).collect::<Vec<_>>()
+                    }),
                     "photos": photos(t),
                 })
             })

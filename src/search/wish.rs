@@ -1,6 +1,8 @@
 //! What ranked photos should be like: sentences and example photos, each with a weight, wanted or
 //! not wanted.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::error::SearchError;
@@ -51,15 +53,26 @@ impl Wish {
     ///
     /// # Errors
     /// An empty name, or a weight out of range.
-    pub fn photo(given: &str, wanted: bool) -> Result<Self, SearchError> {
+    pub fn photo(given: &OsStr, wanted: bool) -> Result<Self, SearchError> {
         let whole = PathBuf::from(given);
-        if given.contains(':') && whole.exists() {
+        // A weight is plain text, and what follows need not be text at all.
+        let colon = given.as_bytes().iter().position(|b| *b == b':');
+        if colon.is_some() && whole.exists() {
             return Ok(Self {
                 like: Like::Photo(whole),
                 weight: if wanted { 1.0 } else { -1.0 },
             });
         }
-        let (weight, rest) = weighted(given, wanted)?;
+        let (head, tail) = given.as_bytes().split_at(colon.map_or(0, |at| at + 1));
+        let (weight, rest) = match std::str::from_utf8(head) {
+            Ok(head) => weighted(head, wanted)?,
+            Err(_) => (if wanted { 1.0 } else { -1.0 }, "no weight"),
+        };
+        let rest = if rest.is_empty() {
+            tail
+        } else {
+            given.as_bytes()
+        };
         if rest.is_empty() {
             return Err(SearchError::Example {
                 path: PathBuf::from(given),
@@ -67,7 +80,7 @@ impl Wish {
             });
         }
         Ok(Self {
-            like: Like::Photo(PathBuf::from(rest)),
+            like: Like::Photo(PathBuf::from(OsStr::from_bytes(rest))),
             weight,
         })
     }
@@ -100,6 +113,8 @@ fn weighted(given: &str, wanted: bool) -> Result<(f32, &str), SearchError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -134,12 +149,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("2:beach.jpg");
         std::fs::write(&path, b"x").unwrap();
-        let given = path.to_str().unwrap();
         assert_eq!(
-            Wish::photo(given, true).unwrap().like,
+            Wish::photo(path.as_os_str(), true).unwrap().like,
             Like::Photo(path.clone())
         );
-        assert_eq!(Wish::photo("2:beach.jpg", true).unwrap().weight, 2.0);
+        let photo = |given: &[u8]| {
+            let wish = Wish::photo(OsStr::from_bytes(given), true).unwrap();
+            let Like::Photo(path) = wish.like else {
+                panic!("a photo is a photo");
+            };
+            (wish.weight, path.into_os_string().into_vec())
+        };
+        let is = |weight, path: &[u8]| (weight, path.to_vec());
+        assert_eq!(photo(b"2:beach.jpg"), is(2.0, b"beach.jpg"));
+        assert_eq!(photo(b"beach.jpg"), is(1.0, b"beach.jpg"));
+        assert_eq!(photo(b"a:b.jpg"), is(1.0, b"a:b.jpg"));
+        assert_eq!(photo(b"0.5:caf\xe9:1.jpg"), is(0.5, b"caf\xe9:1.jpg"));
+        assert_eq!(photo(b"caf\xe9:1.jpg"), is(1.0, b"caf\xe9:1.jpg"));
+        assert!(Wish::photo(OsStr::new("2:"), true).is_err());
     }
 
     proptest! {

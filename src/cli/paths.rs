@@ -1,0 +1,70 @@
+//! Paths whose names are bytes and not text, in JSON and on the command line.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::photo::hex;
+
+/// `path`, and `path_bytes` in hex where the name is not UTF-8 and `path` only as near as can be.
+pub(super) fn put_path(fields: &mut Map<String, Value>, path: &Path) {
+    put_path_as(fields, "path", path);
+}
+
+/// The same under another name than `path`.
+pub(super) fn put_path_as(fields: &mut Map<String, Value>, name: &str, path: &Path) {
+    fields.insert(name.to_owned(), path.to_string_lossy().into());
+    if path.to_str().is_none() {
+        let bytes = hex(path.as_os_str().as_bytes());
+        fields.insert(format!("{name}_bytes"), bytes.into());
+    }
+}
+
+/// A path with more said of it.
+pub(super) fn with_path(path: &Path, fields: Value) -> Value {
+    let mut all = Map::new();
+    put_path(&mut all, path);
+    if let Value::Object(fields) = fields {
+        all.extend(fields);
+    }
+    Value::Object(all)
+}
+
+/// A glob, which is text, that matches these bytes: those that are no text match any byte.
+pub(super) fn as_glob(path: &OsStr, escape: bool) -> String {
+    let mut glob = String::new();
+    for chunk in path.as_bytes().utf8_chunks() {
+        if escape {
+            glob.push_str(&globset::escape(chunk.valid()));
+        } else {
+            glob.push_str(chunk.valid());
+        }
+        glob.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    glob
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_in_json_and_in_globs() {
+        let odd = OsStr::from_bytes(b"/caf\xe9/[1].jpg");
+        let value = with_path(Path::new(odd), serde_json::json!({ "state": "x" }));
+        assert_eq!(value["path"], "/caf\u{fffd}/[1].jpg");
+        assert_eq!(value["path_bytes"], "2f636166e92f5b315d2e6a7067");
+        assert_eq!(value["state"], "x");
+        let plain = with_path(Path::new("/a"), serde_json::json!({}));
+        assert!(plain.get("path_bytes").is_none());
+        let glob = globset::GlobBuilder::new(&as_glob(odd, true))
+            .build()
+            .unwrap();
+        let glob = glob.compile_matcher();
+        assert!(glob.is_match(odd));
+        assert!(!glob.is_match(OsStr::from_bytes(b"/caf\xe9/1.jpg")));
+        assert_eq!(as_glob(OsStr::new("a*"), false), "a*");
+    }
+}
