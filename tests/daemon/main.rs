@@ -13,10 +13,14 @@ mod graphs;
 #[path = "../../src/model/install/hostile.rs"]
 mod hostile;
 mod indexing;
+mod metrics;
 mod models;
+mod names;
 mod roots;
 mod searching;
+mod service;
 mod stopping;
 mod switching;
 mod tags;
+mod verify;
 mod watching;
