@@ -24,11 +24,11 @@ pub(super) fn put_path_as(fields: &mut Map<String, Value>, name: &str, path: &Pa
 
 /// A path with more said of it.
 pub(super) fn with_path(path: &Path, fields: Value) -> Value {
-    let mut all = Map::new();
+    let mut all = match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
     put_path(&mut all, path);
-    if let Value::Object(fields) = fields {
-        all.extend(fields);
-    }
     Value::Object(all)
 }
 

@@ -120,7 +120,8 @@ fn expand(given: &OsStr) -> String {
     let path = home(given);
     let bytes = path.as_bytes();
     let literal = !bytes.iter().any(|b| b"*?[{".contains(b));
-    if literal && let Ok(real) = std::fs::canonicalize(&path) {
+    // What is really called so is meant, with all the brackets in its name.
+    if let Ok(real) = std::fs::canonicalize(&path) {
         let below = if real.is_dir() { "/**" } else { "" };
         return as_glob(real.as_os_str(), true) + below;
     }

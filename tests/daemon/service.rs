@@ -320,7 +320,10 @@ fn systemd_finds_the_unit_sound_and_tight() {
         command
             .args(args)
             .arg(fake.unit())
-            .env("XDG_RUNTIME_DIR", &runtime);
+            .env("XDG_RUNTIME_DIR", &runtime)
+            // No files of a photond that is installed here.
+            .env("HOME", &runtime)
+            .env("XDG_CONFIG_HOME", &runtime);
         command.env("SYSTEMD_LOG_LEVEL", "warning");
         command.output().unwrap()
     };
@@ -524,6 +527,7 @@ fn bad_settings_name_their_line_and_a_reload_keeps_the_old_ones() {
         .stdout(Stdio::null())
         .stderr(fs::File::create(&log).unwrap());
     let daemon = env.spawn(command);
+    env.wait_until("it has begun", || env.run(&["status"]).status.success());
     save(1, &env.photo("a.jpg"));
     env.wait_for_paths(&["a.jpg"]);
     env.configure("roots = [\n");
