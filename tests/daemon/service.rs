@@ -536,6 +536,8 @@ fn bad_settings_name_their_line_and_a_reload_keeps_the_old_ones() {
         let log = fs::read_to_string(&log).unwrap();
         log.contains("line") && log.contains("the settings stay as they were")
     });
+    // For the questions that follow; the daemon does not read it again by itself.
+    env.configure("");
     save(2, &env.photo("b.jpg"));
     env.wait_for_paths(&["a.jpg", "b.jpg"]);
     assert_eq!(daemon.stop(), Some(0));

@@ -5,6 +5,7 @@ mod ask;
 mod launch;
 mod launchd;
 mod systemd;
+mod unit;
 mod words;
 
 use std::fs;

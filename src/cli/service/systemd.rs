@@ -1,134 +1,42 @@
-//! The systemd user unit and its drop-ins.
+//! Installing, starting and asking after the systemd user unit.
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::ask::{AskError, ask, shown, tell};
 use super::launch::{Launch, same_file};
-use super::{Installed, put, remove, words};
+use super::unit::{self, DropIns, HARDENING, NAME, UnitFiles, drop_in, launch_in, unit_path};
+use super::{Installed, put, remove};
 use crate::cli::output::printable;
 use crate::cli::{Context_, Exit};
 
-const UNIT: &str = include_str!("../../../systemd/photond.service");
-const HARDENING: &str = include_str!("../../../systemd/hardening.conf");
-const NEWER: &str = include_str!("../../../systemd/newer.conf");
-
-const NAME: &str = "photond.service";
 /// The first version that knows all that stands in `newer.conf`.
 const NEW: u32 = 254;
 
-/// The files of the service. Those without text are not to be there.
-struct UnitFiles {
-    unit: PathBuf,
-    files: Vec<(PathBuf, Option<String>)>,
-}
-
-/// Which of the drop-ins are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct DropIns {
-    hardening: bool,
-    newer: bool,
-}
-
-fn unit_path() -> anyhow::Result<PathBuf> {
-    let dirs = directories::BaseDirs::new().context("this system names no home directory")?;
-    Ok(dirs.config_dir().join("systemd/user").join(NAME))
-}
-
-fn drop_in(unit: &Path, name: &str) -> PathBuf {
-    let mut dir = unit.as_os_str().to_owned();
-    dir.push(".d");
-    PathBuf::from(dir).join(name)
-}
-
-impl UnitFiles {
-    fn new(unit: PathBuf, launch: &Launch, drop_ins: DropIns) -> Self {
-        let hardening = drop_ins.hardening.then(|| hardening(launch)).flatten();
-        let files = vec![
-            (unit.clone(), Some(unit_text(launch))),
-            (drop_in(&unit, "hardening.conf"), hardening),
-            (
-                drop_in(&unit, "newer.conf"),
-                drop_ins.newer.then(|| NEWER.to_owned()),
-            ),
-        ];
-        Self { unit, files }
-    }
-
-    /// The files that are not as they should be.
-    fn differing(&self) -> Vec<&(PathBuf, Option<String>)> {
-        let differs = |(path, text): &&(PathBuf, Option<String>)| {
-            fs::read(path).ok().as_deref() != text.as_deref().map(str::as_bytes)
-        };
-        self.files.iter().filter(differs).collect()
-    }
-}
-
-fn unit_text(launch: &Launch) -> String {
-    let mut all = launch.words();
-    let plain = words::is_plain_program(launch.program.as_os_str());
-    if !plain || all.iter().any(|w| w.to_str().is_none()) {
-        let veiled = all.iter().map(|w| words::veiled(w));
-        all = words::UNVEIL
-            .map(OsString::from)
-            .into_iter()
-            .chain(veiled)
-            .collect();
-    }
-    let line: Vec<String> = all.iter().map(|w| words::quoted(w)).collect();
-    UNIT.replace("@COMMAND@", &line.join(" "))
-}
-
-/// What an installed unit runs; `None` if it is none of ours.
-fn launch_in(unit: &str) -> Option<Launch> {
-    let line = unit.lines().find_map(|l| l.strip_prefix("ExecStart="))?;
-    let all = words::unquoted(line)?;
-    let veil = words::UNVEIL.map(OsString::from);
-    let Some(veiled) = all.strip_prefix(veil.as_slice()) else {
-        return Launch::from_words(&all);
-    };
-    let words: Option<Vec<OsString>> = veiled.iter().map(|w| words::unveiled(w)).collect();
-    Launch::from_words(&words?)
-}
-
-/// `None` where systemd has no way to say the data directory's path.
-fn hardening(launch: &Launch) -> Option<String> {
-    let dir = launch.data_dir.as_os_str();
-    let writable = words::path_word("-", dir)?;
-    let temporary = words::path_word("SQLITE_TMPDIR=", dir)?;
-    Some(
-        HARDENING
-            .replace("@DATA@", &writable)
-            .replace("@SQLITE_TMPDIR@", &temporary),
-    )
-}
-
-/// Whether a service with the settings of `hardening.conf` starts here, and whether they hold: the
-/// data directory can be written then and the home directory cannot.
-fn hardening_holds(launch: &Launch) -> Result<bool, AskError> {
-    let Some(text) = hardening(launch) else {
-        return Ok(false);
-    };
+/// Whether a service with the settings of `hardening.conf` starts here, and whether they hold: what
+/// is to be written can be written then, and the home directory cannot. A folder whose name needs no
+/// quoting stands in for the data directory: a transient unit is quoted by other rules than a file.
+fn hardening_holds() -> Result<bool, AskError> {
+    let uid = rustix::process::getuid().as_raw();
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty());
+    let runtime = runtime.unwrap_or_else(|| format!("/run/user/{uid}").into());
     let mut probe: Vec<OsString> = ["systemd-run", "--user", "--wait", "--collect", "--quiet"]
         .map(OsString::from)
         .to_vec();
-    for line in text.lines().filter(|l| !l.starts_with(['#', '['])) {
-        if let Some((key, _)) = line.split_once('=')
-            && !matches!(key, "ReadWritePaths" | "Environment")
-        {
+    for line in HARDENING.lines().filter(|l| !l.starts_with(['#', '['])) {
+        if line.contains('=') && !line.contains('@') {
             probe.push(format!("--property={line}").into());
         }
     }
     let mut writable = OsString::from("--property=ReadWritePaths=");
-    let dir = words::path_word("-", launch.data_dir.as_os_str());
-    writable.push(dir.unwrap_or_default());
+    writable.push(&runtime);
     probe.push(writable);
     let home = crate::dirs::home().unwrap_or_else(|| "/".into());
     probe.extend(["/bin/sh", "-c", "test -w \"$0\" && ! test -w \"$1\""].map(OsString::from));
-    probe.extend([launch.data_dir.clone().into(), home.into()]);
+    probe.extend([runtime, home.into()]);
     match ask(&probe) {
         Ok(answer) => {
             tracing::debug!("`{}`: {}", shown(&probe), answer.said);
@@ -147,10 +55,10 @@ fn version() -> Result<u32, AskError> {
 }
 
 pub(super) fn install(context: &Context_, no_start: bool) -> anyhow::Result<Exit> {
-    let unit = unit_path()?;
+    let file = unit_path()?;
     let launch = Launch::of_this(context)?;
     super::make_data_dir(&launch.data_dir)?;
-    let there = fs::read_to_string(&unit).ok();
+    let there = fs::read_to_string(&file).ok();
     if let Some(before) = there.as_deref().and_then(launch_in)
         && !same_file(&before.data_dir, &launch.data_dir)
     {
@@ -164,16 +72,16 @@ pub(super) fn install(context: &Context_, no_start: bool) -> anyhow::Result<Exit
         Err(AskError::NoCommand(_)) if no_start => false,
         Err(e) => return Err(e.into()),
     };
-    let hardening = match hardening_holds(&launch) {
+    let hardening = match hardening_holds() {
         Ok(holds) => holds,
         // Nobody to ask: what an earlier installation has found out still counts.
-        Err(_) if no_start => drop_in(&unit, "hardening.conf").exists(),
+        Err(_) if no_start => drop_in(&file, "hardening.conf").exists(),
         Err(e) => return Err(e.into()),
     };
-    let files = UnitFiles::new(unit, &launch, DropIns { hardening, newer });
+    let files = UnitFiles::new(file, &launch, DropIns { hardening, newer });
     let changed = write(context, &files)?;
     if !hardening && !no_start {
-        let why = if self::hardening(&launch).is_none() {
+        let why = if unit::hardening(&launch).is_none() {
             "systemd has no way to say the data directory's name, so the service"
         } else {
             "services of users can have no namespaces of their own here, so the service"
@@ -451,80 +359,4 @@ pub(super) fn reload(context: &Context_) -> anyhow::Result<Exit> {
         .out
         .line("the service has been told to read its settings again")?;
     Ok(Exit::Done)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::ffi::OsStringExt;
-
-    use super::*;
-
-    fn launch(program: &[u8], data_dir: &[u8]) -> Launch {
-        Launch {
-            program: OsString::from_vec(program.to_vec()).into(),
-            config: Some("/home/ann/set tings.toml".into()),
-            data_dir: OsString::from_vec(data_dir.to_vec()).into(),
-        }
-    }
-
-    #[test]
-    fn the_unit_gives_back_what_it_runs_whatever_the_paths_hold() {
-        for program in [
-            &b"/opt/a b/100%/photond"[..],
-            b"/opt/$HOME/\"x\"",
-            b"/opt/caf\xe9=1",
-        ] {
-            let launch = launch(program, b"/data/\xff $x % \\ \"q\" \n");
-            let unit = unit_text(&launch);
-            assert!(!unit.contains("@COMMAND@"), "{unit}");
-            assert_eq!(launch_in(&unit), Some(launch));
-        }
-        assert_eq!(launch_in("[Service]\nExecStart=/bin/true\n"), None);
-    }
-
-    #[test]
-    fn a_unit_that_an_earlier_version_wrote_is_known() {
-        let unit = "[Service]\nExecStart=\"/usr/bin/photond\" \"--data-dir\" \"/data\" \"watch\"\n";
-        let launch = launch_in(unit).unwrap();
-        assert_eq!(launch.program, Path::new("/usr/bin/photond"));
-        assert_eq!(launch.data_dir, Path::new("/data"));
-    }
-
-    #[test]
-    fn hardening_names_the_data_directory_or_is_left_out() {
-        let text = hardening(&launch(b"/p", b"/my data/100%")).unwrap();
-        assert!(
-            text.contains("\nReadWritePaths=\"-/my data/100%%\"\n"),
-            "{text}"
-        );
-        assert!(text.contains("\nEnvironment=\"SQLITE_TMPDIR=/my data/100%%\"\n"));
-        assert!(!text.contains('@'), "every place is filled in: {text}");
-        assert_eq!(hardening(&launch(b"/p", b"/caf\xe9")), None);
-    }
-
-    #[test]
-    fn only_what_differs_is_written() {
-        let dir = tempfile::tempdir().unwrap();
-        let unit = dir.path().join(NAME);
-        let launch = launch(b"/p", b"/data");
-        let both = DropIns {
-            hardening: true,
-            newer: true,
-        };
-        let files = UnitFiles::new(unit.clone(), &launch, both);
-        assert_eq!(files.differing().len(), 3);
-        for (path, text) in &files.files {
-            put(path, text.as_ref().unwrap().as_bytes()).unwrap();
-        }
-        assert!(files.differing().is_empty());
-        let less = DropIns {
-            hardening: false,
-            newer: true,
-        };
-        let less = UnitFiles::new(unit, &launch, less);
-        let [(path, None)] = less.differing()[..] else {
-            panic!("the drop-in that is not wanted any more goes");
-        };
-        assert!(path.ends_with("photond.service.d/hardening.conf"));
-    }
 }

@@ -6,6 +6,7 @@
 //! killed, the next run goes on where it was (at most [`NOTE_EVERY`] earlier). It walks the rows of
 //! the index, not the folders: what was never indexed has nothing to be compared with.
 
+mod places;
 mod reading;
 mod sample;
 mod state;
@@ -24,15 +25,14 @@ use super::error::DaemonError;
 use super::{HexPath, watch};
 use crate::index::lower_priority;
 use crate::photo::{ContentHash, RelPath};
-use crate::source::{RootPresence, VolumeIdentity, identify, is_certain, stamp_beneath};
+use crate::source::stamp_beneath;
 use crate::store::{IndexedFile, RootRow, StoreError, StoreReader, unix_now};
+use places::{Place, each_file, places, why_offline};
 use reading::{Content, Throttle, content};
 use state::{Cursor, VerifyLock};
 
 /// How often it is noted how far it is.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
-/// Rows read from the index at a time; no reading transaction lasts longer than that takes.
-const PAGE: usize = 256;
 /// Times a file that changes while it is read is read again.
 const TRIES: usize = 3;
 
@@ -86,12 +86,6 @@ pub trait VerifyObserver {
     fn offline(&self, root: &Path, why: &str, photos: u64);
     /// Where it stands; called often.
     fn progress(&self, run: &VerifyRun);
-}
-
-/// One stretch of the index: a root, or a folder or a file in it.
-struct Place {
-    root: RootRow,
-    below: RelPath,
 }
 
 /// Verifies until the end or a signal. The run that it gives is unfinished if a signal came.
@@ -169,37 +163,6 @@ fn is_of(run: &VerifyRun, plan: &VerifyPlan) -> bool {
     run.paths == paths && run.sample.size == plan.size
 }
 
-fn places(reader: &StoreReader, paths: &[PathBuf]) -> Result<Vec<Place>, VerifyError> {
-    let roots = reader.roots()?;
-    if paths.is_empty() {
-        let whole = |root| Place {
-            root,
-            below: RelPath::root(),
-        };
-        return Ok(roots.into_iter().map(whole).collect());
-    }
-    let mut places = Vec::new();
-    for path in paths {
-        let before = places.len();
-        for root in &roots {
-            // A folder around roots means all of them.
-            let below = if root.path.starts_with(path) {
-                Some(RelPath::root())
-            } else {
-                RelPath::below(&root.path, path)
-            };
-            places.extend(below.map(|below| Place {
-                root: root.clone(),
-                below,
-            }));
-        }
-        if places.len() == before {
-            return Err(VerifyError::NotIndexed(path.clone()));
-        }
-    }
-    Ok(places)
-}
-
 fn begin(
     reader: &StoreReader,
     plan: &VerifyPlan,
@@ -226,38 +189,6 @@ fn begin(
         findings: Vec::new(),
         at: None,
     })
-}
-
-/// Calls `each` for the photos of a place after a path, in order, until it says false. Whether it
-/// came to the end.
-fn each_file(
-    reader: &StoreReader,
-    place: &Place,
-    after: Option<RelPath>,
-    each: &mut dyn FnMut(IndexedFile) -> Result<bool, VerifyError>,
-) -> Result<bool, VerifyError> {
-    let mut after = after;
-    if after.is_none()
-        && !place.below.is_root()
-        && let Some(file) = reader.indexed_file(place.root.id, &place.below)?
-        && !each(file)?
-    {
-        return Ok(false);
-    }
-    // A place that is a file sorts before all that lies below it.
-    after = after.filter(|path| *path != place.below);
-    loop {
-        let page = reader.indexed_files(place.root.id, &place.below, after.as_ref(), PAGE)?;
-        let Some(last) = page.last() else {
-            return Ok(true);
-        };
-        after = Some(last.path.clone());
-        for file in page {
-            if !each(file)? {
-                return Ok(false);
-            }
-        }
-    }
 }
 
 struct Work<'a> {
@@ -465,35 +396,4 @@ fn hex_of(path: &RelPath) -> HexPath {
 fn bytes_of(hex: &HexPath) -> RelPath {
     use std::os::unix::ffi::OsStringExt;
     RelPath::from_bytes(hex.path().into_os_string().into_vec())
-}
-
-/// Why a root's photos cannot be looked at now. A folder that another volume has taken the place of
-/// is as good as none: its files would all be missing, or worse, others.
-fn why_offline(reader: &StoreReader, root: &RootRow) -> Result<Option<String>, VerifyError> {
-    let facts = match identify(&root.path) {
-        RootPresence::Present(facts) => facts,
-        RootPresence::Missing => return Ok(Some("it is not there".to_owned())),
-        RootPresence::NotADirectory => return Ok(Some("it is no folder".to_owned())),
-        RootPresence::Unreadable(e) => return Ok(Some(e.to_string())),
-    };
-    let VolumeIdentity(now) = &facts.identity;
-    let before = root.volume_name();
-    if now == before {
-        return Ok(None);
-    }
-    let other = Ok(Some("another volume is in its place".to_owned()));
-    if is_certain(now) && is_certain(before) {
-        return other;
-    }
-    // A name that changes with the device number: the photos themselves tell.
-    let sample = reader.sample_files(root.id)?;
-    let same = sample.iter().any(|(path, stamp)| {
-        stamp_beneath(&root.path, path)
-            .is_ok_and(|found| found.is_some_and(|f| f.mtime_ns == stamp.mtime_ns))
-    });
-    if same || sample.is_empty() {
-        Ok(None)
-    } else {
-        other
-    }
 }
