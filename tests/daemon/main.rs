@@ -22,5 +22,6 @@ mod service;
 mod stopping;
 mod switching;
 mod tags;
+mod trials;
 mod verify;
 mod watching;
