@@ -14,12 +14,13 @@ ifneq ($(shell command -v nasm 2>/dev/null),)
 FEATURES := --features nasm
 endif
 
-.PHONY: help watch index build runtime text-model test lint bench bench-labels bench-micro model install uninstall clean
+.PHONY: help watch index build runtime text-model test test-service lint bench bench-labels bench-micro model install uninstall clean
 
 help:
 	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime and the text model, build, index, watch"
 	@echo "make index DIR=~/Pictures   the same, once"
 	@echo "make test                   all tests"
+	@echo "make test-service           the service under this session's real systemd, where none is installed"
 	@echo "make lint                   formatting and clippy"
 	@echo "make bench                  end-to-end figures, each beside its comparison"
 	@echo "make bench BENCH=search     only some sections of them: search search-quality encoders …"
@@ -53,6 +54,10 @@ text-model:
 
 test: runtime
 	$(CARGO) test --locked $(FEATURES)
+
+# Installs, starts, kills and removes photond.service of this user; refuses where there is one.
+test-service: runtime
+	PHOTOND_TEST_SERVICE=1 $(CARGO) test --locked $(FEATURES) --test daemon -- service::a_real --nocapture
 
 lint:
 	$(CARGO) fmt --check
