@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::error::DaemonError;
 use super::search_model;
+use crate::failpoint;
 use crate::index::{Indexer, lower_priority};
 use crate::store::{
     BACKUP_FILE, INDEX_FILE, Store, StoreError, ThumbStore, back_up_if_older, check_index,
@@ -56,6 +57,15 @@ fn identity(data_dir: &Path) -> Option<(u64, u64)> {
     Some((meta.dev(), meta.ino()))
 }
 
+/// A test need not wait for it.
+fn first() -> Duration {
+    if failpoint::is_ordered("upkeep.early") {
+        Duration::ZERO
+    } else {
+        FIRST
+    }
+}
+
 impl Upkeep {
     pub(super) fn new(indexer: &Indexer, data_dir: &Path) -> Self {
         let unchecked = Arc::new(AtomicBool::new(false));
@@ -63,7 +73,7 @@ impl Upkeep {
         indexer.post(move |store| flag.store(store.is_unchecked(), Ordering::Relaxed));
         Self {
             data_dir: data_dir.to_path_buf(),
-            next: Instant::now() + FIRST,
+            next: Instant::now() + first(),
             next_look: Instant::now(),
             more: Arc::default(),
             unchecked,
