@@ -483,6 +483,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "rate": report.filter(|_| s.alive).map_or(0.0, |r| r.rate),
             "eta_s": report.filter(|_| s.alive).and_then(|r| r.eta_s),
             "watch": report.filter(|_| s.alive).and_then(|r| r.watch.clone()),
+            "roots": report.filter(|_| s.alive).map(|r| &r.roots),
             "counters": report.map(|r| r.counters),
         },
         "model": {

@@ -48,6 +48,10 @@ pub(super) struct Upkeep {
     file: Option<(u64, u64)>,
     /// Its name is another's by now, and that is being seen to.
     lost: bool,
+    /// Something was taken out of the data directory since the last look.
+    moved: Arc<AtomicBool>,
+    /// Sees that; without one the daemon's own looks around must do.
+    _watcher: Option<notify::RecommendedWatcher>,
     found: Arc<Mutex<Option<StoreError>>>,
     at_work: Option<JoinHandle<()>>,
 }
@@ -66,12 +70,37 @@ fn first() -> Duration {
     }
 }
 
+/// Wakes the daemon when something is taken out of its data directory, or renamed there.
+fn on_removal(
+    indexer: &Indexer,
+    data_dir: &Path,
+    moved: &Arc<AtomicBool>,
+) -> Option<notify::RecommendedWatcher> {
+    use notify::{Config, EventKindMask, RecursiveMode, Watcher};
+    let (moved, progress) = (Arc::clone(moved), Arc::clone(indexer.progress()));
+    let kinds = EventKindMask::REMOVE | EventKindMask::MODIFY_NAME;
+    let config = Config::default().with_event_kinds(kinds);
+    let wake = move |event: notify::Result<notify::Event>| {
+        let index = |path: &PathBuf| path.file_name().is_some_and(|name| name == INDEX_FILE);
+        if event.is_ok_and(|event| event.paths.iter().any(index)) {
+            moved.store(true, Ordering::Relaxed);
+            progress.turn();
+        }
+    };
+    let mut watcher = notify::RecommendedWatcher::new(wake, config).ok()?;
+    watcher.watch(data_dir, RecursiveMode::NonRecursive).ok()?;
+    Some(watcher)
+}
+
 impl Upkeep {
     pub(super) fn new(indexer: &Indexer, data_dir: &Path) -> Self {
         let unchecked = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&unchecked);
         indexer.post(move |store| flag.store(store.is_unchecked(), Ordering::Relaxed));
+        let moved = Arc::<AtomicBool>::default();
         Self {
+            _watcher: on_removal(indexer, data_dir, &moved),
+            moved,
             data_dir: data_dir.to_path_buf(),
             next: Instant::now() + first(),
             next_look: Instant::now(),
@@ -138,7 +167,8 @@ impl Upkeep {
 
     /// Deleted or replaced while it was open: what is in it is saved from the open connection.
     fn look(&mut self, indexer: &Indexer, now: Instant) {
-        if self.lost || now < self.next_look {
+        let moved = self.moved.swap(false, Ordering::Relaxed);
+        if self.lost || (!moved && now < self.next_look) {
             return;
         }
         self.next_look = now + LOOK;

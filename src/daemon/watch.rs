@@ -187,7 +187,10 @@ fn serve(
         let wake = Arc::clone(&turned);
         let _chosen = search_model::on_choice(data_dir, move || wake.notify_one());
         loop {
-            keeper.turn()?;
+            if let Err(e) = keeper.turn() {
+                // No threads to be had now: the next look tries again.
+                tracing::warn!("{e}");
+            }
             ticks.search.follow(indexer);
             let busy = ticks.tick(observer);
             ticks.upkeep.tick(indexer, busy)?;

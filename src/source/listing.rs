@@ -116,6 +116,18 @@ fn stamp(dir: BorrowedFd<'_>, name: &[u8]) -> State {
     }
 }
 
+/// Whether a directory has any entry; reads no more of it than tells that.
+pub(super) fn is_empty(dir: BorrowedFd<'_>) -> Result<bool, Errno> {
+    for entry in rustix::fs::Dir::read_from(dir)? {
+        let name = entry?;
+        let name = name.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Calls `each` with name, type as far as the directory tells it, and inode number of every entry
 /// but `.` and `..`; ends with the error that hid the rest.
 #[cfg(target_os = "linux")]

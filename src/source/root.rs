@@ -177,8 +177,7 @@ fn look(root: &Path) -> Result<RootFacts, Errno> {
     let fd = open(root, FOLDER, Mode::empty())?;
     let place = place(&fd)?;
     let vfs = fstatvfs(&fd)?;
-    let mut empty = true;
-    super::listing::for_each_entry(fd.as_fd(), &mut |_, _, _| empty = false)?;
+    let empty = super::listing::is_empty(fd.as_fd())?;
     let mount = mount_of(root, fd.as_fd());
     let fs_type = mount.as_ref().map(|m| m.fs_type.clone());
     let network_fs = is_network(fd.as_fd(), fs_type.as_deref());

@@ -73,6 +73,20 @@ impl TestEnv {
         command
     }
 
+    /// Another program, with the environment that photond would have.
+    pub fn wrapped(&self, words: &[&str]) -> Command {
+        let photond = self.command(&[]);
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).stdin(Stdio::null());
+        for (name, value) in photond.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
     pub fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }

@@ -19,4 +19,5 @@ mod searching;
 mod stopping;
 mod switching;
 mod tags;
+mod trials;
 mod watching;

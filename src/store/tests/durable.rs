@@ -376,7 +376,7 @@ fn damaged_thumbnails_are_made_anew_while_running() {
     let thumb = crate::photo::Thumbnail {
         width: 3,
         height: 2,
-        mime: "image/jpeg".into(),
+        mime: "image/jpeg",
         bytes: vec![5; 9000],
     };
     let hash = super::library::hash;
