@@ -219,7 +219,7 @@ mod switched {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(debug_assertions, feature = "failpoints")))]
 mod tests {
     use super::switched::{Action, Orders};
 

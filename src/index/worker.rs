@@ -220,7 +220,8 @@ impl Worker {
         };
         match prefilter::verdict(row.as_ref(), stamp.as_ref(), DECODER_VERSION) {
             Verdict::Gone => {
-                if row.is_none() && self.reader.has_files_below(root.id, path)? {
+                // A folder that could not be read has a row of its own.
+                if self.reader.has_files_below(root.id, path)? {
                     // It was a folder: what was known below it is looked at.
                     root.wanted.scan(ScanScope::folder(path.clone()));
                 }

@@ -93,7 +93,6 @@ struct Row {
     photo: Option<Vec<u8>>,
     tagged: bool,
     stage: Option<String>,
-    kind: Option<String>,
     failed_content: Option<Vec<u8>>,
     missing: bool,
     troubled: bool,
@@ -109,7 +108,7 @@ pub fn open(data: &Path) -> rusqlite::Result<Connection> {
 
 fn rows(conn: &Connection, root: &Path) -> rusqlite::Result<BTreeMap<Vec<u8>, Row>> {
     conn.prepare(
-        "SELECT f.path, f.size, f.mtime_ns, p.hash, p.tagger IS NOT NULL, e.stage, e.kind, e.hash,
+        "SELECT f.path, f.size, f.mtime_ns, p.hash, p.tagger IS NOT NULL, e.stage, e.hash,
                 f.missing_since IS NOT NULL, f.trouble IS NOT NULL
          FROM files f JOIN roots r ON r.id = f.root
          LEFT JOIN photos p ON p.id = f.photo LEFT JOIN failures e ON e.id = f.failure
@@ -122,10 +121,9 @@ fn rows(conn: &Connection, root: &Path) -> rusqlite::Result<BTreeMap<Vec<u8>, Ro
             photo: r.get(3)?,
             tagged: r.get(4)?,
             stage: r.get(5)?,
-            kind: r.get(6)?,
-            failed_content: r.get(7)?,
-            missing: r.get(8)?,
-            troubled: r.get(9)?,
+            failed_content: r.get(6)?,
+            missing: r.get(7)?,
+            troubled: r.get(8)?,
         };
         Ok((r.get(0)?, row))
     })?

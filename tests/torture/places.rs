@@ -75,7 +75,7 @@ impl Scenario {
         let two_days_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 86_400);
         let backup = fs::File::options()
             .append(true)
-            .open(env.data().join("index.backup.db"))
+            .open(env.data().join("index.db.backup"))
             .unwrap();
         backup.set_modified(two_days_ago).unwrap();
         if self == Self::Damaged {

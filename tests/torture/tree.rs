@@ -125,8 +125,17 @@ impl Tree {
             .unwrap_or_else(|| self.root.clone())
     }
 
-    /// A place in some folder, taken or free.
+    /// A place in some folder, free or taken by anything but a link, which would lead elsewhere.
     fn place(&mut self, rng: &mut Rng) -> PathBuf {
+        let path = self.any_place(rng);
+        if fs::symlink_metadata(&path).is_ok_and(|m| m.is_symlink()) {
+            self.named += 1;
+            return path.with_file_name(format!("beside-{}.jpg", self.named));
+        }
+        path
+    }
+
+    fn any_place(&mut self, rng: &mut Rng) -> PathBuf {
         let dir = self.dir(rng);
         self.named += 1;
         let number = rng.below(12);
@@ -244,7 +253,7 @@ impl Tree {
             }
             25 => {
                 let path = self.file(rng);
-                fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+                fs::set_permissions(regular(&path)?, fs::Permissions::from_mode(0o644))
             }
             26 => {
                 let dir = self.dir(rng);
@@ -334,8 +343,9 @@ impl Tree {
         let target = match rng.below(5) {
             0 => self.file(rng),
             1 => self.dir(rng),
-            2 => PathBuf::from(".."),
-            3 => PathBuf::from("/dev/zero"),
+            2 => PathBuf::from("."),
+            // Never one that may be written to: that would be somebody else's file.
+            3 => PathBuf::from("/proc/self/exe"),
             _ => self.outside.clone(),
         };
         symlink(target, self.place(rng))
