@@ -78,7 +78,7 @@ model:
 install: build
 	install -d $(PREFIX)/bin $(PREFIX)/lib/photond
 	install -m 755 $(PHOTOND) $(PREFIX)/bin/photond
-	cp runtime/libonnxruntime.* $(PREFIX)/lib/photond/
+	cp runtime/libonnxruntime.* runtime/onnxruntime.stamp $(PREFIX)/lib/photond/
 	@if $(PYTHON) tools/fetch_models.py --check >/dev/null 2>&1; then \
 	    install -d $(PREFIX)/lib/photond/models/lite0-minilm && \
 	    install -m 644 runtime/models/lite0-minilm/* $(PREFIX)/lib/photond/models/lite0-minilm/; \

@@ -17,3 +17,4 @@ mod places;
 mod rng;
 mod tree;
 mod world;
+mod wounds;

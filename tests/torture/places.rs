@@ -30,8 +30,10 @@ enum Scenario {
     Damaged,
     /// The daemon's daily upkeep.
     Upkeep,
-    /// A query that makes its rows of vectors.
-    Query,
+    /// The first run with models.
+    Model,
+    /// The daemon that prepares what queries need.
+    Pieces,
 }
 
 /// Where each place is come by.
@@ -39,23 +41,25 @@ fn scenario(place: &str) -> Scenario {
     match place.split('.').next().unwrap_or_default() {
         "restore" => Scenario::Damaged,
         "sweep" | "upkeep" => Scenario::Upkeep,
-        "piece" | "model" => Scenario::Query,
+        "model" => Scenario::Model,
+        "piece" => Scenario::Pieces,
         "backup" | "commit" | "thumbs" => Scenario::Later,
         _ => Scenario::First,
     }
 }
 
 impl Scenario {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::First,
         Self::Later,
         Self::Damaged,
         Self::Upkeep,
-        Self::Query,
+        Self::Model,
+        Self::Pieces,
     ];
 
     fn needs_model(self) -> bool {
-        self == Self::Query
+        matches!(self, Self::Model | Self::Pieces)
     }
 
     /// Everything before the run that is to fail.
@@ -64,8 +68,13 @@ impl Scenario {
         for n in 0..PHOTOS {
             fs::write(env.photo(&format!("{n}.jpg")), content::fresh()).unwrap();
         }
-        if self == Self::First || self.needs_model() {
-            return env;
+        match self {
+            Self::First | Self::Model => return env,
+            Self::Pieces => {
+                env.index();
+                return env;
+            }
+            Self::Later | Self::Damaged | Self::Upkeep => {}
         }
         pass(&env, "before");
         for n in 0..PHOTOS {
@@ -88,44 +97,29 @@ impl Scenario {
         env
     }
 
-    /// The run itself.
-    fn run(self, env: &TestEnv, points: &str, seen: &Path) -> ExitStatus {
+    /// The run itself. A daemon is told to stop when it has come by one of these places, and goes on
+    /// if it is to be killed there.
+    fn run(self, env: &TestEnv, points: &str, ends: &[&str], seen: &Path) -> ExitStatus {
         let photos = env.photos();
         let photos = photos.to_str().unwrap();
-        let arm = |command: &mut Command, points: &str| {
-            command
-                .env("PHOTOND_FAILPOINTS", points)
-                .env("PHOTOND_FAILPOINTS_SEEN", seen)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            if !self.needs_model() {
-                without_model(command);
-            }
+        let (way, points) = match self {
+            Self::First | Self::Later | Self::Damaged | Self::Model => ("index", points.to_owned()),
+            Self::Upkeep => ("watch", format!("upkeep.early=go,{points}")),
+            Self::Pieces => ("watch", points.to_owned()),
         };
-        let mut index = env.command(&["index", photos]);
-        arm(&mut index, points);
-        match self {
-            Self::First | Self::Later | Self::Damaged => wait(index, || false),
-            Self::Upkeep => {
-                let mut watch = env.command(&["watch", photos]);
-                arm(&mut watch, &format!("upkeep.early=go,{points}"));
-                // It is told to stop when its upkeep is through.
-                wait(watch, || {
-                    let noted = fs::read_to_string(seen).unwrap_or_default();
-                    noted.contains("sweep.after") || noted.contains("sweep.before") && !points.contains("kill")
-                })
-            }
-            Self::Query => {
-                let indexed = wait(index, || false);
-                if !indexed.success() {
-                    return indexed;
-                }
-                let like = env.photo("1.jpg");
-                let mut query = env.command(&["query", "--like", like.to_str().unwrap()]);
-                arm(&mut query, points);
-                wait(query, || false)
-            }
+        let mut command = env.command(&[way, photos]);
+        command
+            .env("PHOTOND_FAILPOINTS", &points)
+            .env("PHOTOND_FAILPOINTS_SEEN", seen)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if !self.needs_model() {
+            without_model(&mut command);
         }
+        wait(command, || {
+            let noted = noted(seen);
+            way == "watch" && ends.iter().any(|end| noted.contains(*end))
+        })
     }
 }
 
@@ -166,7 +160,7 @@ fn every_place_is_come_by() {
         }
         let env = scenario.prepare();
         let file = env.outside("seen");
-        let status = scenario.run(&env, "", &file);
+        let status = scenario.run(&env, "", &["sweep.after", "piece.after"], &file);
         assert_eq!(status.code(), Some(0), "{scenario:?}");
         seen.extend(noted(&file));
     }
@@ -215,7 +209,8 @@ fn whatever_fails_where_the_next_run_puts_it_right() {
             let what = format!("{place}={action} ({scenario:?})");
             let env = scenario.prepare();
             let seen = env.outside("seen");
-            let status = scenario.run(&env, &format!("{place}={action}@1"), &seen);
+            let ends: &[&str] = if action == "kill" { &[] } else { &[place] };
+            let status = scenario.run(&env, &format!("{place}={action}@1"), ends, &seen);
             assert!(noted(&seen).contains(*place), "{what} was not come by");
             match action {
                 "kill" => assert_eq!(status.signal(), Some(9), "{what}: {status}"),
