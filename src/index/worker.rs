@@ -220,7 +220,7 @@ impl Worker {
         };
         match prefilter::verdict(row.as_ref(), stamp.as_ref(), DECODER_VERSION) {
             Verdict::Gone => {
-                // A folder that could not be read has a row of its own.
+                // Even with a row: a folder that could not be read has one of its own.
                 if self.reader.has_files_below(root.id, path)? {
                     // It was a folder: what was known below it is looked at.
                     root.wanted.scan(ScanScope::folder(path.clone()));

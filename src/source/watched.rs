@@ -89,6 +89,9 @@ pub(super) struct Watched {
     root: PathBuf,
     watcher: Option<Watcher>,
     armed: BTreeSet<RelPath>,
+    /// Directories that could not be read when they were to be watched: that they leave is news all
+    /// the same, since something may be known of what was in them.
+    unreadable: BTreeSet<RelPath>,
     polled: BTreeMap<RelPath, Polling>,
     /// Most directories to watch, if the user set a bound.
     max: usize,
@@ -106,6 +109,7 @@ impl Watched {
             root: root.to_path_buf(),
             watcher: None,
             armed: BTreeSet::new(),
+            unreadable: BTreeSet::new(),
             polled: BTreeMap::new(),
             max: max.unwrap_or(usize::MAX),
             news: Vec::new(),
@@ -157,6 +161,7 @@ impl Watched {
         let failed = match self.try_watch(&path, known.is_root()) {
             Ok(()) => {
                 self.armed.insert(known.clone());
+                self.unreadable.remove(known);
                 return Ok(Arm::Watched);
             }
             Err(failed) => failed,
@@ -168,7 +173,10 @@ impl Watched {
                 }
                 return Err(ArmError::Gone { path });
             }
-            WatchFailure::Unreadable(source) => return Err(ArmError::Unreadable { path, source }),
+            WatchFailure::Unreadable(source) => {
+                self.unreadable.insert(dir.clone());
+                return Err(ArmError::Unreadable { path, source });
+            }
             WatchFailure::Limit => DegradeReason::WatchLimit,
             WatchFailure::TooLong => DegradeReason::PathTooLong,
             WatchFailure::Other(why) => DegradeReason::Other(why),
@@ -259,11 +267,18 @@ impl Watched {
     /// Forgets the watches on a name that was taken away and on everything below it. `unwatch` if
     /// notify has not seen that and still holds them.
     pub(super) fn forget(&mut self, dir: &RelPath, unwatch: bool) -> Forgot {
+        let before = self.polled.len() + self.unreadable.len();
         self.polled
             .retain(|other, _| other.is_root() || !other.is_within(dir));
+        self.unreadable.retain(|other| !other.is_within(dir));
+        let unwatched = self.polled.len() + self.unreadable.len() < before;
         let gone = self.armed_within(dir);
         if gone.is_empty() {
-            return Forgot::Nothing;
+            return if unwatched {
+                Forgot::Some
+            } else {
+                Forgot::Nothing
+            };
         }
         let too_many = unwatch && gone.len() > UNWATCH_LIMIT;
         for path in &gone {
