@@ -14,12 +14,14 @@ ifneq ($(shell command -v nasm 2>/dev/null),)
 FEATURES := --features nasm
 endif
 
-.PHONY: help watch index build runtime text-model test lint bench bench-labels bench-micro model install uninstall clean
+.PHONY: help watch index build runtime text-model test torture soak lint bench bench-labels bench-micro model install uninstall clean
 
 help:
 	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime and the text model, build, index, watch"
 	@echo "make index DIR=~/Pictures   the same, once"
 	@echo "make test                   all tests"
+	@echo "make torture                100,000 random operations, 2,000 kills, 100 wounds; hours"
+	@echo "make soak                   half an hour of churn, and what it leaves behind (SOAK=minutes)"
 	@echo "make lint                   formatting and clippy"
 	@echo "make bench                  end-to-end figures, each beside its comparison"
 	@echo "make bench BENCH=search     only some sections of them: search search-quality encoders …"
@@ -53,6 +55,19 @@ text-model:
 
 test: runtime
 	$(CARGO) test --locked $(FEATURES)
+
+# What `make test` does in minutes, at length. PHOTOND_SEED repeats a trial.
+torture: runtime
+	PHOTOND_TORTURE_OPERATIONS=100000 PHOTOND_TORTURE_SEEDS=100 PHOTOND_TORTURE_OVERFLOWS=10 \
+	PHOTOND_TORTURE_KILLS=2000 PHOTOND_TORTURE_WOUNDS=100 \
+	    $(CARGO) test --locked $(FEATURES) --test torture -- --nocapture --test-threads 1
+	PHOTOND_TORTURE_ROUNDS=10000 \
+	    $(CARGO) test --locked $(FEATURES) --test daemon -- --nocapture --test-threads 1 faults
+
+SOAK ?= 30
+soak: runtime
+	PHOTOND_SOAK_SECONDS=$$(( $(SOAK) * 60 )) \
+	    $(CARGO) test --locked $(FEATURES) --test torture -- --nocapture churn_leaves_nothing_behind
 
 lint:
 	$(CARGO) fmt --check

@@ -236,7 +236,12 @@ mod tests {
 
     #[test]
     fn mistakes_are_not_taken_for_nothing() {
-        for text in ["commit.befor=kill", "commit.before", "commit.before=die", "commit.before=eio@x"] {
+        for text in [
+            "commit.befor=kill",
+            "commit.before",
+            "commit.before=die",
+            "commit.before=eio@x",
+        ] {
             assert!(Orders::parse(text).is_err(), "{text}");
         }
     }

@@ -205,7 +205,8 @@ mod tests {
         assert_eq!(noted_sum(&library), None);
         // SHA-256 of "abc", as FIPS 180-2 gives it.
         let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let stamp = |name: &str| format!("version = \"1\"\nlibrary = \"{name}\"\nsha256 = \"{sum}\"\n");
+        let stamp =
+            |name: &str| format!("version = \"1\"\nlibrary = \"{name}\"\nsha256 = \"{sum}\"\n");
         std::fs::write(dir.path().join(STAMP), stamp("another.so")).unwrap();
         assert_eq!(noted_sum(&library), None, "the note is another library's");
         std::fs::write(dir.path().join(STAMP), stamp("libonnxruntime.so")).unwrap();

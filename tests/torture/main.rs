@@ -15,6 +15,7 @@ mod kills;
 mod oracle;
 mod places;
 mod rng;
+mod soak;
 mod tree;
 mod world;
 mod wounds;

@@ -169,7 +169,10 @@ fn every_place_is_come_by() {
         .filter(|place| has_model || !scenario(place).needs_model())
         .map(|&p| p.to_owned())
         .collect();
-    assert_eq!(all.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert_eq!(
+        all.difference(&seen).collect::<Vec<_>>(),
+        Vec::<&String>::new()
+    );
 }
 
 /// The list and the code name the same places.
@@ -182,7 +185,12 @@ fn the_list_of_places_is_whole() {
                 look(&path, found);
             } else if !path.ends_with("failpoint.rs") {
                 let text = fs::read_to_string(&path).unwrap_or_default();
-                for call in ["failpoint::hit(\"", "failpoint(\"", "come_by(\"", "is_ordered(\""] {
+                for call in [
+                    "failpoint::hit(\"",
+                    "failpoint(\"",
+                    "come_by(\"",
+                    "is_ordered(\"",
+                ] {
                     for rest in text.split(call).skip(1) {
                         found.insert(rest.split('"').next().unwrap_or_default().to_owned());
                     }
@@ -191,7 +199,10 @@ fn the_list_of_places_is_whole() {
         }
     }
     let mut found = BTreeSet::new();
-    look(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    look(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut found,
+    );
     let listed: BTreeSet<String> = PLACES.iter().map(|&p| p.to_owned()).collect();
     assert_eq!(found, listed);
 }

@@ -37,7 +37,10 @@ pub fn first_seed() -> u64 {
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
         .subsec_nanos();
-    number("PHOTOND_SEED", u64::from(clock) << 20 | u64::from(std::process::id()))
+    number(
+        "PHOTOND_SEED",
+        u64::from(clock) << 20 | u64::from(std::process::id()),
+    )
 }
 
 /// A number from the environment.

@@ -58,7 +58,11 @@ pub fn settle(env: &TestEnv, seed: u64, what: &str, tags: bool) -> (usize, usize
             assert!(again.wrong.is_empty(), "seed {seed}, {what}: {again:#?}");
             let unsound = oracle::sound(&env.data());
             assert!(unsound.is_empty(), "seed {seed}, {what}: {unsound:#?}");
-            assert_eq!(truth(env), before, "seed {seed}, {what}: a photo was changed");
+            assert_eq!(
+                truth(env),
+                before,
+                "seed {seed}, {what}: a photo was changed"
+            );
             return (found.agreed, held);
         }
         if begun.elapsed() > PATIENCE {
@@ -102,7 +106,9 @@ pub fn descriptors(pid: u32) -> u64 {
 
 /// The highest descriptor that a process has open.
 fn highest(pid: u32) -> u64 {
-    let fds = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+    let fds = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten();
     fds.flatten()
         .filter_map(|e| e.file_name().to_str()?.parse::<u64>().ok())
         .max()

@@ -86,7 +86,8 @@ fn wound(rng: &mut Rng, path: &Path) -> String {
         2 => {
             // In the head, where the loader looks.
             let at = rng.next() % 4096;
-            file.write_all_at(&[(rng.next() % 256) as u8; 8], at).unwrap();
+            file.write_all_at(&[(rng.next() % 256) as u8; 8], at)
+                .unwrap();
             format!("eight other bytes at {at}")
         }
         _ => {
