@@ -7,7 +7,9 @@ use crate::content;
 use crate::env::{Daemon, TestEnv};
 use crate::rng::{Rng, first_seed, number};
 use crate::tree::Tree;
-use crate::world::{FewDescriptors, bind_to_permissions, settle, truth, verdict, without_model};
+use crate::world::{
+    FewDescriptors, bind_to_permissions, logged, settle, truth, verdict, without_model,
+};
 
 /// The kernel's queue of events holds this many by default.
 const QUEUE: usize = 16_384;
@@ -42,6 +44,7 @@ struct Tally {
 fn watch(env: &TestEnv, model: bool) -> Daemon {
     env.watch_with(&[], |command| {
         bind_to_permissions(command);
+        logged(env, command);
         if !model {
             without_model(command);
         }
@@ -107,6 +110,7 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
                 daemon.kill();
                 daemon = env.start(&[], |command| {
                     bind_to_permissions(command);
+                    logged(&env, command);
                     if !model {
                         without_model(command);
                     }
@@ -167,7 +171,8 @@ fn random_operations_end_in_the_truth() {
     let first = first_seed();
     let has_model = TestEnv::new().has_model();
     let mut tally = Tally::default();
-    for n in 0..seeds {
+    // To repeat a late trial alone.
+    for n in number("PHOTOND_TORTURE_SKIP", 0)..seeds {
         let mut rounds = match n % 4 {
             0 => vec![Trouble::None, Trouble::Overflow, Trouble::None],
             1 => vec![Trouble::Descriptors, Trouble::None, Trouble::Overflow],
@@ -188,5 +193,4 @@ fn random_operations_end_in_the_truth() {
         );
     }
     eprintln!("{tally:#?}");
-    assert_eq!(tally.seeds, seeds);
 }

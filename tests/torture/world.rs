@@ -31,6 +31,16 @@ pub fn without_model(command: &mut Command) {
     command.env("ORT_DYLIB_PATH", "/nowhere");
 }
 
+/// What the daemon says goes to a file beside the folder, which is kept if the trial fails.
+pub fn logged(env: &TestEnv, command: &mut Command) {
+    let log = std::fs::File::options()
+        .append(true)
+        .create(true)
+        .open(env.outside("log"))
+        .unwrap();
+    command.env("PHOTOND_LOG", "photond=debug").stderr(log);
+}
+
 /// The truth of a folder, when it holds still.
 pub fn truth(env: &TestEnv) -> Truth {
     oracle::walk(&env.photos())
