@@ -14,13 +14,15 @@ ifneq ($(shell command -v nasm 2>/dev/null),)
 FEATURES := --features nasm
 endif
 
-.PHONY: help watch index build runtime text-model test test-service lint bench bench-labels bench-micro model install uninstall clean
+.PHONY: help watch index build runtime text-model test test-service torture soak lint bench bench-labels bench-micro model install uninstall clean
 
 help:
 	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime and the text model, build, index, watch"
 	@echo "make index DIR=~/Pictures   the same, once"
 	@echo "make test                   all tests"
 	@echo "make test-service           the service under this session's real systemd, where none is installed"
+	@echo "make torture                100,000 random operations, 2,000 kills, 100 wounds; hours"
+	@echo "make soak                   half an hour of churn, and what it leaves behind (SOAK=minutes)"
 	@echo "make lint                   formatting and clippy"
 	@echo "make bench                  end-to-end figures, each beside its comparison"
 	@echo "make bench BENCH=search     only some sections of them: search search-quality encoders …"
@@ -59,6 +61,19 @@ test: runtime
 test-service: runtime
 	PHOTOND_TEST_SERVICE=1 $(CARGO) test --locked $(FEATURES) --test daemon -- service::a_real --nocapture
 
+# What `make test` does in minutes, at length. PHOTOND_SEED repeats a trial.
+torture: runtime
+	PHOTOND_TORTURE_OPERATIONS=100000 PHOTOND_TORTURE_SEEDS=100 PHOTOND_TORTURE_OVERFLOWS=10 \
+	PHOTOND_TORTURE_KILLS=2000 PHOTOND_TORTURE_WOUNDS=100 \
+	    $(CARGO) test --locked $(FEATURES) --test torture -- --nocapture --test-threads 1
+	PHOTOND_TORTURE_ROUNDS=10000 \
+	    $(CARGO) test --locked $(FEATURES) --test daemon -- --nocapture --test-threads 1 faults
+
+SOAK ?= 30
+soak: runtime
+	PHOTOND_SOAK_SECONDS=$$(( $(SOAK) * 60 )) \
+	    $(CARGO) test --locked $(FEATURES) --test torture -- --nocapture churn_leaves_nothing_behind
+
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets $(FEATURES) -- -D warnings
@@ -83,7 +98,7 @@ model:
 install: build
 	install -d $(PREFIX)/bin $(PREFIX)/lib/photond
 	install -m 755 $(PHOTOND) $(PREFIX)/bin/photond
-	cp runtime/libonnxruntime.* $(PREFIX)/lib/photond/
+	cp runtime/libonnxruntime.* runtime/onnxruntime.stamp $(PREFIX)/lib/photond/
 	@if $(PYTHON) tools/fetch_models.py --check >/dev/null 2>&1; then \
 	    install -d $(PREFIX)/lib/photond/models/lite0-minilm && \
 	    install -m 644 runtime/models/lite0-minilm/* $(PREFIX)/lib/photond/models/lite0-minilm/; \

@@ -7,6 +7,7 @@ pub mod config;
 pub mod daemon;
 pub mod dirs;
 pub mod embedding;
+pub mod failpoint;
 pub mod index;
 pub mod matrix;
 pub mod media;

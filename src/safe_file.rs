@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::failpoint;
+
 /// Ends the name of a file in the making.
 const SUFFIX: &str = ".tmp";
 
@@ -30,6 +32,7 @@ impl NewFile {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         sweep(folder, &name);
         let temporary = folder.join(format!(".{name}.{}{SUFFIX}", std::process::id()));
+        failpoint::hit("file.begun")?;
         Ok(Self {
             file: File::options()
                 .write(true)
@@ -52,11 +55,14 @@ impl NewFile {
     /// # Errors
     /// What the system says; then nothing of the new file is left.
     pub(crate) fn put(self) -> io::Result<()> {
+        failpoint::hit("file.written")?;
         self.file.sync_all()?;
+        failpoint::hit("file.synced")?;
         std::fs::rename(&self.temporary, &self.path)?;
+        failpoint::hit("file.renamed")?;
         // Some file systems cannot sync a folder; the file itself is safe by now.
         let _ = File::open(folder_of(&self.path)).and_then(|folder| folder.sync_all());
-        Ok(())
+        failpoint::hit("file.placed")
     }
 }
 

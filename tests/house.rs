@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, u8)] = &[
     ("photo", 0),
     ("embedding", 0),
+    ("failpoint", 0),
     ("config", 1),
     ("dirs", 1),
     ("safe_file", 1),

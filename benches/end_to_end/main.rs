@@ -16,6 +16,7 @@ mod photos;
 mod quality;
 mod rescan;
 mod retag;
+mod scale;
 mod search;
 mod search_quality;
 mod siglip;
@@ -27,6 +28,7 @@ const SECTIONS: &[Section] = &[
     ("large", throughput::large),
     ("small", throughput::small),
     ("rescan", rescan::run),
+    ("scale", scale::run),
     ("latency", latency::run),
     ("search", search::run),
     ("search-quality", search_quality::run),

@@ -25,7 +25,7 @@ mod vocab;
 mod watch;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -34,6 +34,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::{Config, ConfigError};
 use crate::daemon::DaemonError;
 use crate::dirs;
+use crate::model::{ModelError, TRIAL_COMMAND, TRIAL_PASSED};
 use crate::store::{StoreError, suspect_damage};
 use output::Output;
 
@@ -132,6 +133,12 @@ enum Command {
     Service(service::Args),
     /// Check everything that could be wrong, and say the fix
     Doctor(doctor::Args),
+    /// Loads an ONNX Runtime library that nobody vouches for: photond asks itself for it
+    #[command(name = TRIAL_COMMAND, hide = true)]
+    TryRuntime {
+        /// The library
+        library: PathBuf,
+    },
 }
 
 /// How a command ended.
@@ -220,6 +227,9 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         "this system names no home directory: say where the index lives with --data-dir",
     )?;
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
+    if let Command::TryRuntime { library } = &cli.command {
+        return try_runtime(library, &data_dir, out);
+    }
     let usual = dirs::config_file().filter(|p| p.exists());
     let config_path = cli.config.or(usual);
     let config = match &config_path {
@@ -255,6 +265,24 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify::run(&context, &args),
         Command::Service(args) => service::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
+        Command::TryRuntime { .. } => Ok(Exit::Done),
+    }
+}
+
+/// The verdict is one line on standard output.
+fn try_runtime(library: &Path, data_dir: &Path, out: Output) -> anyhow::Result<Exit> {
+    match crate::model::try_runtime(library, data_dir) {
+        Ok(()) => {
+            out.line(TRIAL_PASSED)?;
+            Ok(Exit::Done)
+        }
+        Err(e) => {
+            match &e {
+                ModelError::BadRuntime { reason, .. } => out.line(reason)?,
+                e => out.line(&e.to_string())?,
+            }
+            Err(e.into())
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::error::DaemonError;
 use super::search_model;
+use crate::failpoint;
 use crate::index::{Indexer, lower_priority};
 use crate::store::{
     BACKUP_FILE, INDEX_FILE, Store, StoreError, ThumbStore, back_up_if_older, check_index,
@@ -60,6 +61,15 @@ fn identity(data_dir: &Path) -> Option<(u64, u64)> {
     Some((meta.dev(), meta.ino()))
 }
 
+/// A test need not wait for it.
+fn first() -> Duration {
+    if failpoint::is_ordered("upkeep.early") {
+        Duration::ZERO
+    } else {
+        FIRST
+    }
+}
+
 /// Wakes the daemon when something is taken out of its data directory, or renamed there.
 fn on_removal(
     indexer: &Indexer,
@@ -92,7 +102,7 @@ impl Upkeep {
             _watcher: on_removal(indexer, data_dir, &moved),
             moved,
             data_dir: data_dir.to_path_buf(),
-            next: Instant::now() + FIRST,
+            next: Instant::now() + first(),
             next_look: Instant::now(),
             more: Arc::default(),
             unchecked,

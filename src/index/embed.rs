@@ -21,7 +21,7 @@ use super::spaces::{LaneId, LaneTensor, ModelState, Role, Table};
 use super::tagging::Current;
 use super::worker::Shared;
 use super::{failing, priority};
-use crate::embedding::{Embedding, ModelId};
+use crate::embedding::{Embedding, ModelId, Tensor};
 use crate::media::DECODER_VERSION;
 use crate::model::{ModelError, Runtime};
 use crate::store::{Change, ModelResult, Results, Tagged};
@@ -301,8 +301,9 @@ impl EmbedThread {
         let Some(runtime) = &self.runtime else {
             return Err(missing.unwrap_or("ONNX Runtime is not loaded").to_owned());
         };
-        if let Err(e) = lane.load(runtime, threads) {
-            lane.put_off(RETRY);
+        let how = (threads, self.shared.background);
+        if let Err(e) = lane.load(runtime, how, &self.shared.stop) {
+            lane.put_off(RETRY, &e);
             return Err(e.to_string());
         }
         lane.state = ModelState::Ready {
@@ -374,8 +375,8 @@ impl EmbedThread {
             if lane.role == Role::Derived {
                 self.derive(lane, model, &mut works);
             } else if let Err(e) = self.see(lane, model, &mut works) {
-                tracing::warn!("{e}; trying again in {} s", RETRY.as_secs());
-                lane.put_off(RETRY);
+                tracing::warn!("{e}; trying again later");
+                lane.put_off(RETRY, &e);
                 lane.unload(e.to_string());
                 lost = true;
             }
@@ -432,12 +433,14 @@ impl EmbedThread {
             return Ok(());
         }
         if let (Some(runtime), Some(plan)) = (&self.runtime, &self.plan) {
-            lane.wake(runtime, plan.threads)?;
+            let how = (plan.threads, self.shared.background);
+            lane.wake(runtime, how, &self.shared.stop)?;
         }
-        let tensors: Vec<&LaneTensor> = wanted.iter().map(|(_, t)| t).collect();
-        let answers = lane.see(&tensors, &self.shared.stop)?;
-        for ((i, _), answer) in wanted.iter().zip(answers) {
-            let work = &mut works[*i];
+        let (whose, tensors): (Vec<usize>, Vec<Tensor>) =
+            wanted.into_iter().map(|(i, t)| (i, t.tensor)).unzip();
+        let answers = lane.see(tensors, &self.shared.stop)?;
+        for (i, answer) in whose.into_iter().zip(answers) {
+            let work = &mut works[i];
             match answer.and_then(|e| self.result(lane, model, e, &mut work.logits)) {
                 Ok(result) => work.made.push(result),
                 Err(e) => work.failed.push((Some(model), e)),

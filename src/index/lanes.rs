@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::spaces::{LaneId, LaneSpace, LaneTensor, ModelState, Role};
+use super::runner::{Outcome, Runner};
+use super::spaces::{LaneId, LaneSpace, ModelState, Role};
 use super::tagging::TagPlan;
-use crate::embedding::{Embedding, ModelId};
-use crate::model::{EncoderOptions, ImageEncoder, ModelError, ModelPack, Projection, Runtime};
+use crate::embedding::{Embedding, ModelId, Tensor};
+use crate::model::{ModelError, ModelPack, Projection, Runtime};
 
 /// Which models are to be used, and how.
 pub struct ModelPlan {
@@ -56,7 +57,7 @@ const RUN_SECONDS: f64 = 1.0;
 
 /// What makes a lane's vectors.
 enum Maker {
-    Graph(Box<ImageEncoder>),
+    Graph(Runner),
     Derived(Arc<Projection>),
 }
 
@@ -76,6 +77,10 @@ pub(super) struct Lane {
     used: Instant,
     /// Failures since it last worked.
     failed: u32,
+    /// How often it has hung.
+    hung: u32,
+    /// It is not tried again.
+    given_up: bool,
     not_before: Option<Instant>,
 }
 
@@ -94,6 +99,8 @@ impl Lane {
             pace: 0.0,
             used: Instant::now(),
             failed: 0,
+            hung: 0,
+            given_up: false,
             not_before: None,
         }
     }
@@ -112,6 +119,8 @@ impl Lane {
             pace: 0.0,
             used: Instant::now(),
             failed: 0,
+            hung: 0,
+            given_up: false,
             not_before: None,
         }
     }
@@ -132,12 +141,16 @@ impl Lane {
     }
 
     /// Makes the session, if the lane has one to make.
-    pub fn load(&mut self, runtime: &Runtime, threads: usize) -> Result<(), ModelError> {
+    pub fn load(
+        &mut self,
+        runtime: &Runtime,
+        how: (usize, bool),
+        stop: &AtomicBool,
+    ) -> Result<(), ModelError> {
         let (Some(pack), None) = (&self.pack, &self.maker) else {
             return Ok(());
         };
-        let encoder = ImageEncoder::new(runtime, pack, EncoderOptions { threads })?;
-        self.maker = Some(Maker::Graph(Box::new(encoder)));
+        self.maker = Some(Maker::Graph(Runner::start(runtime, pack, how, stop)?));
         Ok(())
     }
 
@@ -152,10 +165,15 @@ impl Lane {
     }
 
     /// Makes the session again, if the lane rests.
-    pub fn wake(&mut self, runtime: &Runtime, threads: usize) -> Result<(), ModelError> {
+    pub fn wake(
+        &mut self,
+        runtime: &Runtime,
+        how: (usize, bool),
+        stop: &AtomicBool,
+    ) -> Result<(), ModelError> {
         self.used = Instant::now();
         if self.is_loaded() {
-            self.load(runtime, threads)?;
+            self.load(runtime, how, stop)?;
         }
         Ok(())
     }
@@ -169,15 +187,22 @@ impl Lane {
     }
 
     /// Not to be loaded again for a while, longer each time until it has worked.
-    pub fn put_off(&mut self, least: Duration) {
+    pub fn put_off(&mut self, least: Duration, e: &ModelError) {
         /// An hour, as powers of two of the least.
         const LONGEST: u32 = 7;
+        /// Each time it hangs costs a thread and its memory, until photond ends.
+        const HANGS_AT_MOST: u32 = 3;
+        if matches!(e, ModelError::Hangs { .. }) {
+            self.hung += 1;
+            self.failed = LONGEST;
+        }
+        self.given_up = self.hung >= HANGS_AT_MOST;
         self.not_before = Some(Instant::now() + least * 2u32.pow(self.failed.min(LONGEST)));
         self.failed += 1;
     }
 
     pub fn is_due(&self) -> bool {
-        self.not_before.is_none_or(|at| at <= Instant::now())
+        !self.given_up && self.not_before.is_none_or(|at| at <= Instant::now())
     }
 
     /// Most photos that should be gathered for one round of this lane.
@@ -190,30 +215,41 @@ impl Lane {
         fitting.clamp(1, most)
     }
 
-    /// One answer a picture, in order; fewer if a stop comes first. An error means that the model itself has failed; a picture
-    /// of which it makes nothing usable is an error of its own.
+    /// One answer a picture, in order; fewer if a stop comes first. An error means that the model
+    /// itself has failed; a picture of which it makes nothing usable is an error of its own.
     pub fn see(
         &mut self,
-        tensors: &[&LaneTensor],
+        tensors: Vec<Tensor>,
         stop: &AtomicBool,
     ) -> Result<Vec<Result<Embedding, ModelError>>, ModelError> {
-        let Some(Maker::Graph(encoder)) = &mut self.maker else {
+        let Some(Maker::Graph(runner)) = &mut self.maker else {
             return Ok(Vec::new());
         };
-        let begun = Instant::now();
-        let mut answers = Vec::with_capacity(tensors.len());
-        for chunk in tensors.chunks(encoder.batch().max(1)) {
+        let (begun, count) = (Instant::now(), tensors.len());
+        let mut answers = Vec::with_capacity(count);
+        let mut waiting = tensors.into_iter();
+        loop {
+            let chunk: Vec<Tensor> = waiting.by_ref().take(runner.batch().max(1)).collect();
+            if chunk.is_empty() {
+                break;
+            }
             if stop.load(Ordering::Relaxed) {
                 return Ok(answers);
             }
-            let chunk: Vec<_> = chunk.iter().map(|t| &t.tensor).collect();
-            match encoder.encode(&chunk) {
+            let Outcome::Answer((chunk, encoded)) = runner.encode(chunk, stop)? else {
+                return Ok(answers);
+            };
+            match encoded {
                 Ok(vectors) => answers.extend(vectors.into_iter().map(Ok)),
-                // One picture may have spoilt the batch: each for itself.
                 Err(e @ ModelError::BadOutput { .. }) if chunk.len() == 1 => answers.push(Err(e)),
+                // One picture may have spoilt the batch: each for itself.
                 Err(ModelError::BadOutput { .. }) => {
                     for tensor in chunk {
-                        match encoder.encode(&[tensor]) {
+                        let Outcome::Answer((_, encoded)) = runner.encode(vec![tensor], stop)?
+                        else {
+                            return Ok(answers);
+                        };
+                        match encoded {
                             Ok(mut vectors) => answers.push(Ok(vectors.remove(0))),
                             Err(e @ ModelError::BadOutput { .. }) => answers.push(Err(e)),
                             Err(e) => return Err(e),
@@ -225,7 +261,7 @@ impl Lane {
         }
         if answers.iter().any(Result::is_ok) {
             self.failed = 0;
-            let now = begun.elapsed().as_secs_f64() / tensors.len() as f64;
+            let now = begun.elapsed().as_secs_f64() / count as f64;
             self.pace = if self.pace > 0.0 {
                 0.7 * self.pace + 0.3 * now
             } else {

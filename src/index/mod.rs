@@ -38,6 +38,7 @@ mod probe;
 mod progress;
 mod read;
 mod roots;
+mod runner;
 mod scan;
 mod scoped;
 mod spaces;

@@ -58,6 +58,9 @@ pub(super) fn read(
             error: std::io::ErrorKind::OutOfMemory.into(),
         };
     }
+    if let Err(error) = crate::failpoint::hit("read.photo") {
+        return Bytes::Unreadable { error };
+    }
     loop {
         let left = wanted - buffer.len() as u64;
         let piece = left.min(PIECE);

@@ -543,7 +543,10 @@ impl MatrixWriter {
                 source,
             })?;
         drop(out);
-        self.out.put().map_err(|source| MatrixError::Io {
+        let before = crate::failpoint::hit("piece.before");
+        let put = before.and_then(|()| self.out.put());
+        let after = put.and_then(|()| crate::failpoint::hit("piece.after"));
+        after.map_err(|source| MatrixError::Io {
             path: self.path.clone(),
             source,
         })?;

@@ -93,6 +93,18 @@ pub enum ModelError {
         /// What ONNX Runtime said.
         reason: String,
     },
+    /// A run, or the making of a session, does not come back.
+    #[error(
+        "model {pack} hangs: {what} has not ended within {seconds} s; photos are indexed without it. `photond doctor` tries it, and `make runtime` fetches ONNX Runtime again"
+    )]
+    Hangs {
+        /// Pack name.
+        pack: String,
+        /// What does not end.
+        what: &'static str,
+        /// How long was waited.
+        seconds: u64,
+    },
     /// The model answered with something that is not its vectors.
     #[error("model {pack} gave a wrong answer: {reason}")]
     BadOutput {

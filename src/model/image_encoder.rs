@@ -114,6 +114,10 @@ impl ImageEncoder {
             room.assign(tensor);
         }
         let batch = self.gathered.slice(s![..tensors.len(), .., .., ..]);
+        crate::failpoint::hit("model.run").map_err(|e| ModelError::Run {
+            pack: self.pack.clone(),
+            reason: e.to_string(),
+        })?;
         let input = session::float_input(batch, self.element).map_err(run)?;
         let outputs = self
             .session

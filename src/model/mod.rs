@@ -7,7 +7,7 @@
 //!
 //! Promises: a pack's files are checked against its manifest before they are used; every output
 //! is checked for shape and finiteness; nothing here hangs when the runtime is missing (the
-//! library file is looked at before it is loaded). Never: decodes a picture, or knows a tag.
+//! library file is looked at and vouched for before it is loaded). Never: decodes a picture, or knows a tag.
 //!
 //! Locking: an encoder is owned by one thread (`Session::run` takes `&mut self`).
 
@@ -28,6 +28,7 @@ pub(crate) mod testing;
 mod text_encoder;
 mod tokens;
 mod unit;
+mod vouch;
 
 pub use embedded::{default_pack, lite0_minilm};
 pub use error::ModelError;
@@ -39,5 +40,6 @@ pub use manifest::{
 };
 pub use pack::{DerivedImage, ImageGraph, ImageSide, ModelPack};
 pub use projection::Projection;
-pub use runtime::{Runtime, RuntimeChoice, find_runtime};
+pub use runtime::{Runtime, RuntimeChoice, find_runtime, try_runtime};
 pub use text_encoder::{TextEncoder, TextOptions};
+pub use vouch::{TRIAL_COMMAND, TRIAL_PASSED};

@@ -1,7 +1,8 @@
 //! Finding and loading ONNX Runtime.
 //!
 //! The library is looked at before it is loaded (a file, large enough, of this platform's format):
-//! loading a missing or cut-off one inside the binding must not be tried.
+//! loading a missing or cut-off one inside the binding must not be tried. Then it is vouched for
+//! ([`super::vouch`]), so that damage or a foreign build cannot take this process with it.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,7 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
+use super::embedded::default_pack;
 use super::error::ModelError;
+use super::image_encoder::{EncoderOptions, ImageEncoder};
+use super::vouch;
 
 /// The loaded runtime. Clones share it; it lives as long as any encoder.
 #[derive(Clone)]
@@ -28,6 +32,8 @@ pub struct RuntimeChoice {
     pub path: PathBuf,
     /// Which rule found it, for people.
     pub found_by: &'static str,
+    /// Where it is remembered what trials of it have shown.
+    data_dir: PathBuf,
 }
 
 #[cfg(target_os = "macos")]
@@ -53,6 +59,7 @@ pub fn find_runtime(data_dir: &Path) -> Result<RuntimeChoice, ModelError> {
             Ok(RuntimeChoice {
                 path,
                 found_by: "ORT_DYLIB_PATH",
+                data_dir: data_dir.to_path_buf(),
             })
         } else {
             Err(ModelError::BadRuntime {
@@ -66,7 +73,11 @@ pub fn find_runtime(data_dir: &Path) -> Result<RuntimeChoice, ModelError> {
         let path = dir.join(LIBRARY);
         if path.is_file() {
             let path = std::fs::canonicalize(&path).unwrap_or(path);
-            return Ok(RuntimeChoice { path, found_by });
+            return Ok(RuntimeChoice {
+                path,
+                found_by,
+                data_dir: data_dir.to_path_buf(),
+            });
         }
         // Places that are not there need not be named, but for the one that is the user's to fill.
         let dir = std::fs::canonicalize(&dir).unwrap_or(dir);
@@ -116,8 +127,16 @@ impl Runtime {
     /// every later call gives the same one.
     ///
     /// # Errors
-    /// If the file is no library of this platform, too old, or refuses to load.
+    /// If the file is no library of this platform, damaged, too old, or refuses to load.
     pub fn load(choice: &RuntimeChoice) -> Result<Self, ModelError> {
+        let vouch = || vouch::vouch(&choice.path, &choice.data_dir);
+        Self::load_if(choice, vouch)
+    }
+
+    fn load_if(
+        choice: &RuntimeChoice,
+        vouch: impl FnOnce() -> Result<(), String>,
+    ) -> Result<Self, ModelError> {
         let bad = |reason: String| ModelError::BadRuntime {
             path: choice.path.clone(),
             reason,
@@ -127,6 +146,7 @@ impl Runtime {
             return Ok(runtime.clone());
         }
         look_at(&choice.path).map_err(&bad)?;
+        vouch().map_err(&bad)?;
         let env = ort::init_from(&choice.path)
             .map_err(|e| bad(e.to_string()))?
             .with_name("photond")
@@ -151,6 +171,23 @@ impl Runtime {
     pub fn describe(&self) -> &'static str {
         ort::info()
     }
+}
+
+/// Loads a library that nobody vouches for and runs the built-in model once: what the child of a
+/// trial does. It may crash or never return.
+///
+/// # Errors
+/// If the library does not work.
+pub fn try_runtime(library: &Path, data_dir: &Path) -> Result<(), ModelError> {
+    vouch::be_a_child();
+    let choice = RuntimeChoice {
+        path: library.to_path_buf(),
+        found_by: "a trial",
+        data_dir: data_dir.to_path_buf(),
+    };
+    let runtime = Runtime::load_if(&choice, || Ok(()))?;
+    // Making an encoder runs it once, and checks the answer.
+    ImageEncoder::new(&runtime, &default_pack()?, EncoderOptions { threads: 1 }).map(drop)
 }
 
 /// Refuses what the dynamic loader should not be asked to load.

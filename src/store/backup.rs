@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::{At, StoreError};
+use super::error::{At, StoreError, failpoint};
 use super::{BACKUP_FILE, INDEX_FILE, OLDER_BACKUP_FILE, Store, check, checked_pages, private};
 
 /// What becomes of a backup.
@@ -51,9 +51,13 @@ pub fn back_up_if_older(data_dir: &Path, age: Duration) -> Result<BackedUp, Stor
 fn copy(source: &Connection, path: &Path, data_dir: &Path) -> Result<(), StoreError> {
     let partial = data_dir.join(format!("{BACKUP_FILE}.partial"));
     remove(&partial);
+    let come_by = |place| failpoint(place).at(&partial);
     let made = room_for(path, data_dir)
+        .and_then(|()| come_by("backup.before"))
         .and_then(|()| fill(source, &partial))
+        .and_then(|()| come_by("backup.copied"))
         .and_then(|()| check_file(&partial))
+        .and_then(|()| come_by("backup.checked"))
         .and_then(|()| put(&partial, data_dir));
     if made.is_err() {
         remove(&partial);
@@ -119,9 +123,10 @@ fn put(partial: &Path, data_dir: &Path) -> Result<(), StoreError> {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(fail(e)),
         _ => {}
     }
+    crate::failpoint::hit("backup.between").map_err(fail)?;
     std::fs::rename(partial, &newest).map_err(fail)?;
     let _ = synced(data_dir);
-    Ok(())
+    crate::failpoint::hit("backup.after").map_err(fail)
 }
 
 /// Puts the newest sound backup where the index lies; `None` if there is none. Those found damaged
@@ -145,13 +150,16 @@ pub(super) fn restore(
             path: path.clone(),
             reason: format!("the backup cannot be put in its place: {e}"),
         };
+        crate::failpoint::hit("restore.before").map_err(fail)?;
         private::make(&partial);
         std::fs::copy(&backup, &partial).map_err(fail)?;
         synced(&partial).map_err(fail)?;
         match judge(&partial).and_then(|()| check_file(&partial)) {
             Ok(()) => {
+                crate::failpoint::hit("restore.copied").map_err(fail)?;
                 std::fs::rename(&partial, &path).map_err(fail)?;
                 let _ = synced(data_dir);
+                crate::failpoint::hit("restore.after").map_err(fail)?;
                 return Ok(Some(name));
             }
             Err(e) => {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::error::{At, StoreError};
+use super::error::{At, StoreError, failpoint};
 use super::failures::Failure;
 use super::files::{FileKey, Points};
 use super::{Store, Tagged, embeddings, failures, files, photos, tags};
@@ -126,7 +126,9 @@ impl Store {
         for change in batch {
             apply_one(&tx, change).at(&self.path)?;
         }
-        tx.commit().at(&self.path)
+        failpoint("commit.before").at(&self.path)?;
+        tx.commit().at(&self.path)?;
+        failpoint("commit.after").at(&self.path)
     }
 }
 

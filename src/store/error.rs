@@ -179,6 +179,18 @@ impl StoreError {
     }
 }
 
+/// A place where a test can make SQLite fail, as a disk does that is full or broken.
+pub(super) fn failpoint(place: &'static str) -> rusqlite::Result<()> {
+    use rusqlite::ffi::{Error, SQLITE_FULL, SQLITE_IOERR};
+    crate::failpoint::hit(place).map_err(|e| {
+        let code = match e.kind() {
+            std::io::ErrorKind::StorageFull => SQLITE_FULL,
+            _ => SQLITE_IOERR,
+        };
+        rusqlite::Error::SqliteFailure(Error::new(code), Some(format!("at {place}: {e}")))
+    })
+}
+
 /// Attaches the database's path to SQLite's answers.
 pub(super) trait At<T> {
     /// Names the file in the error.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::params;
 
-use super::error::{At, StoreError};
+use super::error::{At, StoreError, failpoint};
 use super::{Store, unix_now};
 use crate::photo::ContentHash;
 
@@ -77,7 +77,9 @@ impl Store {
             )
             .at(&self.path)?;
         }
+        failpoint("sweep.before").at(&self.path)?;
         tx.commit().at(&self.path)?;
+        failpoint("sweep.after").at(&self.path)?;
         Ok(Swept {
             photos: gone.into_iter().map(|(_, hash)| hash).collect(),
         })

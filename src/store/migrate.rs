@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::error::{At, StoreError};
+use super::error::{At, StoreError, failpoint};
 
 /// `application_id` of photond's databases ("phtd" in ASCII).
 pub const APPLICATION_ID: i32 = 0x7068_7464;
@@ -100,7 +100,9 @@ fn apply(conn: &mut Connection, sql: &str, version: i32) -> rusqlite::Result<()>
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", version)?;
-    tx.commit()
+    failpoint("migrate.before")?;
+    tx.commit()?;
+    failpoint("migrate.after")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
-use super::error::{At, StoreError};
+use super::error::{At, StoreError, failpoint};
 use super::{Store, StoreReader, unix_now, word_index};
 
 /// A watched folder as stored.
@@ -140,7 +140,9 @@ impl Store {
         let sql = format!("SELECT {COLUMNS} FROM roots WHERE id = ?1");
         let row = tx.query_row(&sql, [id], RootRow::read).at(&self.path)?;
         own_all(&tx, &row).at(&self.path)?;
+        failpoint("adopt.before").at(&self.path)?;
         tx.commit().at(&self.path)?;
+        failpoint("adopt.after").at(&self.path)?;
         Ok(row)
     }
 

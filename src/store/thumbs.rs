@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::error::{At, StoreError};
+use super::error::{At, StoreError, failpoint};
 use super::{checked_pages, private};
 use crate::photo::{ContentHash, Thumbnail};
 
@@ -119,7 +119,9 @@ impl ThumbStore {
             })
             .at(&self.path)?;
         }
-        tx.commit().at(&self.path)
+        failpoint("thumbs.before").at(&self.path)?;
+        tx.commit().at(&self.path)?;
+        failpoint("thumbs.after").at(&self.path)
     }
 
     /// Removes thumbnails of forgotten photos.

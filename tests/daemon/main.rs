@@ -7,6 +7,7 @@
 mod bad_input;
 mod durable;
 mod env;
+mod faults;
 #[allow(dead_code)]
 #[path = "../../src/model/testing/graphs.rs"]
 mod graphs;
