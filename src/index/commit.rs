@@ -20,6 +20,7 @@ use super::progress::{Progress, Ticket};
 use super::roots::RootHandle;
 use super::worker::Shared;
 use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
+use crate::source::FileKind;
 use crate::store::{Change, FileKey, Stage, Store, StoreError, ThumbStore};
 
 /// Rows in one transaction: enough to make its cost small, few enough to keep memory small.
@@ -48,6 +49,17 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    /// The path that leaves, if it does.
+    pub fn leaves(&self) -> Option<&RelPath> {
+        match &self.change {
+            Change::Gone {
+                key,
+                excluded: false,
+            } => Some(&key.path),
+            _ => None,
+        }
+    }
+
     /// What is left of it if the handle it was made under has ended: nothing of the path; but content
     /// that was inspected stays, since others may wait for it who found it under a newer handle.
     fn if_stale(self) -> Option<Self> {
@@ -288,6 +300,18 @@ impl CommitThread {
                 ref failure,
                 ..
             } if failure.stage != Stage::Scan && look == Look::Absent => {
+                again(&key.path);
+                return None;
+            }
+            // It is a candidate by now.
+            Change::Gone {
+                ref key,
+                excluded: true,
+            } if matches!(look, Look::File(_))
+                && root.as_ref().is_some_and(|root| {
+                    root.filter.file_kind(&key.path) == FileKind::Candidate
+                }) =>
+            {
                 again(&key.path);
                 return None;
             }

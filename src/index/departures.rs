@@ -38,14 +38,7 @@ struct Leaving {
 impl Departures {
     /// Keeps a file that leaves; anything else is given back.
     pub fn take(&mut self, pending: Pending) -> Option<Pending> {
-        let leaves = matches!(
-            pending.change,
-            Change::Gone {
-                excluded: false,
-                ..
-            }
-        );
-        let (true, Some(root)) = (leaves, pending.root.clone()) else {
+        let (Some(_), Some(root)) = (pending.leaves(), pending.root.clone()) else {
             return Some(pending);
         };
         let now = Instant::now();
@@ -82,6 +75,9 @@ impl Departures {
                 continue;
             }
             let mut waiting = std::mem::take(&mut leaving.waiting);
+            // Heard of twice, it has left once.
+            waiting.sort_unstable_by(|a, b| a.leaves().cmp(&b.leaves()));
+            waiting.dedup_by(|a, b| a.leaves() == b.leaves());
             let (since, before) = leaving.together;
             let before = if now.duration_since(since) > TOGETHER {
                 0

@@ -42,6 +42,7 @@ mod tests {
             failed_decoder,
             missing: false,
             troubled: false,
+            is_folder: false,
         }
     }
 

@@ -248,13 +248,17 @@ impl Run<'_> {
         });
     }
 
+    fn key(&self, path: RelPath) -> FileKey {
+        FileKey {
+            root: self.root.id,
+            path,
+        }
+    }
+
     /// A folder that cannot be read is a failure of its own: what lies in it may be missed.
     fn folder_unreadable(&self, path: &RelPath, error: &std::io::Error) {
         self.write(Change::Failed {
-            key: FileKey {
-                root: self.root.id,
-                path: path.clone(),
-            },
+            key: self.key(path.clone()),
             stamp: FileStamp::default(),
             hash: None,
             failure: failing::folder_unreadable(error),
@@ -267,10 +271,7 @@ impl Run<'_> {
         }
         if !self.scope.dir.is_root() {
             // The row of the folder itself: that it could not be read, which is over.
-            let key = FileKey {
-                root: self.root.id,
-                path: self.scope.dir.clone(),
-            };
+            let key = self.key(self.scope.dir.clone());
             self.gone.extend(self.scanner.reader.file(&key)?);
         }
         // Of what lies in a directory that cannot be read, nothing is known.
@@ -278,6 +279,14 @@ impl Run<'_> {
         self.gone
             .retain(|row| !unreadable.iter().any(|dir| row.path.is_within(dir)));
         self.outcome.complete = true;
+        // What failed was a folder's reading, which is over: no file has left.
+        let readable: Vec<FileRow> = self.gone.extract_if(.., |row| row.is_folder).collect();
+        for row in readable {
+            self.write(Change::Gone {
+                key: self.key(row.path),
+                excluded: true,
+            });
+        }
         self.outcome.gone = self.gone.len() as u64;
         let excluded = |row: &FileRow| self.root.filter.file_kind(&row.path) != FileKind::Candidate;
         let left = self.gone.iter().filter(|r| !r.missing && !excluded(r));
@@ -296,10 +305,7 @@ impl Run<'_> {
             } else if mass && !excluded(&row) {
                 self.outcome.held += 1;
                 self.write(Change::Missing {
-                    key: FileKey {
-                        root: self.root.id,
-                        path: row.path,
-                    },
+                    key: self.key(row.path),
                 });
             } else {
                 self.queue(row.path, &|| {});

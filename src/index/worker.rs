@@ -200,7 +200,13 @@ impl Worker {
         Progress::add(&self.shared.progress.seen, 1);
         let path = &job.key.path;
         let row = self.reader.file(&job.key)?;
-        let kind = root.filter.file_kind(path);
+        let mut kind = root.filter.file_kind(path);
+        if kind == FileKind::Undecided {
+            // The folder with the unusable ignore file may have left meanwhile.
+            let folder = path.parent().unwrap_or_default();
+            self.ask(root, |_| root.filter.learn_with_ancestors(&folder));
+            kind = root.filter.file_kind(path);
+        }
         if kind == FileKind::Undecided {
             return Ok(());
         }
@@ -220,10 +226,14 @@ impl Worker {
         };
         match prefilter::verdict(row.as_ref(), stamp.as_ref(), DECODER_VERSION) {
             Verdict::Gone => {
-                // Even with a row: a folder that could not be read has one of its own.
-                if self.reader.has_files_below(root.id, path)? {
-                    // It was a folder: what was known below it is looked at.
+                let was_folder = row.as_ref().is_some_and(|row| row.is_folder);
+                if was_folder || row.is_none() && self.reader.has_files_below(root.id, path)? {
+                    // What was known below it is looked at.
                     root.wanted.scan(ScanScope::folder(path.clone()));
+                }
+                if was_folder {
+                    // That scan sees whether the folder's own row is still true.
+                    return Ok(());
                 }
                 // Even without a row: one may be on its way to the writer.
                 self.gone(root, job, false);

@@ -15,11 +15,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fd::{AsFd, BorrowedFd};
+use rustix::io::Errno;
 
 use super::error::{FilterError, is_passing};
 use super::names;
@@ -63,6 +64,8 @@ pub struct Filter {
     hidden: bool,
     configured: Gitignore,
     ignore_files: RwLock<BTreeMap<RelPath, Arc<Rules>>>,
+    /// Held while an ignore file is read and its rules are put: what was read first is put first.
+    learning: Mutex<()>,
 }
 
 /// One ignore file: its text, to see a change, and what it means.
@@ -95,6 +98,19 @@ struct ScopeNode {
     outer: Scope,
 }
 
+impl Rules {
+    fn unusable(error: &std::io::Error) -> Self {
+        Self {
+            text: Vec::new(),
+            matcher: Gitignore::empty(),
+            unusable: Some(Unusable {
+                passing: error.raw_os_error().filter(|_| is_passing(error)),
+                text: error.to_string(),
+            }),
+        }
+    }
+}
+
 impl Filter {
     /// The filter of `root`. Reads nothing.
     ///
@@ -122,6 +138,7 @@ impl Filter {
             hidden: cfg.hidden,
             configured,
             ignore_files,
+            learning: Mutex::default(),
         })
     }
 
@@ -146,7 +163,8 @@ impl Filter {
         let opened = open_root(&self.root).and_then(|base| descend(base.as_fd(), dir.as_bytes()));
         match opened {
             Ok(fd) => self.learn_at(fd.as_fd(), dir),
-            Err(_) => self.store_rules(dir, None),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => self.store_rules(dir, None),
+            Err(e) => self.store_rules(dir, Some(Rules::unusable(&e.into()))),
         }
     }
 
@@ -171,16 +189,10 @@ impl Filter {
 
     /// As [`learn`](Self::learn), with the directory already open.
     pub(super) fn learn_at(&self, fd: BorrowedFd<'_>, dir: &RelPath) -> bool {
+        let _alone = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
         let rules = match read_small_at(fd, c".photondignore", IGNORE_FILE_LIMIT) {
             Ok(text) => text.map(|bytes| self.parse(dir, bytes)),
-            Err(error) => Some(Rules {
-                text: Vec::new(),
-                matcher: Gitignore::empty(),
-                unusable: Some(Unusable {
-                    passing: error.raw_os_error().filter(|_| is_passing(&error)),
-                    text: error.to_string(),
-                }),
-            }),
+            Err(error) => Some(Rules::unusable(&error)),
         };
         self.store_rules(dir, rules)
     }

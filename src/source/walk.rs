@@ -233,12 +233,12 @@ impl Walk<'_> {
             self.sum.pseudo += 1;
             return ControlFlow::Continue(());
         }
+        // Watched before anything in it is read, so that no change comes in between.
+        (self.visit)(WalkEvent::Dir { path: &path })?;
         self.filter.learn_at(fd.as_fd(), &path);
         if let Some(error) = self.filter.unusable(&path) {
-            // What it would leave out is not known: nothing is let in, and nothing taken out. The
-            // folder is watched even so, for the day that it is mended.
+            // What it would leave out is not known: nothing is let in, and nothing taken out.
             self.sum.unreadable += 1;
-            (self.visit)(WalkEvent::Dir { path: &path })?;
             return (self.visit)(WalkEvent::Unreadable {
                 path: &path,
                 is_dir: true,
@@ -247,7 +247,6 @@ impl Walk<'_> {
         }
         let scope = self.filter.scope_below(outer, &path);
         self.sum.dirs += 1;
-        (self.visit)(WalkEvent::Dir { path: &path })?;
         let (listing, trouble) = self.list(fd.as_fd(), &path, &scope);
         if let Some(e) = trouble {
             self.unreadable(&path, true, e)?;

@@ -28,6 +28,8 @@ pub struct FileRow {
     pub missing: bool,
     /// It could not be read when that was last tried.
     pub troubled: bool,
+    /// It is no file but a folder that could not be read.
+    pub is_folder: bool,
 }
 
 impl FileRow {
@@ -56,7 +58,8 @@ impl StoreReader {
     pub fn file(&self, key: &FileKey) -> Result<Option<FileRow>, StoreError> {
         self.conn
             .prepare_cached(
-                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since, f.trouble
+                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since, f.trouble,
+                        x.stage = 'scan'
                  FROM files f LEFT JOIN failures x ON x.id = f.failure
                  WHERE f.root = ?1 AND f.path = ?2",
             )
@@ -85,7 +88,8 @@ impl StoreReader {
         let mut stmt = self
             .conn
             .prepare_cached(
-                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since, f.trouble
+                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since, f.trouble,
+                        x.stage = 'scan'
                  FROM files f LEFT JOIN failures x ON x.id = f.failure
                  WHERE f.root = ?1 AND f.path > ?2 AND (?3 IS NULL OR f.path < ?3)
                  ORDER BY f.path LIMIT ?4",
@@ -426,6 +430,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
         failed_decoder: row.get(5)?,
         missing: row.get::<_, Option<i64>>(6)?.is_some(),
         troubled: row.get::<_, Option<i64>>(7)?.is_some(),
+        is_folder: row.get::<_, Option<bool>>(8)?.unwrap_or(false),
     })
 }
 
