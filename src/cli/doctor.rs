@@ -152,8 +152,8 @@ fn data_dir(context: &Context_, f: &mut Findings) {
             ),
         ),
     }
-    if let Ok(fs) = rustix::fs::statvfs(dir) {
-        let free = fs.f_bavail.saturating_mul(fs.f_frsize) >> 20;
+    if let Some(free) = crate::dirs::free_space(dir) {
+        let free = free >> 20;
         if free < 512 {
             f.bad(
                 "disk",

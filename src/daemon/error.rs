@@ -30,6 +30,12 @@ pub enum DaemonError {
         /// What the system said.
         reason: String,
     },
+    /// No room where the index lives.
+    #[error("the disk of {dir} is full: make room there, or choose another with --data-dir")]
+    Full {
+        /// The data directory.
+        dir: PathBuf,
+    },
     /// A folder that was asked for is not there.
     #[error("{path}: {reason}")]
     Root {

@@ -23,11 +23,19 @@ impl DataDirLock {
     /// Makes the data directory if need be and locks it.
     ///
     /// # Errors
-    /// [`DaemonError::Locked`] with the other process, [`DaemonError::DataDir`] if it cannot be written.
+    /// [`DaemonError::Locked`] with the other process, [`DaemonError::Full`], [`DaemonError::DataDir`] if
+    /// it cannot be written.
     pub fn take(data_dir: &Path) -> Result<Self, DaemonError> {
-        let fail = |e: std::io::Error| DaemonError::DataDir {
-            dir: data_dir.to_path_buf(),
-            reason: e.to_string(),
+        let fail = |e: std::io::Error| match e.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                DaemonError::Full {
+                    dir: data_dir.to_path_buf(),
+                }
+            }
+            _ => DaemonError::DataDir {
+                dir: data_dir.to_path_buf(),
+                reason: e.to_string(),
+            },
         };
         std::fs::create_dir_all(data_dir).map_err(fail)?;
         let file = OpenOptions::new()

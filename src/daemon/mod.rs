@@ -14,6 +14,7 @@ mod orders;
 mod pause;
 mod power;
 mod report;
+mod room;
 mod search_model;
 mod sighting;
 mod start;

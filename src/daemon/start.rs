@@ -8,6 +8,7 @@ use super::Observer;
 use super::actor::RootPlan;
 use super::error::DaemonError;
 use super::lock::DataDirLock;
+use super::room::lock_with_room;
 use super::search_model;
 use crate::config::Config;
 use crate::index::{Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind};
@@ -66,7 +67,7 @@ pub fn classifier(pack: &ModelPack) -> Result<Classifier, DaemonError> {
 impl Setup {
     /// Locks the data directory, opens the index and starts the pipeline.
     pub(super) fn start(&self, way: Way, observer: &dyn Observer) -> Result<Started, DaemonError> {
-        let lock = DataDirLock::take(&self.data_dir)?;
+        let lock = lock_with_room(&self.data_dir, way, observer)?;
         let (mut store, recovery) = Store::open(&self.data_dir)?;
         tell(recovery, observer);
         let thumbs = ThumbStore::open(&self.data_dir)?;

@@ -251,7 +251,31 @@ impl CommitThread {
             // when it is back.
             root.iter().for_each(|root| root.put_off());
         }
+        // What an ignore file leaves out by now has no row.
+        let left_out = || {
+            let path = path_of(&change)?;
+            let kind = root.as_ref()?.filter.file_kind(path);
+            if kind == FileKind::Undecided {
+                again(path);
+            }
+            Some(kind != FileKind::Candidate)
+        };
+        let left_out = is_of_a_file(&change) && left_out().unwrap_or(false);
         let change = match change {
+            Change::Indexed {
+                place: Some(_),
+                hash,
+                inspection: Some(inspection),
+                decoder_version,
+                results,
+            } if left_out => Change::Indexed {
+                place: None,
+                hash,
+                inspection: Some(inspection),
+                decoder_version,
+                results,
+            },
+            _ if left_out => return None,
             Change::Indexed {
                 place: Some((key, stamp)),
                 hash,
@@ -347,7 +371,10 @@ impl CommitThread {
             let (Some(root), Some(path)) = (&p.root, path_of(&p.change)) else {
                 return true;
             };
+            let left_out = || root.filter.file_kind(path) != FileKind::Candidate;
             let as_written = match (&p.change, look) {
+                // Its row is taken out again.
+                (change, _) if is_of_a_file(change) && left_out() => false,
                 (_, Look::Unknown | Look::Away) => true,
                 (
                     Change::Indexed {
@@ -459,6 +486,16 @@ impl CommitThread {
                 _ => {}
             }
         }
+    }
+}
+
+/// Whether a change makes a row that says something of a file.
+fn is_of_a_file(change: &Change) -> bool {
+    match change {
+        Change::Indexed { place, .. } => place.is_some(),
+        Change::Failed { failure, .. } => failure.stage != Stage::Scan,
+        Change::Troubled { .. } | Change::Found { .. } => true,
+        _ => false,
     }
 }
 

@@ -208,6 +208,8 @@ impl Worker {
             kind = root.filter.file_kind(path);
         }
         if kind == FileKind::Undecided {
+            let folder = path.parent().unwrap_or_default();
+            root.wanted.unfinished(folder, true);
             return Ok(());
         }
         if kind != FileKind::Candidate {

@@ -121,7 +121,11 @@ fn reading_photos_makes_no_work() {
     env.wait_until("the last one is indexed", || {
         idle(&env).is_some_and(|s| s["counts"]["indexed"] == 31)
     });
-    let opened = || env.status()["daemon"]["counters"]["opened"].as_u64().unwrap();
+    let opened = || {
+        env.status()["daemon"]["counters"]["opened"]
+            .as_u64()
+            .unwrap()
+    };
     env.wait_until("that is counted", || opened() >= 31);
     assert_eq!(opened(), 31, "each was opened once");
     assert_eq!(daemon.stop(), Some(0));

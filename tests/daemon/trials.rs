@@ -48,7 +48,7 @@ kill -STOP $daemon
 umount "$MNT"; mount --move "$MNT.kept" "$MNT"
 kill -CONT $daemon
 until_is online "offline:5 online:12"
-cp "$B"/0.jpg "$MNT"/one-more.jpg
+cp "$B"/other-100-0.jpg "$MNT"/one-more.jpg
 until_is count 18
 # Unplugged while it runs: an empty folder is left.
 umount -l "$MNT"
@@ -59,6 +59,42 @@ echo fine
 
 #[test]
 fn disks_that_are_swapped_while_it_sleeps_are_told_apart() {
+    with_mounts(SWAP, 5);
+}
+
+/// The index on a disk that is full when it begins, and full again while it works.
+const FULL: &str = r#"
+set -eu
+count() { "$PHOTOND" query --all --format paths --limit 100000 2>/dev/null | wc -l; }
+full() { "$PHOTOND" status 2>&1 | grep -c "full" || true; }
+until_is() { for _ in $(seq 600); do [ "$($1)" = "$2" ] && return; sleep 0.1; done; echo "in vain: $1 is $($1), wanted $2"; "$PHOTOND" status; exit 1; }
+mkdir -p "$DATA"; mount -t tmpfs -o size=8m,mode=700 none "$DATA"
+fill() { head -c 9000000 /dev/zero > "$DATA/filler" 2>/dev/null || true; }
+cp "$A"/* "$MNT"/
+fill
+"$PHOTOND" index "$MNT" >/dev/null 2>&1 && { echo "a full disk is no error"; exit 1; }
+"$PHOTOND" watch "$MNT" >/dev/null 2>&1 & daemon=$!
+trap 'kill $daemon; wait $daemon || true' EXIT
+until_is full 1
+rm "$DATA/filler"
+until_is count 12
+fill
+cp "$B"/* "$MNT"/
+until_is full 1
+[ "$(count)" -ge 12 ] || { echo "no answers: $(count)"; exit 1; }
+rm "$DATA/filler"
+until_is count 412
+until_is full 0
+echo fine
+"#;
+
+#[test]
+fn a_full_disk_is_waited_for_at_the_start_and_at_work() {
+    with_mounts(FULL, 400);
+}
+
+/// Runs a script where it may mount; it is to end with the word "fine". `A` has 12 photos and `B` others.
+fn with_mounts(script: &str, others: u32) {
     let allowed = Command::new("unshare")
         .args(["-Urm", "mount", "-t", "tmpfs", "none", "/mnt"])
         .stderr(Stdio::null())
@@ -73,15 +109,16 @@ fn disks_that_are_swapped_while_it_sleeps_are_told_apart() {
         let dir = env.outside(name);
         fs::create_dir(&dir).unwrap();
         for n in 0..count {
-            fs::write(dir.join(format!("{n}.jpg")), jpeg(from + n)).unwrap();
+            fs::write(dir.join(format!("other-{from}-{n}.jpg")), jpeg(from + n)).unwrap();
         }
         dir
     };
-    let (a, b) = (photos("a", 0, 12), photos("b", 100, 5));
+    let (a, b) = (photos("a", 0, 12), photos("b", 100, others));
     let done = env
-        .wrapped(&["unshare", "-Urm", "sh", "-c", SWAP])
+        .wrapped(&["unshare", "-Urm", "sh", "-c", script])
         .env("PHOTOND", env!("CARGO_BIN_EXE_photond"))
         .env("MNT", env.photos())
+        .env("DATA", env.data())
         .env("A", a)
         .env("B", b)
         .output()

@@ -39,6 +39,19 @@ pub struct Tree {
     pub done: u64,
 }
 
+/// A pipe in its place would be waited at for a reader.
+fn no_pipe(path: &Path) {
+    let is_file = |meta: &fs::Metadata| meta.is_file() || meta.is_dir() || meta.is_symlink();
+    if fs::symlink_metadata(path).is_ok_and(|meta| !is_file(&meta)) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+fn write_file(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    no_pipe(path.as_ref());
+    fs::write(path, bytes)
+}
+
 impl Tree {
     pub fn new(root: &Path, outside: &Path) -> Self {
         fs::create_dir_all(outside).unwrap();
@@ -191,10 +204,14 @@ impl Tree {
     #[allow(clippy::too_many_lines)]
     fn operate(&mut self, rng: &mut Rng) -> io::Result<()> {
         match rng.below(40) {
-            0..=6 => fs::write(self.place(rng), self.bytes(rng)),
+            0..=6 => write_file(self.place(rng), self.bytes(rng)),
             7 => {
                 let bytes = self.bytes(rng);
-                let mut file = File::create(self.place(rng))?;
+                let mut file = {
+                    let place = self.place(rng);
+                    no_pipe(&place);
+                    File::create(place)?
+                };
                 let half = bytes.len() / 3;
                 file.write_all(&bytes[..half])?;
                 self.slow.push((file, bytes[half..].to_vec()));
@@ -281,7 +298,7 @@ impl Tree {
                 let to = self.file(rng);
                 let new = self.root.join(format!(".new-{}.tmp", self.named));
                 self.named += 1;
-                fs::write(&new, self.bytes(rng))?;
+                write_file(&new, self.bytes(rng))?;
                 fs::rename(&new, to).inspect_err(|_| drop(fs::remove_file(&new)))
             }
             32 | 33 => self.other_bytes_same_stamp(rng),
@@ -304,7 +321,7 @@ impl Tree {
                 if rule.exists() {
                     fs::remove_file(rule)
                 } else {
-                    fs::write(rule, RULE)
+                    write_file(rule, RULE)
                 }
             }
             37 => {
@@ -313,20 +330,20 @@ impl Tree {
                 if rng.once_in(2) {
                     fs::remove_file(&path)?;
                     fs::create_dir(&path)?;
-                    fs::write(path.join("0.jpg"), self.bytes(rng))
+                    write_file(path.join("0.jpg"), self.bytes(rng))
                 } else {
                     let dir = self.dir(rng);
                     if dir == self.root {
                         return Ok(());
                     }
                     fs::remove_dir_all(&dir)?;
-                    fs::write(dir, self.bytes(rng))
+                    write_file(dir, self.bytes(rng))
                 }
             }
             38 => {
                 let dir = self.dir_place(rng);
                 fs::create_dir_all(dir.join("x/y"))?;
-                fs::write(dir.join("x/y/1.jpg"), self.bytes(rng))
+                write_file(dir.join("x/y/1.jpg"), self.bytes(rng))
             }
             _ => {
                 let fifo = self.dir(rng).join("pipe.jpg");

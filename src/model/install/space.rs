@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::InstallError;
+use crate::dirs::free_space;
 
 /// Left free beside what is written: the database and the system need some too.
 const MARGIN: u64 = 64 << 20;
@@ -15,7 +16,7 @@ const MARGIN: u64 = 64 << 20;
 /// # Errors
 /// [`InstallError::NoSpace`].
 pub(super) fn check(dir: &Path, need: u64) -> Result<(), InstallError> {
-    let Some(free) = free(dir) else {
+    let Some(free) = free_space(dir) else {
         return Ok(());
     };
     if need > 0 && free < need.saturating_add(MARGIN) {
@@ -29,13 +30,8 @@ pub(super) fn full(dir: &Path, need: u64) -> InstallError {
     InstallError::NoSpace {
         dir: dir.to_path_buf(),
         need: need.saturating_add(MARGIN),
-        free: free(dir).unwrap_or(0),
+        free: free_space(dir).unwrap_or(0),
     }
-}
-
-fn free(dir: &Path) -> Option<u64> {
-    let stat = rustix::fs::statvfs(dir).ok()?;
-    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// A number of bytes for people: `371.8 MB`.
