@@ -30,18 +30,6 @@ pub fn home() -> Option<PathBuf> {
     directories::BaseDirs::new().map(|b| b.home_dir().to_path_buf())
 }
 
-/// Bytes that can still be written to the file system of `dir`; `None` if it does not say.
-pub fn free_space(dir: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(dir).ok()?;
-    // Some blocks are kept for the system's own user.
-    let blocks = if rustix::process::geteuid().is_root() {
-        disk.f_bfree
-    } else {
-        disk.f_bavail
-    };
-    Some(blocks.saturating_mul(disk.f_frsize))
-}
-
 fn project() -> Option<ProjectDirs> {
     ProjectDirs::from("", "", "photond")
 }

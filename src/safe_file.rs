@@ -110,6 +110,18 @@ fn sweep(folder: &Path, name: &str) {
     }
 }
 
+/// Bytes that can still be written to the file system of `dir`; `None` if it does not say.
+pub(crate) fn free_space(dir: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(dir).ok()?;
+    // Some blocks are kept for the system's own user.
+    let blocks = if rustix::process::geteuid().is_root() {
+        disk.f_bfree
+    } else {
+        disk.f_bavail
+    };
+    Some(blocks.saturating_mul(disk.f_frsize))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -152,7 +152,7 @@ fn data_dir(context: &Context_, f: &mut Findings) {
             ),
         ),
     }
-    if let Some(free) = crate::dirs::free_space(dir) {
+    if let Some(free) = crate::safe_file::free_space(dir) {
         let free = free >> 20;
         if free < 512 {
             f.bad(

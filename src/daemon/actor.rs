@@ -17,7 +17,7 @@ use crate::index::{
     WantedScans,
 };
 use crate::photo::RelPath;
-use crate::source::{Filter, FilterConfig, LiveSource};
+use crate::source::{ArmError, Filter, FilterConfig, LiveSource};
 
 /// How often a root's presence is looked at.
 const PRESENCE: Duration = Duration::from_secs(5);
@@ -166,11 +166,14 @@ pub(super) struct Actor {
 struct Arming<'a>(&'a LiveSource);
 
 impl ArmDirectory for Arming<'_> {
-    fn arm(&self, root: i64, dir: &RelPath) {
-        if let Err(e) = self.0.arm(number(root), dir) {
+    fn arm(&self, root: i64, dir: &RelPath) -> bool {
+        let armed = self.0.arm(number(root), dir);
+        if let Err(e) = &armed {
             // Not watched: the source's own health report says so, and scans cover it.
             tracing::debug!("{e}");
         }
+        // The walk has it open, and its path could not be entered: permissions have just changed.
+        !matches!(armed, Err(ArmError::Unreadable { .. }))
     }
 }
 

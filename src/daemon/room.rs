@@ -12,7 +12,7 @@ use super::Observer;
 use super::error::DaemonError;
 use super::lock::DataDirLock;
 use super::start::Way;
-use crate::dirs::free_space;
+use crate::safe_file::free_space;
 
 /// With less than this, databases cannot be opened: each has a log and an index of it.
 const LEAST: u64 = 1 << 20;

@@ -25,8 +25,9 @@ use crate::store::{Change, FileKey, FileRow, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.
 pub trait ArmDirectory: Send + Sync {
-    /// Called for each directory of a scan, parents first.
-    fn arm(&self, root: i64, dir: &RelPath);
+    /// Called for each directory of a scan, parents first. False if it could not be watched though it
+    /// is there: what happens in it from now on may go unnoticed, so it is to be scanned again.
+    fn arm(&self, root: i64, dir: &RelPath) -> bool;
 }
 
 /// What a scan found.
@@ -178,8 +179,8 @@ impl Run<'_> {
     ) -> Result<(), StoreError> {
         match event {
             WalkEvent::Dir { path } => {
-                if let Some(arm) = arm {
-                    arm.arm(self.root.id, path);
+                if arm.is_some_and(|arm| !arm.arm(self.root.id, path)) {
+                    self.root.wanted.unfinished((*path).clone(), true);
                 }
             }
             WalkEvent::File { path, stamp } => {

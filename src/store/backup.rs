@@ -70,7 +70,7 @@ fn room_for(path: &Path, data_dir: &Path) -> Result<(), StoreError> {
     /// Left free beside it.
     const SPARE: u64 = 64 << 20;
     let size = std::fs::metadata(path).map_or(0, |m| m.len());
-    if crate::dirs::free_space(data_dir).is_none_or(|free| free >= size + SPARE) {
+    if crate::safe_file::free_space(data_dir).is_none_or(|free| free >= size + SPARE) {
         return Ok(());
     }
     Err(StoreError::NotWritable {

@@ -126,7 +126,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be written for another reason.
     pub fn add_checksums(&mut self) -> Result<(), StoreError> {
-        let free = crate::dirs::free_space(&self.data_dir).unwrap_or(u64::MAX);
+        let free = crate::safe_file::free_space(&self.data_dir).unwrap_or(u64::MAX);
         // A temporary copy, and another in the log.
         if free < size_of(&self.path).saturating_mul(3) {
             tracing::info!("no room to give {} its checksums", self.path.display());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::InstallError;
-use crate::dirs::free_space;
+use crate::safe_file::free_space;
 
 /// Left free beside what is written: the database and the system need some too.
 const MARGIN: u64 = 64 << 20;

@@ -51,7 +51,11 @@ impl Follower {
                 return;
             }
         }
-        if self.filter.file_kind(&path) == FileKind::Candidate {
+        // What is undecided, a worker decides: the ignore file may be readable by now.
+        if matches!(
+            self.filter.file_kind(&path),
+            FileKind::Candidate | FileKind::Undecided
+        ) {
             self.send(SourceEvent::Path {
                 root: self.id,
                 path,
