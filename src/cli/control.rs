@@ -1,10 +1,11 @@
 //! `photond pause`, `resume`, `rescan`, `confirm` and `forget`: what a living daemon is told.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
 use super::output::{plural, span};
+use super::paths::real;
 use super::{Context_, Exit};
 use crate::daemon::{ControlAnswer, ControlOrder, HexPath, Pause, is_held, obey_alone, order};
 use crate::store::unix_now;
@@ -101,7 +102,7 @@ pub(super) fn rescan(context: &Context_, args: &RescanArgs) -> anyhow::Result<Ex
     }
     let folders: Vec<Option<PathBuf>> = match args.folders.as_slice() {
         [] => vec![None],
-        folders => folders.iter().map(|f| Some(absolute(f))).collect(),
+        folders => folders.iter().map(|f| Some(real(f))).collect(),
     };
     let mut found = true;
     for folder in folders {
@@ -122,7 +123,7 @@ pub(super) fn rescan(context: &Context_, args: &RescanArgs) -> anyhow::Result<Ex
 }
 
 pub(super) fn confirm(context: &Context_, args: &ConfirmArgs) -> anyhow::Result<Exit> {
-    let roots = args.roots.iter().map(|r| HexPath::new(&absolute(r)));
+    let roots = args.roots.iter().map(|r| HexPath::new(&real(r)));
     let order = ControlOrder::Confirm {
         roots: roots.collect(),
     };
@@ -146,7 +147,7 @@ pub(super) fn confirm(context: &Context_, args: &ConfirmArgs) -> anyhow::Result<
 pub(super) fn forget(context: &Context_, args: &ForgetArgs) -> anyhow::Result<Exit> {
     let mut found = false;
     for root in &args.roots {
-        let path = absolute(root);
+        let path = real(root);
         let shown = path.display();
         let order = ControlOrder::Forget {
             path: HexPath::new(&path),
@@ -158,7 +159,7 @@ pub(super) fn forget(context: &Context_, args: &ForgetArgs) -> anyhow::Result<Ex
                 context
                     .out
                     .line(&format!("{shown}: {n} forgotten; the photos are untouched"))?;
-                if context.config.roots.iter().any(|r| absolute(r) == path) {
+                if context.config.roots.iter().any(|r| real(r) == path) {
                     context.out.notice(&format!(
                         "{shown} is among `roots` in the settings: take it out there, or it is indexed again at the next start"
                     ));
@@ -184,12 +185,6 @@ fn obey(context: &Context_, what: &ControlOrder) -> anyhow::Result<Option<u64>> 
         ControlAnswer::Done(count) => Ok(count),
         ControlAnswer::Failed(why) => bail!("{why}"),
     }
-}
-
-/// As the daemon names it: links resolved where it is there.
-fn absolute(given: &Path) -> PathBuf {
-    let path = std::fs::canonicalize(given).or_else(|_| std::path::absolute(given));
-    path.unwrap_or_else(|_| given.to_path_buf())
 }
 
 #[cfg(test)]

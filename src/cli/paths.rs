@@ -2,18 +2,13 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use crate::photo::hex;
 
-/// `path`, and `path_bytes` in hex where the name is not UTF-8 and `path` only as near as can be.
-pub(super) fn put_path(fields: &mut Map<String, Value>, path: &Path) {
-    put_path_as(fields, "path", path);
-}
-
-/// The same under another name than `path`.
+/// The path under `name`, and `NAME_bytes` in hex where it is not UTF-8 and `name` only as near as can be.
 pub(super) fn put_path_as(fields: &mut Map<String, Value>, name: &str, path: &Path) {
     fields.insert(name.to_owned(), path.to_string_lossy().into());
     if path.to_str().is_none() {
@@ -28,8 +23,23 @@ pub(super) fn with_path(path: &Path, fields: Value) -> Value {
         Value::Object(fields) => fields,
         _ => Map::new(),
     };
-    put_path(&mut all, path);
+    put_path_as(&mut all, "path", path);
     Value::Object(all)
+}
+
+/// The bytes of all these paths in hex, if one of them is no text.
+pub(super) fn bytes_if_odd<'a>(
+    paths: impl Iterator<Item = &'a Path> + Clone,
+) -> Option<Vec<String>> {
+    let odd = paths.clone().any(|path| path.to_str().is_none());
+    odd.then(|| paths.map(|path| hex(path.as_os_str().as_bytes())).collect())
+}
+
+/// Links resolved where the file is there, for it is by that name that it is indexed.
+pub(super) fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path)
+        .or_else(|_| std::path::absolute(path))
+        .unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// A glob, which is text, that matches these bytes: those that are no text match any byte.

@@ -1,15 +1,14 @@
 //! `photond show`
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::paths::with_path;
+use super::paths::{bytes_if_odd, with_path};
 use super::words::KnownWords;
 use super::{Context_, Exit};
-use crate::photo::{ContentHash, RelPath, hex};
+use crate::photo::{ContentHash, RelPath};
 use crate::search::PhotoJson;
 use crate::store::{StoreReader, ThumbStore};
 
@@ -87,9 +86,8 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         .collect();
     let shown: Vec<_> = places.iter().map(|p| p.to_string_lossy()).collect();
     fields.insert("places".into(), json!(shown));
-    if places.iter().any(|p| p.to_str().is_none()) {
-        let bytes = places.iter().map(|p| hex(p.as_os_str().as_bytes()));
-        fields.insert("places_bytes".into(), bytes.collect());
+    if let Some(bytes) = bytes_if_odd(places.iter().map(PathBuf::as_path)) {
+        fields.insert("places_bytes".into(), json!(bytes));
     }
     let thumb = ThumbStore::open_read_only(&context.data_dir)
         .and_then(|t| t.size_of(&hit.photo.hash))

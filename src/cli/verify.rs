@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::output::{count, plural, printable, span};
-use super::paths::with_path;
+use super::paths::{real, with_path};
 use super::{Context_, Exit, TableOrJson};
 use crate::daemon::{
     SampleSize, VerifyCounts, VerifyFinding, VerifyObserver, VerifyPlan, VerifyRun, VerifyState,
@@ -111,13 +111,6 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Nothing);
     }
     Ok(Exit::Done)
-}
-
-/// Links resolved where the file is there, for it is by that name that it is indexed.
-fn real(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path)
-        .or_else(|_| std::path::absolute(path))
-        .unwrap_or_else(|_| path.to_path_buf())
 }
 
 struct Teller<'a> {

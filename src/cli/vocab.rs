@@ -1,17 +1,16 @@
 //! `photond vocab`
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use serde_json::json;
 
 use super::output::{count, plural, printable};
+use super::paths::bytes_if_odd;
 use super::words::KnownWords;
 use super::{Context_, Exit, TableOrJson};
 use crate::daemon::is_held;
 use crate::index::ExampleVectors;
-use crate::photo::hex;
 use crate::search::{Examples, choose};
 use crate::store::{StoreError, StoreReader};
 use crate::tag::{Example, Lookup, OwnTerm, OwnTerms, Words};
@@ -209,9 +208,7 @@ fn list(context: &Context_, format: TableOrJson) -> anyhow::Result<Exit> {
                     "term": t.key(),
                     "category": t.category,
                     "examples": t.examples.iter().map(|e| e.path.to_string_lossy()).collect::<Vec<_>>(),
-                    "examples_bytes": t.examples.iter().any(|e| e.path.to_str().is_none()).then(|| {
-                        t.examples.iter().map(|e| hex(e.path.as_os_str().as_bytes())).collect::<Vec<_>>()
-                    }),
+                    "examples_bytes": bytes_if_odd(t.examples.iter().map(|e| e.path.as_path())),
                     "photos": photos(t),
                 })
             })

@@ -18,8 +18,8 @@ use crate::safe_file::free_space;
 const LEAST: u64 = 1 << 20;
 /// How often a full disk is looked at.
 const LOOK: Duration = Duration::from_secs(2);
-/// systemd waits for so long after each look.
-const SUPERVISORS_PATIENCE: Duration = Duration::from_secs(60);
+/// systemd waits for so many microseconds after each look.
+const SUPERVISORS_PATIENCE: u32 = 60_000_000;
 
 /// Locks the data directory when its disk has room. The daemon waits for that; a single pass does not.
 pub(super) fn lock_with_room(
@@ -38,14 +38,11 @@ pub(super) fn lock_with_room(
             };
         }
         let has_room = free_space(data_dir).is_none_or(|free| free >= LEAST);
-        match lock.take() {
-            Some(lock) if has_room => {
-                if told {
-                    observer.notice("there is room again");
-                }
-                return Ok(lock);
+        if has_room && let Some(lock) = lock.take() {
+            if told {
+                observer.notice("there is room again");
             }
-            held => lock = held,
+            return Ok(lock);
         }
         let full = DaemonError::Full {
             dir: data_dir.to_path_buf(),
@@ -60,10 +57,9 @@ pub(super) fn lock_with_room(
         if let Some(lock) = &lock {
             let _ = lock.say(&full.to_string());
         }
-        let patience = u32::try_from(SUPERVISORS_PATIENCE.as_micros()).unwrap_or(u32::MAX);
         let _ = sd_notify::notify(&[
             NotifyState::Status("waiting for room on the disk of the index"),
-            NotifyState::ExtendTimeoutUsec(patience),
+            NotifyState::ExtendTimeoutUsec(SUPERVISORS_PATIENCE),
         ]);
         std::thread::sleep(LOOK);
     }

@@ -251,31 +251,18 @@ impl CommitThread {
             // when it is back.
             root.iter().for_each(|root| root.put_off());
         }
+        let on_path = root.as_ref().zip(path_of(&change));
+        let kind = on_path.map(|(root, path)| root.filter.file_kind(path));
         // What an ignore file leaves out by now has no row.
-        let left_out = || {
-            let path = path_of(&change)?;
-            let kind = root.as_ref()?.filter.file_kind(path);
-            if kind == FileKind::Undecided {
-                again(path);
-            }
-            Some(kind != FileKind::Candidate)
-        };
-        let left_out = is_of_a_file(&change) && left_out().unwrap_or(false);
+        let left_out =
+            is_of_a_file(&change) && kind.is_some_and(|kind| kind != FileKind::Candidate);
+        if left_out
+            && kind == Some(FileKind::Undecided)
+            && let Some((_, path)) = on_path
+        {
+            again(path);
+        }
         let change = match change {
-            Change::Indexed {
-                place: Some(_),
-                hash,
-                inspection: Some(inspection),
-                decoder_version,
-                results,
-            } if left_out => Change::Indexed {
-                place: None,
-                hash,
-                inspection: Some(inspection),
-                decoder_version,
-                results,
-            },
-            _ if left_out => return None,
             Change::Indexed {
                 place: Some((key, stamp)),
                 hash,
@@ -283,9 +270,9 @@ impl CommitThread {
                 decoder_version,
                 results,
             } => {
-                let holds = still_holds(&stamp, look);
+                let holds = !left_out && still_holds(&stamp, look);
                 if !holds {
-                    if look != Look::Away {
+                    if !left_out && look != Look::Away {
                         again(&key.path);
                     }
                     inspection.as_ref()?;
@@ -299,6 +286,7 @@ impl CommitThread {
                     results,
                 }
             }
+            _ if left_out => return None,
             Change::Failed { .. }
             | Change::Gone { .. }
             | Change::Missing { .. }
@@ -331,11 +319,7 @@ impl CommitThread {
             Change::Gone {
                 ref key,
                 excluded: true,
-            } if matches!(look, Look::File(_))
-                && root.as_ref().is_some_and(|root| {
-                    root.filter.file_kind(&key.path) == FileKind::Candidate
-                }) =>
-            {
+            } if matches!(look, Look::File(_)) && kind == Some(FileKind::Candidate) => {
                 again(&key.path);
                 return None;
             }

@@ -55,6 +55,10 @@ pub enum SearchChoice {
 /// Seconds that a run may take: a photo that has just landed waits no longer behind others.
 const RUN_SECONDS: f64 = 1.0;
 
+/// A lane that has hung so often is not tried again: each time costs a thread and its memory, until
+/// photond ends.
+const HANGS_AT_MOST: u32 = 3;
+
 /// What makes a lane's vectors.
 enum Maker {
     Graph(Runner),
@@ -79,8 +83,6 @@ pub(super) struct Lane {
     failed: u32,
     /// How often it has hung.
     hung: u32,
-    /// It is not tried again.
-    given_up: bool,
     not_before: Option<Instant>,
 }
 
@@ -100,7 +102,6 @@ impl Lane {
             used: Instant::now(),
             failed: 0,
             hung: 0,
-            given_up: false,
             not_before: None,
         }
     }
@@ -120,7 +121,6 @@ impl Lane {
             used: Instant::now(),
             failed: 0,
             hung: 0,
-            given_up: false,
             not_before: None,
         }
     }
@@ -190,19 +190,16 @@ impl Lane {
     pub fn put_off(&mut self, least: Duration, e: &ModelError) {
         /// An hour, as powers of two of the least.
         const LONGEST: u32 = 7;
-        /// Each time it hangs costs a thread and its memory, until photond ends.
-        const HANGS_AT_MOST: u32 = 3;
         if matches!(e, ModelError::Hangs { .. }) {
             self.hung += 1;
             self.failed = LONGEST;
         }
-        self.given_up = self.hung >= HANGS_AT_MOST;
         self.not_before = Some(Instant::now() + least * 2u32.pow(self.failed.min(LONGEST)));
         self.failed += 1;
     }
 
     pub fn is_due(&self) -> bool {
-        !self.given_up && self.not_before.is_none_or(|at| at <= Instant::now())
+        self.hung < HANGS_AT_MOST && self.not_before.is_none_or(|at| at <= Instant::now())
     }
 
     /// Most photos that should be gathered for one round of this lane.

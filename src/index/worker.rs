@@ -206,11 +206,10 @@ impl Worker {
             let folder = path.parent().unwrap_or_default();
             self.ask(root, |_| root.filter.learn_with_ancestors(&folder));
             kind = root.filter.file_kind(path);
-        }
-        if kind == FileKind::Undecided {
-            let folder = path.parent().unwrap_or_default();
-            root.wanted.unfinished(folder, true);
-            return Ok(());
+            if kind == FileKind::Undecided {
+                root.wanted.unfinished(folder, true);
+                return Ok(());
+            }
         }
         if kind != FileKind::Candidate {
             // Left out since it was indexed, or never a photo.

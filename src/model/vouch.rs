@@ -46,14 +46,11 @@ pub(super) fn vouch(library: &Path, data_dir: &Path) -> Result<(), String> {
 fn noted_sum(library: &Path) -> Option<String> {
     let library = std::fs::canonicalize(library).ok()?;
     let text = std::fs::read_to_string(library.parent()?.join(STAMP)).ok()?;
-    let value = |key: &str| {
-        text.lines().find_map(|line| {
-            let (name, value) = line.split_once('=')?;
-            (name.trim() == key).then(|| value.trim().trim_matches('"').to_owned())
-        })
-    };
+    let note: toml::Table = toml::from_str(&text).ok()?;
+    let value = |key: &str| note.get(key)?.as_str();
     let is_of_it = value("library").is_some_and(|name| library.ends_with(name));
-    value("sha256").filter(|sum| is_of_it && sum.len() == 64)
+    let sum = value("sha256").filter(|sum| is_of_it && sum.len() == 64);
+    sum.map(str::to_owned)
 }
 
 fn compare(library: &Path, noted: &str) -> Result<(), String> {

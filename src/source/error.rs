@@ -17,6 +17,13 @@ pub fn is_passing(error: &io::Error) -> bool {
     ) || error.kind() == io::ErrorKind::OutOfMemory
 }
 
+/// Whether nothing of the kind lies at a path: it, or a folder above it, is not there, or is something
+/// else by now.
+pub(super) fn is_gone(e: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+    matches!(e, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+}
+
 /// A filter that cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum FilterError {

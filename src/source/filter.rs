@@ -20,9 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::io::Errno;
 
-use super::error::{FilterError, is_passing};
+use super::error::{FilterError, is_gone, is_passing};
 use super::names;
 use super::open::{descend, open_root, read_small_at};
 use crate::photo::RelPath;
@@ -163,7 +162,7 @@ impl Filter {
         let opened = open_root(&self.root).and_then(|base| descend(base.as_fd(), dir.as_bytes()));
         match opened {
             Ok(fd) => self.learn_at(fd.as_fd(), dir),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => self.store_rules(dir, None),
+            Err(e) if is_gone(e) => self.store_rules(dir, None),
             Err(e) => self.store_rules(dir, Some(Rules::unusable(&e.into()))),
         }
     }

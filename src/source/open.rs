@@ -18,7 +18,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, open, openat, statat};
 use rustix::io::Errno;
 
-use super::error::OpenError;
+use super::error::{OpenError, is_gone};
 use crate::photo::{FileStamp, RelPath, nanos};
 
 /// Most bytes of a path given to the kernel at once: PATH_MAX is 4,096 with its NUL; half of it
@@ -114,7 +114,7 @@ pub(super) fn probe(root: &Path, rel: &RelPath) -> Result<Probe, io::Error> {
         })
     })();
     match found {
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(Probe::Gone),
+        Err(e) if is_gone(e) => Ok(Probe::Gone),
         other => other.map_err(io::Error::from),
     }
 }

@@ -19,7 +19,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
 
-use super::error::WalkError;
+use super::error::{WalkError, is_gone};
 use super::filter::{FileKind, Filter, Scope};
 use super::listing::{Listing, What};
 use super::open::{descend, open_dir_at, open_root};
@@ -134,7 +134,7 @@ pub fn walk(
     };
     let flow = match walk.enter_start(start) {
         Err(e) if start.is_root() => return Err(root_error(root, e)),
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
+        Err(e) if is_gone(e) => {
             return Err(WalkError::StartGone {
                 root: root.into(),
                 path: start.clone(),
@@ -207,7 +207,7 @@ impl Walk<'_> {
         match open_dir_at(fd.as_fd(), path.name()) {
             Ok(fd) => self.enter(fd, path, &scope, Some(dev)),
             // Deleted, or replaced by a file or a link, since it was listed.
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => ControlFlow::Continue(()),
+            Err(e) if is_gone(e) => ControlFlow::Continue(()),
             Err(e) => self.unreadable(&path, true, e),
         }
     }

@@ -26,6 +26,7 @@ use notify::{
     WatchPathConfig, Watcher as _,
 };
 
+use super::error::is_gone;
 use crate::photo::RelPath;
 
 /// Whether one watch covers everything below a root (FSEvents) or one directory (inotify).
@@ -194,7 +195,7 @@ fn failure(e: notify::Error) -> WatchFailure {
         ErrorKind::MaxFilesWatch => WatchFailure::Limit,
         ErrorKind::PathNotFound => WatchFailure::Gone,
         ErrorKind::Io(e) => match Errno::from_io_error(&e) {
-            Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => WatchFailure::Gone,
+            Some(e) if is_gone(e) => WatchFailure::Gone,
             Some(Errno::ACCESS | Errno::PERM) => WatchFailure::Unreadable(e),
             Some(Errno::NAMETOOLONG) => WatchFailure::TooLong,
             Some(Errno::NOSPC) => WatchFailure::Limit,

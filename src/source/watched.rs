@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 
-use super::error::ArmError;
+use super::error::{ArmError, is_gone};
 use super::watch::{RECURSIVE, WatchFailure, Watcher};
 use crate::photo::RelPath;
 
@@ -200,7 +200,7 @@ impl Watched {
         // looked at: leaving it unwatched lets the change of its permissions be noticed.
         match accessible(path) {
             Ok(()) => watcher.watch(path, follow),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Err(WatchFailure::Gone),
+            Err(e) if is_gone(e) => Err(WatchFailure::Gone),
             Err(Errno::NAMETOOLONG) => Err(WatchFailure::TooLong),
             Err(e) => Err(WatchFailure::Unreadable(e.into())),
         }

@@ -412,7 +412,7 @@ fn points_at(conn: &Connection, key: &FileKey) -> rusqlite::Result<PointsAt> {
 
 /// Everything strictly below `dir` lies between these two; `None`: no upper bound.
 /// `/` is followed by `0` in ASCII, so `dir/` ≤ path < `dir0`.
-fn subtree_bounds(dir: &RelPath) -> (Vec<u8>, Option<Vec<u8>>) {
+pub(super) fn subtree_bounds(dir: &RelPath) -> (Vec<u8>, Option<Vec<u8>>) {
     if dir.is_root() {
         return (Vec::new(), None);
     }
@@ -435,7 +435,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
 }
 
 /// Size, mtime, ctime and inode, in this order from column `at` on.
-fn read_stamp(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<FileStamp> {
+pub(super) fn read_stamp(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<FileStamp> {
     Ok(FileStamp {
         size: row.get::<_, i64>(at)?.cast_unsigned(),
         mtime_ns: row.get(at + 1)?,

@@ -4,6 +4,7 @@ use rusqlite::{Row, params};
 
 use super::StoreReader;
 use super::error::{At, StoreError};
+use super::files::{read_stamp, subtree_bounds};
 use crate::photo::{ContentHash, FileStamp, RelPath};
 
 /// A photo's place, and what was read there.
@@ -20,16 +21,10 @@ pub struct IndexedFile {
 const COLUMNS: &str = "f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, p.hash";
 
 impl IndexedFile {
-    #[allow(clippy::cast_sign_loss)]
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             path: RelPath::from_bytes(row.get::<_, Vec<u8>>(0)?),
-            stamp: FileStamp {
-                size: row.get::<_, i64>(1)? as u64,
-                mtime_ns: row.get(2)?,
-                ctime_ns: row.get(3)?,
-                inode: row.get::<_, i64>(4)? as u64,
-            },
+            stamp: read_stamp(row, 1)?,
             hash: ContentHash(row.get(5)?),
         })
     }
@@ -74,13 +69,7 @@ impl StoreReader {
                  AND f.missing_since IS NULL
              ORDER BY f.path LIMIT ?4"
         );
-        // What lies below `a` starts with `a/`, and `0` comes right after `/`.
-        let (low, high) = if dir.is_root() {
-            (Vec::new(), None)
-        } else {
-            let with = |last: &[u8]| [dir.as_bytes(), last].concat();
-            (with(b"/"), Some(with(b"0")))
-        };
+        let (low, high) = subtree_bounds(dir);
         let low = after.map_or(low, |after| after.as_bytes().to_vec());
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut stmt = self.conn.prepare_cached(&sql).at(&self.path)?;

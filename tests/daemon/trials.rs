@@ -22,15 +22,19 @@ fn has(program: &str) -> bool {
     there
 }
 
-/// The steps of a swap, in a mount namespace of its own: `$PHOTOND`, `$MNT`, `$A` and `$B` are given.
-const SWAP: &str = r#"
+/// What the scripts below begin with.
+const HELPERS: &str = r#"
 set -eu
 count() { "$PHOTOND" query --all --format paths 2>/dev/null | wc -l; }
+until_is() { for _ in $(seq 600); do [ "$($1)" = "$2" ] && return; sleep 0.1; done; echo "in vain: $1 is $($1), wanted $2"; "$PHOTOND" status; exit 1; }
+"#;
+
+/// The steps of a swap, in a mount namespace of its own: `$PHOTOND`, `$MNT`, `$A` and `$B` are given.
+const SWAP: &str = r#"
 online() { "$PHOTOND" status --format json | python3 -c '
 import json, sys
 roots = json.load(sys.stdin)["roots"]
 print(" ".join(sorted("%s:%d" % (r["state"], r["indexed"]) for r in roots)))'; }
-until_is() { for _ in $(seq 600); do [ "$($1)" = "$2" ] && return; sleep 0.1; done; echo "in vain: $1 is $($1), wanted $2"; exit 1; }
 mount -t tmpfs none "$MNT"; cp "$A"/* "$MNT"/
 "$PHOTOND" watch "$MNT" >/dev/null 2>&1 & daemon=$!
 trap 'kill -CONT $daemon; kill $daemon; wait $daemon || true' EXIT
@@ -64,10 +68,7 @@ fn disks_that_are_swapped_while_it_sleeps_are_told_apart() {
 
 /// The index on a disk that is full when it begins.
 const FULL: &str = r#"
-set -eu
-count() { "$PHOTOND" query --all --format paths --limit 100000 2>/dev/null | wc -l; }
 waits() { grep -c "is full" "$MNT.said" || true; }
-until_is() { for _ in $(seq 600); do [ "$($1)" = "$2" ] && return; sleep 0.1; done; echo "in vain: $1 is $($1), wanted $2"; "$PHOTOND" status; exit 1; }
 mkdir -p "$DATA"; mount -t tmpfs -o size=8m,mode=700 none "$DATA"
 fill() { head -c 9000000 /dev/zero > "$DATA/filler" 2>/dev/null || true; }
 cp "$A"/* "$MNT"/
@@ -108,7 +109,7 @@ fn with_mounts(script: &str, others: u32) {
     };
     let (a, b) = (photos("a", 0, 12), photos("b", 100, others));
     let done = env
-        .wrapped(&["unshare", "-Urm", "sh", "-c", script])
+        .wrapped(&["unshare", "-Urm", "sh", "-c", &[HELPERS, script].concat()])
         .env("PHOTOND", env!("CARGO_BIN_EXE_photond"))
         .env("MNT", env.photos())
         .env("DATA", env.data())

@@ -1,10 +1,11 @@
 //! Whatever is done to the folder, however fast, the index says the same a moment later.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::content;
-use crate::env::{Daemon, TestEnv};
+use crate::env::TestEnv;
 use crate::rng::{Rng, first_seed, number};
 use crate::tree::Tree;
 use crate::world::{
@@ -41,14 +42,15 @@ struct Tally {
     restarts: u64,
 }
 
-fn watch(env: &TestEnv, model: bool) -> Daemon {
-    env.watch_with(&[], |command| {
+/// The daemon of a trial, however it is started.
+fn of_trial(env: &TestEnv, model: bool) -> impl FnOnce(&mut Command) {
+    move |command| {
         bind_to_permissions(command);
         logged(env, command);
         if !model {
             without_model(command);
         }
-    })
+    }
 }
 
 /// Makes more events than the queue holds, and leaves nothing behind.
@@ -77,7 +79,7 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
     for _ in 0..60 {
         tree.step(&mut rng);
     }
-    let mut daemon = watch(&env, model);
+    let mut daemon = env.watch_with(&[], of_trial(&env, model));
     for (n, trouble) in rounds.iter().enumerate() {
         let before = overflows(&env);
         let mut few = None;
@@ -108,13 +110,7 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
             }
             if *trouble == Trouble::Restart && i == operations / 2 {
                 daemon.kill();
-                daemon = env.start(&[], |command| {
-                    bind_to_permissions(command);
-                    logged(&env, command);
-                    if !model {
-                        without_model(command);
-                    }
-                });
+                daemon = env.start(&[], of_trial(&env, model));
                 tally.restarts += 1;
             }
         }

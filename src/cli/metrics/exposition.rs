@@ -102,16 +102,16 @@ fn label(text: &str) -> String {
 
 /// A path as a label's value: no two paths are the same there, whatever their bytes are.
 pub(super) fn path_label(path: &Path) -> String {
+    // Nearly every path is plain, and then stays as it is.
+    if let Some(plain) = path.to_str() {
+        return plain.to_owned();
+    }
     let mut out = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         out.push_str(&chunk.valid().replace('\\', "\\\\"));
         for byte in chunk.invalid() {
             let _ = write!(out, "\\x{byte:02x}");
         }
-    }
-    // Nearly every path is plain, and then stays as it is.
-    if path.to_str().is_some() {
-        return path.to_string_lossy().into_owned();
     }
     out
 }

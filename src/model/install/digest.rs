@@ -4,7 +4,6 @@
 //! resumed file needs no special case, and what is checked is what was written. BLAKE3 and SHA-256
 //! of 372 MB together take about half a second, from the page cache.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -13,6 +12,7 @@ use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 
 use super::error::io;
 use super::{InstallError, Watch};
+use crate::photo::hex;
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,14 +69,6 @@ pub(super) fn of_file(
         sha256: hex(sha256.finish().as_ref()),
         git: hex(git.finish().as_ref()),
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for b in bytes {
-        let _ = write!(text, "{b:02x}");
-    }
-    text
 }
 
 /// True for `length` hex digits, small letters.
