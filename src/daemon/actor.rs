@@ -175,6 +175,10 @@ impl ArmDirectory for Arming<'_> {
         // The walk has it open, and its path could not be entered: permissions have just changed.
         !matches!(armed, Err(ArmError::Unreadable { .. }))
     }
+
+    fn refused(&self, root: i64, dir: &RelPath) -> bool {
+        self.0.refused(number(root), dir)
+    }
 }
 
 /// The source numbers roots by their keys in the store.

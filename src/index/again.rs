@@ -41,7 +41,9 @@ impl Worker {
         for place in self.reader.hits_of(&[photo], &PhotoFilter::default())? {
             Progress::add(&self.shared.progress.opened, 1);
             match self.read_at(&place.root, &place.path) {
-                Bytes::Read { stamp, hash: found } if found == *hash => {
+                Bytes::Read {
+                    stamp, hash: found, ..
+                } if found == *hash => {
                     Progress::add(&self.shared.progress.bytes, stamp.size);
                     let extension = place.path.extension();
                     self.show(hash, extension.as_deref(), job, (lanes, inputs));

@@ -359,23 +359,26 @@ impl CommitThread {
             let as_written = match (&p.change, look) {
                 // Its row is taken out again.
                 (change, _) if is_of_a_file(change) && left_out() => false,
+                (Change::Failed { failure, .. }, Look::Unknown | Look::Absent)
+                    if failure.stage == Stage::Scan =>
+                {
+                    // A scan that read the rows before this one was written cannot end it.
+                    root.wanted.unfinished(path.clone(), true);
+                    true
+                }
                 (_, Look::Unknown | Look::Away) => true,
                 (
                     Change::Indexed {
                         place: Some((_, stamp)),
                         ..
                     }
-                    | Change::Failed {
-                        stamp,
-                        hash: Some(_),
-                        ..
-                    },
+                    | Change::Failed { stamp, .. },
                     Look::File(now),
                 ) => holds_exactly(stamp, &now),
                 (Change::Gone { excluded, .. }, Look::File(_)) => *excluded,
                 (Change::Missing { .. }, Look::File(_)) => false,
                 (Change::Indexed { .. } | Change::Found { .. }, Look::Absent) => false,
-                (Change::Failed { failure, .. }, Look::Absent) => failure.stage == Stage::Scan,
+                (Change::Failed { .. }, Look::Absent) => false,
                 _ => true,
             };
             if !as_written {

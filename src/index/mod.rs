@@ -28,6 +28,7 @@ mod inflight;
 mod job;
 mod lanes;
 mod later;
+mod links;
 mod marks;
 mod memory;
 mod models;

@@ -21,6 +21,7 @@ use super::inflight::InFlight;
 use super::job::{Job, Write};
 use super::lanes::ModelPlan;
 use super::later::Later;
+use super::links::LinkNames;
 use super::priority;
 use super::probe::Probe;
 use super::progress::Progress;
@@ -116,6 +117,7 @@ impl Indexer {
             gate: Gate::default(),
             spaces: Spaces::default(),
             embedding: Claims::default(),
+            links: LinkNames::default(),
             max_file: options.max_file,
             one_pass: options.one_pass,
             damaged: AtomicBool::new(false),

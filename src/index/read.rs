@@ -1,6 +1,7 @@
 //! Reading a photo's bytes: once, into one buffer, and only if they held still meanwhile.
 
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +11,14 @@ use crate::source::{OpenError, open_beneath};
 /// What reading gave.
 pub(super) enum Bytes {
     /// The buffer holds the file; stamp and hash belong together.
-    Read { stamp: FileStamp, hash: ContentHash },
+    Read {
+        stamp: FileStamp,
+        hash: ContentHash,
+        /// As the system gives it, also where `stamp` is not to be trusted.
+        found: FileStamp,
+        /// The file has other names.
+        linked: bool,
+    },
     /// It changed while it was read: look again later.
     Changing,
     /// It is larger than photond reads.
@@ -73,18 +81,21 @@ pub(super) fn read(
     if buffer.len() as u64 != before.size {
         return Bytes::Changing;
     }
-    match file.metadata().map(|m| FileStamp::of(&m)) {
-        Ok(after) if after == before => {}
+    let linked = match file.metadata() {
+        Ok(after) if FileStamp::of(&after) == before => after.nlink() > 1,
         _ => return Bytes::Changing,
-    }
+    };
     Bytes::Read {
         stamp: trusted(before, SystemTime::now()),
         hash: ContentHash(*blake3::hash(buffer).as_bytes()),
+        found: before,
+        linked,
     }
 }
 
 /// A stamp so fresh that another write could leave it as it is must not be trusted by the next
-/// scan: its ctime is stored as 0, which makes that scan hash the file again.
+/// scan: its ctime is stored as 0, which makes that scan hash the file again. The time of the last
+/// change counts, which is the younger one if somebody has set the time of modification back.
 ///
 /// Kernel timestamps advance every few milliseconds; file systems with whole-second or
 /// two-second stamps (FAT) show no fraction.
@@ -92,13 +103,15 @@ fn trusted(stamp: FileStamp, now: SystemTime) -> FileStamp {
     let now_ns = now
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX));
-    let granularity = if stamp.mtime_ns % 1_000_000_000 == 0 {
-        2_000_000_000
-    } else {
-        20_000_000
+    let fresh = |time: i64| {
+        let granularity = if time % 1_000_000_000 == 0 {
+            2_000_000_000
+        } else {
+            20_000_000
+        };
+        (0..granularity).contains(&now_ns.saturating_sub(time))
     };
-    let age = now_ns.saturating_sub(stamp.mtime_ns);
-    if (0..granularity).contains(&age) {
+    if fresh(stamp.mtime_ns) || fresh(stamp.ctime_ns) {
         FileStamp {
             ctime_ns: 0,
             ..stamp
@@ -134,5 +147,10 @@ mod tests {
             77,
             "a future stamp is not fresh"
         );
+        let set_back = FileStamp {
+            ctime_ns: 50_000_000_100,
+            ..at(7)
+        };
+        assert_eq!(trusted(set_back, now).ctime_ns, 0, "written a moment ago");
     }
 }

@@ -25,6 +25,10 @@ use crate::store::{Change, FileKey, FileRow, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.
 pub trait ArmDirectory: Send + Sync {
+    /// Called for each directory that could not be read for want of permission. True if it can be by
+    /// now.
+    fn refused(&self, root: i64, dir: &RelPath) -> bool;
+
     /// Called for each directory of a scan, parents first. False if it could not be watched though it
     /// is there: what happens in it from now on may go unnoticed, so it is to be scanned again.
     fn arm(&self, root: i64, dir: &RelPath) -> bool;
@@ -209,8 +213,11 @@ impl Run<'_> {
                 self.outcome.unreadable += 1;
                 let passing = is_passing(error);
                 if *is_dir {
-                    self.root.wanted.unfinished((*path).clone(), !passing);
-                    if !passing {
+                    let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+                    let mended = denied && arm.is_some_and(|arm| arm.refused(self.root.id, path));
+                    let at_fault = !passing && !mended;
+                    self.root.wanted.unfinished((*path).clone(), at_fault);
+                    if at_fault {
                         self.folder_unreadable(path, error);
                     }
                 } else if passing {

@@ -11,6 +11,7 @@ use super::gate::{Flow, Gate};
 use super::inflight::{Claim, InFlight};
 use super::job::{FilePlace, Job, Seen, Task, Write};
 use super::later::Later;
+use super::links::LinkNames;
 use super::progress::{Progress, Ticket};
 use super::read::{Bytes, read};
 use super::roots::{RootHandle, Roots, Visit};
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     pub spaces: Spaces,
     /// Photos on their way to a model that had not seen them.
     pub embedding: Claims,
+    /// Names of files that have several.
+    pub links: LinkNames,
     pub max_file: u64,
     /// One pass and an end: what keeps changing is given up after some tries.
     pub one_pass: bool,
@@ -220,6 +223,10 @@ impl Worker {
         }
         let stamp = match self.ask(root, |_| stamp_beneath(&root.path, path)) {
             Ok(stamp) => stamp,
+            Err(error) if is_denied(&error) => {
+                look_at_folder(root, path);
+                return Ok(());
+            }
             Err(error) => {
                 self.unreadable(root, job, row.as_ref(), FileStamp::default(), &error);
                 return Ok(());
@@ -245,21 +252,26 @@ impl Worker {
                     self.write(root, Change::Found { key: job.key }, job.urgent, job.ticket);
                 }
             }
-            Verdict::Changed => {
-                if row.is_some() && matches!(job.task, Task::Refresh(_)) {
-                    self.look_at_links(root, &job)?;
-                }
-                self.read(root, job, row.as_ref())?;
-            }
-            Verdict::Touched => self.read(root, job, row.as_ref())?,
+            Verdict::Changed | Verdict::Touched => self.read(root, job, row.as_ref())?,
         }
         Ok(())
     }
 
     /// What was written under one name has changed under all names of the file.
-    fn look_at_links(&self, root: &Arc<RootHandle>, job: &Job) -> Result<(), StoreError> {
-        for key in self.reader.links_of(&job.key)? {
-            let mut link = Job::refresh(root, key.path, &self.shared.progress);
+    fn look_at_links(
+        &self,
+        root: &Arc<RootHandle>,
+        job: &Job,
+        hash: &ContentHash,
+        now: FileStamp,
+    ) -> Result<(), StoreError> {
+        let path = &job.key.path;
+        let mut links = self.shared.links.outdated_by(root.id, path, now);
+        links.extend(self.reader.links_of(&job.key, &now, hash)?);
+        links.sort_unstable();
+        links.dedup();
+        for link in links {
+            let mut link = Job::refresh(root, link, &self.shared.progress);
             link.task = Task::RefreshLink(Arc::clone(root));
             link.urgent = job.urgent;
             self.out.later.put(Duration::ZERO, link);
@@ -281,8 +293,16 @@ impl Worker {
         });
         self.buffer = buffer;
         match bytes {
-            Bytes::Read { stamp, hash } => {
+            Bytes::Read {
+                stamp,
+                hash,
+                found,
+                linked,
+            } => {
                 Progress::add(&self.shared.progress.bytes, stamp.size);
+                if linked && matches!(job.task, Task::Refresh(_)) {
+                    self.look_at_links(root, &job, &hash, found)?;
+                }
                 self.identify(root, job, stamp, hash)?;
             }
             Bytes::Changing => self.put_off(job),
@@ -293,8 +313,12 @@ impl Worker {
             Bytes::Gone => self.gone(root, job, false),
             Bytes::Unreadable { error } => {
                 let stamp = self.ask(root, |_| stamp_beneath(&root.path, &job.key.path));
-                let stamp = stamp.ok().flatten().unwrap_or_default();
-                self.unreadable(root, job, row, stamp, &error);
+                if matches!(&stamp, Err(e) if is_denied(e)) {
+                    look_at_folder(root, &job.key.path);
+                } else {
+                    let stamp = stamp.ok().flatten().unwrap_or_default();
+                    self.unreadable(root, job, row, stamp, &error);
+                }
             }
         }
         Ok(())
@@ -461,8 +485,7 @@ impl Worker {
             return;
         }
         let failure = failing::unreadable(error);
-        let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
-        if denied {
+        if is_denied(error) {
             self.fail(root, job, stamp, failure);
             return;
         }
@@ -534,4 +557,15 @@ pub(super) fn in_lanes(lanes: Vec<LaneId>, tensors: Vec<Tensor>) -> Vec<LaneTens
 /// A verdict that came from the name as well as from the bytes: another name may mean another one.
 fn by_name(failure: &Failure) -> bool {
     matches!(failure.kind.as_str(), "not-an-image" | "unsupported")
+}
+
+fn is_denied(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::PermissionDenied
+}
+
+/// A file that cannot even be asked for lies in a folder that may not be entered: that is the folder's
+/// trouble, and its scan says so or finds it mended.
+fn look_at_folder(root: &RootHandle, path: &RelPath) {
+    let folder = path.parent().unwrap_or_default();
+    root.wanted.scan(ScanScope::folder(folder));
 }

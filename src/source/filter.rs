@@ -63,7 +63,7 @@ pub struct Filter {
     hidden: bool,
     configured: Gitignore,
     ignore_files: RwLock<BTreeMap<RelPath, Arc<Rules>>>,
-    /// Held while an ignore file is read and its rules are put: what was read first is put first.
+    /// Held from opening a directory until the rules in it are put: what was read first is put first.
     learning: Mutex<()>,
 }
 
@@ -159,9 +159,10 @@ impl Filter {
     /// Reads the ignore file of `dir` again, or forgets it if there is none any more. True if the
     /// rules are others than before.
     pub fn learn(&self, dir: &RelPath) -> bool {
+        let _alone = self.alone();
         let opened = open_root(&self.root).and_then(|base| descend(base.as_fd(), dir.as_bytes()));
         match opened {
-            Ok(fd) => self.learn_at(fd.as_fd(), dir),
+            Ok(fd) => self.read_rules(fd.as_fd(), dir),
             Err(e) if is_gone(e) => self.store_rules(dir, None),
             Err(e) => self.store_rules(dir, Some(Rules::unusable(&e.into()))),
         }
@@ -188,7 +189,15 @@ impl Filter {
 
     /// As [`learn`](Self::learn), with the directory already open.
     pub(super) fn learn_at(&self, fd: BorrowedFd<'_>, dir: &RelPath) -> bool {
-        let _alone = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.alone();
+        self.read_rules(fd, dir)
+    }
+
+    fn alone(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.learning.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_rules(&self, fd: BorrowedFd<'_>, dir: &RelPath) -> bool {
         let rules = match read_small_at(fd, c".photondignore", IGNORE_FILE_LIMIT) {
             Ok(text) => text.map(|bytes| self.parse(dir, bytes)),
             Err(error) => Some(Rules::unusable(&error)),

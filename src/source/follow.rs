@@ -25,7 +25,7 @@ use super::open::{Probe, probe};
 use super::settle::{Hint, Settler};
 use super::shared::SharedWatch;
 use super::watch::{Message, Raw, Watcher, What};
-use super::watched::{DegradeReason, Forgot, Watched};
+use super::watched::{Because, DegradeReason, Forgot, Watched};
 use crate::photo::RelPath;
 
 /// Messages taken in one turn, so that a storm does not keep settled paths waiting.
@@ -186,11 +186,16 @@ impl Follower {
 
     /// What one event means for the settler, the directories and the watches.
     fn sort(&mut self, event: Raw) {
-        let Raw { what, path } = event;
+        let Raw { what, path, number } = event;
+        tracing::trace!(?what, ?path, number, "event");
+        let seen = Because::Event(number);
+        let unseen = Because::EventUnseen(number);
         if path.is_root() {
-            if !matches!(what, What::Touched | What::Written | What::Closed) {
+            if what == What::Touched {
+                self.note(path, Hint::Doubt);
+            } else if !matches!(what, What::Written | What::Closed) {
                 self.shared.with_watched(|w| {
-                    w.forget(&path, true);
+                    w.forget(&path, unseen);
                     w.poll(path.clone(), DegradeReason::RootGone);
                 });
                 self.dirs.insert(path, RescanReason::RootChanged);
@@ -203,12 +208,12 @@ impl Follower {
             What::Touched => self.note(path, Hint::Doubt),
             What::MovedTo => self.note(path, Hint::MovedIn),
             What::Removed => {
-                self.forget(&path, false);
+                self.forget(&path, seen);
                 self.note(path, Hint::Removed);
             }
             What::MovedFrom => {
                 // notify has ended the watches below the old name by itself.
-                if self.forget(&path, false) {
+                if self.forget(&path, seen) {
                     self.dirs.insert(path, RescanReason::Moved);
                 } else {
                     self.note(path, Hint::Removed);
@@ -225,12 +230,13 @@ impl Follower {
                 self.note(path, Hint::Removed);
             }
             What::DirRemoved | What::Unmounted => {
-                self.forget(&path, what == What::Unmounted);
+                let unmounted = what == What::Unmounted;
+                self.forget(&path, if unmounted { unseen } else { seen });
                 self.dirs.insert(path, RescanReason::Moved);
             }
             What::SelfMoved => {
                 // Comes after the two names had their events, unless the parent is not watched.
-                if self.forget(&path, true) {
+                if self.forget(&path, unseen) {
                     self.dirs.insert(path, RescanReason::Moved);
                 }
             }
@@ -238,8 +244,8 @@ impl Follower {
     }
 
     /// Forgets the watches at and below a name. True if there were any.
-    fn forget(&mut self, dir: &RelPath, unwatch: bool) -> bool {
-        match self.shared.with_watched(|w| w.forget(dir, unwatch)) {
+    fn forget(&mut self, dir: &RelPath, because: Because) -> bool {
+        match self.shared.with_watched(|w| w.forget(dir, because)) {
             Forgot::Nothing => false,
             Forgot::Some => true,
             Forgot::TooMany => {
@@ -312,7 +318,7 @@ impl Follower {
         for dir in dirs {
             let event = match probe(&self.root, &dir) {
                 Ok(Probe::File(_) | Probe::Special | Probe::Gone) if !dir.is_root() => {
-                    self.forget(&dir, false);
+                    self.forget(&dir, Because::Ours);
                     SourceEvent::DirGone {
                         root: self.id,
                         path: dir,

@@ -72,8 +72,10 @@ impl Listing {
         });
     }
 
-    /// Stamps the files in the order of their inodes, then sorts by name.
-    pub(super) fn stamp_and_sort(&mut self, dir: BorrowedFd<'_>) {
+    /// Stamps the files in the order of their inodes, then sorts by name. True if the directory lets
+    /// nobody look at what is in it (those entries are left out).
+    pub(super) fn stamp_and_sort(&mut self, dir: BorrowedFd<'_>) -> bool {
+        let mut denied = false;
         let Self { names, entries, .. } = self;
         entries.sort_unstable_by_key(|e| match e.state {
             State::Listed(inode) => inode,
@@ -82,6 +84,9 @@ impl Listing {
         for entry in entries.iter_mut() {
             if let State::Listed(_) = entry.state {
                 entry.state = stamp(dir, &names[entry.start..entry.start + entry.len]);
+                if let State::Known(What::Failed(Errno::ACCESS)) = entry.state {
+                    (denied, entry.state) = (true, State::Vanished);
+                }
             }
         }
         entries.retain(|e| !matches!(e.state, State::Vanished));
@@ -89,6 +94,7 @@ impl Listing {
         entries.sort_unstable_by(|a, b| key(a).cmp(key(b)));
         // A rename during the reading can list one name twice.
         entries.dedup_by(|a, b| key(a) == key(b));
+        denied
     }
 
     /// The next entry in order: its name without the `/`, and what it is.

@@ -293,6 +293,16 @@ impl LiveSource {
         armed
     }
 
+    /// Something in `dir` could not be looked at for want of permission: a change of that is an event
+    /// from now on. True if there was one just now: look again.
+    pub fn refused(&self, id: usize, dir: &RelPath) -> bool {
+        let shared = {
+            let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner);
+            roots.get(&id).map(|root| Arc::clone(&root.shared))
+        };
+        shared.is_some_and(|shared| shared.with_watched(|w| w.refuse(dir)))
+    }
+
     /// How well the source sees at the moment. Takes no root's lock.
     pub fn health(&self) -> WatchHealth {
         let mut health = WatchHealth {

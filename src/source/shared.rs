@@ -24,9 +24,10 @@ pub(super) struct SharedWatch {
 
 impl SharedWatch {
     pub(super) fn new(root: &Path, cfg: &LiveConfig) -> Self {
+        let signals = Arc::<Signals>::default();
         Self {
-            watched: Mutex::new(Watched::new(root, cfg.max_watches)),
-            signals: Arc::default(),
+            watched: Mutex::new(Watched::new(root, cfg.max_watches, &signals)),
+            signals,
             degraded: Mutex::default(),
             armed: AtomicUsize::new(0),
             polled: AtomicUsize::new(0),

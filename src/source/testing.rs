@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
+use rustix::io::Errno;
 
-use super::open::{open_dir_at, open_root};
+use super::open::open_root;
 use crate::photo::RelPath;
 
 /// `depth` directories inside one another, each with a name of `len` bytes, and an empty file in
@@ -34,4 +35,10 @@ pub(super) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Opens the directory `name` in `dir` for reading its entries, following no link.
+pub(super) fn open_dir_at(dir: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(dir, name, flags, Mode::empty())
 }

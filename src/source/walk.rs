@@ -2,13 +2,14 @@
 //!
 //! Promises: files come in the order in which a plain sort of their relative paths would put them
 //! (a directory sorts as `name/`), so that the caller can merge them with rows sorted by path.
-//! [`WalkEvent::Dir`] comes before that directory's entries are read, so that a watch armed there
-//! misses nothing. No photo is opened, only stamped; no link below the root is followed; names
+//! [`WalkEvent::Dir`] comes before that directory is opened by its path, so that a watch armed there
+//! by the same path misses nothing: what another directory of that name holds is read only if it was
+//! put there before, and if it was put there later the watch above says so. No photo is opened, only stamped; no link below the root is followed; names
 //! that cannot be photos cost no system call. Trouble in one place is an event, and the walk goes
 //! on; something deleted meanwhile is no trouble.
 //!
 //! No recursion; memory holds the entries not yet emitted of the directories on the current path,
-//! and at most [`OPEN_DIRS`] directories are open. Within one directory files are stamped in
+//! and only the directory that is being read is open. Within one directory files are stamped in
 //! inode order, which on a spinning disk is the order they lie in.
 
 use std::io;
@@ -22,12 +23,8 @@ use rustix::io::Errno;
 use super::error::{WalkError, is_gone};
 use super::filter::{FileKind, Filter, Scope};
 use super::listing::{Listing, What};
-use super::open::{descend, open_dir_at, open_root};
+use super::open::{descend, open_root};
 use crate::photo::{FileStamp, RelPath};
-
-/// Directories kept open at a time, the innermost ones; far below the usual limit of 1,024
-/// descriptors. Those further out are opened again when the walk comes back to them.
-const OPEN_DIRS: usize = 64;
 
 /// What a walk finds.
 #[derive(Debug)]
@@ -86,8 +83,6 @@ pub struct WalkSummary {
 
 /// One directory on the current path.
 struct Level {
-    /// Open for reading; `None` while the walk is far below it.
-    fd: Option<OwnedFd>,
     dev: u64,
     path: RelPath,
     listing: Listing,
@@ -178,90 +173,81 @@ impl Walk<'_> {
     }
 
     fn enter_start(&mut self, start: &RelPath) -> Result<ControlFlow<()>, Errno> {
-        let place = descend(self.root.as_fd(), start.as_bytes())?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = openat(&place, c".", flags, Mode::empty())?;
         let above = start.parent().unwrap_or_default();
-        let scope = self.filter.scope_if_entered(&above).unwrap_or_default();
         // The root's own rules are learned, and put in scope, by `enter` as any directory's.
         let scope = if start.is_root() {
             Scope::default()
         } else {
-            scope
+            self.filter.scope_if_entered(&above).unwrap_or_default()
         };
-        Ok(self.enter(fd, start.clone(), &scope, None))
+        self.enter(start.clone(), &scope, None)
     }
 
     fn descend_into(&mut self, path: RelPath) -> ControlFlow<()> {
-        let Some(frame) = self.stack.last_mut() else {
+        let Some(above) = self.stack.last() else {
             return ControlFlow::Continue(());
         };
-        if frame.fd.is_none() {
-            frame.fd = reopen(self.root.as_fd(), &frame.path);
-        }
-        // Not to be opened again: deleted or moved meanwhile, and its watch says so.
-        let Some(fd) = frame.fd.as_ref() else {
-            return ControlFlow::Continue(());
-        };
-        let (dev, scope) = (frame.dev, frame.scope.clone());
-        match open_dir_at(fd.as_fd(), path.name()) {
-            Ok(fd) => self.enter(fd, path, &scope, Some(dev)),
+        let (dev, scope) = (above.dev, above.scope.clone());
+        match self.enter(path.clone(), &scope, Some(dev)) {
+            Ok(flow) => flow,
             // Deleted, or replaced by a file or a link, since it was listed.
             Err(e) if is_gone(e) => ControlFlow::Continue(()),
             Err(e) => self.unreadable(&path, true, e),
         }
     }
 
+    /// # Errors
+    /// It could not be opened.
     fn enter(
         &mut self,
-        fd: OwnedFd,
         path: RelPath,
         outer: &Scope,
         outer_dev: Option<u64>,
-    ) -> ControlFlow<()> {
-        let dev = match fstat(&fd) {
-            Ok(st) => st.st_dev,
-            Err(e) => return self.unreadable(&path, true, e),
-        };
+    ) -> Result<ControlFlow<()>, Errno> {
+        let place = descend(self.root.as_fd(), path.as_bytes())?;
+        let dev = fstat(&place)?.st_dev;
         #[allow(
             clippy::useless_conversion,
             clippy::cast_sign_loss,
             clippy::unnecessary_cast
         )]
         let dev = dev as u64;
-        if outer_dev != Some(dev) && is_pseudo(fd.as_fd()) {
+        if outer_dev != Some(dev) && is_pseudo(place.as_fd()) {
             self.sum.pseudo += 1;
-            return ControlFlow::Continue(());
+            return Ok(ControlFlow::Continue(()));
         }
-        // Watched before anything in it is read, so that no change comes in between.
-        (self.visit)(WalkEvent::Dir { path: &path })?;
+        // Watched before it is opened, so that no change comes in between.
+        if (self.visit)(WalkEvent::Dir { path: &path }).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let place = descend(self.root.as_fd(), path.as_bytes())?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = openat(&place, c".", flags, Mode::empty())?;
         self.filter.learn_at(fd.as_fd(), &path);
         if let Some(error) = self.filter.unusable(&path) {
             // What it would leave out is not known: nothing is let in, and nothing taken out.
             self.sum.unreadable += 1;
-            return (self.visit)(WalkEvent::Unreadable {
+            return Ok((self.visit)(WalkEvent::Unreadable {
                 path: &path,
                 is_dir: true,
                 error,
-            });
+            }));
         }
         let scope = self.filter.scope_below(outer, &path);
         self.sum.dirs += 1;
         let (listing, trouble) = self.list(fd.as_fd(), &path, &scope);
-        if let Some(e) = trouble {
-            self.unreadable(&path, true, e)?;
-        }
-        if let Some(far) = self.stack.len().checked_sub(OPEN_DIRS) {
-            self.stack[far].fd = None;
+        if let Some(e) = trouble
+            && self.unreadable(&path, true, e).is_break()
+        {
+            return Ok(ControlFlow::Break(()));
         }
         self.stack.push(Level {
-            fd: Some(fd),
             dev,
             path,
             listing,
             scope,
         });
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Reads, filters, stamps and sorts the entries of one directory; with the error that hid the
@@ -305,8 +291,10 @@ impl Walk<'_> {
                 },
             }
         });
-        listing.stamp_and_sort(fd);
+        let denied = listing.stamp_and_sort(fd);
         let trouble = match end {
+            // Closed while it was read: that is the directory's trouble, and no file's.
+            _ if denied => Some(Errno::ACCESS),
             // Deleted while it was read: what was read is all there ever will be.
             Ok(()) | Err(Errno::NOENT) => None,
             Err(e) => Some(e),
@@ -322,11 +310,6 @@ impl Walk<'_> {
             error: e.into(),
         })
     }
-}
-
-/// Opens a directory on the current path again, for its subdirectories.
-fn reopen(root: BorrowedFd<'_>, dir: &RelPath) -> Option<OwnedFd> {
-    descend(root, dir.as_bytes()).ok()
 }
 
 /// True for file systems that hold the kernel's own state instead of anybody's files.

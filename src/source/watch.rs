@@ -56,6 +56,8 @@ pub(super) enum What {
 pub(super) struct Raw {
     pub(super) what: What,
     pub(super) path: RelPath,
+    /// Which of all events delivered this is, from 1.
+    pub(super) number: u64,
 }
 
 /// What wakes the thread that owns a root.
@@ -230,6 +232,10 @@ impl Sink {
             !self.signals.die.load(Ordering::Relaxed),
             "told to die by a test"
         );
+        if !self.life.running.load(Ordering::Acquire) {
+            // Another watcher has taken its place and watches what this one did.
+            return;
+        }
         let event = match event {
             Ok(event) => event,
             Err(error) => {
@@ -249,10 +255,11 @@ impl Sink {
             {
                 self.signals.canary_seen.store(true, Ordering::Release);
             } else if let Some(path) = RelPath::below(&self.root, path) {
-                self.signals.events.fetch_add(1, Ordering::Relaxed);
+                // One thread counts: notify's.
+                let number = self.signals.events.fetch_add(1, Ordering::AcqRel) + 1;
                 if self
                     .queue
-                    .try_send(Message::Event(Raw { what, path }))
+                    .try_send(Message::Event(Raw { what, path, number }))
                     .is_err()
                 {
                     self.raise(&self.signals.overflow);
@@ -302,7 +309,8 @@ mod tests {
     fn sink(capacity: usize) -> (Sink, crossbeam_channel::Receiver<Message>) {
         let (queue, rx) = crossbeam_channel::bounded(capacity);
         let canary = Some(PathBuf::from("/data/canary"));
-        let (signals, life) = (Arc::default(), Arc::default());
+        let (signals, life) = (Arc::default(), Arc::<Life>::default());
+        life.running.store(true, Ordering::Release);
         (
             Sink {
                 root: "/photos".into(),

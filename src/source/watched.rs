@@ -5,6 +5,11 @@
 //! table from the moment its watch is real until an event takes the name away, never longer, so
 //! "already watched" can be believed: whoever armed it reads its entries after that.
 //!
+//! notify has a table of its own, which it changes as it reads the events, and a name that is in it
+//! is not watched again. The two must not part: an event may be old by the time it is heard here, of
+//! a directory that lay under the name before. So each watch knows which events were delivered
+//! before it was set, and those do not end it.
+//!
 //! Out of watches is no error: the directory is polled, and with it everything below, without
 //! another try until the next poll. The lock is held during one call into notify; never while
 //! an event is sent to the caller.
@@ -12,12 +17,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 
 use super::error::{ArmError, is_gone};
-use super::watch::{RECURSIVE, WatchFailure, Watcher};
+use super::watch::{RECURSIVE, Signals, WatchFailure, Watcher};
 use crate::photo::RelPath;
 
 /// Polled directories listed one by one; beyond that the whole root is polled.
@@ -65,6 +72,25 @@ impl std::fmt::Display for DegradeReason {
     }
 }
 
+/// The numbers of the last events delivered before notify was asked for a watch, and after it had
+/// answered. What came in between may be older than the watch or not.
+#[derive(Debug, Clone, Copy)]
+struct SetAt {
+    before: u64,
+    after: u64,
+}
+
+/// Why a name is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Because {
+    /// An event of this number took it away, which notify has seen too.
+    Event(u64),
+    /// An event of this number, at which notify keeps its watches.
+    EventUnseen(u64),
+    /// We do not want to watch it any more.
+    Ours,
+}
+
 /// What [`Watched::forget`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Forgot {
@@ -88,10 +114,11 @@ struct Polling {
 pub(super) struct Watched {
     root: PathBuf,
     watcher: Option<Watcher>,
-    armed: BTreeSet<RelPath>,
-    /// Directories that could not be read when they were to be watched: that they leave is news all
-    /// the same, since something may be known of what was in them.
-    unreadable: BTreeSet<RelPath>,
+    signals: Arc<Signals>,
+    armed: BTreeMap<RelPath, SetAt>,
+    /// Directories in which something could not be looked at for want of permission: that they leave
+    /// is news even if they are not watched, and so is any change of their permissions.
+    refused: BTreeSet<RelPath>,
     polled: BTreeMap<RelPath, Polling>,
     /// Most directories to watch, if the user set a bound.
     max: usize,
@@ -104,12 +131,13 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(root: &Path, max: Option<usize>) -> Self {
+    pub(super) fn new(root: &Path, max: Option<usize>, signals: &Arc<Signals>) -> Self {
         Self {
             root: root.to_path_buf(),
             watcher: None,
-            armed: BTreeSet::new(),
-            unreadable: BTreeSet::new(),
+            signals: Arc::clone(signals),
+            armed: BTreeMap::new(),
+            refused: BTreeSet::new(),
             polled: BTreeMap::new(),
             max: max.unwrap_or(usize::MAX),
             news: Vec::new(),
@@ -132,8 +160,8 @@ impl Watched {
             let _ = self.arm(&RelPath::root());
             return;
         }
-        for dir in before {
-            let _ = self.arm(&dir);
+        for dir in before.keys() {
+            let _ = self.arm(dir);
         }
     }
 
@@ -147,7 +175,7 @@ impl Watched {
     /// Makes sure that `dir` is watched, or polled. Cheap if it is already.
     pub(super) fn arm(&mut self, dir: &RelPath) -> Result<Arm, ArmError> {
         let known = if RECURSIVE { &RelPath::root() } else { dir };
-        if self.armed.contains(known) {
+        if self.armed.contains_key(known) {
             return Ok(Arm::Already);
         }
         let above = self.polled.iter_mut().find(|(top, _)| dir.is_within(top));
@@ -158,10 +186,12 @@ impl Watched {
             return Ok(Arm::Polled);
         }
         let path = known.under(&self.root);
+        let before = self.signals.events.load(Ordering::Acquire);
         let failed = match self.try_watch(&path, known.is_root()) {
             Ok(()) => {
-                self.armed.insert(known.clone());
-                self.unreadable.remove(known);
+                let after = self.signals.events.load(Ordering::Acquire);
+                self.armed.insert(known.clone(), SetAt { before, after });
+                tracing::trace!(dir = ?known, before, after, "watched");
                 return Ok(Arm::Watched);
             }
             Err(failed) => failed,
@@ -174,7 +204,7 @@ impl Watched {
                 return Err(ArmError::Gone { path });
             }
             WatchFailure::Unreadable(source) => {
-                self.unreadable.insert(dir.clone());
+                self.refused.insert(dir.clone());
                 return Err(ArmError::Unreadable { path, source });
             }
             WatchFailure::Limit => DegradeReason::WatchLimit,
@@ -238,7 +268,7 @@ impl Watched {
     pub(super) fn next_poll(&mut self) -> Vec<RelPath> {
         let armed = &self.armed;
         self.polled
-            .retain(|top, polling| polling.failed || !armed.contains(top));
+            .retain(|top, polling| polling.failed || !armed.contains_key(top));
         for polling in self.polled.values_mut() {
             *polling = Polling {
                 retry: true,
@@ -261,28 +291,60 @@ impl Watched {
 
     /// True if a watch on this very directory is known to be real.
     pub(super) fn is_armed(&self, dir: &RelPath) -> bool {
-        !RECURSIVE && self.armed.contains(dir)
+        !RECURSIVE && self.armed.contains_key(dir)
     }
 
-    /// Forgets the watches on a name that was taken away and on everything below it. `unwatch` if
-    /// notify has not seen that and still holds them.
-    pub(super) fn forget(&mut self, dir: &RelPath, unwatch: bool) -> Forgot {
-        let before = self.polled.len() + self.unreadable.len();
+    /// Something in this directory could not be looked at for want of permission. True if it can be
+    /// entered by now: then no event will say so any more.
+    pub(super) fn refuse(&mut self, dir: &RelPath) -> bool {
+        let mended = accessible(&dir.under(&self.root)).is_ok();
+        if !mended {
+            self.refused.insert(dir.clone());
+        }
+        mended
+    }
+
+    /// Whether something at or below this directory was refused; that is asked once.
+    pub(super) fn take_refused(&mut self, dir: &RelPath) -> bool {
+        let before = self.refused.len();
+        self.refused.retain(|other| !other.is_within(dir));
+        self.refused.len() < before
+    }
+
+    /// Forgets the watches on a name that was taken away and on everything below it.
+    pub(super) fn forget(&mut self, dir: &RelPath, because: Because) -> Forgot {
+        let before = self.polled.len();
         self.polled
             .retain(|other, _| other.is_root() || !other.is_within(dir));
-        self.unreadable.retain(|other| !other.is_within(dir));
-        let unwatched = self.polled.len() + self.unreadable.len() < before;
-        let gone = self.armed_within(dir);
-        if gone.is_empty() {
+        let refused = self.take_refused(dir);
+        let unwatched = refused || self.polled.len() < before;
+        let below = self.armed_within(dir);
+        if below.is_empty() {
             return if unwatched {
                 Forgot::Some
             } else {
                 Forgot::Nothing
             };
         }
-        let too_many = unwatch && gone.len() > UNWATCH_LIMIT;
-        for path in &gone {
-            self.armed.remove(path);
+        // notify ends what lies below a name that it watches, and only then.
+        let top = self.armed.get(dir).map(|set| set.after);
+        let by_notify = |number| top.is_some_and(|set| number > set);
+        let ended = |set: &SetAt| match because {
+            Because::Event(number) | Because::EventUnseen(number) if number <= set.before => None,
+            Because::Event(number) => Some(!by_notify(number) || number <= set.after),
+            Because::EventUnseen(_) | Because::Ours => Some(true),
+        };
+        let gone: Vec<(RelPath, bool)> = below
+            .into_iter()
+            .filter_map(|path| {
+                let unwatch = ended(self.armed.get(&path)?)?;
+                Some((path, unwatch))
+            })
+            .collect();
+        let too_many = gone.iter().filter(|(_, unwatch)| *unwatch).count() > UNWATCH_LIMIT;
+        for (path, unwatch) in gone {
+            tracing::trace!(dir = ?path, unwatch, ?because, "watched no more");
+            self.armed.remove(&path);
             if let Some(watcher) = self.watcher.as_mut().filter(|_| unwatch && !too_many) {
                 watcher.unwatch(&path.under(&self.root));
             }
@@ -296,7 +358,7 @@ impl Watched {
 
     fn armed_within(&self, dir: &RelPath) -> Vec<RelPath> {
         if dir.is_root() {
-            return self.armed.iter().cloned().collect();
+            return self.armed.keys().cloned().collect();
         }
         let mut first = dir.as_bytes().to_vec();
         let mut end = first.clone();
@@ -306,8 +368,9 @@ impl Watched {
             Bound::Included(RelPath::from_bytes(first)),
             Bound::Excluded(RelPath::from_bytes(end)),
         );
-        let itself = self.armed.get(dir).into_iter();
-        itself.chain(self.armed.range(below)).cloned().collect()
+        let itself = self.armed.get_key_value(dir).into_iter();
+        let all = itself.chain(self.armed.range(below));
+        all.map(|(path, _)| path.clone()).collect()
     }
 
     /// The watched directories that are left out by now.

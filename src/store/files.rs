@@ -139,26 +139,44 @@ impl StoreReader {
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 
-    /// Other paths that were the same file as this one when they were indexed (hard links).
+    /// Other paths that were the same file as this one when they were indexed (hard links), if its
+    /// content is another now; without those that were indexed under the same stamp.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn links_of(&self, key: &FileKey) -> Result<Vec<FileKey>, StoreError> {
+    pub fn links_of(
+        &self,
+        key: &FileKey,
+        now: &FileStamp,
+        content: &ContentHash,
+    ) -> Result<Vec<RelPath>, StoreError> {
         let mut stmt = self
             .conn
             .prepare_cached(
-                "SELECT g.root, g.path FROM files f JOIN files g INDEXED BY files_by_photo ON g.photo = f.photo
-                     AND g.inode = f.inode AND g.root = f.root AND g.path <> f.path
-                 WHERE f.root = ?1 AND f.path = ?2",
+                "SELECT g.path FROM files f JOIN photos p ON p.id = f.photo AND p.hash <> ?7
+                 JOIN files g INDEXED BY files_by_photo ON g.photo = f.photo
+                 WHERE f.root = ?1 AND f.path = ?2 AND g.root = ?1 AND g.path <> ?2 AND g.inode = ?3
+                     AND (g.size, g.mtime_ns, g.ctime_ns) <> (?4, ?5, ?6)
+                 UNION ALL
+                 SELECT g.path FROM files f JOIN failures e ON e.id = f.failure AND e.hash <> ?7
+                 JOIN files g INDEXED BY files_by_failure ON g.failure = f.failure
+                 WHERE f.root = ?1 AND f.path = ?2 AND g.root = ?1 AND g.path <> ?2 AND g.inode = ?3
+                     AND (g.size, g.mtime_ns, g.ctime_ns) <> (?4, ?5, ?6)",
             )
             .at(&self.path)?;
         let rows = stmt
-            .query_map(params![key.root, key.path.as_bytes()], |r| {
-                Ok(FileKey {
-                    root: r.get(0)?,
-                    path: RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?),
-                })
-            })
+            .query_map(
+                params![
+                    key.root,
+                    key.path.as_bytes(),
+                    inode_column(now),
+                    i64::try_from(now.size).unwrap_or(i64::MAX),
+                    now.mtime_ns,
+                    now.ctime_ns,
+                    content.0
+                ],
+                |r| Ok(RelPath::from_bytes(r.get::<_, Vec<u8>>(0)?)),
+            )
             .at(&self.path)?;
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }

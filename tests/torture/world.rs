@@ -9,9 +9,10 @@ use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
 
 use crate::env::{Daemon, TestEnv};
 use crate::oracle::{self, Truth, Verdict};
+use crate::rng::number;
 
 /// How long the two may differ while photond works on it, on a machine that does other things.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE_SECONDS: u64 = 180;
 
 /// The started program may not read what permissions forbid, even if root starts it.
 pub fn bind_to_permissions(command: &mut Command) {
@@ -38,7 +39,7 @@ pub fn logged(env: &TestEnv, command: &mut Command) {
         .create(true)
         .open(env.outside("log"))
         .unwrap();
-    command.env("PHOTOND_LOG", "photond=debug").stderr(log);
+    command.env("PHOTOND_LOG", "photond=trace").stderr(log);
 }
 
 /// The truth of a folder, when it holds still.
@@ -55,6 +56,7 @@ pub fn verdict(env: &TestEnv, truth: &Truth, tags: bool) -> Verdict {
 pub fn settle(env: &TestEnv, seed: u64, what: &str, tags: bool) -> (usize, usize) {
     let before = truth(env);
     let begun = Instant::now();
+    let patience = Duration::from_secs(number("PHOTOND_TORTURE_PATIENCE", PATIENCE_SECONDS));
     let mut held = 0;
     loop {
         let idle = is_idle(env);
@@ -75,7 +77,7 @@ pub fn settle(env: &TestEnv, seed: u64, what: &str, tags: bool) -> (usize, usize
             );
             return (found.agreed, held);
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > patience {
             keep(env, seed);
             panic!(
                 "PHOTOND_SEED={seed}, {what}: idle: {idle}, held: {}, {} agreed, wrong: {:#?}\n{:#}",

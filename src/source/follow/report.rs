@@ -11,7 +11,7 @@ use crate::source::live::{Found, RescanReason, SourceEvent};
 use crate::source::open::{Probe, probe};
 use crate::source::settle::{Hint, Settled};
 use crate::source::watch::RECURSIVE;
-use crate::source::watched::accessible;
+use crate::source::watched::{Because, accessible};
 
 impl Follower {
     /// Looks at the paths that came to rest.
@@ -39,6 +39,7 @@ impl Follower {
     }
 
     fn report(&mut self, path: RelPath, hint: Hint, found: Found) {
+        tracing::trace!(?path, ?hint, ?found, "at rest");
         if path.name() == IGNORE_FILE.as_bytes() {
             return self.ignore_file_changed(&path.parent().unwrap_or_default());
         }
@@ -65,14 +66,22 @@ impl Follower {
     }
 
     /// A directory's metadata changed: interesting if it can be read now and could not before, or
-    /// the other way round. (A copy that sets the times of directories must cost no scans.)
+    /// the other way round, or if somebody was refused something in it. (A copy that sets the times of
+    /// directories must cost no scans.)
     fn dir_touched(&mut self, dir: &RelPath) {
         let readable = accessible(&dir.under(&self.root)).is_ok();
-        let armed = RECURSIVE || self.shared.with_watched(|w| w.is_armed(dir));
-        if armed && !readable {
-            self.forget(dir, true);
+        let (armed, refused) = self.shared.with_watched(|w| {
+            let armed = RECURSIVE || w.is_armed(dir);
+            (armed, readable && w.take_refused(dir))
+        });
+        if dir.is_root() && !readable {
+            // It is asked for again and again, and its watch says when that is worth it.
+            return;
         }
-        if armed != readable {
+        if armed && !readable {
+            self.forget(dir, Because::Ours);
+        }
+        if armed != readable || refused {
             self.dirs.insert(dir.clone(), RescanReason::Permissions);
         }
     }
@@ -88,7 +97,7 @@ impl Follower {
             .shared
             .with_watched(|w| w.armed_where(dir, |d| filter.dir_excluded(d)));
         for excluded in out {
-            self.forget(&excluded, true);
+            self.forget(&excluded, Because::Ours);
         }
         self.dirs
             .insert(dir.clone(), RescanReason::IgnoreFileChanged);
