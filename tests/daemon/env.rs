@@ -11,7 +11,31 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long a condition may take on a busy machine before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
+/// The longest pause between two looks: each look is a process, which takes from what is waited for.
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+
+/// A wait with growing pauses.
+struct Waiting {
+    since: Instant,
+    pause: Duration,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            pause: Duration::from_millis(20),
+        }
+    }
+
+    /// Waits for the next look; false: long enough.
+    fn goes_on(&mut self) -> bool {
+        std::thread::sleep(self.pause);
+        self.pause = (self.pause * 5 / 4).min(LONGEST_PAUSE);
+        self.since.elapsed() < PATIENCE
+    }
+}
 
 pub struct TestEnv {
     dir: TempDir,
@@ -190,10 +214,9 @@ impl TestEnv {
     }
 
     pub fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let start = Instant::now();
+        let mut waiting = Waiting::new();
         while !holds() {
-            assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
-            std::thread::sleep(Duration::from_millis(20));
+            assert!(waiting.goes_on(), "waited in vain: {what}");
         }
     }
 
@@ -201,18 +224,13 @@ impl TestEnv {
     pub fn wait_for_paths(&self, paths: &[&str]) {
         let mut wanted: Vec<&str> = paths.to_vec();
         wanted.sort_unstable();
-        let mut last = Vec::new();
-        let start = Instant::now();
+        let mut waiting = Waiting::new();
         loop {
             let found = self.paths();
             if found == wanted {
                 return;
             }
-            if start.elapsed() > PATIENCE {
-                panic!("wanted {wanted:?}, found {last:?}");
-            }
-            last = found;
-            std::thread::sleep(Duration::from_millis(20));
+            assert!(waiting.goes_on(), "wanted {wanted:?}, found {found:?}");
         }
     }
 
@@ -232,7 +250,7 @@ impl TestEnv {
             }
         }
         truth.sort();
-        let start = Instant::now();
+        let mut waiting = Waiting::new();
         loop {
             let mut index: Vec<(String, String)> = self
                 .query(&[])
@@ -248,7 +266,7 @@ impl TestEnv {
             if index == truth {
                 return;
             }
-            if start.elapsed() > PATIENCE {
+            if !waiting.goes_on() {
                 let missed: Vec<_> = truth.iter().filter(|t| !index.contains(t)).collect();
                 let stale: Vec<_> = index.iter().filter(|i| !truth.contains(i)).collect();
                 panic!(
@@ -256,7 +274,6 @@ impl TestEnv {
                     self.status()["daemon"]
                 );
             }
-            std::thread::sleep(Duration::from_millis(50));
         }
     }
 

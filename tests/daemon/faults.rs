@@ -7,7 +7,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use image::ImageEncoder;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::Value;
 
 use crate::env::{TestEnv, jpeg, save};
@@ -33,6 +35,50 @@ fn idle(env: &TestEnv) -> Option<Value> {
     let scanned = |root: &Value| root["last_full_scan"].is_number();
     let through = status["roots"].as_array()?.iter().all(scanned);
     (status["daemon"]["activity"] == "idle" && through).then_some(status)
+}
+
+/// Lets a process have no more memory than it has and `spare`; gives what it was allowed before.
+fn limit_memory(pid: u32, spare: u64) -> Rlimit {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmSize:"));
+    let kb = line.and_then(|l| l.split_whitespace().next()).unwrap();
+    let low = Rlimit {
+        current: Some(kb.parse::<u64>().unwrap() * 1024 + spare),
+        maximum: getrlimit(Resource::As).maximum,
+    };
+    prlimit(Pid::from_raw(pid as i32), Resource::As, low).unwrap()
+}
+
+#[test]
+fn memory_that_is_refused_costs_a_photo_some_time_and_nothing_else() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let env = TestEnv::new();
+    save(0, &env.photo("before.jpg"));
+    let daemon = env.watch();
+    let before = limit_memory(daemon.pid(), 48 << 20);
+    // 72 MB when it is decoded; the file has next to none.
+    let mut huge = Vec::new();
+    image::codecs::png::PngEncoder::new(&mut huge)
+        .write_image(
+            &vec![90; 6000 * 4000 * 3],
+            6000,
+            4000,
+            image::ExtendedColorType::Rgb8,
+        )
+        .unwrap();
+    fs::write(env.photo("huge.png"), &huge).unwrap();
+    env.wait_until("it waits for memory", || {
+        let daemon = &env.status()["daemon"];
+        daemon["counters"]["waiting"].as_u64() > Some(0)
+    });
+    save(1, &env.photo("meanwhile.jpg"));
+    env.wait_for_paths(&["before.jpg", "meanwhile.jpg"]);
+    assert_eq!(env.status()["counts"]["failed"], 0);
+    prlimit(Pid::from_raw(daemon.pid() as i32), Resource::As, before).unwrap();
+    env.wait_for_paths(&["before.jpg", "huge.png", "meanwhile.jpg"]);
+    assert_eq!(daemon.stop(), Some(0));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn has(program: &str) -> bool {
 const HELPERS: &str = r#"
 set -eu
 count() { "$PHOTOND" query --all --format paths 2>/dev/null | wc -l; }
-until_is() { for _ in $(seq 600); do [ "$($1)" = "$2" ] && return; sleep 0.1; done; echo "in vain: $1 is $($1), wanted $2"; "$PHOTOND" status; exit 1; }
+until_is() { for _ in $(seq 2400); do [ "$($1)" = "$2" ] && return; sleep 0.1; done; echo "in vain: $1 is $($1), wanted $2"; "$PHOTOND" status; exit 1; }
 "#;
 
 /// The steps of a swap, in a mount namespace of its own: `$PHOTOND`, `$MNT`, `$A` and `$B` are given.
@@ -85,6 +85,32 @@ echo fine
 #[test]
 fn a_disk_that_is_full_at_the_start_is_waited_for() {
     with_mounts(FULL, 0);
+}
+
+/// A disk that fills up in the middle of the work, and has room again later.
+const FILLED: &str = r#"
+paused() { "$PHOTOND" status --format json | python3 -c '
+import json, sys
+print("full" in ((json.load(sys.stdin)["daemon"] or {}).get("paused") or ""))'; }
+mkdir -p "$DATA"; mount -t tmpfs -o size=8m,mode=700 none "$DATA"
+cp "$A"/* "$MNT"/
+"$PHOTOND" watch "$MNT" >/dev/null 2>&1 & daemon=$!
+trap 'kill $daemon; wait $daemon || true' EXIT
+until_is count 12
+head -c 9000000 /dev/zero > "$DATA/filler" 2>/dev/null || true
+cp "$B"/* "$MNT"/
+until_is paused True
+[ "$(count)" -ge 12 ] || { echo "no answer: $(count)"; exit 1; }
+[ "$(count)" -lt 212 ] || { echo "it was never full"; exit 1; }
+rm "$DATA/filler"; mount -o remount,size=64m "$DATA"
+until_is count 212
+until_is paused False
+echo fine
+"#;
+
+#[test]
+fn a_disk_that_fills_up_pauses_the_work_and_no_query() {
+    with_mounts(FILLED, 200);
 }
 
 /// Runs a script where it may mount; it is to end with the word "fine". `A` has 12 photos and `B` others.

@@ -39,5 +39,12 @@ pub fn fresh() -> Vec<u8> {
 /// True for what [`numbered`] makes, whole.
 pub fn is_whole(bytes: &[u8]) -> bool {
     let start = numbered(0).len() - body().len();
-    bytes.starts_with(&[0xff, 0xd8, 0xff, 0xfe]) && bytes.get(start..) == Some(body())
+    // Two writers at once can make the comment another length than it says.
+    let says = |b: &[u8]| {
+        b.get(4..6)
+            .map(|l| usize::from(l[0]) << 8 | usize::from(l[1]))
+    };
+    bytes.starts_with(&[0xff, 0xd8, 0xff, 0xfe])
+        && says(bytes) == Some(start - 4)
+        && bytes.get(start..) == Some(body())
 }

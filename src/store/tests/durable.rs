@@ -137,6 +137,44 @@ fn readers_see_sound_pages_while_the_log_is_taken_over() {
 }
 
 #[test]
+fn a_program_that_reads_for_long_holds_the_log_no_longer_than_it_reads() {
+    let mut lib = Library::new();
+    let root = lib.root("/photos");
+    lib.put(root, "first.jpg", 0);
+    let log = lib.dir.path().join(format!("{INDEX_FILE}-wal"));
+    let size = || std::fs::metadata(&log).unwrap().len();
+    let limit = 16 << 20;
+    let other = Connection::open_with_flags(
+        lib.dir.path().join(INDEX_FILE),
+        OpenFlags::SQLITE_OPEN_READ_ONLY,
+    )
+    .unwrap();
+    let count = |conn: &Connection| -> i64 {
+        conn.query_row("SELECT count(*) FROM files", [], |r| r.get(0))
+            .unwrap()
+    };
+    other.execute_batch("BEGIN").unwrap();
+    assert_eq!(count(&other), 1);
+    let mut written = 0;
+    while size() <= 2 * limit {
+        for _ in 0..50 {
+            written += 1;
+            lib.put(root, &format!("{written}.jpg"), written);
+        }
+        assert!(written < 20_000, "the log does not grow: {} bytes", size());
+    }
+    assert_eq!(count(&other), 1, "it sees what it began with");
+    other.execute_batch("COMMIT").unwrap();
+    // A checkpoint carries all over, and the next writer begins the log anew.
+    for _ in 0..2 {
+        written += 1;
+        lib.put(root, &format!("{written}.jpg"), written);
+    }
+    assert!(size() <= limit, "{} bytes", size());
+    assert_eq!(count(&other), i64::try_from(written).unwrap() + 1);
+}
+
+#[test]
 fn an_index_without_checksums_gets_them_when_it_is_opened() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(INDEX_FILE);
