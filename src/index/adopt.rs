@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use super::marks::{Marks, compare};
+use super::marks::Marks;
 use crate::source::{self, RootFacts, RootPlace, is_certain};
 use crate::store::{RootRow, StoreError, StoreReader};
 
@@ -118,5 +118,5 @@ fn moved_here(
 }
 
 fn marks(path: &Path, row: &RootRow, reader: &StoreReader) -> Result<Marks, StoreError> {
-    Ok(compare(path, &reader.sample_files(row.id)?))
+    Ok(Marks::of(path, &reader.sample_files(row.id)?))
 }

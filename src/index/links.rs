@@ -80,7 +80,10 @@ mod tests {
             names.outdated_by(2, &b, stamp(7, 11)).is_empty(),
             "elsewhere"
         );
-        assert_eq!(names.outdated_by(1, &b, stamp(7, 11)), [a.clone()]);
+        assert_eq!(
+            names.outdated_by(1, &b, stamp(7, 11)),
+            std::slice::from_ref(&a)
+        );
         assert!(names.outdated_by(1, &a, stamp(7, 11)).is_empty());
         assert!(names.outdated_by(1, &b, stamp(7, 11)).is_empty());
     }

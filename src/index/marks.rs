@@ -7,7 +7,7 @@ use crate::source::stamp_beneath;
 
 /// What a sample of the rows says of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Marks {
+pub enum Marks {
     /// Most of them lie there as they were.
     Same,
     /// None of them lies there.
@@ -19,21 +19,23 @@ pub(super) enum Marks {
 /// Fewer rows than this prove nothing by their absence.
 const ENOUGH: usize = 3;
 
-/// Compares a sample of rows (path, size and time) with what lies in a folder now.
-pub(super) fn compare(root: &Path, sample: &[(RelPath, FileStamp)]) -> Marks {
-    let same = sample
-        .iter()
-        .filter(|(path, stamp)| {
-            stamp_beneath(root, path).is_ok_and(|found| {
-                found.is_some_and(|f| f.size == stamp.size && f.mtime_ns == stamp.mtime_ns)
+impl Marks {
+    /// Compares a sample of rows (path, size and time) with what lies in a folder now.
+    pub fn of(root: &Path, sample: &[(RelPath, FileStamp)]) -> Self {
+        let same = sample
+            .iter()
+            .filter(|(path, stamp)| {
+                stamp_beneath(root, path).is_ok_and(|found| {
+                    found.is_some_and(|f| f.size == stamp.size && f.mtime_ns == stamp.mtime_ns)
+                })
             })
-        })
-        .count();
-    if same > 0 && same * 2 >= sample.len() {
-        Marks::Same
-    } else if same == 0 && sample.len() >= ENOUGH {
-        Marks::Other
-    } else {
-        Marks::Unknown
+            .count();
+        if same > 0 && same * 2 >= sample.len() {
+            Self::Same
+        } else if same == 0 && sample.len() >= ENOUGH {
+            Self::Other
+        } else {
+            Self::Unknown
+        }
     }
 }

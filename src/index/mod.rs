@@ -52,6 +52,7 @@ pub use adopt::RootState;
 pub use error::IndexError;
 pub use gate::Flow;
 pub use lanes::{Derived, ModelPlan, SearchChoice};
+pub use marks::Marks;
 pub use memory::give_memory_back;
 pub use models::SettledModel;
 pub use pipeline::{Indexer, IndexerOptions};

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::error::IndexError;
-use super::marks::{Marks, compare};
+use super::marks::Marks;
 use super::roots::{RootHandle, Visit};
 use super::stage::spawn;
 use crate::photo::{FileStamp, RelPath};
@@ -187,7 +187,7 @@ impl ProbeThread {
         // A name that another volume may have too: what lies there decides.
         let marks = StoreReader::open(&self.data_dir)
             .and_then(|reader| reader.sample_files(root.id))
-            .map_or(Marks::Unknown, |sample| compare(&root.path, &sample));
+            .map_or(Marks::Unknown, |sample| Marks::of(&root.path, &sample));
         marks != Marks::Other
     }
 }

@@ -5,18 +5,15 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use photond::failpoint::PLACES;
 
 use crate::content;
 use crate::env::TestEnv;
 use crate::kills::pass;
-use crate::world::without_model;
-
-/// A run that hangs is a failure; nothing here takes longer on any machine.
-const DEADLINE: Duration = Duration::from_secs(120);
+use crate::world::{wait, without_model};
 const PHOTOS: u64 = 6;
 
 /// A way to come by some places.
@@ -120,28 +117,6 @@ impl Scenario {
             let noted = noted(seen);
             way == "watch" && ends.iter().any(|end| noted.contains(*end))
         })
-    }
-}
-
-/// Waits for a process; when `enough`, it is told to stop.
-fn wait(mut command: Command, mut enough: impl FnMut() -> bool) -> ExitStatus {
-    let mut child = command.spawn().unwrap();
-    let begun = Instant::now();
-    let mut told = false;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        if !told && enough() {
-            told = true;
-            let pid = rustix::process::Pid::from_child(&child);
-            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        }
-        if begun.elapsed() > DEADLINE {
-            let _ = child.kill();
-            panic!("{command:?} does not end");
-        }
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

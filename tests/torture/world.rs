@@ -1,7 +1,7 @@
 //! What the trials share: a daemon that permissions bind, and the wait for agreement with the oracle.
 
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
@@ -13,6 +13,9 @@ use crate::rng::number;
 
 /// How long the two may differ while photond works on it, on a machine that does other things.
 const PATIENCE_SECONDS: u64 = 180;
+
+/// How long a process may take that is to end by itself.
+const DEADLINE: Duration = Duration::from_secs(170);
 
 /// The started program may not read what permissions forbid, even if root starts it.
 pub fn bind_to_permissions(command: &mut Command) {
@@ -148,5 +151,27 @@ impl FewDescriptors {
 impl Drop for FewDescriptors {
     fn drop(&mut self) {
         let _ = prlimit(Some(self.pid), Resource::Nofile, self.before);
+    }
+}
+
+/// Waits for a process; when `enough`, it is told to stop.
+pub fn wait(mut command: Command, mut enough: impl FnMut() -> bool) -> ExitStatus {
+    let mut child = command.spawn().unwrap();
+    let begun = Instant::now();
+    let mut told = false;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if !told && enough() {
+            told = true;
+            let pid = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        }
+        if begun.elapsed() > DEADLINE {
+            let _ = child.kill();
+            panic!("{command:?} does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -6,14 +6,11 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::content;
 use crate::env::TestEnv;
 use crate::rng::{Rng, first_seed, number};
-
-/// A run that takes longer has not ended: the trial of a library takes half a minute at most.
-const DEADLINE: Duration = Duration::from_secs(170);
+use crate::world::wait;
 const PHOTOS: usize = 5;
 
 /// The library and what is noted of it, if the tests have one.
@@ -41,25 +38,13 @@ fn some_photos() -> TestEnv {
 /// One pass with this library: it must end by itself, without a crash, and index all photos. Gives
 /// how many have tags.
 fn pass(env: &TestEnv, library: &Path, points: &str, what: &str) -> u64 {
-    let mut child = env
-        .command(&["index", env.photos().to_str().unwrap()])
+    let mut command = env.command(&["index", env.photos().to_str().unwrap()]);
+    command
         .env("ORT_DYLIB_PATH", library)
         .env("PHOTOND_FAILPOINTS", points)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if begun.elapsed() > DEADLINE {
-            let _ = child.kill();
-            panic!("{what}: it hangs");
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
+        .stderr(Stdio::null());
+    let status = wait(command, || false);
     assert_eq!(status.signal(), None, "{what}: it crashed: {status}");
     assert_eq!(status.code(), Some(0), "{what}");
     let counts = &env.status()["counts"];

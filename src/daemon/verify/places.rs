@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::VerifyError;
+use crate::index::Marks;
 use crate::photo::RelPath;
-use crate::source::{RootPresence, VolumeIdentity, identify, is_certain, stamp_beneath};
+use crate::source::{RootPresence, VolumeIdentity, identify, is_certain};
 use crate::store::{IndexedFile, RootRow, StoreReader};
 
 /// Rows read from the index at a time; no reading transaction lasts longer than that takes.
@@ -102,13 +103,8 @@ pub(super) fn why_offline(
     }
     // A name that changes with the device number: the photos themselves tell.
     let sample = reader.sample_files(root.id)?;
-    let same = sample.iter().any(|(path, stamp)| {
-        stamp_beneath(&root.path, path)
-            .is_ok_and(|found| found.is_some_and(|f| f.mtime_ns == stamp.mtime_ns))
-    });
-    if same || sample.is_empty() {
-        Ok(None)
-    } else {
-        other
+    match Marks::of(&root.path, &sample) {
+        Marks::Same | Marks::Unknown => Ok(None),
+        Marks::Other => other,
     }
 }
