@@ -12,7 +12,7 @@ use super::{Context_, Exit, durability, verify};
 use crate::daemon::{Report, RootReport, RootStanding, VerifyState, held_says, is_held};
 use crate::index::{Activity, TagReport};
 use crate::model::{default_pack, find_runtime};
-use crate::store::{Counts, FailureRow, RootRow, StoreReader, unix_now};
+use crate::store::{Counts, FailureRow, RootRow, StoreError, StoreReader, unix_now};
 
 /// Show what is indexed, what is going on, and what failed
 #[derive(clap::Args)]
@@ -57,7 +57,13 @@ pub(super) struct Status {
 }
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
-    let reader = StoreReader::open(&context.data_dir)?;
+    let reader = match StoreReader::open(&context.data_dir) {
+        Err(e @ StoreError::NoIndex { .. }) => match held_says(&context.data_dir) {
+            Some(line) => anyhow::bail!("photond is running, but has no index yet: {line}"),
+            None => return Err(e.into()),
+        },
+        reader => reader?,
+    };
     let status = read(context, &reader, args.errors)?;
     match args.format {
         StatusFormat::Json => {

@@ -77,6 +77,7 @@ fill
 "$PHOTOND" watch "$MNT" >"$MNT.said" 2>&1 & daemon=$!
 trap 'kill $daemon; wait $daemon || true' EXIT
 until_is waits 1
+"$PHOTOND" status 2>&1 | grep -q "no index yet.*full" || { echo "status: $("$PHOTOND" status 2>&1)"; exit 1; }
 rm "$DATA/filler"
 until_is count 12
 echo fine
