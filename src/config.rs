@@ -20,6 +20,14 @@ pub struct Config {
     pub parallel: usize,
     /// Files larger than this many MiB are recorded as failed, not read.
     pub max_file_mib: u64,
+    /// Pictures with more pixels than this many millions are known by their metadata only.
+    pub max_megapixels: u64,
+    /// Where pictures are decoded.
+    pub decode: Decode,
+    /// Seconds that decoding one file may take.
+    pub decode_seconds: u64,
+    /// Memory that a decoding process may map, in MiB.
+    pub decode_memory_mib: u64,
     /// Hours between full scans that catch what events missed.
     pub rescan_hours: f64,
     /// Probability from which a tag counts in queries and is shown, 0 to 1.
@@ -35,6 +43,17 @@ pub struct Config {
     pub labels: LabelsTable,
     /// A table of earlier versions: read, and of no effect.
     pub pools: Option<toml::Table>,
+}
+
+/// `decode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decode {
+    /// In processes of their own, which may do nothing but compute.
+    #[default]
+    Workers,
+    /// In this process: to look for mistakes.
+    InProcess,
 }
 
 /// `on_battery`.
@@ -72,6 +91,10 @@ impl Default for Config {
             hidden: false,
             parallel: 0,
             max_file_mib: 512,
+            max_megapixels: 300,
+            decode: Decode::default(),
+            decode_seconds: 60,
+            decode_memory_mib: 2048,
             rescan_hours: 6.0,
             min_confidence: 0.6,
             background: true,
@@ -163,6 +186,20 @@ impl Config {
                 config.max_file_mib.to_string(),
                 "1 to 16384",
             );
+        }
+        for (key, value, allowed, words) in [
+            ("max_megapixels", config.max_megapixels, 1..=4000, "1 to 4000"),
+            ("decode_seconds", config.decode_seconds, 1..=3600, "1 to 3600"),
+            (
+                "decode_memory_mib",
+                config.decode_memory_mib,
+                256..=65_536,
+                "256 to 65536",
+            ),
+        ] {
+            if !allowed.contains(&value) {
+                return range(key, value.to_string(), words);
+            }
         }
         if !(0.01..=8760.0).contains(&config.rescan_hours) {
             return range(

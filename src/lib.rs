@@ -18,3 +18,4 @@ pub mod search;
 pub mod source;
 pub mod store;
 pub mod tag;
+pub mod worker;

@@ -258,6 +258,26 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format with a name that [`name`](Self::name) gives.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [
+            Self::Jpeg,
+            Self::Png,
+            Self::Gif,
+            Self::Webp,
+            Self::Tiff,
+            Self::Bmp,
+            Self::Ico,
+            Self::Tga,
+            Self::Pnm,
+            Self::Heic,
+            Self::Avif,
+            Self::Jxl,
+            Self::Raw,
+        ];
+        all.into_iter().find(|format| format.name() == name)
+    }
+
     /// The name used in the database and in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -344,23 +364,70 @@ pub struct Thumbnail {
     pub bytes: Vec<u8>,
 }
 
+/// Why a picture is not, or not wholly, to be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PixelTrouble {
+    /// Stable short key: `truncated`, `too-large`, `unsupported`, …
+    pub kind: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// How much of a photo's picture could be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pixels {
+    /// All of it.
+    Whole,
+    /// As far as it could be decoded; the rest is missing or wrong.
+    Damaged(PixelTrouble),
+    /// Only the small picture that the file carries beside the large one.
+    Thumbnail(PixelTrouble),
+    /// Nothing: what is known of the photo is what its metadata say.
+    None(PixelTrouble),
+}
+
+impl Pixels {
+    /// The name used in the database and in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Damaged(_) => "damaged",
+            Self::Thumbnail(_) => "thumbnail",
+            Self::None(_) => "none",
+        }
+    }
+
+    /// What is wrong, if anything is.
+    pub fn trouble(&self) -> Option<&PixelTrouble> {
+        match self {
+            Self::Whole => None,
+            Self::Damaged(trouble) | Self::Thumbnail(trouble) | Self::None(trouble) => {
+                Some(trouble)
+            }
+        }
+    }
+}
+
 /// Everything one look at a photo's bytes gives, before any model has seen it.
 #[derive(Debug, Clone)]
 pub struct Inspection {
     /// What the bytes are (not what the name says).
     pub format: Format,
-    /// Width in pixels as displayed: orientation applied.
+    /// Width in pixels as displayed: orientation applied. 0: not known.
     pub width: u32,
-    /// Height in pixels as displayed: orientation applied.
+    /// Height in pixels as displayed: orientation applied. 0: not known.
     pub height: u32,
     /// EXIF orientation as found, 1 to 8.
     pub orientation: u8,
     /// Camera metadata.
     pub exif: Exif,
-    /// Hash of the upright picture.
+    /// How much of the picture all that follows was made of.
+    pub pixels: Pixels,
+    /// Hash of the upright picture; empty without pixels.
     pub perceptual_hash: PerceptualHash,
-    /// Preview of the upright picture.
-    pub thumbnail: Thumbnail,
-    /// Model inputs made from the upright picture, one a spec that was asked for, in their order.
+    /// Preview of the upright picture; absent without pixels.
+    pub thumbnail: Option<Thumbnail>,
+    /// Model inputs made from the upright picture, one a spec that was asked for, in their order; none
+    /// without pixels.
     pub tensors: Vec<crate::embedding::Tensor>,
 }

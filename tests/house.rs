@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("store", 2),
     ("index", 3),
     ("search", 3),
+    ("worker", 3),
     ("daemon", 4),
     ("cli", 5),
 ];

@@ -34,6 +34,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::{Config, ConfigError};
 use crate::daemon::DaemonError;
 use crate::dirs;
+use crate::media::Limits;
 use crate::model::{ModelError, TRIAL_COMMAND, TRIAL_PASSED};
 use crate::store::{StoreError, suspect_damage};
 use output::Output;
@@ -133,6 +134,14 @@ enum Command {
     Service(service::Args),
     /// Check everything that could be wrong, and say the fix
     Doctor(doctor::Args),
+    /// Decodes for the photond that has started it, and may do nothing else
+    #[command(name = crate::worker::WORD, hide = true)]
+    Decode {
+        /// Bytes it may map
+        memory: u64,
+        /// Millions of pixels of a picture
+        megapixels: u64,
+    },
     /// Loads an ONNX Runtime library that nobody vouches for: photond asks itself for it
     #[command(name = TRIAL_COMMAND, hide = true)]
     TryRuntime {
@@ -159,6 +168,12 @@ struct Context_ {
 /// Runs the program and gives its exit code.
 pub fn run() -> u8 {
     let cli = Cli::parse();
+    if let Command::Decode { memory, megapixels } = cli.command {
+        // Its descriptors are its parent's: nothing is to be said there.
+        quiet_panics();
+        let limits = Limits::default().with_megapixels(megapixels);
+        return u8::from(crate::worker::run(memory, limits).is_err());
+    }
     let out = Output::new(match cli.color {
         Color::Always => Some(true),
         Color::Never => Some(false),
@@ -265,7 +280,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify::run(&context, &args),
         Command::Service(args) => service::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
-        Command::TryRuntime { .. } => Ok(Exit::Done),
+        Command::TryRuntime { .. } | Command::Decode { .. } => Ok(Exit::Done),
     }
 }
 

@@ -62,6 +62,9 @@ pub(super) struct Args {
     /// Taken with a camera whose name contains this
     #[arg(long, value_name = "S")]
     camera: Option<String>,
+    /// Whose picture is not whole: damaged, or known by its metadata only
+    #[arg(long)]
+    damaged: bool,
     /// Taken within KM kilometres (10 if not said) of a place
     #[arg(long, value_name = "LAT,LON[,KM]", allow_hyphen_values = true)]
     near: Option<String>,
@@ -173,6 +176,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         since: args.since,
         until: args.until,
         camera: args.camera,
+        damaged: args.damaged,
         near: args.near,
         path: args.path.map(|given| expand(&given)),
         min_confidence: args.min_confidence,

@@ -10,12 +10,14 @@ use super::error::DaemonError;
 use super::lock::DataDirLock;
 use super::room::lock_with_room;
 use super::search_model;
-use crate::config::Config;
+use crate::config::{Config, Decode};
 use crate::index::{Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind};
+use crate::media::{DECODER_VERSION, Inspector, Inspects, Limits};
 use crate::model::{self, ModelPack, default_pack};
 use crate::source::{Filter, FilterConfig};
 use crate::store::{Recovery, Store, StoreReader, ThumbStore};
 use crate::tag::{ClassOdds, Classifier, Head, Lexicon, TagError, Vocabulary};
+use crate::worker::{Pool, PoolOptions};
 
 /// Settings of one run.
 pub struct Setup {
@@ -73,6 +75,7 @@ impl Setup {
         let thumbs = ThumbStore::open(&self.data_dir)?;
         remove_old_files(&self.data_dir);
         store.count_from(self.config.min_confidence)?;
+        store.doubt_older_than(DECODER_VERSION)?;
         let classifier = default_pack()?;
         let model = classifier.id.to_string();
         let plan = ModelPlan {
@@ -89,6 +92,7 @@ impl Setup {
             max_file: self.config.max_file_mib << 20,
             background: self.config.background && way == Way::Watch,
             one_pass: way == Way::Once,
+            inspector: self.inspector(),
             model: Some(plan),
         };
         let indexer = Indexer::start(store, thumbs, &self.data_dir, options)?;
@@ -97,6 +101,22 @@ impl Setup {
             indexer,
             model,
         })
+    }
+
+    /// Who looks at pictures, as the settings have it.
+    fn inspector(&self) -> Arc<dyn Inspects> {
+        let config = &self.config;
+        match config.decode {
+            Decode::InProcess => Arc::new(Inspector::new(
+                Limits::default().with_megapixels(config.max_megapixels),
+            )),
+            Decode::Workers => Arc::new(Pool::new(PoolOptions {
+                program: None,
+                deadline: Duration::from_secs(config.decode_seconds),
+                memory: config.decode_memory_mib << 20,
+                max_megapixels: config.max_megapixels,
+            })),
+        }
     }
 
     /// What photos are tagged with.

@@ -116,7 +116,7 @@ impl Worker {
                     ticket: Some(job.ticket),
                 });
             }
-            Err(e) if e.is_passing() => self.put_off(job),
+            Err(e) if e.is_passing => self.put_off(job),
             Err(e) => self.write_content(
                 Change::NotEmbedded {
                     hash: *hash,

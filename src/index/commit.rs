@@ -440,7 +440,7 @@ impl CommitThread {
                 hash,
                 inspection: Some(inspection),
                 ..
-            } => Some((hash, &inspection.thumbnail)),
+            } => Some((hash, inspection.thumbnail.as_ref()?)),
             _ => None,
         });
         match self.thumbs.put(thumbs) {

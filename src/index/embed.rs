@@ -24,6 +24,7 @@ use super::{failing, priority};
 use crate::embedding::{Embedding, ModelId, Tensor};
 use crate::media::DECODER_VERSION;
 use crate::model::{ModelError, Runtime};
+use crate::photo::Pixels;
 use crate::store::{Change, ModelResult, Results, Tagged};
 use crate::tag::SeenByModels;
 
@@ -482,7 +483,10 @@ impl EmbedThread {
         if !made.is_empty() {
             Progress::add(&self.shared.progress.embedded, 1);
         }
-        if place.is_some() && made.len() + failed.len() < expected {
+        let pictured = inspection
+            .as_ref()
+            .is_none_or(|seen| !matches!(seen.pixels, Pixels::None(_)));
+        if place.is_some() && pictured && made.len() + failed.len() < expected {
             Progress::add(&self.shared.progress.untagged, 1);
         }
         let results = (!made.is_empty()).then(|| Box::new(Results { made, tagged }));

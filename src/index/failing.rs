@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::media::{DECODER_VERSION, InspectError};
+use crate::media::{DECODER_VERSION, Refusal};
 use crate::model::ModelError;
 use crate::store::{Failure, Stage};
 
@@ -47,13 +47,13 @@ pub(super) fn folder_unreadable(error: &io::Error) -> Failure {
 }
 
 /// Bytes that are no picture photond can decode.
-pub(super) fn undecodable(error: &InspectError) -> Failure {
-    failure(Stage::Inspect, error.kind(), error.to_string())
+pub(super) fn undecodable(refusal: &Refusal) -> Failure {
+    failure(Stage::Inspect, &refusal.kind, refusal.message.clone())
 }
 
 /// A photo of which no model input could be made although it was decoded before.
-pub(super) fn no_tensor(error: &InspectError) -> Failure {
-    failure(Stage::Embed, error.kind(), error.to_string())
+pub(super) fn no_tensor(refusal: &Refusal) -> Failure {
+    failure(Stage::Embed, &refusal.kind, refusal.message.clone())
 }
 
 /// A model's answer that is none.

@@ -32,7 +32,7 @@ use super::stage::{Deadman, Ending, spawn};
 use super::tagging::{TagReport, Tagging};
 use super::wanted::{ScanScope, WantedScans};
 use super::worker::{Outputs, Shared};
-use crate::media::{Inspector, Limits};
+use crate::media::Inspects;
 use crate::photo::RelPath;
 use crate::source::Filter;
 use crate::store::{Store, StoreError, StoreReader, ThumbStore};
@@ -47,6 +47,8 @@ pub struct IndexerOptions {
     pub background: bool,
     /// One pass and an end: what keeps changing is given up after some tries.
     pub one_pass: bool,
+    /// Who looks at pictures.
+    pub inspector: Arc<dyn Inspects>,
     /// The models, if any are to be used.
     pub model: Option<ModelPlan>,
 }
@@ -113,7 +115,7 @@ impl Indexer {
             progress: Arc::new(Progress::default()),
             roots: Arc::default(),
             inflight: Arc::clone(&inflight),
-            inspector: Inspector::new(Limits::default()),
+            inspector: options.inspector,
             gate: Gate::default(),
             spaces: Spaces::default(),
             embedding: Claims::default(),

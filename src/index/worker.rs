@@ -19,7 +19,7 @@ use super::spaces::{LaneId, LaneSpace, LaneTensor, Role, Spaces};
 use super::wanted::ScanScope;
 use super::{failing, prefilter, priority};
 use crate::embedding::{InputSpec, Tensor};
-use crate::media::{DECODER_VERSION, Inspector};
+use crate::media::{DECODER_VERSION, Inspects};
 use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
 use crate::source::{FileKind, is_passing, stamp_beneath};
 use crate::store::{Change, Failure, FileRow, Known, StoreError, StoreReader};
@@ -29,7 +29,7 @@ pub(super) struct Shared {
     pub progress: Arc<Progress>,
     pub roots: Arc<Roots>,
     pub inflight: Arc<InFlight>,
-    pub inspector: Inspector,
+    pub inspector: Arc<dyn Inspects>,
     /// How much work is let through.
     pub gate: Gate,
     /// What the models want to see, and where their vectors go.
@@ -409,7 +409,7 @@ impl Worker {
                     drop(self.shared.inflight.release(&hash));
                 }
             }
-            Err(e) if e.is_passing() => {
+            Err(e) if e.is_passing => {
                 tracing::debug!("{}: {e}", place.key.path);
                 // Whoever waits for the same content tries for himself.
                 let waiting = self.shared.inflight.release(&hash);

@@ -12,7 +12,7 @@ use image::error::{LimitErrorKind, UnsupportedErrorKind};
 use image::{ColorType, ExtendedColorType, ImageDecoder, ImageError};
 
 use super::error::InspectError;
-use super::jpeg::{self, Need};
+use super::jpeg::{self, Care, Need};
 use super::jpeg_layout::{Coding, Layout};
 use super::limits::Limits;
 use super::picture::{Channels, Picture};
@@ -24,6 +24,8 @@ use crate::photo::Format;
 #[derive(Debug)]
 pub(super) struct Decoded {
     pub(super) picture: Picture,
+    /// Why part of it is not what was written, if that is so.
+    pub(super) damage: Option<InspectError>,
     /// As stored, before orientation.
     pub(super) width: u32,
     /// As stored, before orientation.
@@ -43,7 +45,10 @@ pub(super) fn decode(
         limits.check_size(format, width, height)?;
     }
     if is_cut_short(bytes, format) {
-        return Err(InspectError::Truncated { format });
+        return match format {
+            Format::Png => half_a_png(bytes, limits),
+            _ => Err(InspectError::Truncated { format }),
+        };
     }
     let input = Cursor::new(bytes);
     let fail = |e| failure(format, (0, 0), e);
@@ -84,17 +89,27 @@ pub(super) fn no_decoder(format: Format) -> InspectError {
 fn jpeg(bytes: &[u8], need: Need, limits: &Limits) -> Result<Decoded, InspectError> {
     let format = Format::Jpeg;
     let layout = Layout::read(bytes);
-    let error = match jpeg::decode(bytes, &layout, need, limits) {
-        Ok(picture) => {
-            // A scaled decode succeeded, so the frame header it read is there.
-            let (width, height) = layout
-                .frame
-                .map_or((picture.width, picture.height), |f| (f.width, f.height));
-            return Ok(Decoded {
-                picture,
-                width,
-                height,
-            });
+    let decoded = |picture: Picture, damage| {
+        // A scaled decode succeeded, so the frame header it read is there.
+        let size = layout.frame.as_ref().map(|f| (f.width, f.height));
+        let (width, height) = size.unwrap_or((picture.width, picture.height));
+        Decoded {
+            picture,
+            damage,
+            width,
+            height,
+        }
+    };
+    let error = match jpeg::decode(bytes, &layout, need, Care::WantAll, limits) {
+        Ok((picture, wrong)) => {
+            let what = || InspectError::corrupt(format, "part of the picture's data is wrong");
+            return Ok(decoded(picture, wrong.then(what)));
+        }
+        Err(error @ InspectError::Truncated { .. }) => {
+            return match jpeg::decode(bytes, &layout, need, Care::TakeWhatIsThere, limits) {
+                Ok((picture, _)) => Ok(decoded(picture, Some(error))),
+                Err(_) => Err(error),
+            };
         }
         Err(error) => error,
     };
@@ -115,6 +130,69 @@ fn jpeg(bytes: &[u8], need: Need, limits: &Limits) -> Result<Decoded, InspectErr
         .map_err(|e| failure(format, (0, 0), e))
         .and_then(|decoder| whole(decoder, format, limits))
         .map_err(|_| error)
+}
+
+/// The rows of a PNG that are there, the others white. An interlaced one shows what its passes brought.
+fn half_a_png(bytes: &[u8], limits: &Limits) -> Result<Decoded, InspectError> {
+    let format = Format::Png;
+    let cut_short = || InspectError::Truncated { format };
+    let mut decoder = ::png::Decoder::new(Cursor::new(bytes));
+    decoder.set_transformations(::png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().map_err(|_| cut_short())?;
+    let (width, height) = reader.info().size();
+    let (color, _) = reader.output_color_type();
+    let channels = color.samples();
+    limits.check_size(format, width, height)?;
+    let len = u64::from(width) * u64::from(height) * channels as u64;
+    limits.check_alloc(format, (width, height), len)?;
+    let mut data = Vec::new();
+    let row = width as usize * channels;
+    // Rows of an interlaced picture are parts of passes, which only the whole decoder puts in place.
+    if reader.info().interlaced {
+        return Err(cut_short());
+    }
+    while let Ok(Some(next)) = reader.next_row() {
+        data.extend_from_slice(next.data().get(..row).unwrap_or_default());
+    }
+    if data.is_empty() {
+        return Err(cut_short());
+    }
+    data.resize(row * height as usize, 255);
+    let color = match color {
+        ::png::ColorType::Grayscale => ColorType::L8,
+        ::png::ColorType::GrayscaleAlpha => ColorType::La8,
+        ::png::ColorType::Rgba => ColorType::Rgba8,
+        _ => ColorType::Rgb8,
+    };
+    let (channels, data) = reduce(data, color).ok_or_else(cut_short)?;
+    Ok(Decoded {
+        picture: Picture::new(width, height, channels, data),
+        damage: Some(cut_short()),
+        width,
+        height,
+    })
+}
+
+/// Width and height that the header claims, if it can be read; nothing is decoded.
+pub(super) fn stored_size(bytes: &[u8], format: Format) -> Option<(u32, u32)> {
+    use image::ImageFormat;
+    let kind = match format {
+        Format::Jpeg => {
+            let frame = Layout::read(bytes).frame?;
+            return Some((frame.width, frame.height)).filter(|(w, h)| *w > 0 && *h > 0);
+        }
+        Format::Png => return png_size(bytes).filter(|(w, h)| *w > 0 && *h > 0),
+        Format::Gif => ImageFormat::Gif,
+        Format::Webp => ImageFormat::WebP,
+        Format::Tiff => ImageFormat::Tiff,
+        Format::Bmp => ImageFormat::Bmp,
+        Format::Ico => ImageFormat::Ico,
+        Format::Tga => ImageFormat::Tga,
+        Format::Pnm => ImageFormat::Pnm,
+        Format::Heic | Format::Avif | Format::Jxl | Format::Raw => return None,
+    };
+    let reader = image::ImageReader::with_format(Cursor::new(bytes), kind);
+    reader.into_dimensions().ok().filter(|(w, h)| *w > 0 && *h > 0)
 }
 
 /// Width and height from the header chunk, before the decoder allocates anything by them.
@@ -166,6 +244,7 @@ fn whole(
         .ok_or_else(|| InspectError::unsupported(format, "an unusual kind of samples"))?;
     Ok(Decoded {
         picture: Picture::new(width, height, channels, data),
+        damage: None,
         width,
         height,
     })

@@ -1,7 +1,7 @@
 //! Why a file's bytes did not become an inspection, said so that a user knows what to do about it.
 
 use super::wording;
-use crate::photo::Format;
+use crate::photo::{Format, PixelTrouble};
 
 /// What is wrong with one file's bytes. Belongs to that content only: the next file is unaffected,
 /// and the same bytes give the same error until [`super::DECODER_VERSION`] moves.
@@ -97,6 +97,14 @@ impl InspectError {
         matches!(self, Self::NoMemory { .. })
     }
 
+    /// The same for the index.
+    pub(super) fn trouble(&self) -> PixelTrouble {
+        PixelTrouble {
+            kind: self.kind().to_owned(),
+            message: self.to_string(),
+        }
+    }
+
     pub(super) fn corrupt(format: Format, reason: impl std::fmt::Display) -> Self {
         Self::Corrupt {
             format,
@@ -120,6 +128,39 @@ impl InspectError {
         Self::Panicked {
             format,
             message: wording::brief(message),
+        }
+    }
+}
+
+/// Why a file has no inspection, as whoever asked for one hears it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// Stable short key: `truncated`, `not-an-image`, `crash`, …
+    pub kind: String,
+    /// A sentence for people.
+    pub message: String,
+    /// It is the machine's moment of weakness and says nothing of the file.
+    pub is_passing: bool,
+}
+
+impl Refusal {
+    /// There is no memory, or no process, for it now.
+    pub fn no_memory() -> Self {
+        Self {
+            kind: "no-memory".to_owned(),
+            message: "there is no memory left to decode it in now; it is tried again".to_owned(),
+            is_passing: true,
+        }
+    }
+}
+
+impl From<InspectError> for Refusal {
+    fn from(error: InspectError) -> Self {
+        Self {
+            kind: error.kind().to_owned(),
+            message: error.to_string(),
+            is_passing: error.is_passing(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Tag meanings and units: EXIF 2.32 (CIPA DC-008). GPS: degrees in WGS 84.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use exif::{In, Reader, Tag, Value};
@@ -19,8 +20,8 @@ const MAX_NAME: usize = 128;
 pub(super) struct Metadata {
     pub(super) orientation: Orientation,
     pub(super) exif: Exif,
-    /// The block belongs to a camera raw file in TIFF's clothes.
-    pub(super) raw: bool,
+    /// Where in the block a small JPEG of the photo lies.
+    pub(super) thumbnail: Option<Range<usize>>,
 }
 
 impl Default for Metadata {
@@ -28,7 +29,7 @@ impl Default for Metadata {
         Self {
             orientation: Orientation::UPRIGHT,
             exif: Exif::default(),
-            raw: false,
+            thumbnail: None,
         }
     }
 }
@@ -77,8 +78,19 @@ impl Fields {
                 lon,
                 altitude_m: self.altitude(),
             },
-            raw: self.is_raw(),
+            thumbnail: self.thumbnail(),
         }
+    }
+
+    /// The second directory has it (EXIF 2.32, 4.8.1).
+    fn thumbnail(&self) -> Option<Range<usize>> {
+        let number = |tag| {
+            let field = self.0.get_field(tag, In::THUMBNAIL)?;
+            usize::try_from(field.value.get_uint(0)?).ok()
+        };
+        let start = number(Tag::JPEGInterchangeFormat)?;
+        let end = start.checked_add(number(Tag::JPEGInterchangeFormatLength)?)?;
+        Some(start..end)
     }
 
     fn value(&self, tag: Tag) -> Option<&Value> {
@@ -171,18 +183,6 @@ impl Fields {
             None => false,
         };
         (metres <= 100_000.0).then_some(if below { -metres } else { metres })
-    }
-
-    /// DNG says its version; other raw files keep a small preview in the first directory and the
-    /// sensor's data in sub-directories, which no picture for viewing does with a camera's name on.
-    fn is_raw(&self) -> bool {
-        const DNG_VERSION: Tag = Tag(exif::Context::Tiff, 0xC612);
-        const NEW_SUBFILE_TYPE: Tag = Tag(exif::Context::Tiff, 0x00FE);
-        const SUB_IFDS: Tag = Tag(exif::Context::Tiff, 0x014A);
-        self.value(DNG_VERSION).is_some()
-            || (self.uint(NEW_SUBFILE_TYPE).is_some_and(|t| t & 1 == 1)
-                && self.value(SUB_IFDS).is_some()
-                && self.value(Tag::Make).is_some())
     }
 }
 

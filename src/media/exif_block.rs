@@ -1,10 +1,10 @@
-//! Where each container keeps its EXIF block, and whether that block is safe to parse.
+//! Where containers keep their EXIF block, and whether a block is safe to parse.
 
 use super::jpeg_layout::Layout;
 use super::limits::Limits;
 use crate::photo::Format;
 
-/// The TIFF structure that holds a file's EXIF, if it has one that is fit to be parsed.
+/// The TIFF structure that holds a file's EXIF, if it has one.
 pub(super) fn exif_block<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Option<&'a [u8]> {
     let block = match format {
         Format::Jpeg => Layout::read(bytes).exif,
@@ -13,7 +13,7 @@ pub(super) fn exif_block<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -
         Format::Tiff => Some(bytes),
         _ => None,
     }?;
-    (block.len() <= limits.max_metadata && is_bounded(block)).then_some(block)
+    (block.len() <= limits.max_metadata).then_some(block)
 }
 
 /// The `eXIf` chunk (PNG 1.5 extensions); chunks are length, type, data, checksum.
@@ -53,7 +53,7 @@ fn webp(bytes: &[u8]) -> Option<&[u8]> {
 /// hold thousands of pointers to thousands of overlapping directories of thousands of entries,
 /// gigabytes once parsed. This counts what the parser would meet and stops at a number no camera
 /// comes near.
-fn is_bounded(block: &[u8]) -> bool {
+pub(super) fn is_bounded(block: &[u8]) -> bool {
     const MAX_ENTRIES: usize = 20_000;
     const MAX_DIRECTORIES: usize = 64;
     const POINTERS: [u16; 3] = [0x8769, 0x8825, 0xA005]; // EXIF, GPS, interoperability

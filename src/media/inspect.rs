@@ -5,22 +5,75 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use fast_image_resize::{FilterType, Resizer};
 use image_hasher::Hasher;
 
-use super::decode::{Decoded, decode, no_decoder};
-use super::error::InspectError;
+use super::decode::{Decoded, decode};
+use super::error::{InspectError, Refusal};
 use super::exif::{self, Metadata};
-use super::exif_block::exif_block;
+use super::exif_block::is_bounded;
+use super::facts::facts;
 use super::jpeg::Need;
 use super::limits::Limits;
+use super::picture::Picture;
 use super::sniff::sniff;
-use super::{perceptual_hash, tensor, thumbnail};
+use super::orientation::Orientation;
+use super::{perceptual_hash, raw, tensor, thumbnail};
 use crate::embedding::{Fit, InputSpec, Tensor};
-use crate::photo::{Format, Inspection};
+use crate::photo::{Exif, Format, Inspection, PerceptualHash, Pixels};
 
 /// How many times larger than the model's input the part it sees must be after a scaled decode.
 /// Measured with the embedded model on photos of 8 to 16 megapixels: from 1.25 on, the vectors of a
 /// scaled and of a full decode agree to a cosine above 0.993 (0.997 at twice the scale, 0.86 at a
 /// margin of 0.6), and a 12-megapixel photo is decoded at 1/8.
 const TENSOR_MARGIN: f64 = 1.25;
+
+/// Whoever looks at pictures: an [`Inspector`] in this process, or one in another.
+pub trait Inspects: Send + Sync {
+    /// See [`Inspector::inspect`].
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`].
+    fn inspect(
+        &self,
+        bytes: &[u8],
+        extension: Option<&str>,
+        inputs: &[InputSpec],
+    ) -> Result<Inspection, Refusal>;
+
+    /// See [`Inspector::tensors`].
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`].
+    fn tensors(
+        &self,
+        bytes: &[u8],
+        extension: Option<&str>,
+        inputs: &[InputSpec],
+    ) -> Result<Vec<Tensor>, Refusal>;
+}
+
+impl Inspects for Inspector {
+    fn inspect(
+        &self,
+        bytes: &[u8],
+        extension: Option<&str>,
+        inputs: &[InputSpec],
+    ) -> Result<Inspection, Refusal> {
+        Ok(Self::inspect(self, bytes, extension, inputs)?)
+    }
+
+    fn tensors(
+        &self,
+        bytes: &[u8],
+        extension: Option<&str>,
+        inputs: &[InputSpec],
+    ) -> Result<Vec<Tensor>, Refusal> {
+        Ok(Self::tensors(self, bytes, extension, inputs)?)
+    }
+}
+
+/// Embedded pictures of a raw file that are tried.
+const PREVIEWS: usize = 4;
 
 /// Looks at pictures. Built once and shared: every method takes `&self`, nothing in it changes.
 pub struct Inspector {
@@ -50,40 +103,41 @@ impl Inspector {
         extension: Option<&str>,
         inputs: &[InputSpec],
     ) -> Result<Inspection, InspectError> {
-        let format = recognise(bytes, extension)?;
+        let format = self.recognise(bytes, extension)?;
         fenced(format, || {
             let need = need(inputs, true);
-            let (decoded, metadata) = self.open(bytes, format, need)?;
-            let mut resizer = Resizer::new();
-            let words = |e: &dyn std::fmt::Display| InspectError::corrupt(format, e);
-            let tensors = inputs
-                .iter()
-                .map(|spec| {
-                    tensor::tensor(&decoded.picture, metadata.orientation, spec, &mut resizer)
-                })
-                .collect::<Result<_, _>>()
-                .map_err(|e| words(&e))?;
-            let small = decoded
-                .picture
-                .reduced(perceptual_hash::SIDE, FilterType::Bilinear, &mut resizer)
-                .map_err(|e| words(&e))?;
-            drop(decoded.picture);
-            let thumbnail = thumbnail::thumbnail(&small, metadata.orientation, &mut resizer)
-                .map_err(|e| words(&e))?;
-            let hash = perceptual_hash::hash(&self.hasher, small, metadata.orientation);
-            let (width, height) = metadata
-                .orientation
-                .displayed(decoded.width, decoded.height);
-            Ok(Inspection {
+            let opened = self.open(bytes, format, need)?;
+            let orientation = opened.metadata.orientation;
+            let (width, height) = orientation.displayed(opened.width, opened.height);
+            let mut seen = Inspection {
                 format,
                 width,
                 height,
-                orientation: metadata.orientation.value(),
-                exif: metadata.exif,
-                perceptual_hash: hash,
-                thumbnail,
-                tensors,
-            })
+                orientation: orientation.value(),
+                exif: opened.metadata.exif,
+                pixels: opened.pixels,
+                perceptual_hash: PerceptualHash(Vec::new()),
+                thumbnail: None,
+                tensors: Vec::new(),
+            };
+            let Some(picture) = opened.picture else {
+                return Ok(seen);
+            };
+            let mut resizer = Resizer::new();
+            let words = |e: &dyn std::fmt::Display| InspectError::corrupt(format, e);
+            seen.tensors = inputs
+                .iter()
+                .map(|spec| tensor::tensor(&picture, orientation, spec, &mut resizer))
+                .collect::<Result<_, _>>()
+                .map_err(|e| words(&e))?;
+            let small = picture
+                .reduced(perceptual_hash::SIDE, FilterType::Bilinear, &mut resizer)
+                .map_err(|e| words(&e))?;
+            drop(picture);
+            let thumbnail = thumbnail::thumbnail(&small, orientation, &mut resizer);
+            seen.thumbnail = Some(thumbnail.map_err(|e| words(&e))?);
+            seen.perceptual_hash = perceptual_hash::hash(&self.hasher, small, orientation);
+            Ok(seen)
         })
     }
 
@@ -98,32 +152,144 @@ impl Inspector {
         extension: Option<&str>,
         inputs: &[InputSpec],
     ) -> Result<Vec<Tensor>, InspectError> {
-        let format = recognise(bytes, extension)?;
+        let format = self.recognise(bytes, extension)?;
         fenced(format, || {
-            let (decoded, metadata) = self.open(bytes, format, need(inputs, false))?;
+            let opened = self.open(bytes, format, need(inputs, false))?;
+            let Some(picture) = opened.picture else {
+                return Err(InspectError::unsupported(format, "its picture"));
+            };
             let mut resizer = Resizer::new();
             inputs
                 .iter()
                 .map(|spec| {
-                    tensor::tensor(&decoded.picture, metadata.orientation, spec, &mut resizer)
+                    tensor::tensor(&picture, opened.metadata.orientation, spec, &mut resizer)
                 })
                 .collect::<Result<_, _>>()
                 .map_err(|e| InspectError::corrupt(format, e))
         })
     }
 
-    fn open(
+    /// What the bytes are. A camera's raw file in TIFF's clothes is told by what is in it.
+    fn recognise(&self, bytes: &[u8], extension: Option<&str>) -> Result<Format, InspectError> {
+        if bytes.is_empty() {
+            return Err(InspectError::Empty);
+        }
+        let format = sniff(bytes, extension).ok_or(InspectError::NotAnImage)?;
+        let is_raw = || fenced(format, || Ok(raw::is_raw(bytes))).unwrap_or(false);
+        Ok(match format {
+            Format::Tiff if is_raw() => Format::Raw,
+            other => other,
+        })
+    }
+
+    /// The facts, and as much of the picture as can be had.
+    ///
+    /// # Errors
+    ///
+    /// Nothing at all is known of it, or the machine has no memory for it now.
+    fn open(&self, bytes: &[u8], format: Format, need: Need) -> Result<Opened, InspectError> {
+        let facts = fenced(format, || Ok(facts(bytes, format, &self.limits)))?;
+        let block = facts.exif.as_deref().filter(|block| is_bounded(block));
+        let mut metadata = exif::read(block);
+        if facts.is_upright {
+            metadata.orientation = Orientation::UPRIGHT;
+        }
+        if format == Format::Raw {
+            return self.open_raw(bytes, need, (facts.width, facts.height), metadata);
+        }
+        // What is known of a photo outlives its decoder's panic.
+        let decoded = fenced(format, || decode(bytes, format, need, &self.limits));
+        let error = match decoded {
+            Ok(decoded) => {
+                let damage = decoded.damage.map(|e| e.trouble());
+                return Ok(Opened {
+                    metadata,
+                    width: decoded.width,
+                    height: decoded.height,
+                    pixels: damage.map_or(Pixels::Whole, Pixels::Damaged),
+                    picture: Some(decoded.picture),
+                });
+            }
+            Err(e) if e.is_passing() => return Err(e),
+            Err(e) => e,
+        };
+        let small = metadata.thumbnail.clone().zip(block);
+        let small = small.and_then(|(range, block)| self.embedded(block.get(range)?, need));
+        let small = small.map(|decoded| decoded.picture);
+        if facts.width == 0 && small.is_none() && metadata.exif == Exif::default() {
+            return Err(error);
+        }
+        let trouble = error.trouble();
+        Ok(Opened {
+            metadata,
+            width: facts.width,
+            height: facts.height,
+            pixels: match small {
+                Some(_) => Pixels::Thumbnail(trouble),
+                None => Pixels::None(trouble),
+            },
+            picture: small,
+        })
+    }
+
+    /// A camera's raw file is seen by the largest sound picture in it.
+    fn open_raw(
         &self,
         bytes: &[u8],
-        format: Format,
         need: Need,
-    ) -> Result<(Decoded, Metadata), InspectError> {
-        let metadata = exif::read(exif_block(bytes, format, &self.limits));
-        if format == Format::Tiff && metadata.raw {
-            return Err(no_decoder(Format::Raw));
-        }
-        Ok((decode(bytes, format, need, &self.limits)?, metadata))
+        (width, height): (u32, u32),
+        metadata: Metadata,
+    ) -> Result<Opened, InspectError> {
+        let format = Format::Raw;
+        let previews = fenced(format, || Ok(raw::previews(bytes)))?;
+        let seen = previews
+            .iter()
+            .take(PREVIEWS)
+            .find_map(|preview| self.embedded(&preview.jpeg(bytes), need));
+        let none = InspectError::unsupported(format, "a camera's unprocessed sensor data");
+        let Some(seen) = seen else {
+            if width == 0 && metadata.exif == Exif::default() {
+                return Err(none);
+            }
+            return Ok(Opened {
+                metadata,
+                width,
+                height,
+                pixels: Pixels::None(none.trouble()),
+                picture: None,
+            });
+        };
+        let is_large = seen.width.max(seen.height) >= raw::MIN_LONG_SIDE;
+        Ok(Opened {
+            metadata,
+            width: if width == 0 { seen.width } else { width },
+            height: if height == 0 { seen.height } else { height },
+            pixels: if is_large {
+                Pixels::Whole
+            } else {
+                Pixels::Thumbnail(none.trouble())
+            },
+            picture: Some(seen.picture),
+        })
     }
+
+    /// A picture that a camera puts beside the large one.
+    fn embedded(&self, jpeg: &[u8], need: Need) -> Option<Decoded> {
+        let decoded = fenced(Format::Jpeg, || {
+            decode(jpeg, Format::Jpeg, need, &self.limits)
+        });
+        decoded.ok().filter(|decoded| decoded.damage.is_none())
+    }
+}
+
+/// What one look at a file gives.
+struct Opened {
+    metadata: Metadata,
+    /// As stored, before orientation; 0: not known.
+    width: u32,
+    height: u32,
+    pixels: Pixels,
+    picture: Option<Picture>,
 }
 
 /// What a scaled decode must keep for the models and, with `all`, for hash and thumbnail.
@@ -142,12 +308,6 @@ fn need(inputs: &[InputSpec], all: bool) -> Need {
     Need { short, long }
 }
 
-fn recognise(bytes: &[u8], extension: Option<&str>) -> Result<Format, InspectError> {
-    if bytes.is_empty() {
-        return Err(InspectError::Empty);
-    }
-    sniff(bytes, extension).ok_or(InspectError::NotAnImage)
-}
 
 /// Runs `work` so that a panic in it becomes an error about this picture. Nothing `work` touches
 /// outlives it, so nothing can be seen half-changed.

@@ -2,17 +2,20 @@
 //! 1/2, 1/4 or 1/8 of the size, which leaves little more than the entropy decoding to pay.
 //!
 //! libjpeg reports through callbacks. Ours print nothing, unwind on errors without passing the
-//! panic hook, and know the one warning that matters: compressed data that ran out because the
-//! *file* did. That is a half-copied file and refused; all else libjpeg can paint over is indexed.
+//! panic hook, and know the warnings that matter: compressed data that ran out because the *file*
+//! did, which is a half-copied file and refused unless [`Care::TakeWhatIsThere`] is wanted, and data
+//! that cannot be what was written. All else that libjpeg can paint over is nothing a viewer shows.
 
+use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use mozjpeg::decompress::DecompressBuilder;
 use mozjpeg::{ColorSpace, Decompress};
 use mozjpeg_sys::{
-    JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_HIT_MARKER,
-    JWRN_JPEG_EOF, c_int, jpeg_common_struct, jpeg_error_mgr, jpeg_std_error,
+    JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_ARITH_BAD_CODE,
+    JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC, c_int,
+    jpeg_common_struct, jpeg_error_mgr, jpeg_std_error,
 };
 
 use super::error::InspectError;
@@ -44,13 +47,32 @@ impl Need {
     }
 }
 
-/// Decodes at the smallest scale that satisfies `need`.
+/// What to do with a file whose data end before its picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Refuse it.
+    WantAll,
+    /// Show what is there.
+    TakeWhatIsThere,
+}
+
+/// A picture with less data than this shows nothing.
+const LEAST_DATA: usize = 512;
+
+thread_local! {
+    /// The decoder of this thread has met data that cannot be what was written.
+    static WRONG_DATA: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Decodes at the smallest scale that satisfies `need`. Also says whether some of the data was wrong,
+/// so that part of the picture is not what it was.
 pub(super) fn decode(
     bytes: &[u8],
     layout: &Layout<'_>,
     need: Need,
+    care: Care,
     limits: &Limits,
-) -> Result<Picture, InspectError> {
+) -> Result<(Picture, bool), InspectError> {
     let format = Format::Jpeg;
     let truncated = || InspectError::Truncated { format };
     let frame = match &layout.frame {
@@ -90,7 +112,7 @@ pub(super) fn decode(
         // Between scans, in arithmetic data and in zeros the decoder cannot notice the end itself.
         // Scans that are missing before the end marker were left out on purpose: a coarse picture.
         let suspicious = !scans.complete || arithmetic || ends_in_zeros(bytes);
-        if suspicious && !scans.ended {
+        if suspicious && !scans.ended && care == Care::WantAll {
             return Err(truncated());
         }
         if layout.is_multi_scan() {
@@ -98,11 +120,18 @@ pub(super) fn decode(
         }
     }
     limits.check_alloc(format, size, memory)?;
-    match catch_unwind(AssertUnwindSafe(|| scaled(bytes, eighths, layout.adobe))) {
+    if care == Care::TakeWhatIsThere && layout.scan_bytes() < LEAST_DATA {
+        return Err(truncated());
+    }
+    WRONG_DATA.set(false);
+    let decoded = catch_unwind(AssertUnwindSafe(|| {
+        scaled(bytes, eighths, layout.adobe, care)
+    }));
+    match decoded {
         Ok(Ok(mut picture)) => {
             let scale = f64::from(eighths) / 8.0;
             picture.content = (f64::from(size.0) * scale, f64::from(size.1) * scale);
-            Ok(picture)
+            Ok((picture, WRONG_DATA.get()))
         }
         Ok(Err(e)) if e.kind() == io::ErrorKind::UnexpectedEof => Err(truncated()),
         Ok(Err(e)) => Err(wording::refusal(format, size, &e.to_string())),
@@ -130,9 +159,9 @@ fn ends_in_zeros(bytes: &[u8]) -> bool {
     bytes.len() > RUN && bytes[bytes.len() - RUN..].iter().all(|b| *b == 0)
 }
 
-fn scaled(bytes: &[u8], eighths: u8, adobe: bool) -> io::Result<Picture> {
+fn scaled(bytes: &[u8], eighths: u8, adobe: bool, care: Care) -> io::Result<Picture> {
     let mut header = DecompressBuilder::new()
-        .with_err(silent_errors())
+        .with_err(silent_errors(care))
         .from_mem(bytes)?;
     header.scale(eighths);
     match header.color_space() {
@@ -181,7 +210,7 @@ enum Stop {
 /// Set in `num_warnings` (which libjpeg itself never reads) once the file's end was met.
 const FILE_ENDED: std::ffi::c_long = 1 << 30;
 
-fn silent_errors() -> jpeg_error_mgr {
+fn silent_errors(care: Care) -> jpeg_error_mgr {
     // SAFETY: all-zero is a valid `jpeg_error_mgr` (integers, nullable pointers, `None` callbacks),
     // and `jpeg_std_error` only fills the one it is given with callbacks and static tables.
     let mut errors = unsafe {
@@ -190,7 +219,10 @@ fn silent_errors() -> jpeg_error_mgr {
         errors
     };
     errors.error_exit = Some(on_error);
-    errors.emit_message = Some(on_message);
+    errors.emit_message = Some(match care {
+        Care::WantAll => on_message,
+        Care::TakeWhatIsThere => on_message_about_a_part,
+    });
     errors
 }
 
@@ -237,6 +269,26 @@ unsafe extern "C-unwind" fn on_message(cinfo: &mut jpeg_common_struct, _level: c
         errors.num_warnings |= FILE_ENDED;
     } else if errors.msg_code == JWRN_HIT_MARKER as c_int && errors.num_warnings & FILE_ENDED != 0 {
         resume_unwind(Box::new(Stop::FileEnded));
+    }
+    note_wrong_data(errors.msg_code);
+}
+
+/// The same where half a picture is better than none.
+#[cold]
+unsafe extern "C-unwind" fn on_message_about_a_part(cinfo: &mut jpeg_common_struct, _level: c_int) {
+    // SAFETY: as in `on_message`.
+    note_wrong_data(unsafe { &*cinfo.err }.msg_code);
+}
+
+fn note_wrong_data(code: c_int) {
+    let wrong = [
+        JWRN_HIT_MARKER,
+        JWRN_HUFF_BAD_CODE,
+        JWRN_ARITH_BAD_CODE,
+        JWRN_MUST_RESYNC,
+    ];
+    if wrong.iter().any(|w| *w as c_int == code) {
+        WRONG_DATA.set(true);
     }
 }
 

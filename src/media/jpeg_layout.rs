@@ -122,6 +122,13 @@ impl<'a> Layout<'a> {
         self.first_scan.is_some()
     }
 
+    /// Bytes from the first scan on that are not the zeros a copy is preallocated with.
+    pub(super) fn scan_bytes(&self) -> usize {
+        let data = self.first_scan.and_then(|(at, _)| self.bytes.get(at..));
+        let data = data.unwrap_or_default();
+        data.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1)
+    }
+
     /// True when the decoder must gather several scans before it has a picture.
     pub(super) fn is_multi_scan(&self) -> bool {
         let Some(frame) = &self.frame else {

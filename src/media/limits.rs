@@ -35,6 +35,13 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The same for pictures of so many million pixels.
+    #[must_use]
+    pub fn with_megapixels(mut self, most: u64) -> Self {
+        self.max_pixels = most.saturating_mul(1_000_000);
+        self
+    }
+
     /// Side and area; a picture without either is damaged rather than small.
     pub(super) fn check_size(
         &self,

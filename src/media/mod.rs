@@ -33,6 +33,7 @@ mod decode;
 mod error;
 mod exif;
 mod exif_block;
+mod facts;
 mod inspect;
 mod jpeg;
 mod jpeg_layout;
@@ -40,6 +41,7 @@ mod limits;
 mod orientation;
 mod perceptual_hash;
 mod picture;
+mod raw;
 mod sniff;
 mod tensor;
 #[cfg(test)]
@@ -48,11 +50,11 @@ mod thumbnail;
 mod wholeness;
 mod wording;
 
-pub use error::InspectError;
-pub use inspect::Inspector;
+pub use error::{InspectError, Refusal};
+pub use inspect::{Inspector, Inspects};
 pub use limits::Limits;
 pub use sniff::{SNIFF_LEN, sniff};
 
 /// Bumped whenever this module learns a format, forgives something it refused, or changes a value
 /// it gives: failures recorded under an older version are tried again.
-pub const DECODER_VERSION: u32 = 1;
+pub const DECODER_VERSION: u32 = 2;

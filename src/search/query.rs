@@ -24,6 +24,8 @@ pub struct Query {
     pub until: Option<String>,
     /// Part of the camera's name.
     pub camera: Option<String>,
+    /// Only those whose picture is not whole.
+    pub damaged: bool,
     /// `LAT,LON[,KM]`.
     pub near: Option<String>,
     /// Glob over the whole path.
@@ -120,6 +122,7 @@ impl Searcher<'_> {
             since: date(&query.since, Edge::Start)?,
             until: date(&query.until, Edge::End)?,
             camera: query.camera.clone(),
+            damaged: query.damaged,
             near: query.near.as_deref().map(parse_place).transpose()?,
             folders: pattern.and_then(|p| p.folders.clone()),
             path: pattern.is_some_and(PathPattern::is_checked).then_some(fits),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::query::SourceNames;
 use crate::embedding::{Sources, Tag};
-use crate::photo::hex;
+use crate::photo::{Pixels, hex};
 use crate::store::Hit;
 
 /// One tag in JSON.
@@ -60,6 +60,10 @@ pub struct PhotoJson {
     pub width: u32,
     /// Pixels as displayed.
     pub height: u32,
+    /// True if part of the picture is missing or wrong.
+    pub damaged: bool,
+    /// How much of the picture could be had: `whole`, `damaged`, `thumbnail`, `none`.
+    pub pixels: &'static str,
     /// Bytes.
     pub size: u64,
     /// ISO 8601, with offset where the camera said so.
@@ -112,6 +116,8 @@ impl PhotoJson {
             format: photo.format.clone(),
             width: photo.width,
             height: photo.height,
+            damaged: matches!(photo.pixels, Pixels::Damaged(_)),
+            pixels: photo.pixels.name(),
             size: hit.size,
             captured_at: photo
                 .exif

@@ -50,6 +50,7 @@ const WITHOUT_EMBEDDING: &str = "SELECT p.id, p.hash, f.root, f.path
       AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.model = ?1 AND e.photo = f.photo)
       AND NOT EXISTS (SELECT 1 FROM failures x WHERE x.hash = p.hash
                       AND (x.model IS NULL OR x.model = ?1))
+      AND p.pixels <> 3
     GROUP BY f.photo ORDER BY f.photo LIMIT ?3";
 
 /// Goes along the classifier's vectors by photo.
@@ -93,7 +94,8 @@ impl StoreReader {
                             WHERE m.serving = 1 AND e.photo = lacking)), 0) FROM (
                      SELECT p.id AS lacking,
                             EXISTS (SELECT 1 FROM failures x
-                                    WHERE x.hash = p.hash AND (x.model IS NULL OR x.model = ?1)) AS failed,
+                                    WHERE x.hash = p.hash AND (x.model IS NULL OR x.model = ?1))
+                                OR p.pixels = 3 AS failed,
                             NOT EXISTS (SELECT 1 FROM files g INDEXED BY files_by_photo JOIN roots r ON r.id = g.root
                                         WHERE g.photo = p.id AND g.missing_since IS NULL
                                           AND r.online = 1) AS away

@@ -94,6 +94,11 @@ impl StoreReader {
                  FROM failures x JOIN photos p ON p.hash = x.hash
                  JOIN files f INDEXED BY files_by_photo ON f.photo = p.id JOIN roots r ON r.id = f.root
                  LEFT JOIN models m ON m.id = x.model
+                 UNION ALL
+                 SELECT r.path, f.path, 'inspect', p.pixels_kind, p.pixels_why, 1, p.indexed_at, NULL
+                 FROM photos p INDEXED BY photos_not_whole
+                 JOIN files f INDEXED BY files_by_photo ON f.photo = p.id JOIN roots r ON r.id = f.root
+                 WHERE p.pixels > 0
                  ORDER BY 1, 2, 8",
             )
             .at(&self.path)?;

@@ -181,6 +181,14 @@ impl StoreReader {
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 
+    /// Whether less than all of a photo's picture could be had, and by an older image code.
+    fn may_be_seen_better(&self, photo: i64, decoder_version: u32) -> Result<bool, StoreError> {
+        self.conn
+            .prepare_cached("SELECT pixels > 0 AND decoder_version < ?2 FROM photos WHERE id = ?1")
+            .and_then(|mut s| s.query_row(params![photo, decoder_version], |r| r.get(0)))
+            .at(&self.path)
+    }
+
     /// What is known of a content hash, for all the given models (`models.id`). A failure of an
     /// older image code counts for nothing.
     ///
@@ -195,6 +203,11 @@ impl StoreReader {
         let photo = self.photo_id(hash)?;
         let mut failures = self.failures_of(hash)?;
         failures.retain(|(_, f)| f.decoder_version >= decoder_version);
+        if let Some(photo) = photo
+            && self.may_be_seen_better(photo, decoder_version)?
+        {
+            return Ok(None);
+        }
         let Some(photo) = photo else {
             // An embed failure alone is no verdict on the picture.
             return Ok(failures
@@ -213,6 +226,22 @@ impl StoreReader {
 }
 
 impl Store {
+    /// Has the files looked at again of whose pictures an older image code could not have all: the next
+    /// scan does. Returns how many.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn doubt_older_than(&mut self, decoder_version: u32) -> Result<usize, StoreError> {
+        self.conn
+            .execute(
+                "UPDATE files SET ctime_ns = 0 WHERE photo IN (
+                     SELECT id FROM photos INDEXED BY photos_not_whole
+                     WHERE pixels > 0 AND decoder_version < ?1)",
+                [decoder_version],
+            )
+            .at(&self.path)
+    }
+
     /// How many rows are held as missing.
     ///
     /// # Errors

@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::{At, StoreError};
 use super::{StoreReader, unix_now};
-use crate::photo::{CapturedAt, ContentHash, Exif, Inspection, PerceptualHash, RelPath};
+use crate::photo::{
+    CapturedAt, ContentHash, Exif, Inspection, PerceptualHash, PixelTrouble, Pixels, RelPath,
+};
 
 /// A photo as stored.
 #[derive(Debug, Clone)]
@@ -23,7 +25,9 @@ pub struct PhotoRow {
     pub orientation: u8,
     /// Camera metadata.
     pub exif: Exif,
-    /// Perceptual hash.
+    /// How much of its picture could be had.
+    pub pixels: Pixels,
+    /// Perceptual hash; empty without pixels.
     pub phash: PerceptualHash,
 }
 
@@ -48,7 +52,7 @@ pub struct Hit {
 pub(super) const HIT_COLUMNS: &str = "r.path, f.path, f.size, f.mtime_ns, r.online, \
      p.id, p.hash, p.format, p.width, p.height, p.orientation, p.captured_local, \
      p.captured_offset, p.camera, p.lens, p.exposure_s, p.f_number, p.iso, p.focal_length_mm, \
-     p.lat, p.lon, p.altitude_m, p.phash";
+     p.lat, p.lon, p.altitude_m, p.phash, p.pixels, p.pixels_kind, p.pixels_why";
 
 impl Hit {
     /// Reads [`HIT_COLUMNS`].
@@ -84,6 +88,7 @@ impl Hit {
                     altitude_m: r.get(21)?,
                 },
                 phash: PerceptualHash(r.get(22)?),
+                pixels: pixels((r.get(23)?, r.get(24)?, r.get(25)?)),
             },
         })
     }
@@ -156,6 +161,32 @@ impl StoreReader {
     }
 }
 
+/// `photos.pixels` of a photo without any.
+pub(super) const NO_PIXELS: i64 = 3;
+
+/// What the columns `pixels`, `pixels_kind`, `pixels_why` say.
+fn pixels((state, kind, why): (i64, Option<String>, Option<String>)) -> Pixels {
+    let trouble = PixelTrouble {
+        kind: kind.unwrap_or_default(),
+        message: why.unwrap_or_default(),
+    };
+    match state {
+        0 => Pixels::Whole,
+        1 => Pixels::Damaged(trouble),
+        2 => Pixels::Thumbnail(trouble),
+        _ => Pixels::None(trouble),
+    }
+}
+
+fn pixels_column(pixels: &Pixels) -> i64 {
+    match pixels {
+        Pixels::Whole => 0,
+        Pixels::Damaged(_) => 1,
+        Pixels::Thumbnail(_) => 2,
+        Pixels::None(_) => NO_PIXELS,
+    }
+}
+
 /// The key of some content.
 pub(super) fn id(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<Option<i64>> {
     conn.prepare_cached("SELECT id FROM photos WHERE hash = ?1")?
@@ -175,9 +206,11 @@ pub(super) fn put(
     conn.prepare_cached(
         "INSERT INTO photos (id, hash, format, width, height, orientation, captured_local,
              captured_offset, camera, lens, exposure_s, f_number, iso,
-             focal_length_mm, lat, lon, altitude_m, phash, decoder_version, indexed_at)
+             focal_length_mm, lat, lon, altitude_m, phash, decoder_version, indexed_at,
+             pixels, pixels_kind, pixels_why)
          VALUES ((SELECT 1 + max(last_photo, coalesce((SELECT max(id) FROM photos), 0)) FROM database),
-             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+             ?20, ?21, ?22)
          ON CONFLICT (hash) DO UPDATE SET format = excluded.format, width = excluded.width,
              height = excluded.height, orientation = excluded.orientation,
              captured_local = excluded.captured_local, captured_offset = excluded.captured_offset,
@@ -185,7 +218,8 @@ pub(super) fn put(
              exposure_s = excluded.exposure_s, f_number = excluded.f_number, iso = excluded.iso,
              focal_length_mm = excluded.focal_length_mm, lat = excluded.lat, lon = excluded.lon,
              altitude_m = excluded.altitude_m, phash = excluded.phash,
-             decoder_version = excluded.decoder_version
+             decoder_version = excluded.decoder_version, pixels = excluded.pixels,
+             pixels_kind = excluded.pixels_kind, pixels_why = excluded.pixels_why
          RETURNING id",
     )?
     .query_row(
@@ -208,7 +242,10 @@ pub(super) fn put(
             seen.exif.altitude_m,
             seen.perceptual_hash.0,
             decoder_version,
-            unix_now()
+            unix_now(),
+            pixels_column(&seen.pixels),
+            seen.pixels.trouble().map(|t| t.kind.as_str()),
+            seen.pixels.trouble().map(|t| t.message.as_str()),
         ],
         |r| r.get(0),
     )

@@ -55,6 +55,8 @@ pub struct PhotoFilter<'a> {
     pub until: Option<String>,
     /// Part of the camera's name, any case.
     pub camera: Option<String>,
+    /// Of whose picture less than all could be had.
+    pub damaged: bool,
     /// Taken near here.
     pub near: Option<Circle>,
     /// In one of these folders (`folders.id`).
@@ -72,6 +74,7 @@ impl PhotoFilter<'_> {
             self.since.is_some(),
             self.until.is_some(),
             self.camera.is_some(),
+            self.damaged,
             self.near.is_some(),
             self.folders.is_some(),
             self.path.is_some(),
@@ -292,6 +295,9 @@ impl StoreReader {
         if let Some(place) = filter.near {
             gatherings.push(self.by_place(place)?);
         }
+        if filter.damaged {
+            gatherings.push(self.by_damage()?);
+        }
         let mut walk = self.by_time(filter, all)?;
         // As if conditions had nothing to do with each other: the share that passes them all.
         let share: f64 = gatherings
@@ -352,6 +358,17 @@ impl StoreReader {
                 "({from}) d CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = d.id"
             ),
             values,
+        })
+    }
+
+    fn by_damage(&self) -> rusqlite::Result<Way> {
+        let from = "SELECT id FROM photos INDEXED BY photos_not_whole WHERE pixels > 0";
+        Ok(Way {
+            places: self.counted(from, &[])?,
+            from: format!(
+                "({from}) d CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = d.id"
+            ),
+            values: Vec::new(),
         })
     }
 
@@ -432,6 +449,11 @@ impl StoreReader {
                     .to_owned(),
             );
             values.push(Value::Text(camera.clone()));
+        }
+        if filter.damaged {
+            wheres.push(
+                "EXISTS (SELECT 1 FROM photos w WHERE w.id = f.photo AND w.pixels > 0)".to_owned(),
+            );
         }
         if let Some(place) = filter.near {
             wheres.push(

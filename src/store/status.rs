@@ -33,7 +33,7 @@ impl StoreReader {
             .prepare_cached(
                 "SELECT coalesce(sum(r.photos), 0), coalesce(sum(r.failed), 0), coalesce(sum(r.missing), 0),
                      (SELECT photos FROM database),
-                     (SELECT count(*) FROM photos WHERE tagger IS NULL AND places > 0),
+                     (SELECT count(*) FROM photos WHERE tagger IS NULL AND places > 0 AND pixels <> 3),
                      (SELECT count(*) FROM files WHERE trouble IS NOT NULL)
                  FROM roots r",
             )

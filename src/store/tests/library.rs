@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::embedding::{Embedding, ModelId, Sources, Tag};
 use crate::photo::{
-    ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, RelPath, Thumbnail,
+    ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath, Thumbnail,
 };
 use crate::store::{
     Change, Failure, FileKey, ModelResult, Results, SpaceKind, Stage, Store, StoreReader, Tagged,
@@ -173,13 +173,14 @@ fn inspection() -> Inspection {
         height: 3,
         orientation: 1,
         exif: Exif::default(),
+        pixels: Pixels::Whole,
         perceptual_hash: PerceptualHash(vec![0; 32]),
-        thumbnail: Thumbnail {
+        thumbnail: Some(Thumbnail {
             width: 1,
             height: 1,
             mime: "image/jpeg",
             bytes: Vec::new(),
-        },
+        }),
         tensors: Vec::new(),
     }
 }

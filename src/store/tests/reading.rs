@@ -81,6 +81,7 @@ fn filter() -> impl Strategy<Value = PhotoFilter<'static>> {
                 since,
                 until,
                 camera: camera.map(str::to_owned),
+                damaged: false,
                 near,
                 folders,
                 path: None,

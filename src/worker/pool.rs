@@ -1,0 +1,327 @@
+//! The parent's side: decoding processes, each lent to one file at a time.
+//!
+//! One that dies, stalls or gives an answer that cannot be true is replaced, and its file has a second
+//! attempt; after that the file is to blame. After some hundred photos a process is replaced anyway, so
+//! that nothing adds up in it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use memmap2::{MmapMut, MmapOptions};
+
+use super::child::WORD;
+use super::protocol::{self, Input, Lie, REPLY_ROOM, Reply, Request, Want, receive, send};
+use super::sandbox::Walls;
+use crate::embedding::{InputSpec, Tensor};
+use crate::media::{Inspects, Refusal};
+use crate::photo::Inspection;
+
+/// Files after which a process is replaced.
+const FILES: u32 = 500;
+/// How long a process may take until it is ready; a loaded machine takes some milliseconds.
+const START: Duration = Duration::from_secs(20);
+/// The shared memory grows in steps of this …
+const STEP: usize = 16 << 20;
+/// … and a process whose memory grew beyond this is not kept.
+const KEPT: usize = 64 << 20;
+/// Attempts that a file has.
+const ATTEMPTS: u32 = 2;
+
+/// How decoding processes are kept.
+#[derive(Debug, Clone)]
+pub struct PoolOptions {
+    /// The program that is one, when it is told so; absent: this very program.
+    pub program: Option<PathBuf>,
+    /// How long one file may take.
+    pub deadline: Duration,
+    /// The most that a process may map, in bytes.
+    pub memory: u64,
+    /// Pictures with more pixels are not decoded, in millions.
+    pub max_megapixels: u64,
+}
+
+/// Decoding processes: as many as are in use at once.
+pub struct Pool {
+    options: PoolOptions,
+    idle: Mutex<Vec<Process>>,
+    /// The walls around the last one that started.
+    walls: Mutex<Option<Walls>>,
+}
+
+/// What is asked about one file.
+struct Question<'a> {
+    want: Want,
+    bytes: &'a [u8],
+    extension: Option<&'a str>,
+    inputs: &'a [InputSpec],
+}
+
+impl Pool {
+    /// Starts nothing yet.
+    pub fn new(options: PoolOptions) -> Self {
+        Self {
+            options,
+            idle: Mutex::default(),
+            walls: Mutex::default(),
+        }
+    }
+
+    /// Which walls are around the processes; `None`: none has started yet.
+    pub fn walls(&self) -> Option<Walls> {
+        *self.walls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Process>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn process(&self) -> Result<Process, Trouble> {
+        if let Some(process) = self.idle().pop() {
+            return Ok(process);
+        }
+        let (process, walls) = Process::start(&self.options).map_err(Trouble::Machine)?;
+        *self.walls.lock().unwrap_or_else(PoisonError::into_inner) = Some(walls);
+        Ok(process)
+    }
+
+    /// Asks a process, and another one if the first fails at it.
+    fn ask<T>(
+        &self,
+        question: &Question<'_>,
+        read: impl Fn(Reply, &[u8]) -> Result<Result<T, Refusal>, Lie>,
+    ) -> Result<T, Refusal> {
+        let mut attempt = 1;
+        loop {
+            let mut process = self.process().map_err(|trouble| trouble.refusal())?;
+            let trouble = match process.ask(question, self.options.deadline, &read) {
+                Ok(answer) => {
+                    process.files += 1;
+                    if process.files < FILES && process.mapped() <= KEPT {
+                        self.idle().push(process);
+                    }
+                    return answer;
+                }
+                Err(trouble) => trouble,
+            };
+            tracing::debug!("{trouble}");
+            if attempt == ATTEMPTS {
+                return Err(trouble.refusal());
+            }
+            attempt += 1;
+        }
+    }
+}
+
+impl Inspects for Pool {
+    fn inspect(
+        &self,
+        bytes: &[u8],
+        extension: Option<&str>,
+        inputs: &[InputSpec],
+    ) -> Result<Inspection, Refusal> {
+        let question = Question {
+            want: Want::All,
+            bytes,
+            extension,
+            inputs,
+        };
+        self.ask(&question, |reply, memory| {
+            protocol::inspection(reply, inputs, memory)
+        })
+    }
+
+    fn tensors(
+        &self,
+        bytes: &[u8],
+        extension: Option<&str>,
+        inputs: &[InputSpec],
+    ) -> Result<Vec<Tensor>, Refusal> {
+        let question = Question {
+            want: Want::Tensors,
+            bytes,
+            extension,
+            inputs,
+        };
+        self.ask(&question, |reply, memory| {
+            protocol::tensors(reply, inputs, memory)
+        })
+    }
+}
+
+/// What went wrong with a process.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("no decoding process to be had: {0}")]
+    Machine(io::Error),
+    #[error("a decoding process ended in the middle of a file: {0}")]
+    Ended(io::Error),
+    #[error("a decoding process took too long")]
+    Late,
+    #[error(transparent)]
+    Lie(#[from] Lie),
+}
+
+impl Trouble {
+    fn of(e: io::Error) -> Self {
+        match e.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::Late,
+            _ => Self::Ended(e),
+        }
+    }
+
+    fn refusal(&self) -> Refusal {
+        let (kind, message) = match self {
+            // The moment's, and no file's.
+            Self::Machine(_) => return Refusal::no_memory(),
+            Self::Ended(_) => (
+                "crash",
+                "its decoder ends when it reads this file, which is probably damaged; if other programs cannot open it either, copy it again from its source",
+            ),
+            Self::Late => (
+                "timeout",
+                "decoding takes longer than decode_seconds in the settings allows; the file is probably damaged",
+            ),
+            Self::Lie(_) => (
+                "crash",
+                "its decoder's answer about this file cannot be true; the file is probably made to attack programs",
+            ),
+        };
+        Refusal {
+            kind: kind.to_owned(),
+            message: message.to_owned(),
+            is_passing: false,
+        }
+    }
+}
+
+struct Process {
+    child: Child,
+    socket: UnixStream,
+    shared: File,
+    memory: Option<MmapMut>,
+    files: u32,
+}
+
+impl Process {
+    fn start(options: &PoolOptions) -> io::Result<(Self, Walls)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let shared = shared_memory()?;
+        let program = match &options.program {
+            Some(program) => program.clone(),
+            None => this_program()?,
+        };
+        let child = Command::new(program)
+            .arg(WORD)
+            .arg(options.memory.to_string())
+            .arg(options.max_megapixels.to_string())
+            .env_clear()
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+            .stdout(Stdio::from(shared.try_clone()?))
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut process = Self {
+            child,
+            socket: ours,
+            shared,
+            memory: None,
+            files: 0,
+        };
+        process.socket.set_read_timeout(Some(START))?;
+        match receive(&mut process.socket)? {
+            Reply::Ready(walls) => Ok((process, walls)),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn mapped(&self) -> usize {
+        self.memory.as_ref().map_or(0, |memory| memory.len())
+    }
+
+    fn ask<T>(
+        &mut self,
+        question: &Question<'_>,
+        deadline: Duration,
+        read: impl Fn(Reply, &[u8]) -> Result<Result<T, Refusal>, Lie>,
+    ) -> Result<Result<T, Refusal>, Trouble> {
+        let Question {
+            want,
+            bytes,
+            extension,
+            inputs,
+        } = question;
+        let memory = self.room_for(bytes.len()).map_err(Trouble::Machine)?;
+        memory[REPLY_ROOM..REPLY_ROOM + bytes.len()].copy_from_slice(bytes);
+        let request = Request {
+            want: *want,
+            len: bytes.len(),
+            mapped: memory.len(),
+            extension: extension.map(str::to_owned),
+            inputs: inputs.iter().map(Input::of).collect(),
+        };
+        self.socket
+            .set_read_timeout(Some(deadline))
+            .map_err(Trouble::Machine)?;
+        send(&mut self.socket, &request).map_err(Trouble::of)?;
+        let reply = receive(&mut self.socket).map_err(Trouble::of)?;
+        let memory = self.memory.as_ref().map_or(&[][..], |m| &m[..REPLY_ROOM]);
+        Ok(read(reply, memory)?)
+    }
+
+    /// The shared memory, with room for a file of this length.
+    fn room_for(&mut self, len: usize) -> io::Result<&mut MmapMut> {
+        let wanted = (REPLY_ROOM + len).next_multiple_of(STEP);
+        if self.mapped() < wanted {
+            self.memory = None;
+            self.shared.set_len(wanted as u64)?;
+        }
+        let memory = match self.memory.take() {
+            Some(memory) => memory,
+            // SAFETY: the child writes only to its beginning and only while an answer is waited for;
+            // what it wrote is copied before it is looked at; and it cannot be made shorter.
+            None => unsafe { MmapOptions::new().len(wanted).map_mut(&self.shared)? },
+        };
+        Ok(self.memory.insert(memory))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// This program, even after another version was put in its place.
+fn this_program() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        Ok(PathBuf::from("/proc/self/exe"))
+    } else {
+        std::env::current_exe()
+    }
+}
+
+/// Memory that two processes can map, and that cannot be made shorter: a page that is gone would end
+/// whoever reads it.
+#[cfg(target_os = "linux")]
+fn shared_memory() -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let memory = memfd_create("photond-decode", flags)?;
+    fcntl_add_seals(&memory, SealFlags::SHRINK)?;
+    Ok(File::from(memory))
+}
+
+/// A file without a name; its process may not make it shorter.
+#[cfg(not(target_os = "linux"))]
+fn shared_memory() -> io::Result<File> {
+    let name = format!("photond-{}-{:?}", std::process::id(), std::thread::current().id());
+    let path = std::env::temp_dir().join(name);
+    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
