@@ -188,8 +188,18 @@ impl Config {
             );
         }
         for (key, value, allowed, words) in [
-            ("max_megapixels", config.max_megapixels, 1..=4000, "1 to 4000"),
-            ("decode_seconds", config.decode_seconds, 1..=3600, "1 to 3600"),
+            (
+                "max_megapixels",
+                config.max_megapixels,
+                1..=4000,
+                "1 to 4000",
+            ),
+            (
+                "decode_seconds",
+                config.decode_seconds,
+                1..=3600,
+                "1 to 3600",
+            ),
             (
                 "decode_memory_mib",
                 config.decode_memory_mib,

@@ -192,7 +192,10 @@ pub(super) fn stored_size(bytes: &[u8], format: Format) -> Option<(u32, u32)> {
         Format::Heic | Format::Avif | Format::Jxl | Format::Raw => return None,
     };
     let reader = image::ImageReader::with_format(Cursor::new(bytes), kind);
-    reader.into_dimensions().ok().filter(|(w, h)| *w > 0 && *h > 0)
+    reader
+        .into_dimensions()
+        .ok()
+        .filter(|(w, h)| *w > 0 && *h > 0)
 }
 
 /// Width and height from the header chunk, before the decoder allocates anything by them.

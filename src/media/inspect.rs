@@ -12,9 +12,9 @@ use super::exif_block::is_bounded;
 use super::facts::facts;
 use super::jpeg::Need;
 use super::limits::Limits;
+use super::orientation::Orientation;
 use super::picture::Picture;
 use super::sniff::sniff;
-use super::orientation::Orientation;
 use super::{perceptual_hash, raw, tensor, thumbnail};
 use crate::embedding::{Fit, InputSpec, Tensor};
 use crate::photo::{Exif, Format, Inspection, PerceptualHash, Pixels};
@@ -307,7 +307,6 @@ fn need(inputs: &[InputSpec], all: bool) -> Need {
     let long = if all { f64::from(thumbnail::SIDE) } else { 0.0 };
     Need { short, long }
 }
-
 
 /// Runs `work` so that a panic in it becomes an error about this picture. Nothing `work` touches
 /// outlives it, so nothing can be seen half-changed.

@@ -126,7 +126,9 @@ impl<'a> Layout<'a> {
     pub(super) fn scan_bytes(&self) -> usize {
         let data = self.first_scan.and_then(|(at, _)| self.bytes.get(at..));
         let data = data.unwrap_or_default();
-        data.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1)
+        data.iter()
+            .rposition(|b| *b != 0)
+            .map_or(0, |last| last + 1)
     }
 
     /// True when the decoder must gather several scans before it has a picture.

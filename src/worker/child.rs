@@ -61,10 +61,14 @@ fn answer(inspector: &Inspector, request: &Request, memory: &mut MmapMut) -> Rep
     let (room, file) = memory.split_at_mut(room);
     let bytes = file.get(..request.len).unwrap_or_default();
     match request.want {
-        Want::All => protocol::reply(Inspects::inspect(inspector, bytes, extension, &inputs), room),
-        Want::Tensors => {
-            protocol::tensors_reply(Inspects::tensors(inspector, bytes, extension, &inputs), room)
-        }
+        Want::All => protocol::reply(
+            Inspects::inspect(inspector, bytes, extension, &inputs),
+            room,
+        ),
+        Want::Tensors => protocol::tensors_reply(
+            Inspects::tensors(inspector, bytes, extension, &inputs),
+            room,
+        ),
     }
 }
 

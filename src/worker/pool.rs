@@ -319,9 +319,17 @@ fn shared_memory() -> io::Result<File> {
 /// A file without a name; its process may not make it shorter.
 #[cfg(not(target_os = "linux"))]
 fn shared_memory() -> io::Result<File> {
-    let name = format!("photond-{}-{:?}", std::process::id(), std::thread::current().id());
+    let name = format!(
+        "photond-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    );
     let path = std::env::temp_dir().join(name);
-    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)
 }

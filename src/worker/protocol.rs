@@ -27,7 +27,9 @@ pub(super) const LONGEST: usize = 64 << 10;
 /// Writes a message with its length before it.
 pub(super) fn send(socket: &mut UnixStream, message: &impl Serialize) -> io::Result<()> {
     let body = serde_json::to_vec(message)?;
-    let len = u32::try_from(body.len()).ok().filter(|n| *n as usize <= LONGEST);
+    let len = u32::try_from(body.len())
+        .ok()
+        .filter(|n| *n as usize <= LONGEST);
     let len = len.ok_or(io::ErrorKind::InvalidInput)?;
     let mut bytes = len.to_le_bytes().to_vec();
     bytes.extend(body);
@@ -301,14 +303,7 @@ pub(super) fn inspection(
             })
         }
     };
-    let [
-        exposure_s,
-        f_number,
-        focal_length_mm,
-        lat,
-        lon,
-        altitude_m,
-    ] = seen.numbers;
+    let [exposure_s, f_number, focal_length_mm, lat, lon, altitude_m] = seen.numbers;
     let within = |value: Option<f64>, most: f64| value.is_none_or(|v| v.abs() <= most);
     check(
         within(exposure_s, 1e6) && within(f_number, 1e6) && within(focal_length_mm, 1e6),

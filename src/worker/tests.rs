@@ -88,10 +88,16 @@ fn what_cannot_be_true_is_not_believed() {
     }
     let (reply, mut memory) = honest();
     memory[8..12].copy_from_slice(&f32::NAN.to_ne_bytes());
-    assert!(taken(&reply, &memory).is_none(), "a tensor that is not finite");
+    assert!(
+        taken(&reply, &memory).is_none(),
+        "a tensor that is not finite"
+    );
     let (reply, mut memory) = honest();
     memory[4 * 3 * 16 * 16] = 0;
-    assert!(taken(&reply, &memory).is_none(), "a thumbnail that is no JPEG");
+    assert!(
+        taken(&reply, &memory).is_none(),
+        "a thumbnail that is no JPEG"
+    );
 }
 
 proptest::proptest! {
@@ -123,16 +129,36 @@ mod walls {
         let inet = i64::from(libc::AF_INET);
         let calls: [(&str, libc::c_long, [i64; 6]); 44] = [
             ("openat", libc::SYS_openat, [at, path, 0, 0, 0, 0]),
-            ("create", libc::SYS_openat, [at, nowhere, 0o101, 0o600, 0, 0]),
+            (
+                "create",
+                libc::SYS_openat,
+                [at, nowhere, 0o101, 0o600, 0, 0],
+            ),
             ("mkdirat", libc::SYS_mkdirat, [at, nowhere, 0o700, 0, 0, 0]),
             ("unlinkat", libc::SYS_unlinkat, [at, nowhere, 0, 0, 0, 0]),
-            ("renameat2", libc::SYS_renameat2, [at, nowhere, at, nowhere, 0, 0]),
+            (
+                "renameat2",
+                libc::SYS_renameat2,
+                [at, nowhere, at, nowhere, 0, 0],
+            ),
             ("linkat", libc::SYS_linkat, [at, path, at, nowhere, 0, 0]),
-            ("symlinkat", libc::SYS_symlinkat, [path, at, nowhere, 0, 0, 0]),
+            (
+                "symlinkat",
+                libc::SYS_symlinkat,
+                [path, at, nowhere, 0, 0, 0],
+            ),
             ("statx", libc::SYS_statx, [at, path, 0, 0, zeros, 0]),
-            ("readlinkat", libc::SYS_readlinkat, [at, path, zeros, 8, 0, 0]),
+            (
+                "readlinkat",
+                libc::SYS_readlinkat,
+                [at, path, zeros, 8, 0, 0],
+            ),
             ("faccessat", libc::SYS_faccessat, [at, path, 0, 0, 0, 0]),
-            ("fchmodat", libc::SYS_fchmodat, [at, nowhere, 0o777, 0, 0, 0]),
+            (
+                "fchmodat",
+                libc::SYS_fchmodat,
+                [at, nowhere, 0o777, 0, 0, 0],
+            ),
             ("socket tcp", libc::SYS_socket, [inet, 1, 0, 0, 0, 0]),
             ("socket udp", libc::SYS_socket, [inet, 2, 0, 0, 0, 0]),
             ("socket unix", libc::SYS_socket, [1, 1, 0, 0, 0, 0]),
@@ -141,26 +167,62 @@ mod walls {
             ("sendto", libc::SYS_sendto, [0, zeros, 1, 0, zeros, 16]),
             ("execve", libc::SYS_execve, [path, 0, 0, 0, 0, 0]),
             ("execveat", libc::SYS_execveat, [at, path, 0, 0, 0, 0]),
-            ("clone", libc::SYS_clone, [libc::SIGCHLD as i64, 0, 0, 0, 0, 0]),
+            (
+                "clone",
+                libc::SYS_clone,
+                [libc::SIGCHLD as i64, 0, 0, 0, 0, 0],
+            ),
             ("clone3", libc::SYS_clone3, [zeros, 64, 0, 0, 0, 0]),
             ("ptrace", libc::SYS_ptrace, [0, 0, 0, 0, 0, 0]),
             ("kill", libc::SYS_kill, [1, 0, 0, 0, 0, 0]),
             ("tgkill", libc::SYS_tgkill, [1, 1, 0, 0, 0, 0]),
-            ("process_vm_readv", libc::SYS_process_vm_readv, [1, zeros, 1, zeros, 1, 0]),
-            ("executable mmap", libc::SYS_mmap, [0, 4096, exec, map, -1, 0]),
-            ("executable mprotect", libc::SYS_mprotect, [zeros & !4095, 4096, exec, 0, 0, 0]),
-            ("io_uring_setup", libc::SYS_io_uring_setup, [1, zeros, 0, 0, 0, 0]),
+            (
+                "process_vm_readv",
+                libc::SYS_process_vm_readv,
+                [1, zeros, 1, zeros, 1, 0],
+            ),
+            (
+                "executable mmap",
+                libc::SYS_mmap,
+                [0, 4096, exec, map, -1, 0],
+            ),
+            (
+                "executable mprotect",
+                libc::SYS_mprotect,
+                [zeros & !4095, 4096, exec, 0, 0, 0],
+            ),
+            (
+                "io_uring_setup",
+                libc::SYS_io_uring_setup,
+                [1, zeros, 0, 0, 0, 0],
+            ),
             ("bpf", libc::SYS_bpf, [0, zeros, 8, 0, 0, 0]),
             ("userfaultfd", libc::SYS_userfaultfd, [0, 0, 0, 0, 0, 0]),
             ("keyctl", libc::SYS_keyctl, [0, 0, 0, 0, 0, 0]),
             ("add_key", libc::SYS_add_key, [path, path, 0, 0, 0, 0]),
-            ("perf_event_open", libc::SYS_perf_event_open, [zeros, 0, -1, -1, 0, 0]),
-            ("memfd_create", libc::SYS_memfd_create, [path, 0, 0, 0, 0, 0]),
+            (
+                "perf_event_open",
+                libc::SYS_perf_event_open,
+                [zeros, 0, -1, -1, 0, 0],
+            ),
+            (
+                "memfd_create",
+                libc::SYS_memfd_create,
+                [path, 0, 0, 0, 0, 0],
+            ),
             ("mount", libc::SYS_mount, [path, path, path, 0, 0, 0]),
-            ("unshare", libc::SYS_unshare, [i64::from(libc::CLONE_NEWUSER), 0, 0, 0, 0, 0]),
+            (
+                "unshare",
+                libc::SYS_unshare,
+                [i64::from(libc::CLONE_NEWUSER), 0, 0, 0, 0, 0],
+            ),
             ("setns", libc::SYS_setns, [0, 0, 0, 0, 0, 0]),
             ("setuid", libc::SYS_setuid, [0, 0, 0, 0, 0, 0]),
-            ("prctl", libc::SYS_prctl, [i64::from(libc::PR_GET_DUMPABLE), 0, 0, 0, 0, 0]),
+            (
+                "prctl",
+                libc::SYS_prctl,
+                [i64::from(libc::PR_GET_DUMPABLE), 0, 0, 0, 0, 0],
+            ),
             ("ioctl", libc::SYS_ioctl, [0, 0x5401, zeros, 0, 0, 0]),
             ("dup", libc::SYS_dup, [0, 0, 0, 0, 0, 0]),
             ("ftruncate", libc::SYS_ftruncate, [1, 0, 0, 0, 0, 0]),

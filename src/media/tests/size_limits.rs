@@ -123,9 +123,8 @@ fn every_decoder_honours_side_area_and_memory() {
                 ..Limits::default()
             },
         ] {
-            let error = Inspector::new(tight.clone())
-                .inspect(&bytes, Some(extension), &[])
-                .expect_err("over the limit");
+            let seen = Inspector::new(tight.clone()).inspect(&bytes, Some(extension), &[]);
+            let error = whole(seen).expect_err("over the limit");
             assert_eq!(error.kind(), "too-large", "{format:?} {tight:?}: {error}");
         }
         let exact = Limits {
@@ -133,20 +132,14 @@ fn every_decoder_honours_side_area_and_memory() {
             max_pixels: 96 * 64,
             ..Limits::default()
         };
-        Inspector::new(exact)
-            .inspect(&bytes, Some(extension), &[])
-            .expect("just within");
+        whole(Inspector::new(exact).inspect(&bytes, Some(extension), &[])).expect("just within");
     }
 }
 
 #[test]
 fn a_progressive_jpeg_pays_for_its_coefficients_and_its_scans() {
     let bytes = jpeg(&scene(1600, 1200), Jpeg::Progressive, None);
-    let inspect = |limits| {
-        Inspector::new(limits)
-            .inspect(&bytes, None, &[])
-            .map(|_| ())
-    };
+    let inspect = |limits| whole(Inspector::new(limits).inspect(&bytes, None, &[])).map(|_| ());
     assert_eq!(inspect(Limits::default()), Ok(()));
     let memory = Limits {
         max_alloc: 1600 * 1200,
