@@ -254,6 +254,8 @@ pub enum Format {
     Heic,
     Avif,
     Jxl,
+    Jp2,
+    Psd,
     Raw,
 }
 
@@ -273,6 +275,8 @@ impl Format {
             Self::Heic,
             Self::Avif,
             Self::Jxl,
+            Self::Jp2,
+            Self::Psd,
             Self::Raw,
         ];
         all.into_iter().find(|format| format.name() == name)
@@ -293,6 +297,8 @@ impl Format {
             Self::Heic => "heic",
             Self::Avif => "avif",
             Self::Jxl => "jxl",
+            Self::Jp2 => "jp2",
+            Self::Psd => "psd",
             Self::Raw => "raw",
         }
     }

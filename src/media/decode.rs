@@ -7,17 +7,19 @@
 use std::error::Error as _;
 use std::io::{self, Cursor};
 
-use image::codecs::{bmp, gif, ico, jpeg as jpeg_codec, png, pnm, tga, tiff, webp};
+use image::codecs::{bmp, gif, ico, jpeg as jpeg_codec, png, pnm, tga, webp};
 use image::error::{LimitErrorKind, UnsupportedErrorKind};
 use image::{ColorType, ExtendedColorType, ImageDecoder, ImageError};
 
 use super::error::InspectError;
+use super::facts::{NoPixels, facts};
 use super::jpeg::{self, Care, Need};
 use super::jpeg_layout::{Coding, Layout};
 use super::limits::Limits;
 use super::picture::{Channels, Picture};
 use super::wholeness::is_cut_short;
 use super::wording;
+use super::{heif, jp2, jxl, psd, tiff};
 use crate::photo::Format;
 
 /// Pixels, and the size the file says, which a scaled picture no longer shows.
@@ -65,25 +67,42 @@ pub(super) fn decode(
         }
         Format::Gif => whole(gif::GifDecoder::new(input).map_err(fail)?, format, limits),
         Format::Webp => whole(webp::WebPDecoder::new(input).map_err(fail)?, format, limits),
-        Format::Tiff => whole(tiff::TiffDecoder::new(input).map_err(fail)?, format, limits),
         Format::Bmp => whole(bmp::BmpDecoder::new(input).map_err(fail)?, format, limits),
         Format::Ico => whole(ico::IcoDecoder::new(input).map_err(fail)?, format, limits),
         Format::Tga => whole(tga::TgaDecoder::new(input).map_err(fail)?, format, limits),
         Format::Pnm => whole(pnm::PnmDecoder::new(input).map_err(fail)?, format, limits),
-        Format::Heic | Format::Avif | Format::Jxl | Format::Raw => Err(no_decoder(format)),
+        Format::Heic | Format::Avif => contained(bytes, format, limits, heif::decode),
+        Format::Jxl => contained(bytes, format, limits, jxl::decode),
+        Format::Jp2 => contained(bytes, format, limits, jp2::decode),
+        Format::Psd => contained(bytes, format, limits, psd::decode),
+        Format::Tiff => contained(bytes, format, limits, tiff::decode),
+        Format::Raw => Err(InspectError::unsupported(
+            format,
+            "a camera's unprocessed sensor data",
+        )),
     }
 }
 
-/// Formats told by their bytes and left for a later version.
-pub(super) fn no_decoder(format: Format) -> InspectError {
-    let why = match format {
-        Format::Heic => "HEVC coding",
-        Format::Avif => "AV1 coding",
-        Format::Jxl => "JPEG XL coding",
-        Format::Raw => "a camera's unprocessed sensor data",
-        _ => "the format",
+/// A format with a decoder here, which may give the picture smaller than its file says it is.
+fn contained(
+    bytes: &[u8],
+    format: Format,
+    limits: &Limits,
+    decode: impl Fn(&[u8], &Limits) -> Result<Picture, NoPixels>,
+) -> Result<Decoded, InspectError> {
+    let known = facts(bytes, format, limits);
+    let size = (known.width, known.height);
+    let picture = decode(bytes, limits).map_err(|why| why.of(format, size))?;
+    let (width, height) = match size {
+        (0, _) | (_, 0) => (picture.width, picture.height),
+        size => size,
     };
-    InspectError::unsupported(format, why)
+    Ok(Decoded {
+        picture,
+        damage: None,
+        width,
+        height,
+    })
 }
 
 fn jpeg(bytes: &[u8], need: Need, limits: &Limits) -> Result<Decoded, InspectError> {
@@ -184,12 +203,17 @@ pub(super) fn stored_size(bytes: &[u8], format: Format) -> Option<(u32, u32)> {
         Format::Png => return png_size(bytes).filter(|(w, h)| *w > 0 && *h > 0),
         Format::Gif => ImageFormat::Gif,
         Format::Webp => ImageFormat::WebP,
-        Format::Tiff => ImageFormat::Tiff,
         Format::Bmp => ImageFormat::Bmp,
         Format::Ico => ImageFormat::Ico,
         Format::Tga => ImageFormat::Tga,
         Format::Pnm => ImageFormat::Pnm,
-        Format::Heic | Format::Avif | Format::Jxl | Format::Raw => return None,
+        Format::Heic
+        | Format::Avif
+        | Format::Jxl
+        | Format::Jp2
+        | Format::Psd
+        | Format::Tiff
+        | Format::Raw => return None,
     };
     let reader = image::ImageReader::with_format(Cursor::new(bytes), kind);
     reader
@@ -213,12 +237,11 @@ fn codec_limits(limits: &Limits) -> image::Limits {
     codec
 }
 
-/// How much a decoder holds at its worst, in multiples of its output: what TIFF collects before it
-/// hands over (four inks for three colours), WebP's planes, a GIF frame beside its canvas, TGA's
+/// How much a decoder holds at its worst, in multiples of its output: WebP's planes, a GIF frame beside its canvas, TGA's
 /// indices. None of them counts this itself.
 fn working_factor(format: Format) -> u64 {
     match format {
-        Format::Tiff | Format::Webp => 3,
+        Format::Webp => 3,
         Format::Gif | Format::Tga => 2,
         _ => 1,
     }

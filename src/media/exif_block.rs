@@ -10,7 +10,6 @@ pub(super) fn exif_block<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -
         Format::Jpeg => Layout::read(bytes).exif,
         Format::Png => png(bytes),
         Format::Webp => webp(bytes),
-        Format::Tiff => Some(bytes),
         _ => None,
     }?;
     (block.len() <= limits.max_metadata).then_some(block)

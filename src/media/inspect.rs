@@ -15,7 +15,7 @@ use super::limits::Limits;
 use super::orientation::Orientation;
 use super::picture::Picture;
 use super::sniff::sniff;
-use super::{perceptual_hash, raw, tensor, thumbnail};
+use super::{heif, perceptual_hash, psd, raw, tensor, thumbnail};
 use crate::embedding::{Fit, InputSpec, Tensor};
 use crate::photo::{Exif, Format, Inspection, PerceptualHash, Pixels};
 
@@ -213,9 +213,9 @@ impl Inspector {
             Err(e) if e.is_passing() => return Err(e),
             Err(e) => e,
         };
-        let small = metadata.thumbnail.clone().zip(block);
-        let small = small.and_then(|(range, block)| self.embedded(block.get(range)?, need));
-        let small = small.map(|decoded| decoded.picture);
+        let in_exif = metadata.thumbnail.clone().zip(block);
+        let in_exif = in_exif.and_then(|(range, block)| block.get(range));
+        let small = self.small(bytes, format, in_exif, need);
         if facts.width == 0 && small.is_none() && metadata.exif == Exif::default() {
             return Err(error);
         }
@@ -271,6 +271,41 @@ impl Inspector {
             },
             picture: Some(seen.picture),
         })
+    }
+
+    /// The small picture beside the large one, in the large one's orientation.
+    fn small(
+        &self,
+        bytes: &[u8],
+        format: Format,
+        in_exif: Option<&[u8]>,
+        need: Need,
+    ) -> Option<Picture> {
+        let limits = &self.limits;
+        let own = match format {
+            Format::Heic | Format::Avif => {
+                match fenced(format, || Ok(heif::thumbnail(bytes, limits)))
+                    .ok()
+                    .flatten()
+                {
+                    Some(heif::Thumbnail::Pixels(picture)) => Some(picture),
+                    Some(heif::Thumbnail::Jpeg { bytes, orientation }) => {
+                        let turn = Orientation::from_exif(u32::from(orientation));
+                        let decoded = self.embedded(&bytes, need);
+                        decoded.map(|decoded| turn.upright(decoded.picture))
+                    }
+                    None => None,
+                }
+            }
+            Format::Psd => {
+                let range = fenced(format, || Ok(psd::thumbnail(bytes))).ok().flatten();
+                let jpeg = range.and_then(|range| bytes.get(range));
+                jpeg.and_then(|jpeg| self.embedded(jpeg, need))
+                    .map(|d| d.picture)
+            }
+            _ => None,
+        };
+        own.or_else(|| Some(self.embedded(in_exif?, need)?.picture))
     }
 
     /// A picture that a camera puts beside the large one.

@@ -34,19 +34,28 @@ mod error;
 mod exif;
 mod exif_block;
 mod facts;
+mod heif;
 mod inspect;
+mod jp2;
 mod jpeg;
 mod jpeg_layout;
+mod jxl;
 mod limits;
 mod orientation;
 mod perceptual_hash;
 mod picture;
+mod psd;
 mod raw;
+mod room;
 mod sniff;
+mod srgb;
 mod tensor;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod thumbnail;
+mod tiff;
 mod wholeness;
 mod wording;
 

@@ -49,6 +49,7 @@ fn signature(b: &[u8], extension: Option<&str>) -> Option<Format> {
         ] => Format::Webp,
         // Canon CR2 signs itself after the TIFF header.
         [b'I', b'I', 42, 0, _, _, _, _, b'C', b'R', ..] => Format::Raw,
+        _ if b.get(6..14) == Some(b"HEAPCCDR") => Format::Raw,
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => {
             match extension.is_some_and(|e| TIFF_BASED_RAW.contains(&e)) {
                 true => Format::Raw,
@@ -78,6 +79,23 @@ fn signature(b: &[u8], extension: Option<&str>) -> Option<Format> {
             b'\n',
             ..,
         ] => Format::Jxl,
+        [0xFF, 0x4F, 0xFF, 0x51, ..]
+        | [
+            0,
+            0,
+            0,
+            12,
+            b'j',
+            b'P',
+            b' ',
+            b' ',
+            b'\r',
+            b'\n',
+            0x87,
+            b'\n',
+            ..,
+        ] => Format::Jp2,
+        [b'8', b'B', b'P', b'S', 0, 1 | 2, ..] => Format::Psd,
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => return iso_media(b),
         [b'B', b'M', ..] if is_bmp(b) => Format::Bmp,
         [0, 0, 1, 0, ..] if is_ico(b) => Format::Ico,

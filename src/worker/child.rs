@@ -3,9 +3,9 @@
 //! It is this very program, started again. Descriptor 0 is the socket to the parent, 1 the shared
 //! memory; there are no others. It ends when the socket does.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 
 use memmap2::{MmapMut, MmapOptions};
 
@@ -24,12 +24,8 @@ pub const WORD: &str = "decode-worker";
 pub fn run(memory: u64, limits: Limits) -> io::Result<()> {
     // SAFETY: the parent has put these two descriptors there for this process alone, and nothing else
     // in it has taken them.
-    let (mut socket, shared) = unsafe {
-        (
-            UnixStream::from(OwnedFd::from_raw_fd(0)),
-            OwnedFd::from_raw_fd(1),
-        )
-    };
+    let (mut socket, shared) =
+        unsafe { (File::from(OwnedFd::from_raw_fd(0)), OwnedFd::from_raw_fd(1)) };
     close_all_others();
     // What is made once is made before the walls.
     let inspector = Inspector::new(limits);

@@ -6,7 +6,6 @@
 //! true of a photo before anything is done with it.
 
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
 
 use ndarray::Array3;
 use serde::de::DeserializeOwned;
@@ -25,7 +24,7 @@ pub(super) const REPLY_ROOM: usize = 8 << 20;
 /// The longest message; a reply without its pictures has some hundred bytes.
 pub(super) const LONGEST: usize = 64 << 10;
 /// Writes a message with its length before it.
-pub(super) fn send(socket: &mut UnixStream, message: &impl Serialize) -> io::Result<()> {
+pub(super) fn send(socket: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
     let body = serde_json::to_vec(message)?;
     let len = u32::try_from(body.len())
         .ok()
@@ -40,7 +39,7 @@ pub(super) fn send(socket: &mut UnixStream, message: &impl Serialize) -> io::Res
 ///
 /// # Errors
 /// The other side has ended, takes longer than the socket's timeout, or says what is no message.
-pub(super) fn receive<T: DeserializeOwned>(socket: &mut UnixStream) -> io::Result<T> {
+pub(super) fn receive<T: DeserializeOwned>(socket: &mut impl Read) -> io::Result<T> {
     let mut len = [0; 4];
     socket.read_exact(&mut len)?;
     let len = u32::from_le_bytes(len) as usize;
