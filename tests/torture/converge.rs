@@ -81,6 +81,12 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
     }
     let mut daemon = env.watch_with(&[], of_trial(&env, model));
     for (n, trouble) in rounds.iter().enumerate() {
+        if matches!(trouble, Trouble::Overflow | Trouble::LargeOverflow) {
+            // After a want of descriptors folders are polled for a while, without events to overflow.
+            env.wait_until("everything is watched", || {
+                env.status()["daemon"]["watch"]["polled"] == 0
+            });
+        }
         let before = overflows(&env);
         let mut few = None;
         match trouble {
