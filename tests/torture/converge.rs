@@ -98,6 +98,7 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
                 // In a folder that is watched by then: others cause no events.
                 let folder = env.photo("twenty-thousand");
                 fs::create_dir_all(&folder).unwrap();
+                fs::write(folder.join("first.jpg"), content::fresh()).unwrap();
                 settle(&env, seed, "before the overflow", model);
                 daemon.signal("STOP");
                 for _ in 0..20_000 / 100 {
