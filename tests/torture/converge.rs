@@ -9,7 +9,7 @@ use crate::env::TestEnv;
 use crate::rng::{Rng, first_seed, number};
 use crate::tree::Tree;
 use crate::world::{
-    FewDescriptors, bind_to_permissions, logged, settle, truth, verdict, without_model,
+    FewDescriptors, bind_to_permissions, logged, settle, truth, verdict, wait_for, without_model,
 };
 
 /// The kernel's queue of events holds this many by default.
@@ -83,7 +83,7 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
     for (n, trouble) in rounds.iter().enumerate() {
         if matches!(trouble, Trouble::Overflow | Trouble::LargeOverflow) {
             // After a want of descriptors folders are polled for a while, without events to overflow.
-            env.wait_until("everything is watched", || {
+            wait_for(&env, seed, "everything is watched", || {
                 env.status()["daemon"]["watch"]["polled"] == 0
             });
         }
@@ -142,7 +142,9 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
         drop(few);
         let (agreed, held) = settle(&env, seed, &format!("round {n} ({trouble:?})"), model);
         if matches!(trouble, Trouble::Overflow | Trouble::LargeOverflow) {
-            env.wait_until("the overflow is reported", || overflows(&env) > before);
+            wait_for(&env, seed, "the overflow is reported", || {
+                overflows(&env) > before
+            });
         }
         if *trouble == Trouble::LargeOverflow {
             // It may have gone or moved by itself.
