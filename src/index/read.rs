@@ -99,7 +99,7 @@ pub(super) fn read(
 ///
 /// Kernel timestamps advance every few milliseconds; file systems with whole-second or
 /// two-second stamps (FAT) show no fraction.
-fn trusted(stamp: FileStamp, now: SystemTime) -> FileStamp {
+pub(super) fn trusted(stamp: FileStamp, now: SystemTime) -> FileStamp {
     let now_ns = now
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX));

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -13,7 +13,7 @@ use super::job::{FilePlace, Job, Seen, Task, Write};
 use super::later::Later;
 use super::links::LinkNames;
 use super::progress::{Progress, Ticket};
-use super::read::{Bytes, read};
+use super::read::{Bytes, read, trusted};
 use super::roots::{RootHandle, Roots, Visit};
 use super::spaces::{LaneId, LaneSpace, LaneTensor, Role, Spaces};
 use super::wanted::ScanScope;
@@ -252,7 +252,9 @@ impl Worker {
                     self.write(root, Change::Found { key: job.key }, job.urgent, job.ticket);
                 }
             }
-            Verdict::Changed | Verdict::Touched => self.read(root, job, row.as_ref())?,
+            Verdict::Changed | Verdict::Touched => {
+                self.read(root, job, row.as_ref(), stamp.unwrap_or_default())?;
+            }
         }
         Ok(())
     }
@@ -284,6 +286,7 @@ impl Worker {
         root: &Arc<RootHandle>,
         job: Job,
         row: Option<&FileRow>,
+        before: FileStamp,
     ) -> Result<(), StoreError> {
         Progress::add(&self.shared.progress.opened, 1);
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -316,7 +319,8 @@ impl Worker {
                 if matches!(&stamp, Err(e) if is_denied(e)) {
                     look_at_folder(root, &job.key.path);
                 } else {
-                    let stamp = stamp.ok().flatten().unwrap_or_default();
+                    // From before it was tried: if that has been mended since, the stamp is another.
+                    let stamp = trusted(before, SystemTime::now());
                     self.unreadable(root, job, row, stamp, &error);
                 }
             }

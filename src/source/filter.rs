@@ -215,6 +215,14 @@ impl Filter {
         })
     }
 
+    /// The outermost directory down to `dir` whose ignore file cannot be used, and why.
+    pub(super) fn undecided_at(&self, dir: &RelPath) -> Option<(RelPath, std::io::Error)> {
+        ancestors(dir).find_map(|above| {
+            let why = self.unusable(&above)?;
+            Some((above, why))
+        })
+    }
+
     fn is_undecided(&self, dir: &RelPath) -> bool {
         let table = self.read();
         !table.is_empty()

@@ -258,7 +258,9 @@ impl Follower {
     fn note(&mut self, path: RelPath, hint: Hint) {
         // A rename or a touch does not say whether it is of a file or a directory.
         let may_be_dir = matches!(hint, Hint::MovedIn | Hint::Doubt);
-        let wanted = self.filter.file_kind(&path) == FileKind::Candidate
+        // What is undecided now may be decided by the time it rests.
+        let kind = self.filter.file_kind(&path);
+        let wanted = matches!(kind, FileKind::Candidate | FileKind::Undecided)
             || path.name() == IGNORE_FILE.as_bytes()
             || (may_be_dir && !self.filter.dir_excluded(&path));
         if wanted && !self.settler.note(path, hint, Instant::now()) {

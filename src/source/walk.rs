@@ -111,7 +111,20 @@ pub fn walk(
 ) -> Result<WalkSummary, WalkError> {
     let base = open_root(root).map_err(|e| root_error(root, e))?;
     if !start.is_root() {
-        filter.learn_with_ancestors(&start.parent().unwrap_or_default());
+        let above = start.parent().unwrap_or_default();
+        filter.learn_with_ancestors(&above);
+        if let Some((path, error)) = filter.undecided_at(&above) {
+            let flow = visit(WalkEvent::Unreadable {
+                path: &path,
+                is_dir: true,
+                error,
+            });
+            return Ok(WalkSummary {
+                unreadable: 1,
+                stopped: flow.is_break(),
+                ..WalkSummary::default()
+            });
+        }
         if filter.dir_excluded(start) {
             return Ok(WalkSummary {
                 excluded: 1,

@@ -9,7 +9,7 @@ use crate::env::TestEnv;
 use crate::rng::{Rng, first_seed, number};
 use crate::tree::Tree;
 use crate::world::{
-    FewDescriptors, bind_to_permissions, logged, settle, truth, verdict, without_model,
+    FewDescriptors, bind_to_permissions, logged, settle, truth, verdict, wait_for, without_model,
 };
 
 /// The kernel's queue of events holds this many by default.
@@ -81,6 +81,12 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
     }
     let mut daemon = env.watch_with(&[], of_trial(&env, model));
     for (n, trouble) in rounds.iter().enumerate() {
+        if matches!(trouble, Trouble::Overflow | Trouble::LargeOverflow) {
+            // After a want of descriptors folders are polled for a while, without events to overflow.
+            wait_for(&env, seed, "everything is watched", || {
+                env.status()["daemon"]["watch"]["polled"] == 0
+            });
+        }
         let before = overflows(&env);
         let mut few = None;
         match trouble {
@@ -92,6 +98,7 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
                 // In a folder that is watched by then: others cause no events.
                 let folder = env.photo("twenty-thousand");
                 fs::create_dir_all(&folder).unwrap();
+                fs::write(folder.join("first.jpg"), content::fresh()).unwrap();
                 settle(&env, seed, "before the overflow", model);
                 daemon.signal("STOP");
                 for _ in 0..20_000 / 100 {
@@ -135,7 +142,9 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
         drop(few);
         let (agreed, held) = settle(&env, seed, &format!("round {n} ({trouble:?})"), model);
         if matches!(trouble, Trouble::Overflow | Trouble::LargeOverflow) {
-            env.wait_until("the overflow is reported", || overflows(&env) > before);
+            wait_for(&env, seed, "the overflow is reported", || {
+                overflows(&env) > before
+            });
         }
         if *trouble == Trouble::LargeOverflow {
             // It may have gone or moved by itself.

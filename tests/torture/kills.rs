@@ -68,7 +68,7 @@ pub fn pass(env: &TestEnv, what: &str) -> usize {
 
 #[test]
 fn killed_at_random_moments_nothing_shown_is_lost() {
-    let kills = number("PHOTOND_TORTURE_KILLS", 30);
+    let kills = number("PHOTOND_TORTURE_KILLS", 100);
     let seed = first_seed();
     eprintln!("PHOTOND_SEED={seed}");
     let mut rng = Rng::new(seed);

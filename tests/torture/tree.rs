@@ -7,6 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -39,16 +40,26 @@ pub struct Tree {
     pub done: u64,
 }
 
-/// A pipe in its place would be waited at for a reader.
-fn no_pipe(path: &Path) {
+/// A pipe in its place would be waited at for a reader; and a file with other names is not written to
+/// through one that photond does not look at.
+fn make_way(path: &Path) {
     let is_file = |meta: &fs::Metadata| meta.is_file() || meta.is_dir() || meta.is_symlink();
-    if fs::symlink_metadata(path).is_ok_and(|meta| !is_file(&meta)) {
+    let untold = |meta: &fs::Metadata| meta.is_file() && meta.nlink() > 1 && is_hidden(path);
+    if fs::symlink_metadata(path).is_ok_and(|meta| !is_file(&meta) || untold(&meta)) {
         let _ = fs::remove_file(path);
     }
 }
 
+/// True if photond may not look at what has this name.
+fn is_hidden(path: &Path) -> bool {
+    path.iter().any(|name| {
+        let name = name.as_bytes();
+        name.starts_with(b"skip-") || name.ends_with(b".txt") || name.ends_with(b".part")
+    })
+}
+
 fn write_file(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-    no_pipe(path.as_ref());
+    make_way(path.as_ref());
     fs::write(path, bytes)
 }
 
@@ -106,8 +117,10 @@ impl Tree {
 
     /// Whatever is half done is finished, so that there is a truth to compare with.
     pub fn finish(&mut self) {
-        for (mut file, rest) in self.slow.drain(..) {
-            let _ = file.write_all(&rest);
+        for (mut file, rest) in std::mem::take(&mut self.slow) {
+            if self.is_told(&file) {
+                let _ = file.write_all(&rest);
+            }
         }
     }
 
@@ -125,6 +138,22 @@ impl Tree {
                 let _ = fs::set_permissions(file, fs::Permissions::from_mode(0o644));
             }
         }
+    }
+
+    /// False for a file with other names that is open under one that photond does not look at (left out,
+    /// or elsewhere): nobody tells of what is written to it so. The next full scan finds it.
+    fn is_told(&self, file: &File) -> bool {
+        if file.metadata().is_ok_and(|meta| meta.nlink() < 2) {
+            return true;
+        }
+        let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let Ok(path) = fs::read_link(link) else {
+            return false;
+        };
+        let Ok(below) = path.strip_prefix(&self.root) else {
+            return false;
+        };
+        !is_hidden(below)
     }
 
     fn file(&self, rng: &mut Rng) -> PathBuf {
@@ -209,7 +238,7 @@ impl Tree {
                 let bytes = self.bytes(rng);
                 let mut file = {
                     let place = self.place(rng);
-                    no_pipe(&place);
+                    make_way(&place);
                     File::create(place)?
                 };
                 let half = bytes.len() / 3;
@@ -222,6 +251,10 @@ impl Tree {
                     return Ok(());
                 }
                 let at = rng.below(self.slow.len());
+                if !self.is_told(&self.slow[at].0) {
+                    self.slow.swap_remove(at);
+                    return Ok(());
+                }
                 let (file, rest) = &mut self.slow[at];
                 let piece = rest.len().min(1 + rng.below(400));
                 file.write_all(&rest[..piece])?;
@@ -283,7 +316,11 @@ impl Tree {
                 if !fs::symlink_metadata(&path)?.is_file() {
                     return Ok(());
                 }
-                let mut file = File::options().write(true).truncate(true).open(path)?;
+                let mut file = File::options().write(true).open(path)?;
+                if !self.is_told(&file) {
+                    return Ok(());
+                }
+                file.set_len(0)?;
                 file.write_all(&self.bytes(rng))
             }
             29 => self.link(rng),
@@ -306,6 +343,9 @@ impl Tree {
                 let path = self.file(rng);
                 let len = fs::symlink_metadata(&path)?.len();
                 let file = File::options().write(true).open(regular(&path)?)?;
+                if !self.is_told(&file) {
+                    return Ok(());
+                }
                 file.set_len(len / 2)
             }
             35 => {
@@ -377,6 +417,9 @@ impl Tree {
             return Ok(());
         }
         let mut file = File::options().write(true).open(&path)?;
+        if !self.is_told(&file) {
+            return Ok(());
+        }
         file.write_all(&bytes)?;
         file.set_modified(meta.modified()?)
     }

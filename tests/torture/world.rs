@@ -94,6 +94,21 @@ pub fn settle(env: &TestEnv, seed: u64, what: &str, tags: bool) -> (usize, usize
     }
 }
 
+/// Waits for what the daemon is to say; a trial in which it does not is kept.
+pub fn wait_for(env: &TestEnv, seed: u64, what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        if begun.elapsed() > DEADLINE {
+            keep(env, seed);
+            panic!(
+                "PHOTOND_SEED={seed}, in vain: {what}\n{:#}",
+                env.status()["daemon"]
+            );
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
 /// True while the daemon says that there is nothing to do.
 pub fn is_idle(env: &TestEnv) -> bool {
     let output = env.run(&["status", "--format", "json"]);
