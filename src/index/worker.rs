@@ -305,6 +305,11 @@ impl Worker {
                 Progress::add(&self.shared.progress.bytes, stamp.size);
                 if linked && matches!(job.task, Task::Refresh(_)) {
                     self.look_at_links(root, &job, &hash, found)?;
+                    if row.is_none() && job.urgent && !self.is_known(&hash)? {
+                        // A new name of a file that may have been indexed under another one, and was
+                        // written to since: which one that is, only a look at all of them tells.
+                        root.wanted.unfinished(RelPath::root(), false);
+                    }
                 }
                 self.identify(root, job, stamp, hash)?;
             }
@@ -326,6 +331,10 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    fn is_known(&self, hash: &ContentHash) -> Result<bool, StoreError> {
+        Ok(self.reader.known(hash, &[], DECODER_VERSION)?.is_some())
     }
 
     /// The bytes are in the buffer: known content ends here, new content is inspected.

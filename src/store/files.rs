@@ -139,8 +139,9 @@ impl StoreReader {
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 
-    /// Other paths that were the same file as this one when they were indexed (hard links), if its
-    /// content is another now; without those that were indexed under the same stamp.
+    /// Other paths that were the same file as this one when they were indexed (hard links): those with
+    /// the content that it had, if it has another now, and those with the content that it has, if they
+    /// were indexed under another time or size.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -161,7 +162,15 @@ impl StoreReader {
                  SELECT g.path FROM files f JOIN failures e ON e.id = f.failure AND e.hash <> ?7
                  JOIN files g INDEXED BY files_by_failure ON g.failure = f.failure
                  WHERE f.root = ?1 AND f.path = ?2 AND g.root = ?1 AND g.path <> ?2 AND g.inode = ?3
-                     AND (g.size, g.mtime_ns, g.ctime_ns) <> (?4, ?5, ?6)",
+                     AND (g.size, g.mtime_ns, g.ctime_ns) <> (?4, ?5, ?6)
+                 UNION ALL
+                 SELECT g.path FROM photos p JOIN files g INDEXED BY files_by_photo ON g.photo = p.id
+                 WHERE p.hash = ?7 AND g.root = ?1 AND g.path <> ?2 AND g.inode = ?3
+                     AND (g.size, g.mtime_ns) <> (?4, ?5)
+                 UNION ALL
+                 SELECT g.path FROM failures e JOIN files g INDEXED BY files_by_failure ON g.failure = e.id
+                 WHERE e.hash = ?7 AND g.root = ?1 AND g.path <> ?2 AND g.inode = ?3
+                     AND (g.size, g.mtime_ns) <> (?4, ?5)",
             )
             .at(&self.path)?;
         let rows = stmt

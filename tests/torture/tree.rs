@@ -143,13 +143,18 @@ impl Tree {
     /// False for a file with other names that is open under one that photond does not look at (left out,
     /// or elsewhere): nobody tells of what is written to it so. The next full scan finds it.
     fn is_told(&self, file: &File) -> bool {
-        if file.metadata().is_ok_and(|meta| meta.nlink() < 2) {
-            return true;
-        }
         let link = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let Ok(path) = fs::read_link(link) else {
+        let (Ok(path), Ok(meta)) = (fs::read_link(link), file.metadata()) else {
             return false;
         };
+        // Of the name it was opened under, which may be gone while others are left.
+        let gone = path.as_os_str().as_bytes().ends_with(b" (deleted)");
+        if meta.nlink() == 0 || (meta.nlink() == 1 && !gone) {
+            return true;
+        }
+        if gone {
+            return false;
+        }
         let Ok(below) = path.strip_prefix(&self.root) else {
             return false;
         };

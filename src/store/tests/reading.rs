@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use super::library::{Library, key};
-use crate::store::{Change, Circle, PhotoFilter, TagCondition, TagConfidence};
+use super::library::{Library, failure, hash, key};
+use crate::photo::FileStamp;
+use crate::store::{Change, Circle, PhotoFilter, Stage, TagCondition, TagConfidence};
 
 /// A few photos in all states that matter to listings.
 fn library() -> (Library, i64, i64) {
@@ -230,4 +231,48 @@ fn terms_lead_to_photos_with_their_confidence() {
         confidence,
     });
     assert_eq!(found, wanted);
+}
+
+#[test]
+fn names_of_one_file_are_found_by_what_it_was_and_by_what_it_is() {
+    let mut lib = Library::new();
+    let root = lib.root("/photos");
+    let written = |mtime_ns| FileStamp {
+        size: 7,
+        mtime_ns,
+        ctime_ns: mtime_ns,
+        inode: 42,
+    };
+    lib.put(root, "elsewhere.jpg", 2);
+    for path in ["a.jpg", "b.jpg"] {
+        lib.put(root, path, 1);
+        lib.apply(Change::known(
+            key(root, path.as_bytes()),
+            written(10),
+            hash(1),
+        ));
+    }
+    lib.apply(Change::Failed {
+        key: key(root, b"broken.jpg"),
+        stamp: written(10),
+        hash: Some(hash(3)),
+        failure: failure(Stage::Inspect),
+    });
+    let links = |path: &str, now: i64, content: u64| {
+        let of = key(root, path.as_bytes());
+        let found = lib.reader().links_of(&of, &written(now), &hash(content));
+        let mut found: Vec<String> = found.unwrap().iter().map(ToString::to_string).collect();
+        found.sort();
+        found
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(links("a.jpg", 10, 1), none, "nothing has happened");
+    assert_eq!(links("a.jpg", 11, 9), ["b.jpg"], "written to through a.jpg");
+    assert_eq!(
+        links("new.jpg", 11, 1),
+        ["a.jpg", "b.jpg"],
+        "only its time was set"
+    );
+    assert_eq!(links("new.jpg", 11, 3), ["broken.jpg"]);
+    assert_eq!(links("new.jpg", 11, 9), none, "nobody knows");
 }
