@@ -8,7 +8,7 @@ use photond::embedding::{Embedding, ModelId};
 use photond::media::DECODER_VERSION;
 use photond::model::{ModelPack, Projection, default_pack, packs};
 use photond::photo::{
-    CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, RelPath,
+    CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath,
     Thumbnail,
 };
 use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, Tagged};
@@ -207,12 +207,13 @@ pub fn inspection(hash: &ContentHash, exif: Exif) -> Inspection {
         orientation: 1,
         exif,
         perceptual_hash: PerceptualHash(hash.0.to_vec()),
-        thumbnail: Thumbnail {
+        pixels: Pixels::Whole,
+        thumbnail: Some(Thumbnail {
             width: 1,
             height: 1,
             mime: "image/jpeg",
             bytes: Vec::new(),
-        },
+        }),
         tensors: Vec::new(),
     }
 }
