@@ -158,6 +158,7 @@ struct Context_ {
 
 /// Runs the program and gives its exit code.
 pub fn run() -> u8 {
+    crate::index::spend_little_memory();
     let cli = Cli::parse();
     let out = Output::new(match cli.color {
         Color::Always => Some(true),
