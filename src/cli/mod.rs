@@ -167,6 +167,7 @@ struct Context_ {
 
 /// Runs the program and gives its exit code.
 pub fn run() -> u8 {
+    crate::index::spend_little_memory();
     let cli = Cli::parse();
     if let Command::Decode { memory, megapixels } = cli.command {
         // Its descriptors are its parent's: nothing is to be said there.

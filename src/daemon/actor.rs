@@ -172,7 +172,7 @@ impl ArmDirectory for Arming<'_> {
             // Not watched: the source's own health report says so, and scans cover it.
             tracing::debug!("{e}");
         }
-        // The walk has it open, and its path could not be entered: permissions have just changed.
+        // If the walk can enter it a moment later, permissions have just changed.
         !matches!(armed, Err(ArmError::Unreadable { .. }))
     }
 

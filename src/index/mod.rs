@@ -53,7 +53,7 @@ pub use error::IndexError;
 pub use gate::Flow;
 pub use lanes::{Derived, ModelPlan, SearchChoice};
 pub use marks::Marks;
-pub use memory::give_memory_back;
+pub use memory::{give_memory_back, spend_little_memory};
 pub use models::SettledModel;
 pub use pipeline::{Indexer, IndexerOptions};
 pub use prefilter::verdict;

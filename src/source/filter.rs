@@ -85,6 +85,16 @@ struct Unusable {
     text: String,
 }
 
+/// How a directory stands under the rules.
+enum Standing {
+    /// Its entries are looked at, under these ignore files.
+    Open(Scope),
+    /// It, or one above it, is left out.
+    LeftOut,
+    /// The ignore file of this one, it or one above it, cannot be used.
+    Undecided(RelPath),
+}
+
 /// The ignore files that apply in one directory, nearest first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope(Option<Arc<ScopeNode>>);
@@ -141,18 +151,23 @@ impl Filter {
         })
     }
 
-    /// True if the directory or one above it is left out.
+    /// True if nothing in the directory is looked at: it, or one above it, is left out, or the ignore
+    /// file of one above it cannot be used.
     pub fn dir_excluded(&self, dir: &RelPath) -> bool {
-        self.scope_if_entered(dir).is_none()
+        match self.standing(dir) {
+            Standing::Open(_) => false,
+            Standing::LeftOut => true,
+            Standing::Undecided(at) => at != *dir,
+        }
     }
 
     /// What the path says of a file.
     pub fn file_kind(&self, file: &RelPath) -> FileKind {
         let dir = file.parent().unwrap_or_default();
-        match self.scope_if_entered(&dir) {
-            _ if self.is_undecided(&dir) => FileKind::Undecided,
-            Some(scope) => self.kind_in(&scope, file.as_bytes()),
-            None => FileKind::Excluded,
+        match self.standing(&dir) {
+            Standing::Open(scope) => self.kind_in(&scope, file.as_bytes()),
+            Standing::LeftOut => FileKind::Excluded,
+            Standing::Undecided(_) => FileKind::Undecided,
         }
     }
 
@@ -168,9 +183,13 @@ impl Filter {
         }
     }
 
-    /// Reads the ignore files of `dir` and of every directory above it, outermost first.
+    /// Reads the ignore files of every directory above `dir` and its own, outermost first, down to
+    /// one that is left out.
     pub fn learn_with_ancestors(&self, dir: &RelPath) {
         for above in ancestors(dir) {
+            if matches!(self.standing(&above), Standing::LeftOut) {
+                return;
+            }
             self.learn(&above);
         }
     }
@@ -215,22 +234,13 @@ impl Filter {
         })
     }
 
-    /// The outermost directory down to `dir` whose ignore file cannot be used, and why.
+    /// The outermost directory down to `dir` whose ignore file cannot be used, and why; `None` if
+    /// there is none, or all of it is left out anyway.
     pub(super) fn undecided_at(&self, dir: &RelPath) -> Option<(RelPath, std::io::Error)> {
-        ancestors(dir).find_map(|above| {
-            let why = self.unusable(&above)?;
-            Some((above, why))
-        })
-    }
-
-    fn is_undecided(&self, dir: &RelPath) -> bool {
-        let table = self.read();
-        !table.is_empty()
-            && ancestors(dir).any(|above| {
-                table
-                    .get(&above)
-                    .is_some_and(|rules| rules.unusable.is_some())
-            })
+        match self.standing(dir) {
+            Standing::Undecided(at) => self.unusable(&at).map(|why| (at, why)),
+            Standing::Open(_) | Standing::LeftOut => None,
+        }
     }
 
     fn store_rules(&self, dir: &RelPath, rules: Option<Rules>) -> bool {
@@ -280,22 +290,27 @@ impl Filter {
         }
     }
 
-    /// The ignore files that apply to the entries of `dir`; `None` if it, or a directory above it,
-    /// is left out.
-    pub(super) fn scope_if_entered(&self, dir: &RelPath) -> Option<Scope> {
+    /// What the rules say of a directory. What is left out further up is so whatever lies below it.
+    fn standing(&self, dir: &RelPath) -> Standing {
         let mut scope = Scope::default();
-        let mut undecided = false;
         for above in ancestors(dir) {
-            if undecided {
-                return None;
-            }
             if !above.is_root() && self.subdir_excluded(&scope, above.as_bytes()) {
-                return None;
+                return Standing::LeftOut;
             }
-            undecided = self.unusable(&above).is_some();
+            if self.unusable(&above).is_some() {
+                return Standing::Undecided(above);
+            }
             scope = self.scope_below(&scope, &above);
         }
-        Some(scope)
+        Standing::Open(scope)
+    }
+
+    /// The ignore files that apply to the entries of `dir`; `None` if nothing in it is looked at.
+    pub(super) fn scope_if_entered(&self, dir: &RelPath) -> Option<Scope> {
+        match self.standing(dir) {
+            Standing::Open(scope) => Some(scope),
+            Standing::LeftOut | Standing::Undecided(_) => None,
+        }
     }
 
     /// The scope of `dir`, made from the one of its parent.

@@ -4,9 +4,9 @@
 //! (a directory sorts as `name/`), so that the caller can merge them with rows sorted by path.
 //! [`WalkEvent::Dir`] comes before that directory is opened by its path, so that a watch armed there
 //! by the same path misses nothing: what another directory of that name holds is read only if it was
-//! put there before, and if it was put there later the watch above says so. No photo is opened, only stamped; no link below the root is followed; names
-//! that cannot be photos cost no system call. Trouble in one place is an event, and the walk goes
-//! on; something deleted meanwhile is no trouble.
+//! put there before, and if it was put there later the watch above says so. No photo is opened, only
+//! stamped; no link below the root is followed; names that cannot be photos cost no system call.
+//! Trouble in one place is an event, and the walk goes on; something deleted meanwhile is no trouble.
 //!
 //! No recursion; memory holds the entries not yet emitted of the directories on the current path,
 //! and only the directory that is being read is open. Within one directory files are stamped in

@@ -14,6 +14,9 @@ use crate::content;
 use crate::env::TestEnv;
 use crate::kills::pass;
 use crate::world::{wait, without_model};
+
+/// A run that hangs is a failure; nothing here takes longer on any machine.
+const DEADLINE: Duration = Duration::from_secs(120);
 const PHOTOS: u64 = 6;
 
 /// A way to come by some places.
@@ -113,7 +116,7 @@ impl Scenario {
         if !self.needs_model() {
             without_model(&mut command);
         }
-        wait(command, || {
+        wait(command, DEADLINE, way, || {
             let noted = noted(seen);
             way == "watch" && ends.iter().any(|end| noted.contains(*end))
         })

@@ -14,9 +14,6 @@ use crate::rng::number;
 /// How long the two may differ while photond works on it, on a machine that does other things.
 const PATIENCE_SECONDS: u64 = 180;
 
-/// How long a process may take that is to end by itself.
-const DEADLINE: Duration = Duration::from_secs(170);
-
 /// The started program may not read what permissions forbid, even if root starts it.
 pub fn bind_to_permissions(command: &mut Command) {
     let drop_overrides = || {
@@ -98,7 +95,7 @@ pub fn settle(env: &TestEnv, seed: u64, what: &str, tags: bool) -> (usize, usize
 pub fn wait_for(env: &TestEnv, seed: u64, what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        if begun.elapsed() > DEADLINE {
+        if begun.elapsed() > Duration::from_secs(PATIENCE_SECONDS) {
             keep(env, seed);
             panic!(
                 "PHOTOND_SEED={seed}, in vain: {what}\n{:#}",
@@ -169,8 +166,13 @@ impl Drop for FewDescriptors {
     }
 }
 
-/// Waits for a process; when `enough`, it is told to stop.
-pub fn wait(mut command: Command, mut enough: impl FnMut() -> bool) -> ExitStatus {
+/// Waits for a process, no longer than the deadline; when `enough`, it is told to stop.
+pub fn wait(
+    mut command: Command,
+    deadline: Duration,
+    what: &str,
+    mut enough: impl FnMut() -> bool,
+) -> ExitStatus {
     let mut child = command.spawn().unwrap();
     let begun = Instant::now();
     let mut told = false;
@@ -183,9 +185,9 @@ pub fn wait(mut command: Command, mut enough: impl FnMut() -> bool) -> ExitStatu
             let pid = rustix::process::Pid::from_child(&child);
             rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         }
-        if begun.elapsed() > DEADLINE {
+        if begun.elapsed() > deadline {
             let _ = child.kill();
-            panic!("{command:?} does not end");
+            panic!("{what}: {command:?} does not end");
         }
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -6,11 +6,15 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::content;
 use crate::env::TestEnv;
 use crate::rng::{Rng, first_seed, number};
 use crate::world::wait;
+
+/// A run that takes longer has not ended: the trial of a library takes half a minute at most.
+const DEADLINE: Duration = Duration::from_secs(170);
 const PHOTOS: usize = 5;
 
 /// The library and what is noted of it, if the tests have one.
@@ -44,7 +48,7 @@ fn pass(env: &TestEnv, library: &Path, points: &str, what: &str) -> u64 {
         .env("PHOTOND_FAILPOINTS", points)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let status = wait(command, || false);
+    let status = wait(command, DEADLINE, what, || false);
     assert_eq!(status.signal(), None, "{what}: it crashed: {status}");
     assert_eq!(status.code(), Some(0), "{what}");
     let counts = &env.status()["counts"];

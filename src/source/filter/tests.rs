@@ -157,6 +157,21 @@ fn an_ignore_file_that_cannot_be_read_stops_its_folder() {
     }
 }
 
+#[test]
+fn what_is_left_out_further_up_is_decided_whatever_cannot_be_read_below() {
+    let t = tempfile::tempdir().unwrap();
+    let f = filter(t.path(), &[], false);
+    let (dir, photo) = (rel("d"), rel("d/x.jpg"));
+    // An ignore file that is no file.
+    std::fs::create_dir_all(t.path().join("d").join(IGNORE_FILE)).unwrap();
+    assert!(f.learn(&dir));
+    assert_eq!(f.file_kind(&photo), FileKind::Undecided);
+    std::fs::write(t.path().join(IGNORE_FILE), "d\n").unwrap();
+    f.learn_with_ancestors(&dir);
+    assert_eq!(f.file_kind(&photo), FileKind::Excluded);
+    assert!(f.dir_excluded(&dir) && f.undecided_at(&dir).is_none());
+}
+
 proptest! {
     /// Whatever lies below a directory that is left out is left out.
     #[test]
