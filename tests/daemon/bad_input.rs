@@ -49,8 +49,8 @@ fn bad_files_are_recorded_and_the_rest_goes_on() {
     let summary = env.index();
     assert_eq!(
         (&summary["indexed"], &summary["failed"]),
-        (&2.into(), &5.into()),
-        "{summary}"
+        (&4.into(), &3.into()),
+        "what is recognised is a photo, also without its pixels: {summary}"
     );
     let status = env.status();
     let kind = |name: &str| {
@@ -68,6 +68,14 @@ fn bad_files_are_recorded_and_the_rest_goes_on() {
     assert_eq!(kind("/unknown").as_deref(), Some("not-an-image"));
     let row = &env.query(&["--path", "really-a-png.jpg"])[0];
     assert_eq!(row["format"], "png", "the bytes decide");
+    let pixels = |name: &str| {
+        let row = &env.query(&["--path", name])[0];
+        (row["pixels"].clone(), row["width"].clone())
+    };
+    assert_eq!(pixels("truncated.jpg"), ("damaged".into(), 320.into()));
+    assert_eq!(pixels("bomb.png"), ("none".into(), 50_000.into()));
+    assert_eq!(pixels("good.jpg"), ("whole".into(), 320.into()));
+    assert_eq!(env.query(&["--damaged"]).len(), 2);
 
     let again = env.index();
     assert_eq!(
@@ -81,7 +89,8 @@ fn bad_files_are_recorded_and_the_rest_goes_on() {
         (&1.into(), &0.into()),
         "{mended}"
     );
-    assert_eq!(env.status()["counts"]["failed"], 4);
+    assert_eq!(env.status()["counts"]["failed"], 3);
+    assert_eq!(pixels("truncated.jpg"), ("whole".into(), 320.into()));
 }
 
 #[test]

@@ -409,7 +409,39 @@ pub fn picture(seed: u32, width: u32, height: u32) -> RgbImage {
 
 /// Writes a picture in the format of the path's extension.
 pub fn save(seed: u32, path: &Path) {
-    picture(seed, 320, 240).save(path).unwrap();
+    let picture = picture(seed, 320, 240);
+    if path.extension().is_some_and(|e| e == "tiff") {
+        fs::write(path, tiff(&picture)).unwrap();
+    } else {
+        picture.save(path).unwrap();
+    }
+}
+
+/// The bytes of an uncompressed TIFF of one strip.
+fn tiff(picture: &RgbImage) -> Vec<u8> {
+    // Tag, type (3: short, 4: long), number of values, and the value or where the values are.
+    let entries: [(u16, u16, u32, u32); 9] = [
+        (256, 4, 1, picture.width()),
+        (257, 4, 1, picture.height()),
+        (258, 3, 3, 122),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (273, 4, 1, 128),
+        (277, 3, 1, 3),
+        (278, 4, 1, picture.height()),
+        (279, 4, 1, picture.as_raw().len() as u32),
+    ];
+    let mut bytes = b"II*\0\x08\0\0\0\x09\0".to_vec();
+    for (tag, kind, count, value) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend([0; 4]);
+    bytes.extend([8, 0, 8, 0, 8, 0]);
+    bytes.extend(picture.as_raw());
+    bytes
 }
 
 /// The bytes of a JPEG.
