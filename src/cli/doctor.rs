@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::output::{count, plural, span};
 use super::{Context_, Exit, TableOrJson};
+use crate::config::Decode;
 use crate::daemon::{Report, RootStanding, classifier, is_held};
 use crate::index::Activity;
 use crate::model::{
@@ -11,6 +12,7 @@ use crate::model::{
     packs,
 };
 use crate::store::{StoreError, StoreReader, unix_now};
+use crate::worker::Pool;
 
 /// Check everything that could be wrong, and say the fix
 ///
@@ -65,6 +67,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     settings(context, &mut f);
     data_dir(context, &mut f);
     let reader = index(context, args.deep, &mut f);
+    decoding(context, &mut f);
     model(context, &mut f);
     search_model(context, &mut f);
     if let Some(reader) = &reader {
@@ -334,6 +337,34 @@ fn daemon(context: &Context_, reader: &StoreReader, f: &mut Findings) -> anyhow:
         }
     }
     Ok(())
+}
+
+/// Whether photos can be decoded, and behind which walls.
+fn decoding(context: &Context_, f: &mut Findings) {
+    if context.config.decode == Decode::InProcess {
+        f.note(
+            "decoding",
+            "in this very process, as `decode` in the settings says: a photo made to attack its decoder could do what you can",
+        );
+        return;
+    }
+    match Pool::new(crate::daemon::decoding(&context.config)).try_one() {
+        Ok(walls) if walls.lacking().is_empty() => f.good(
+            "decoding",
+            "in processes without files, network and other programs, within bounds",
+        ),
+        Ok(walls) => f.note(
+            "decoding",
+            format!(
+                "in processes of its own, which this system can wall in only in part; lacking: {}",
+                walls.lacking().join(", ")
+            ),
+        ),
+        Err(e) => f.bad(
+            "decoding",
+            format!("no process for it can be started ({e}); `decode = \"in-process\"` in the settings does without"),
+        ),
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -242,7 +242,7 @@ fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
     let found = searcher.run(query, &mut |hit| rows.row(hit, None))?;
     if found == 0 && !query.tags.is_empty() {
         let counts = searcher.reader.counts()?;
-        if counts.untagged == counts.photos {
+        if counts.tagged() == 0 {
             context
                 .out
                 .notice("no photo has tags yet: `photond doctor` says why");

@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context_, _args: &Args) -> anyhow::Result<Exit> {
         context.out.notice(&format!("photond: {trouble}"));
     }
     let counts = StoreReader::open(&context.data_dir)?.counts()?;
-    let tagged = counts.photos - counts.untagged;
+    let tagged = counts.tagged();
     if tagged == 0 {
         context
             .out

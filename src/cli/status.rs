@@ -137,6 +137,13 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
     for line in durability::lines(&context.data_dir) {
         lines.push(out.red(&line));
     }
+    let lacks = s.report.as_ref().map_or(&[][..], |r| &r.decoding_lacks);
+    if s.alive && !lacks.is_empty() {
+        lines.push(out.red(&format!(
+            "decoding is walled in less than it could be; lacking: {}",
+            printable(&lacks.join(", "))
+        )));
+    }
     lines.push(String::new());
     for root in &s.roots {
         lines.extend(root_lines(context, root, s.report_of(root)));
@@ -156,9 +163,10 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         "{} in {}, {} with tags from {}",
         plural(c.photos, "photo", "photos"),
         plural(c.indexed, "file", "files"),
-        count(c.photos - c.untagged),
+        count(c.tagged()),
         s.model
     ));
+    lines.extend(picture_line(c));
     if let Some(why) = &s.untagged {
         lines.push(format!(
             "{} no tags yet: {}",
@@ -181,9 +189,9 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
             count(c.failed),
             kinds.join(", ")
         ));
-        if s.failures.is_none() {
-            lines.push(out.dim("  `photond status --errors` lists them"));
-        }
+    }
+    if s.failures.is_none() && c.failed + c.damaged + c.thumbnail_only + c.without_picture > 0 {
+        lines.push(out.dim("  `photond status --errors` lists them, each with what to do"));
     }
     if c.troubled > 0 {
         lines.push(format!(
@@ -207,6 +215,21 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Of how many photos the picture is not all there.
+fn picture_line(c: &Counts) -> Option<String> {
+    let parts = [
+        (c.damaged, "shown as far as they go (damaged)"),
+        (c.thumbnail_only, "shown by their embedded thumbnail"),
+        (c.without_picture, "known without their picture"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{} {what}", count(*n)))
+        .collect();
+    (!parts.is_empty()).then(|| format!("of them {}", parts.join(", ")))
 }
 
 impl Status {
@@ -510,6 +533,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "eta_s": report.filter(|_| s.alive).and_then(|r| r.eta_s),
             "watch": report.filter(|_| s.alive).and_then(|r| r.watch.clone()),
             "roots": report.filter(|_| s.alive).map(|r| &r.roots),
+            "decoding_lacks": report.filter(|_| s.alive).map(|r| &r.decoding_lacks),
             "counters": report.map(|r| r.counters),
         },
         "model": {
@@ -529,7 +553,10 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "missing": c.missing,
             "troubled": c.troubled,
             "photos": c.photos,
-            "tagged": c.photos - c.untagged,
+            "tagged": c.tagged(),
+            "damaged": c.damaged,
+            "thumbnail_only": c.thumbnail_only,
+            "without_picture": c.without_picture,
         },
         "failures_by_kind": s.kinds.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "roots": roots,

@@ -32,7 +32,7 @@ pub use pause::Pause;
 pub use report::{
     ModelReport, Report, RootReport, RootStanding, RootWatch, SearchReport, Skipped, WatchReport,
 };
-pub use start::{Setup, classifier};
+pub use start::{Setup, classifier, decoding};
 pub use tags::{request_retag, retag};
 pub use verify::{
     MOST_FINDINGS, Sample, SampleSize, VerifyCounts, VerifyError, VerifyFinding, VerifyObserver,

@@ -35,6 +35,9 @@ pub struct Report {
     /// How tagging goes.
     #[serde(default)]
     pub tags: TagReport,
+    /// What of the walls around decoding is lacking on this machine.
+    #[serde(default)]
+    pub decoding_lacks: Vec<String>,
 }
 
 impl Report {
@@ -252,6 +255,11 @@ pub(super) fn report(
         model: ModelReport::new(model, indexer.model_state()),
         search,
         tags: indexer.tag_report(),
+        decoding_lacks: indexer
+            .decoding_lacks()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
     }
 }
 

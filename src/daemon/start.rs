@@ -66,6 +66,16 @@ pub fn classifier(pack: &ModelPack) -> Result<Classifier, DaemonError> {
     Ok(Classifier::new(vocabulary, head, calibration)?)
 }
 
+/// How decoding processes are kept, as the settings have it.
+pub fn decoding(config: &Config) -> PoolOptions {
+    PoolOptions {
+        program: None,
+        deadline: Duration::from_secs(config.decode_seconds),
+        memory: config.decode_memory_mib << 20,
+        max_megapixels: config.max_megapixels,
+    }
+}
+
 impl Setup {
     /// Locks the data directory, opens the index and starts the pipeline.
     pub(super) fn start(&self, way: Way, observer: &dyn Observer) -> Result<Started, DaemonError> {
@@ -110,12 +120,7 @@ impl Setup {
             Decode::InProcess => Arc::new(Inspector::new(
                 Limits::default().with_megapixels(config.max_megapixels),
             )),
-            Decode::Workers => Arc::new(Pool::new(PoolOptions {
-                program: None,
-                deadline: Duration::from_secs(config.decode_seconds),
-                memory: config.decode_memory_mib << 20,
-                max_megapixels: config.max_megapixels,
-            })),
+            Decode::Workers => Arc::new(Pool::new(decoding(config))),
         }
     }
 

@@ -102,6 +102,11 @@ impl Indexer {
         self.catch_up.settled()
     }
 
+    /// What of the walls around decoding is lacking on this machine.
+    pub fn decoding_lacks(&self) -> Vec<&'static str> {
+        self.shared.inspector.lacks()
+    }
+
     /// How tagging stands.
     pub fn tag_report(&self) -> TagReport {
         let report = self.tag_report.lock();

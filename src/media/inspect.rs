@@ -50,6 +50,12 @@ pub trait Inspects: Send + Sync {
         extension: Option<&str>,
         inputs: &[InputSpec],
     ) -> Result<Vec<Tensor>, Refusal>;
+
+    /// What of the walls around decoding is lacking on this machine, in plain words; empty: nothing, or
+    /// not known yet.
+    fn lacks(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 impl Inspects for Inspector {

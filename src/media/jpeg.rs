@@ -13,9 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use mozjpeg::decompress::DecompressBuilder;
 use mozjpeg::{ColorSpace, Decompress};
 use mozjpeg_sys::{
-    JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_HIT_MARKER,
-    JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC, c_int, jpeg_common_struct, jpeg_error_mgr,
-    jpeg_std_error,
+    JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_EXTRANEOUS_DATA,
+    JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC, c_int, jpeg_common_struct,
+    jpeg_error_mgr, jpeg_std_error,
 };
 
 use super::error::InspectError;
@@ -58,6 +58,12 @@ pub(super) enum Care {
 
 /// A picture with less data than this shows nothing.
 const LEAST_DATA: usize = 512;
+
+/// So many bytes between the last row and the end are what wrong codes have left over; some cameras
+/// leave a few.
+const LEFT_OVER: c_int = 64;
+/// The second byte of the marker that ends a picture.
+const END_MARKER: c_int = 0xD9;
 
 thread_local! {
     /// The decoder of this thread has met data that cannot be what was written.
@@ -179,7 +185,9 @@ fn rows(header: Decompress<&[u8]>, space: ColorSpace, channels: Channels) -> io:
     let mut started = header.to_colorspace(space)?;
     let (width, height) = (started.width() as u32, started.height() as u32);
     let data = started.read_scanlines::<u8>()?;
-    // Not finished on purpose: what follows the last row cannot change the picture.
+    // What follows the last row cannot change the picture; it may show that the data are not what was
+    // written, and no more than that is made of it.
+    let _ = catch_unwind(AssertUnwindSafe(|| started.finish_decompress()));
     Ok(Picture::new(width, height, channels, data))
 }
 
@@ -270,20 +278,28 @@ unsafe extern "C-unwind" fn on_message(cinfo: &mut jpeg_common_struct, _level: c
     } else if errors.msg_code == JWRN_HIT_MARKER as c_int && errors.num_warnings & FILE_ENDED != 0 {
         resume_unwind(Box::new(Stop::FileEnded));
     }
-    note_wrong_data(errors.msg_code);
+    note_wrong_data(errors);
 }
 
 /// The same where half a picture is better than none.
 #[cold]
 unsafe extern "C-unwind" fn on_message_about_a_part(cinfo: &mut jpeg_common_struct, _level: c_int) {
     // SAFETY: as in `on_message`.
-    note_wrong_data(unsafe { &*cinfo.err }.msg_code);
+    note_wrong_data(unsafe { &mut *cinfo.err });
 }
 
-fn note_wrong_data(code: c_int) {
+fn note_wrong_data(errors: &mut jpeg_error_mgr) {
+    let code = errors.msg_code;
     let wrong = [JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_MUST_RESYNC];
     if wrong.iter().any(|w| *w as c_int == code) {
         WRONG_DATA.set(true);
+    }
+    if code == JWRN_EXTRANEOUS_DATA as c_int {
+        // SAFETY: of a message with numbers these are eight, as libjpeg's own `WARNMS2` writes them.
+        let [count, marker, ..] = unsafe { *errors.msg_parm.i() };
+        if count >= LEFT_OVER && marker == END_MARKER {
+            WRONG_DATA.set(true);
+        }
     }
 }
 

@@ -18,8 +18,21 @@ pub struct Counts {
     pub troubled: i64,
     /// Distinct contents with at least one path.
     pub photos: i64,
-    /// Of those, the ones without tags: no model has seen them.
+    /// Of those, the ones without tags though they have a picture: no model has seen them.
     pub untagged: i64,
+    /// Of those, the ones whose picture is shown as far as it goes.
+    pub damaged: i64,
+    /// Of those, the ones of which only the embedded thumbnail can be shown.
+    pub thumbnail_only: i64,
+    /// Of those, the ones known without their picture.
+    pub without_picture: i64,
+}
+
+impl Counts {
+    /// Photos with tags.
+    pub fn tagged(&self) -> i64 {
+        self.photos - self.untagged - self.without_picture
+    }
 }
 
 impl StoreReader {
@@ -34,8 +47,12 @@ impl StoreReader {
                 "SELECT coalesce(sum(r.photos), 0), coalesce(sum(r.failed), 0), coalesce(sum(r.missing), 0),
                      (SELECT photos FROM database),
                      (SELECT count(*) FROM photos WHERE tagger IS NULL AND places > 0 AND pixels <> 3),
-                     (SELECT count(*) FROM files WHERE trouble IS NOT NULL)
-                 FROM roots r",
+                     (SELECT count(*) FROM files WHERE trouble IS NOT NULL), w.damaged, w.thumbnails, w.without
+                 FROM roots r,
+                     (SELECT count(*) FILTER (WHERE pixels = 1) AS damaged,
+                             count(*) FILTER (WHERE pixels = 2) AS thumbnails,
+                             count(*) FILTER (WHERE pixels = 3) AS without
+                      FROM photos INDEXED BY photos_not_whole WHERE pixels > 0 AND places > 0) w",
             )
             .and_then(|mut s| {
                 s.query_row([], |r| {
@@ -48,6 +65,9 @@ impl StoreReader {
                         photos: r.get(3)?,
                         untagged: r.get(4)?,
                         troubled: r.get(5)?,
+                        damaged: r.get(6)?,
+                        thumbnail_only: r.get(7)?,
+                        without_picture: r.get(8)?,
                     })
                 })
             })

@@ -71,9 +71,20 @@ impl Pool {
         }
     }
 
-    /// Which walls are around the processes; `None`: none has started yet.
-    pub fn walls(&self) -> Option<Walls> {
-        *self.walls.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Starts a process, keeps it for later, and says which walls are around it.
+    ///
+    /// # Errors
+    /// If there is none to be had.
+    pub fn try_one(&self) -> io::Result<Walls> {
+        let (process, walls) = self.start()?;
+        self.idle().push(process);
+        Ok(walls)
+    }
+
+    fn start(&self) -> io::Result<(Process, Walls)> {
+        let (process, walls) = Process::start(&self.options)?;
+        *self.walls.lock().unwrap_or_else(PoisonError::into_inner) = Some(walls);
+        Ok((process, walls))
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Process>> {
@@ -81,11 +92,12 @@ impl Pool {
     }
 
     fn process(&self) -> Result<Process, Trouble> {
-        if let Some(process) = self.idle().pop() {
+        // One that has ended meanwhile, with the thread that started it, is no file's fault.
+        let idle = std::iter::from_fn(|| self.idle().pop());
+        if let Some(process) = idle.into_iter().find_map(Process::if_alive) {
             return Ok(process);
         }
-        let (process, walls) = Process::start(&self.options).map_err(Trouble::Machine)?;
-        *self.walls.lock().unwrap_or_else(PoisonError::into_inner) = Some(walls);
+        let (process, _) = self.start().map_err(Trouble::Machine)?;
         Ok(process)
     }
 
@@ -150,6 +162,11 @@ impl Inspects for Pool {
         self.ask(&question, |reply, memory| {
             protocol::tensors(reply, inputs, memory)
         })
+    }
+
+    fn lacks(&self) -> Vec<&'static str> {
+        let walls = *self.walls.lock().unwrap_or_else(PoisonError::into_inner);
+        walls.map_or_else(Vec::new, Walls::lacking)
     }
 }
 
@@ -236,6 +253,10 @@ impl Process {
             Reply::Ready(walls) => Ok((process, walls)),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
+    }
+
+    fn if_alive(mut self) -> Option<Self> {
+        matches!(self.child.try_wait(), Ok(None)).then_some(self)
     }
 
     fn mapped(&self) -> usize {

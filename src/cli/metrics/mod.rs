@@ -44,6 +44,21 @@ pub(super) fn of(context: &Context_, s: &Status) -> Exposition {
             "Photos that no model has seen.",
             c.untagged,
         ),
+        (
+            "photos_damaged",
+            "Photos shown as far as they go.",
+            c.damaged,
+        ),
+        (
+            "photos_thumbnail_only",
+            "Photos shown by their embedded thumbnail.",
+            c.thumbnail_only,
+        ),
+        (
+            "photos_without_picture",
+            "Photos known by their metadata only.",
+            c.without_picture,
+        ),
         ("files", "Files that are known.", c.files),
         ("files_indexed", "Files that are photos.", c.indexed),
         ("files_failed", "Files that could not be indexed.", c.failed),

@@ -364,3 +364,33 @@ proptest! {
         check(&bytes, Some(extension))?;
     }
 }
+
+#[test]
+fn a_rotten_sector_in_the_middle_is_called_damaged() {
+    let picture = scene(640, 480);
+    for kind in [Jpeg::Baseline, Jpeg::Progressive] {
+        let sound = jpeg(&picture, kind, None);
+        assert!(look(&sound, "jpg").is_ok(), "{kind:?}");
+        // Some cameras leave a few bytes before the end.
+        let end = sound.len() - 2;
+        let padded = [&sound[..end], &[0x5A; 8], &sound[end..]].concat();
+        assert!(look(&padded, "jpg").is_ok(), "{kind:?}");
+        let mut noise = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut noticed = 0;
+        for _ in 0..40 {
+            let mut rotten = sound.clone();
+            let middle = rotten.len() / 2;
+            for byte in &mut rotten[middle..middle + 512] {
+                noise ^= noise << 13;
+                noise ^= noise >> 7;
+                noise ^= noise << 17;
+                *byte = (noise >> 56).min(0xFE) as u8;
+            }
+            let seen = see(&rotten, "jpg").unwrap();
+            assert_eq!((seen.width, seen.height), (640, 480));
+            noticed += u32::from(matches!(&seen.pixels, Pixels::Damaged(_)));
+        }
+        // Wrong codes may by chance end where the right ones did.
+        assert!(noticed >= 36, "{kind:?}: {noticed} of 40");
+    }
+}
