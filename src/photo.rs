@@ -384,6 +384,8 @@ pub struct PixelTrouble {
 pub enum Pixels {
     /// All of it.
     Whole,
+    /// Only the small picture that the file carries beside the large one, until there is time for that.
+    Preview,
     /// As far as it could be decoded; the rest is missing or wrong.
     Damaged(PixelTrouble),
     /// Only the small picture that the file carries beside the large one.
@@ -397,6 +399,7 @@ impl Pixels {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Whole => "whole",
+            Self::Preview => "preview",
             Self::Damaged(_) => "damaged",
             Self::Thumbnail(_) => "thumbnail",
             Self::None(_) => "none",
@@ -406,7 +409,7 @@ impl Pixels {
     /// What is wrong, if anything is.
     pub fn trouble(&self) -> Option<&PixelTrouble> {
         match self {
-            Self::Whole => None,
+            Self::Whole | Self::Preview => None,
             Self::Damaged(trouble) | Self::Thumbnail(trouble) | Self::None(trouble) => {
                 Some(trouble)
             }

@@ -223,6 +223,10 @@ fn picture_line(c: &Counts) -> Option<String> {
         (c.damaged, "shown as far as they go (damaged)"),
         (c.thumbnail_only, "shown by their embedded thumbnail"),
         (c.without_picture, "known without their picture"),
+        (
+            c.previews,
+            "seen by their small picture until there is time for the large one",
+        ),
     ];
     let parts: Vec<String> = parts
         .iter()
@@ -557,6 +561,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "damaged": c.damaged,
             "thumbnail_only": c.thumbnail_only,
             "without_picture": c.without_picture,
+            "previews": c.previews,
         },
         "failures_by_kind": s.kinds.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "roots": roots,

@@ -180,7 +180,7 @@ fn serve(
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
         let mut next_bark = Instant::now();
         let mut were_ready = Vec::new();
-        let mut seen_untagged = 0;
+        let (mut seen_untagged, mut seen_previews) = (0, 0);
         let turned = Arc::new(tokio::sync::Notify::new());
         let wake = Arc::clone(&turned);
         indexer.progress().on_turn(move || wake.notify_one());
@@ -204,9 +204,12 @@ fn serve(
             // Also those that were on their way without a picture for it when a model came.
             let untagged = indexer.progress().untagged.load(Ordering::Relaxed);
             let more = ready.iter().any(|id| !were_ready.contains(id));
-            if more || (!ready.is_empty() && !busy && untagged != seen_untagged) {
+            let previews = indexer.progress().previews.load(Ordering::Relaxed);
+            let behind =
+                !ready.is_empty() && untagged != seen_untagged || previews != seen_previews;
+            if more || (behind && !busy) {
                 indexer.request_catch_up();
-                seen_untagged = untagged;
+                (seen_untagged, seen_previews) = (untagged, previews);
             }
             were_ready = ready;
             if let Some(every) = watchdog.filter(|_| next_bark <= Instant::now()) {

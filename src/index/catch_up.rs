@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -27,6 +28,10 @@ use super::worker::Shared;
 use crate::store::{Change, ModelResult, Results, Store, StoreError, StoreReader};
 use crate::tag::Classifier;
 
+/// Photos that wait to be seen whole are queued while less than this is queued, which is looked at so
+/// often: each takes a second.
+const WAITING: usize = 2;
+const WAIT: Duration = Duration::from_millis(20);
 /// Photos looked up at once.
 const PAGE: usize = 512;
 /// Photos whose names are put into the full-text index in one transaction.
@@ -85,6 +90,16 @@ impl CatchUp {
             }
             if tended {
                 self.shared.progress.turn();
+            }
+            // Behind everything else: any request comes first, and what is left is found again.
+            match self.see_whole(&|| requests.is_empty()) {
+                Ok(0) => {}
+                Ok(n) => {
+                    tracing::info!("{n} photos are seen whole");
+                    self.shared.progress.turn();
+                }
+                Err(_) if self.stopping() => return,
+                Err(e) => tracing::warn!("{e}"),
             }
         }
     }
@@ -154,6 +169,45 @@ impl CatchUp {
         self.fill_names()?;
         let derived = self.derive(&reader)?;
         Ok(derived + self.queue(&reader)?)
+    }
+
+    /// Queues the photos that were seen by their small picture, a few at a time: whatever else there
+    /// is to do comes before them. Returns how many.
+    pub fn see_whole(&self, goes_on: &dyn Fn() -> bool) -> Result<u64, IndexError> {
+        let reader = StoreReader::open(&self.data_dir)?;
+        let (mut after, mut count) = (0, 0);
+        loop {
+            let page = reader.previews(after, PAGE)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(count);
+            };
+            after = *last;
+            for (photo, key) in page {
+                let Some(claim) = self.shared.embedding.claim(photo) else {
+                    continue;
+                };
+                let Some(root) = self.shared.roots.get(key.root) else {
+                    // Indexed before and not looked after now.
+                    continue;
+                };
+                while self.backlog.len() >= WAITING && self.may_work() && goes_on() {
+                    if self.stopping() {
+                        return Ok(count);
+                    }
+                    std::thread::sleep(WAIT);
+                }
+                if self.stopping() || !self.may_work() || !goes_on() {
+                    return Ok(count);
+                }
+                let mut job = Job::refresh(&root, key.path, &self.shared.progress);
+                job.task = Task::Whole(root);
+                job.ticket = job.ticket.holding(claim);
+                if !enqueue(&self.backlog, job, &self.shared.stop, &|| {}) {
+                    return Ok(count);
+                }
+                count += 1;
+            }
+        }
     }
 
     /// Names of photos that were indexed before names could be searched.

@@ -489,6 +489,12 @@ impl EmbedThread {
         if place.is_some() && pictured && made.len() + failed.len() < expected {
             Progress::add(&self.shared.progress.untagged, 1);
         }
+        if inspection
+            .as_ref()
+            .is_some_and(|seen| seen.pixels == Pixels::Preview)
+        {
+            Progress::add(&self.shared.progress.previews, 1);
+        }
         let results = (!made.is_empty()).then(|| Box::new(Results { made, tagged }));
         let send = |change, root, release, ticket| {
             let _ = self.write.send(Write::Change {

@@ -29,6 +29,8 @@ pub(super) enum Task {
     Refresh(Arc<RootHandle>),
     /// The same for another name of a file that was written to under one name.
     RefreshLink(Arc<RootHandle>),
+    /// It is seen by its small picture: the whole one is wanted.
+    Whole(Arc<RootHandle>),
     /// Its content is indexed, but a model has not seen it.
     Embed(ContentHash),
 }
@@ -49,7 +51,7 @@ impl Job {
     /// Of a root that was let go since: nothing is to be done.
     pub fn is_stale(&self) -> bool {
         match &self.task {
-            Task::Refresh(root) | Task::RefreshLink(root) => root.is_ended(),
+            Task::Refresh(root) | Task::RefreshLink(root) | Task::Whole(root) => root.is_ended(),
             Task::Embed(_) => false,
         }
     }

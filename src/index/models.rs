@@ -74,7 +74,8 @@ impl Indexer {
     /// # Errors
     /// If the database cannot be read or written.
     pub fn catch_up(&self) -> Result<u64, IndexError> {
-        self.catch_up.run()
+        let seen = self.catch_up.run()?;
+        Ok(seen + self.catch_up.see_whole(&|| true)?)
     }
 
     /// If the space of the search model in use is whole, queries go by it from now on.

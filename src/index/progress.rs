@@ -27,6 +27,8 @@ pub struct Progress {
     pub embedded: AtomicU64,
     /// Contents committed without all models' results, to be caught up.
     pub untagged: AtomicU64,
+    /// Photos seen by their small picture until there is time for the large one.
+    pub previews: AtomicU64,
     /// Contents indexed before that a model has now seen.
     pub caught_up: AtomicU64,
     /// Paths committed as failed.

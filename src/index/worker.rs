@@ -19,7 +19,7 @@ use super::spaces::{LaneId, LaneSpace, LaneTensor, Role, Spaces};
 use super::wanted::ScanScope;
 use super::{failing, prefilter, priority};
 use crate::embedding::{InputSpec, Tensor};
-use crate::media::{DECODER_VERSION, Inspects};
+use crate::media::{DECODER_VERSION, Inspects, Look};
 use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
 use crate::source::{FileKind, is_passing, stamp_beneath};
 use crate::store::{Change, Failure, FileRow, Known, StoreError, StoreReader};
@@ -173,7 +173,7 @@ impl Worker {
                 }
                 return;
             }
-            Task::Refresh(root) | Task::RefreshLink(root) => Arc::clone(root),
+            Task::Refresh(root) | Task::RefreshLink(root) | Task::Whole(root) => Arc::clone(root),
         };
         if root.is_ended() {
             return;
@@ -245,6 +245,9 @@ impl Worker {
                 }
                 // Even without a row: one may be on its way to the writer.
                 self.gone(root, job, false);
+            }
+            Verdict::Unchanged if matches!(job.task, Task::Whole(_)) => {
+                self.read(root, job, row.as_ref(), stamp.unwrap_or_default())?;
             }
             Verdict::Unchanged => {
                 Progress::add(&self.shared.progress.unchanged, 1);
@@ -350,8 +353,12 @@ impl Worker {
             urgent,
             ticket,
             tries,
-            ..
+            task,
         } = job;
+        let look = match task {
+            Task::Whole(_) => Look::Whole,
+            _ => Look::Quick,
+        };
         let place = FilePlace {
             root: Arc::clone(root),
             key,
@@ -362,7 +369,7 @@ impl Worker {
             Claim::Mine(place) => place,
             Claim::Waits => return Ok(()),
         };
-        let known = match self.reader.known(&hash, &[], DECODER_VERSION) {
+        let known = match self.known(&hash, look) {
             Ok(known) => known,
             Err(e) => {
                 drop(self.shared.inflight.release(&hash));
@@ -381,7 +388,7 @@ impl Worker {
                 failure,
             },
             Some(Known::Failed(_)) | None => {
-                self.inspect(place, hash, (urgent, tries));
+                self.inspect(place, hash, look, (urgent, tries));
                 return Ok(());
             }
         };
@@ -395,7 +402,21 @@ impl Worker {
         Ok(())
     }
 
-    fn inspect(&mut self, place: FilePlace, hash: ContentHash, (urgent, tries): (bool, u32)) {
+    /// What is known of some content; of one that is to be seen whole and was not, nothing.
+    fn known(&self, hash: &ContentHash, look: Look) -> Result<Option<Known>, StoreError> {
+        if look == Look::Whole && self.reader.is_preview(hash)? {
+            return Ok(None);
+        }
+        self.reader.known(hash, &[], DECODER_VERSION)
+    }
+
+    fn inspect(
+        &mut self,
+        place: FilePlace,
+        hash: ContentHash,
+        look: Look,
+        (urgent, tries): (bool, u32),
+    ) {
         let table = self.shared.spaces.get();
         let (lanes, inputs): (Vec<LaneId>, Vec<InputSpec>) = table
             .seeing()
@@ -405,7 +426,7 @@ impl Worker {
         let result = self
             .shared
             .inspector
-            .inspect(&self.buffer, extension.as_deref(), &inputs);
+            .look(&self.buffer, extension.as_deref(), &inputs, look);
         Progress::add(&self.shared.progress.inspected, 1);
         match result {
             Ok(mut inspection) => {
@@ -427,8 +448,12 @@ impl Worker {
                 // Whoever waits for the same content tries for himself.
                 let waiting = self.shared.inflight.release(&hash);
                 for place in std::iter::once(place).chain(waiting) {
+                    let root = place.root;
                     self.put_off(Job {
-                        task: Task::Refresh(place.root),
+                        task: match look {
+                            Look::Whole => Task::Whole(root),
+                            Look::Quick | Look::Small => Task::Refresh(root),
+                        },
                         key: place.key,
                         urgent,
                         tries,

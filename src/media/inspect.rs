@@ -25,18 +25,38 @@ use crate::photo::{Exif, Format, Inspection, PerceptualHash, Pixels};
 /// margin of 0.6), and a 12-megapixel photo is decoded at 1/8.
 const TENSOR_MARGIN: f64 = 1.25;
 
+/// A format that takes a second to decode shows its small picture first if the large one has more
+/// pixels than this: a twelfth of a second of work and more.
+const LONG_WORK: u64 = 1_000_000;
+/// The small picture's shorter side, to be good enough for now: the models see 224 pixels.
+const GOOD_FOR_NOW: u32 = 224;
+
+/// How much of a picture is to be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Look {
+    /// Where decoding takes long, the small picture beside the large one for now
+    /// ([`Pixels::Preview`]). Of 1,000 labelled photos the right word was among the tags of 968 by
+    /// pictures of 320 pixels, of 976 by whole ones: good enough to be found by, not for good.
+    Quick,
+    /// All that can be had.
+    Whole,
+    /// No more than the small picture: the large one has ended a decoder.
+    Small,
+}
+
 /// Whoever looks at pictures: an [`Inspector`] in this process, or one in another.
 pub trait Inspects: Send + Sync {
-    /// See [`Inspector::inspect`].
+    /// See [`Inspector::look`].
     ///
     /// # Errors
     ///
     /// [`Refusal`].
-    fn inspect(
+    fn look(
         &self,
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
+        look: Look,
     ) -> Result<Inspection, Refusal>;
 
     /// See [`Inspector::tensors`].
@@ -59,13 +79,14 @@ pub trait Inspects: Send + Sync {
 }
 
 impl Inspects for Inspector {
-    fn inspect(
+    fn look(
         &self,
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
+        look: Look,
     ) -> Result<Inspection, Refusal> {
-        Ok(Self::inspect(self, bytes, extension, inputs)?)
+        Ok(Self::look(self, bytes, extension, inputs, look)?)
     }
 
     fn tensors(
@@ -109,10 +130,25 @@ impl Inspector {
         extension: Option<&str>,
         inputs: &[InputSpec],
     ) -> Result<Inspection, InspectError> {
+        self.look(bytes, extension, inputs, Look::Whole)
+    }
+
+    /// The same with less of the picture, if that will do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inspector::inspect`].
+    pub fn look(
+        &self,
+        bytes: &[u8],
+        extension: Option<&str>,
+        inputs: &[InputSpec],
+        look: Look,
+    ) -> Result<Inspection, InspectError> {
         let format = self.recognise(bytes, extension)?;
         fenced(format, || {
             let need = need(inputs, true);
-            let opened = self.open(bytes, format, need)?;
+            let opened = self.open(bytes, format, need, look)?;
             let orientation = opened.metadata.orientation;
             let (width, height) = orientation.displayed(opened.width, opened.height);
             let mut seen = Inspection {
@@ -160,7 +196,7 @@ impl Inspector {
     ) -> Result<Vec<Tensor>, InspectError> {
         let format = self.recognise(bytes, extension)?;
         fenced(format, || {
-            let opened = self.open(bytes, format, need(inputs, false))?;
+            let opened = self.open(bytes, format, need(inputs, false), Look::Whole)?;
             let Some(picture) = opened.picture else {
                 return Err(InspectError::unsupported(format, "its picture"));
             };
@@ -193,7 +229,13 @@ impl Inspector {
     /// # Errors
     ///
     /// Nothing at all is known of it, or the machine has no memory for it now.
-    fn open(&self, bytes: &[u8], format: Format, need: Need) -> Result<Opened, InspectError> {
+    fn open(
+        &self,
+        bytes: &[u8],
+        format: Format,
+        need: Need,
+        look: Look,
+    ) -> Result<Opened, InspectError> {
         let facts = fenced(format, || Ok(facts(bytes, format, &self.limits)))?;
         let block = facts.exif.as_deref().filter(|block| is_bounded(block));
         let mut metadata = exif::read(block);
@@ -203,8 +245,27 @@ impl Inspector {
         if format == Format::Raw {
             return self.open_raw(bytes, need, (facts.width, facts.height), metadata);
         }
+        let in_exif = metadata.thumbnail.clone().zip(block);
+        let in_exif = in_exif.and_then(|(range, block)| block.get(range));
+        if look == Look::Quick && takes_long(format, facts.width, facts.height) {
+            let small = self.small(bytes, format, in_exif, need);
+            let small = small.filter(|p| p.width.min(p.height) >= GOOD_FOR_NOW);
+            if let Some(small) = small {
+                return Ok(Opened {
+                    metadata,
+                    width: facts.width,
+                    height: facts.height,
+                    pixels: Pixels::Preview,
+                    picture: Some(small),
+                });
+            }
+        }
         // What is known of a photo outlives its decoder's panic.
-        let decoded = fenced(format, || decode(bytes, format, need, &self.limits));
+        let decoded = if look == Look::Small {
+            Err(InspectError::corrupt(format, "its picture is not decoded"))
+        } else {
+            fenced(format, || decode(bytes, format, need, &self.limits))
+        };
         let error = match decoded {
             Ok(decoded) => {
                 let damage = decoded.damage.map(|e| e.trouble());
@@ -219,8 +280,6 @@ impl Inspector {
             Err(e) if e.is_passing() => return Err(e),
             Err(e) => e,
         };
-        let in_exif = metadata.thumbnail.clone().zip(block);
-        let in_exif = in_exif.and_then(|(range, block)| block.get(range));
         let small = self.small(bytes, format, in_exif, need);
         if facts.width == 0 && small.is_none() && metadata.exif == Exif::default() {
             return Err(error);
@@ -321,6 +380,12 @@ impl Inspector {
         });
         decoded.ok().filter(|decoded| decoded.damage.is_none())
     }
+}
+
+/// Whether the whole picture is the work of a second rather than of some milliseconds.
+fn takes_long(format: Format, width: u32, height: u32) -> bool {
+    matches!(format, Format::Heic | Format::Avif)
+        && u64::from(width) * u64::from(height) > LONG_WORK
 }
 
 /// What one look at a file gives.

@@ -14,8 +14,8 @@ use mozjpeg::decompress::DecompressBuilder;
 use mozjpeg::{ColorSpace, Decompress};
 use mozjpeg_sys::{
     JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_EXTRANEOUS_DATA,
-    JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC, c_int, jpeg_common_struct,
-    jpeg_error_mgr, jpeg_std_error,
+    JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC, c_int,
+    jpeg_common_struct, jpeg_error_mgr, jpeg_std_error,
 };
 
 use super::error::InspectError;
@@ -187,7 +187,7 @@ fn rows(header: Decompress<&[u8]>, space: ColorSpace, channels: Channels) -> io:
     let data = started.read_scanlines::<u8>()?;
     // What follows the last row cannot change the picture; it may show that the data are not what was
     // written, and no more than that is made of it.
-    let _ = catch_unwind(AssertUnwindSafe(|| started.finish_decompress()));
+    let _ = catch_unwind(AssertUnwindSafe(|| started.finish()));
     Ok(Picture::new(width, height, channels, data))
 }
 

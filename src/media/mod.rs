@@ -60,7 +60,7 @@ mod wholeness;
 mod wording;
 
 pub use error::{InspectError, Refusal};
-pub use inspect::{Inspector, Inspects};
+pub use inspect::{Inspector, Inspects, Look};
 pub use limits::Limits;
 pub use sniff::{SNIFF_LEN, sniff};
 

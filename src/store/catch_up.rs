@@ -1,6 +1,6 @@
 //! What a model has not seen yet, and how far it has come.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::error::{At, StoreError};
 use super::{FileKey, StoreReader, embeddings};
@@ -10,7 +10,7 @@ use crate::photo::{ContentHash, RelPath};
 /// How far a model has come with the photos that lie somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Coverage {
-    /// Distinct contents with a place that is not held as missing.
+    /// Distinct contents with a picture and a place that is not held as missing.
     pub photos: i64,
     /// Of those, the ones with a vector.
     pub embedded: i64,
@@ -61,7 +61,45 @@ const WITHOUT_DERIVED: &str =
       AND NOT EXISTS (SELECT 1 FROM failures x WHERE x.hash = p.hash AND x.model = ?2)
     ORDER BY c.photo LIMIT ?4";
 
+/// Goes along the photos that are not whole.
+const PREVIEWS: &str = "SELECT p.id, f.root, f.path
+    FROM photos p INDEXED BY photos_not_whole JOIN files f INDEXED BY files_by_photo ON f.photo = p.id
+    JOIN roots r ON r.id = f.root AND r.online = 1
+    WHERE p.pixels > 0 AND p.pixels = 4 AND p.id > ?1 AND f.missing_since IS NULL
+    GROUP BY p.id ORDER BY p.id LIMIT ?2";
+
 impl StoreReader {
+    /// Photos seen by their small picture alone that lie on a volume that is there: up to `limit`, with
+    /// one place each, ids above `after`.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn previews(&self, after: i64, limit: usize) -> Result<Vec<(i64, FileKey)>, StoreError> {
+        let mut stmt = self.conn.prepare_cached(PREVIEWS).at(&self.path)?;
+        let rows = stmt
+            .query_map(params![after, limit as i64], |r| {
+                let key = FileKey {
+                    root: r.get(1)?,
+                    path: RelPath::from_bytes(r.get::<_, Vec<u8>>(2)?),
+                };
+                Ok((r.get(0)?, key))
+            })
+            .at(&self.path)?;
+        rows.collect::<rusqlite::Result<_>>().at(&self.path)
+    }
+
+    /// Whether some content is seen by its small picture alone.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn is_preview(&self, hash: &ContentHash) -> Result<bool, StoreError> {
+        self.conn
+            .prepare_cached("SELECT pixels = 4 FROM photos WHERE hash = ?1")
+            .and_then(|mut s| s.query_row([&hash.0[..]], |r| r.get(0)).optional())
+            .map(|found| found.unwrap_or(false))
+            .at(&self.path)
+    }
+
     /// How far a model has come. Reads two indices to the end: about a quarter of a second for
     /// each 100,000 photos at worst.
     ///
@@ -71,7 +109,8 @@ impl StoreReader {
         let (photos, embedded) = self
             .conn
             .prepare_cached(
-                "SELECT count(*), count(e.seq) FROM
+                "SELECT count(*) - (SELECT count(*) FROM photos INDEXED BY photos_not_whole
+                                    WHERE pixels > 0 AND pixels = 3 AND places > 0), count(e.seq) FROM
                      (SELECT DISTINCT photo FROM files
                       WHERE photo IS NOT NULL AND missing_since IS NULL) f
                  LEFT JOIN embeddings e ON e.model = ?1 AND e.photo = f.photo",
@@ -94,14 +133,13 @@ impl StoreReader {
                             WHERE m.serving = 1 AND e.photo = lacking)), 0) FROM (
                      SELECT p.id AS lacking,
                             EXISTS (SELECT 1 FROM failures x
-                                    WHERE x.hash = p.hash AND (x.model IS NULL OR x.model = ?1))
-                                OR p.pixels = 3 AS failed,
+                                    WHERE x.hash = p.hash AND (x.model IS NULL OR x.model = ?1)) AS failed,
                             NOT EXISTS (SELECT 1 FROM files g INDEXED BY files_by_photo JOIN roots r ON r.id = g.root
                                         WHERE g.photo = p.id AND g.missing_since IS NULL
                                           AND r.online = 1) AS away
                      FROM (SELECT DISTINCT photo FROM files
                            WHERE photo IS NOT NULL AND missing_since IS NULL) f
-                     JOIN photos p ON p.id = f.photo
+                     JOIN photos p ON p.id = f.photo AND p.pixels <> 3
                      WHERE NOT EXISTS (SELECT 1 FROM embeddings e
                                        WHERE e.model = ?1 AND e.photo = f.photo))",
             )

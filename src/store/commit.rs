@@ -142,7 +142,12 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
             results,
         } => {
             let photo = match inspection {
-                Some(inspection) => photos::put(conn, hash, inspection, *decoder_version)?,
+                Some(inspection) => {
+                    let photo = photos::put(conn, hash, inspection, *decoder_version)?;
+                    // What a model made of less of the picture: it sees it again.
+                    embeddings::remove(conn, photo)?;
+                    photo
+                }
                 None => match photos::id(conn, hash)? {
                     Some(id) => id,
                     // Purged between the look-up and now: not acknowledged, the next scan redoes it.

@@ -178,6 +178,12 @@ pub(super) fn put(
     Ok(())
 }
 
+/// Takes away what all models made of a photo.
+pub(super) fn remove(conn: &Connection, photo: i64) -> rusqlite::Result<usize> {
+    conn.prepare_cached("DELETE FROM embeddings WHERE photo = ?1")?
+        .execute([photo])
+}
+
 fn encode(embedding: &Embedding) -> Vec<u8> {
     let mut halves = vec![f16::ZERO; embedding.values.len()];
     halves.convert_from_f32_slice(&embedding.values);

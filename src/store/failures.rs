@@ -98,7 +98,7 @@ impl StoreReader {
                  SELECT r.path, f.path, 'inspect', p.pixels_kind, p.pixels_why, 1, p.indexed_at, NULL
                  FROM photos p INDEXED BY photos_not_whole
                  JOIN files f INDEXED BY files_by_photo ON f.photo = p.id JOIN roots r ON r.id = f.root
-                 WHERE p.pixels > 0
+                 WHERE p.pixels > 0 AND p.pixels <> 4
                  ORDER BY 1, 2, 8",
             )
             .at(&self.path)?;

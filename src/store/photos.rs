@@ -163,6 +163,8 @@ impl StoreReader {
 
 /// `photos.pixels` of a photo without any.
 pub(super) const NO_PIXELS: i64 = 3;
+/// `photos.pixels` of a photo whose large picture waits.
+const PREVIEW: i64 = 4;
 
 /// What the columns `pixels`, `pixels_kind`, `pixels_why` say.
 fn pixels((state, kind, why): (i64, Option<String>, Option<String>)) -> Pixels {
@@ -172,6 +174,7 @@ fn pixels((state, kind, why): (i64, Option<String>, Option<String>)) -> Pixels {
     };
     match state {
         0 => Pixels::Whole,
+        PREVIEW => Pixels::Preview,
         1 => Pixels::Damaged(trouble),
         2 => Pixels::Thumbnail(trouble),
         _ => Pixels::None(trouble),
@@ -184,6 +187,7 @@ fn pixels_column(pixels: &Pixels) -> i64 {
         Pixels::Damaged(_) => 1,
         Pixels::Thumbnail(_) => 2,
         Pixels::None(_) => NO_PIXELS,
+        Pixels::Preview => PREVIEW,
     }
 }
 

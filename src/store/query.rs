@@ -362,7 +362,8 @@ impl StoreReader {
     }
 
     fn by_damage(&self) -> rusqlite::Result<Way> {
-        let from = "SELECT id FROM photos INDEXED BY photos_not_whole WHERE pixels > 0";
+        let from =
+            "SELECT id FROM photos INDEXED BY photos_not_whole WHERE pixels > 0 AND pixels <> 4";
         Ok(Way {
             places: self.counted(from, &[])?,
             from: format!(
@@ -452,7 +453,7 @@ impl StoreReader {
         }
         if filter.damaged {
             wheres.push(
-                "EXISTS (SELECT 1 FROM photos w WHERE w.id = f.photo AND w.pixels > 0)".to_owned(),
+                "EXISTS (SELECT 1 FROM photos w WHERE w.id = f.photo AND w.pixels > 0 AND w.pixels <> 4)".to_owned(),
             );
         }
         if let Some(place) = filter.near {

@@ -24,6 +24,8 @@ pub struct Counts {
     pub damaged: i64,
     /// Of those, the ones of which only the embedded thumbnail can be shown.
     pub thumbnail_only: i64,
+    /// Of those, the ones whose small picture will do until there is time for the large one.
+    pub previews: i64,
     /// Of those, the ones known without their picture.
     pub without_picture: i64,
 }
@@ -47,11 +49,13 @@ impl StoreReader {
                 "SELECT coalesce(sum(r.photos), 0), coalesce(sum(r.failed), 0), coalesce(sum(r.missing), 0),
                      (SELECT photos FROM database),
                      (SELECT count(*) FROM photos WHERE tagger IS NULL AND places > 0 AND pixels <> 3),
-                     (SELECT count(*) FROM files WHERE trouble IS NOT NULL), w.damaged, w.thumbnails, w.without
+                     (SELECT count(*) FROM files WHERE trouble IS NOT NULL), w.damaged, w.thumbnails, w.without,
+                     w.previews
                  FROM roots r,
                      (SELECT count(*) FILTER (WHERE pixels = 1) AS damaged,
                              count(*) FILTER (WHERE pixels = 2) AS thumbnails,
-                             count(*) FILTER (WHERE pixels = 3) AS without
+                             count(*) FILTER (WHERE pixels = 3) AS without,
+                             count(*) FILTER (WHERE pixels = 4) AS previews
                       FROM photos INDEXED BY photos_not_whole WHERE pixels > 0 AND places > 0) w",
             )
             .and_then(|mut s| {
@@ -68,6 +72,7 @@ impl StoreReader {
                         damaged: r.get(6)?,
                         thumbnail_only: r.get(7)?,
                         without_picture: r.get(8)?,
+                        previews: r.get(9)?,
                     })
                 })
             })

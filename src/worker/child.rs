@@ -57,8 +57,8 @@ fn answer(inspector: &Inspector, request: &Request, memory: &mut MmapMut) -> Rep
     let (room, file) = memory.split_at_mut(room);
     let bytes = file.get(..request.len).unwrap_or_default();
     match request.want {
-        Want::All => protocol::reply(
-            Inspects::inspect(inspector, bytes, extension, &inputs),
+        Want::All(look) => protocol::reply(
+            Inspects::look(inspector, bytes, extension, &inputs, look),
             room,
         ),
         Want::Tensors => protocol::tensors_reply(

@@ -18,8 +18,8 @@ use super::child::WORD;
 use super::protocol::{self, Input, Lie, REPLY_ROOM, Reply, Request, Want, receive, send};
 use super::sandbox::Walls;
 use crate::embedding::{InputSpec, Tensor};
-use crate::media::{Inspects, Refusal};
-use crate::photo::Inspection;
+use crate::media::{Inspects, Look, Refusal};
+use crate::photo::{Inspection, Pixels};
 
 /// Files after which a process is replaced.
 const FILES: u32 = 500;
@@ -106,23 +106,23 @@ impl Pool {
         &self,
         question: &Question<'_>,
         read: impl Fn(Reply, &[u8]) -> Result<Result<T, Refusal>, Lie>,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, NoAnswer> {
         let mut attempt = 1;
         loop {
-            let mut process = self.process().map_err(|trouble| trouble.refusal())?;
+            let mut process = self.process().map_err(|trouble| trouble.no_answer())?;
             let trouble = match process.ask(question, self.options.deadline, &read) {
                 Ok(answer) => {
                     process.files += 1;
                     if process.files < FILES && process.mapped() <= KEPT {
                         self.idle().push(process);
                     }
-                    return answer;
+                    return answer.map_err(NoAnswer::Refused);
                 }
                 Err(trouble) => trouble,
             };
             tracing::debug!("{trouble}");
             if attempt == ATTEMPTS {
-                return Err(trouble.refusal());
+                return Err(trouble.no_answer());
             }
             attempt += 1;
         }
@@ -130,21 +130,37 @@ impl Pool {
 }
 
 impl Inspects for Pool {
-    fn inspect(
+    fn look(
         &self,
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
+        look: Look,
     ) -> Result<Inspection, Refusal> {
-        let question = Question {
-            want: Want::All,
-            bytes,
-            extension,
-            inputs,
+        let ask = |look| {
+            let question = Question {
+                want: Want::All(look),
+                bytes,
+                extension,
+                inputs,
+            };
+            self.ask(&question, |reply, memory| {
+                protocol::inspection(reply, inputs, memory)
+            })
         };
-        self.ask(&question, |reply, memory| {
-            protocol::inspection(reply, inputs, memory)
-        })
+        let refusal = match ask(look) {
+            Err(NoAnswer::Fault(refusal)) if look != Look::Small => refusal,
+            answer => return answer.map_err(NoAnswer::refusal),
+        };
+        // What ends its decoder may still say what it is.
+        let Ok(mut seen) = ask(Look::Small) else {
+            return Err(refusal);
+        };
+        if let Pixels::None(trouble) | Pixels::Thumbnail(trouble) = &mut seen.pixels {
+            trouble.kind = refusal.kind;
+            trouble.message = refusal.message;
+        }
+        Ok(seen)
     }
 
     fn tensors(
@@ -162,11 +178,28 @@ impl Inspects for Pool {
         self.ask(&question, |reply, memory| {
             protocol::tensors(reply, inputs, memory)
         })
+        .map_err(NoAnswer::refusal)
     }
 
     fn lacks(&self) -> Vec<&'static str> {
         let walls = *self.walls.lock().unwrap_or_else(PoisonError::into_inner);
         walls.map_or_else(Vec::new, Walls::lacking)
+    }
+}
+
+/// Why a file is not seen.
+enum NoAnswer {
+    /// Its decoder says why, or the machine has no room now.
+    Refused(Refusal),
+    /// It has ended its decoder, stalled it or made it lie.
+    Fault(Refusal),
+}
+
+impl NoAnswer {
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::Refused(refusal) | Self::Fault(refusal) => refusal,
+        }
     }
 }
 
@@ -191,10 +224,10 @@ impl Trouble {
         }
     }
 
-    fn refusal(&self) -> Refusal {
+    fn no_answer(&self) -> NoAnswer {
         let (kind, message) = match self {
             // The moment's, and no file's.
-            Self::Machine(_) => return Refusal::no_memory(),
+            Self::Machine(_) => return NoAnswer::Refused(Refusal::no_memory()),
             Self::Ended(_) => (
                 "crash",
                 "its decoder ends when it reads this file, which is probably damaged; if other programs cannot open it either, copy it again from its source",
@@ -208,11 +241,11 @@ impl Trouble {
                 "its decoder's answer about this file cannot be true; the file is probably made to attack programs",
             ),
         };
-        Refusal {
+        NoAnswer::Fault(Refusal {
             kind: kind.to_owned(),
             message: message.to_owned(),
             is_passing: false,
-        }
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sandbox::Walls;
 use crate::embedding::{Fit, InputSpec, Tensor};
-use crate::media::Refusal;
+use crate::media::{Look, Refusal};
 use crate::photo::{
     CapturedAt, Exif, Format, Inspection, PerceptualHash, PixelTrouble, Pixels, Thumbnail,
 };
@@ -59,8 +59,8 @@ const LONGEST_NAME: usize = 512;
 /// What is wanted of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Want {
-    /// Everything.
-    All,
+    /// Everything, of so much of the picture.
+    All(Look),
     /// Model inputs alone.
     Tensors,
 }
@@ -198,6 +198,7 @@ pub(super) fn reply(seen: Result<Inspection, Refusal>, memory: &mut [u8]) -> Rep
             Pixels::Damaged(_) => 1,
             Pixels::Thumbnail(_) => 2,
             Pixels::None(_) => 3,
+            Pixels::Preview => 4,
         },
         trouble: trouble.map(|t| (t.kind.clone(), t.message.clone())),
         phash: seen.perceptual_hash.0,
@@ -269,6 +270,7 @@ pub(super) fn inspection(
         (1, Some(trouble)) => Pixels::Damaged(trouble),
         (2, Some(trouble)) => Pixels::Thumbnail(trouble),
         (3, Some(trouble)) => Pixels::None(trouble),
+        (4, None) => Pixels::Preview,
         _ => return Err(Lie("how much of it there is")),
     };
     let has_picture = !matches!(pixels, Pixels::None(_));

@@ -4,7 +4,7 @@
 
 use super::protocol::{self, REPLY_ROOM, Reply};
 use crate::embedding::{Fit, InputSpec};
-use crate::media::{Inspector, Inspects, Limits};
+use crate::media::{Inspector, Limits};
 use crate::photo::Inspection;
 
 const SPEC: InputSpec = InputSpec {
@@ -25,7 +25,7 @@ fn photo() -> Vec<u8> {
 
 fn seen() -> Inspection {
     let inspector = Inspector::new(Limits::default());
-    Inspects::inspect(&inspector, &photo(), Some("jpg"), &[SPEC]).unwrap()
+    inspector.inspect(&photo(), Some("jpg"), &[SPEC]).unwrap()
 }
 
 /// A reply as it arrives, and the memory it speaks of.

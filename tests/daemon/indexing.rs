@@ -30,6 +30,41 @@ fn every_format_is_indexed_upright_with_hash_and_size() {
 }
 
 #[test]
+fn a_picture_that_takes_long_is_there_by_its_thumbnail_and_then_whole() {
+    let env = TestEnv::new();
+    let large = include_bytes!("../samples/large_with_thumb.heic");
+    fs::write(env.photo("a.heic"), large).unwrap();
+    fs::write(env.photo("copy.heic"), large).unwrap();
+    let summary = env.index();
+    assert_eq!(
+        summary["indexed"], 3,
+        "two files, one of them twice: {summary}"
+    );
+    assert_eq!(summary["decoded"], 2, "{summary}");
+    for row in env.query(&[]) {
+        assert_eq!(
+            (&row["pixels"], &row["width"]),
+            (&"whole".into(), &1280.into())
+        );
+    }
+    assert_eq!(env.status()["counts"]["previews"], 0);
+    assert_eq!(env.index()["opened"], 0);
+
+    // While photond watches, the same.
+    let daemon = env.watch();
+    let other = [&large[..], b"another"].concat();
+    fs::write(env.photo("live.heic"), other).unwrap();
+    env.wait_until("the whole picture is seen", || {
+        env.query(&["--path", "live.heic"])
+            .first()
+            .is_some_and(|row| row["pixels"] == "whole")
+    });
+    let counters = &env.status()["daemon"]["counters"];
+    assert_eq!(counters["inspected"], 2, "{counters}");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn a_tag_of_a_photo_finds_it() {
     let env = TestEnv::new();
     for i in 0..8 {

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Makes the sample files beside it, each of at most 2 KB.
+"""Makes the sample files beside it, each of at most 2 KB but one.
 
-Needs Pillow and brotli (pip), cjxl (libjxl-tools) and tiffcp (libtiff-tools). All samples show one drawn picture of
-24 by 16 pixels whose colours the tests compute in the same way.
+Needs Pillow and brotli (pip), cjxl (libjxl-tools), tiffcp (libtiff-tools) and heif-enc (libheif-examples). All samples
+but that one show one drawn picture of 24 by 16 pixels whose colours the tests compute in the same way.
 """
 import pathlib
 import subprocess
 import tempfile
 
 import brotli
-from PIL import Image
+from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT = 24, 16
 HERE = pathlib.Path(__file__).parent
@@ -28,6 +28,16 @@ def run(*command):
     subprocess.run([str(part) for part in command], check=True, capture_output=True)
 
 
+def large(path):
+    """1280 by 960, for a file with a small picture beside the large one."""
+    picture = Image.new("RGB", (1280, 960))
+    picture.putdata([(x * 200 // 1280 + 20, y * 200 // 960 + 20, 120) for y in range(960) for x in range(1280)])
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((200, 150, 600, 550), fill=(240, 240, 60))
+    draw.rectangle((700, 500, 1100, 900), fill=(30, 60, 200))
+    picture.save(path)
+
+
 def main():
     rgb = Image.new("RGB", (WIDTH, HEIGHT))
     rgb.putdata([colour(x, y) for y in range(HEIGHT) for x in range(WIDTH)])
@@ -44,6 +54,8 @@ def main():
     rgb.convert("YCbCr").save(HERE / "ycbcr_jpeg.tif", compression="jpeg", quality=95)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
+        large(folder / "large.png")
+        run("heif-enc", "-t", "320", "-q", "30", folder / "large.png", "-o", HERE / "large_with_thumb.heic")
         fax.save(folder / "fax.tif")
         run("tiffcp", "-c", "g3:2d:fill", folder / "fax.tif", HERE / "fax_g3_2d.tif")
         run("tiffcp", "-c", "g3:1d", "-f", "lsb2msb", folder / "fax.tif", HERE / "fax_g3_1d.tif")

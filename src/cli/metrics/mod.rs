@@ -59,6 +59,11 @@ pub(super) fn of(context: &Context_, s: &Status) -> Exposition {
             "Photos known by their metadata only.",
             c.without_picture,
         ),
+        (
+            "photos_previews",
+            "Photos seen by their small picture until there is time for the large one.",
+            c.previews,
+        ),
         ("files", "Files that are known.", c.files),
         ("files_indexed", "Files that are photos.", c.indexed),
         ("files_failed", "Files that could not be indexed.", c.failed),

@@ -177,3 +177,34 @@ fn the_tiniest_and_thinnest_pictures_work() {
         }
     }
 }
+
+/// 1280 × 960 with a thumbnail of 320 × 240; see `make_samples.py`.
+const LARGE: &[u8] = include_bytes!("../../../tests/samples/large_with_thumb.heic");
+
+#[test]
+fn what_takes_long_shows_its_small_picture_first() {
+    let look = |look| {
+        let seen = inspector().look(LARGE, Some("heic"), &[SPEC], look);
+        seen.unwrap()
+    };
+    let (quick, whole, small) = (look(Look::Quick), look(Look::Whole), look(Look::Small));
+    assert_eq!(quick.pixels, Pixels::Preview);
+    assert_eq!(whole.pixels, Pixels::Whole);
+    assert!(matches!(small.pixels, Pixels::Thumbnail(_)));
+    for seen in [&quick, &small] {
+        assert_eq!((seen.width, seen.height), (1280, 960));
+        assert_eq!(seen.tensors.len(), 1);
+        assert!(seen.thumbnail.is_some());
+        let bits = |hash: &PerceptualHash| hash.0.clone();
+        let apart: u32 = bits(&seen.perceptual_hash)
+            .iter()
+            .zip(bits(&whole.perceptual_hash))
+            .map(|(a, b)| (a ^ b).count_ones())
+            .sum();
+        assert!(apart <= 8, "the same picture: {apart} bits apart");
+    }
+    // What is decoded at once has no first look.
+    let bytes = jpeg(&scene(1600, 1200), Jpeg::Baseline, None);
+    let seen = inspector().look(&bytes, Some("jpg"), &[SPEC], Look::Quick);
+    assert_eq!(seen.unwrap().pixels, Pixels::Whole);
+}

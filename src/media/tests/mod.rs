@@ -14,7 +14,7 @@ use mozjpeg::{ColorSpace, Compress};
 
 use super::*;
 use crate::embedding::{Fit, InputSpec};
-use crate::photo::{Format, Inspection, PixelTrouble, Pixels};
+use crate::photo::{Format, Inspection, PerceptualHash, PixelTrouble, Pixels};
 
 pub(super) const SPEC: InputSpec = InputSpec {
     size: 32,
