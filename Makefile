@@ -21,7 +21,7 @@ help:
 	@echo "make index DIR=~/Pictures   the same, once"
 	@echo "make test                   all tests"
 	@echo "make test-service           the service under this session's real systemd, where none is installed"
-	@echo "make torture                100,000 random operations and mutations, 2,000 kills, 100 wounds; hours, and not all pass yet"
+	@echo "make torture                100,000 random operations and mutations, 2,000 kills, 10,000 folders; hours"
 	@echo "make soak                   half an hour of churn, and what it leaves behind (SOAK=minutes)"
 	@echo "make lint                   formatting and clippy"
 	@echo "make bench                  end-to-end figures, each beside its comparison"

@@ -11,7 +11,7 @@ use super::lock::DataDirLock;
 use super::room::lock_with_room;
 use super::search_model;
 use crate::config::{Config, Decode};
-use crate::index::{Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind};
+use crate::index::{Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind, lower_priority};
 use crate::media::{DECODER_VERSION, Inspector, Inspects, Limits};
 use crate::model::{self, ModelPack, default_pack};
 use crate::source::{Filter, FilterConfig};
@@ -73,6 +73,7 @@ pub fn decoding(config: &Config) -> PoolOptions {
         deadline: Duration::from_secs(config.decode_seconds),
         memory: config.decode_memory_mib << 20,
         max_megapixels: config.max_megapixels,
+        first: None,
     }
 }
 
@@ -102,7 +103,7 @@ impl Setup {
             max_file: self.config.max_file_mib << 20,
             background: self.config.background && way == Way::Watch,
             one_pass: way == Way::Once,
-            inspector: self.inspector(),
+            inspector: self.inspector(way),
             model: Some(plan),
         };
         let indexer = Indexer::start(store, thumbs, &self.data_dir, options)?;
@@ -114,13 +115,16 @@ impl Setup {
     }
 
     /// Who looks at pictures, as the settings have it.
-    fn inspector(&self) -> Arc<dyn Inspects> {
+    fn inspector(&self, way: Way) -> Arc<dyn Inspects> {
         let config = &self.config;
         match config.decode {
             Decode::InProcess => Arc::new(Inspector::new(
                 Limits::default().with_megapixels(config.max_megapixels),
             )),
-            Decode::Workers => Arc::new(Pool::new(decoding(config))),
+            Decode::Workers => Arc::new(Pool::new(PoolOptions {
+                first: (config.background && way == Way::Watch).then_some(lower_priority),
+                ..decoding(config)
+            })),
         }
     }
 

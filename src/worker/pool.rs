@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crossbeam_channel::{Sender, bounded};
 use memmap2::{MmapMut, MmapOptions};
 
 use super::child::WORD;
@@ -43,12 +44,20 @@ pub struct PoolOptions {
     pub memory: u64,
     /// Pictures with more pixels are not decoded, in millions.
     pub max_megapixels: u64,
+    /// What the thread that starts them does first, and they have it from it: stepping back.
+    pub first: Option<fn()>,
 }
+
+/// A started process, on its way to whoever wants it.
+type Started = io::Result<(Process, Walls)>;
 
 /// Decoding processes: as many as are in use at once.
 pub struct Pool {
     options: PoolOptions,
     idle: Mutex<Vec<Process>>,
+    /// The way to the thread that starts them: a process ends with the thread that started it, so
+    /// that one stays as long as the pool.
+    starter: Mutex<Option<Sender<Sender<Started>>>>,
     /// The walls around the last one that started.
     walls: Mutex<Option<Walls>>,
 }
@@ -67,6 +76,7 @@ impl Pool {
         Self {
             options,
             idle: Mutex::default(),
+            starter: Mutex::default(),
             walls: Mutex::default(),
         }
     }
@@ -81,10 +91,33 @@ impl Pool {
         Ok(walls)
     }
 
-    fn start(&self) -> io::Result<(Process, Walls)> {
-        let (process, walls) = Process::start(&self.options)?;
+    fn start(&self) -> Started {
+        let (to, from) = bounded(1);
+        let gone = || io::Error::other("the thread that starts decoding processes has ended");
+        self.starter()?.send(to).map_err(|_| gone())?;
+        let (process, walls) = from.recv().map_err(|_| gone())??;
         *self.walls.lock().unwrap_or_else(PoisonError::into_inner) = Some(walls);
         Ok((process, walls))
+    }
+
+    fn starter(&self) -> io::Result<Sender<Sender<Started>>> {
+        let mut starter = self.starter.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(starter) = &*starter {
+            return Ok(starter.clone());
+        }
+        let (ask, wishes) = bounded::<Sender<Started>>(0);
+        let options = self.options.clone();
+        std::thread::Builder::new()
+            .name("decoders".to_owned())
+            .spawn(move || {
+                if let Some(first) = options.first {
+                    first();
+                }
+                for wish in wishes {
+                    let _ = wish.send(Process::start(&options));
+                }
+            })?;
+        Ok(starter.insert(ask).clone())
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Process>> {
@@ -92,7 +125,7 @@ impl Pool {
     }
 
     fn process(&self) -> Result<Process, Trouble> {
-        // One that has ended meanwhile, with the thread that started it, is no file's fault.
+        // One that has ended meanwhile is no file's fault.
         let idle = std::iter::from_fn(|| self.idle().pop());
         if let Some(process) = idle.into_iter().find_map(Process::if_alive) {
             return Ok(process);

@@ -353,6 +353,26 @@ impl Daemon {
         assert!(done.unwrap().success());
     }
 
+    /// Makes it stand still, every thread of it, until it gets a SIGCONT.
+    pub fn hold(&self) {
+        self.signal("STOP");
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        let mut waiting = Waiting::new();
+        let stands = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|s| s.starts_with('T'))
+        };
+        loop {
+            let mut tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+            if tasks.all(|task| stands(task.unwrap())) {
+                return;
+            }
+            assert!(waiting.goes_on(), "waited in vain: it stands still");
+        }
+    }
+
     /// Sends SIGTERM and gives the exit code.
     pub fn stop(mut self) -> Option<i32> {
         self.signal("TERM");

@@ -162,7 +162,7 @@ fn hold_in_the_middle(env: &TestEnv, daemon: &Daemon) -> u64 {
     env.wait_until("the switch is under way", || {
         search(env)["done"].as_u64().is_some_and(|n| n > 0)
     });
-    daemon.signal("STOP");
+    daemon.hold();
     let now = search(env);
     let done = now["done"].as_u64().unwrap_or(PHOTOS);
     assert!(0 < done && done < PHOTOS, "the middle was missed: {now}");
@@ -363,7 +363,7 @@ fn between_two_packs_a_restart_keeps_both_spaces_fed() {
     env.wait_until("it is indexed", || {
         env.paths().contains(&"meanwhile.jpg".to_owned())
     });
-    daemon.signal("STOP");
+    daemon.hold();
     let middle = search(&env);
     let (found, said, code) = ask(&env, "meanwhile.jpg");
     let early = middle["whole"] == false;

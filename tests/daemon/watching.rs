@@ -161,7 +161,7 @@ fn lost_events_become_a_scan() {
         // Without the model, so that the test is about events.
         command.env("ORT_DYLIB_PATH", "/nowhere");
     });
-    daemon.signal("STOP");
+    daemon.hold();
     for i in 0..FILES {
         fs::write(
             env.photo(&format!("{i}.pgm")),

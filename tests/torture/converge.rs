@@ -91,7 +91,7 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
         let mut few = None;
         match trouble {
             Trouble::Overflow => {
-                daemon.signal("STOP");
+                daemon.hold();
                 flood(&env);
             }
             Trouble::LargeOverflow => {
@@ -100,7 +100,7 @@ fn trial(seed: u64, rounds: &[Trouble], operations: u64, model: bool, tally: &mu
                 fs::create_dir_all(&folder).unwrap();
                 fs::write(folder.join("first.jpg"), content::fresh()).unwrap();
                 settle(&env, seed, "before the overflow", model);
-                daemon.signal("STOP");
+                daemon.hold();
                 for _ in 0..20_000 / 100 {
                     for i in 0..100 {
                         let name = format!("{}-{i}.jpg", rng.next());
