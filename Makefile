@@ -21,7 +21,7 @@ help:
 	@echo "make index DIR=~/Pictures   the same, once"
 	@echo "make test                   all tests"
 	@echo "make test-service           the service under this session's real systemd, where none is installed"
-	@echo "make torture                100,000 random operations, 2,000 kills, 100 wounds; hours, and not all pass yet"
+	@echo "make torture                100,000 random operations and mutations, 2,000 kills, 100 wounds; hours, and not all pass yet"
 	@echo "make soak                   half an hour of churn, and what it leaves behind (SOAK=minutes)"
 	@echo "make lint                   formatting and clippy"
 	@echo "make bench                  end-to-end figures, each beside its comparison"
@@ -64,7 +64,7 @@ test-service: runtime
 # What `make test` does in minutes, at length. PHOTOND_SEED repeats a trial.
 torture: runtime
 	PHOTOND_TORTURE_OPERATIONS=100000 PHOTOND_TORTURE_SEEDS=100 PHOTOND_TORTURE_OVERFLOWS=10 \
-	PHOTOND_TORTURE_KILLS=2000 PHOTOND_TORTURE_WOUNDS=100 \
+	PHOTOND_TORTURE_KILLS=2000 PHOTOND_TORTURE_WOUNDS=100 PHOTOND_TORTURE_MUTATIONS=100000 \
 	    $(CARGO) test --locked $(FEATURES) --test torture -- --nocapture --test-threads 1
 	PHOTOND_TORTURE_ROUNDS=10000 \
 	    $(CARGO) test --locked $(FEATURES) --test daemon -- --nocapture --test-threads 1 faults

@@ -61,6 +61,15 @@ impl NoPixels {
 
 /// Reads them; costs microseconds. Of a container that cannot be read nothing is known.
 pub(super) fn facts<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Facts<'a> {
+    let mut facts = read(bytes, format, limits);
+    // A picture with one side only is none.
+    if facts.width == 0 || facts.height == 0 {
+        (facts.width, facts.height) = (0, 0);
+    }
+    facts
+}
+
+fn read<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Facts<'a> {
     let read = match format {
         Format::Raw => return raw::facts(bytes, limits),
         Format::Heic | Format::Avif => heif::facts(bytes, limits),

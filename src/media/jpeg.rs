@@ -13,9 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use mozjpeg::decompress::DecompressBuilder;
 use mozjpeg::{ColorSpace, Decompress};
 use mozjpeg_sys::{
-    JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_HIT_MARKER,
-    JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC, c_int, jpeg_common_struct, jpeg_error_mgr,
-    jpeg_std_error,
+    JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_BOGUS_PROGRESSION,
+    JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC, c_int,
+    jpeg_common_struct, jpeg_error_mgr, jpeg_std_error,
 };
 
 use super::error::InspectError;
@@ -281,7 +281,13 @@ unsafe extern "C-unwind" fn on_message_about_a_part(cinfo: &mut jpeg_common_stru
 }
 
 fn note_wrong_data(code: c_int) {
-    let wrong = [JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_MUST_RESYNC];
+    let wrong = [
+        JWRN_HIT_MARKER,
+        JWRN_HUFF_BAD_CODE,
+        JWRN_MUST_RESYNC,
+        // A scan adds to what an earlier one should have brought.
+        JWRN_BOGUS_PROGRESSION,
+    ];
     if wrong.iter().any(|w| *w as c_int == code) {
         WRONG_DATA.set(true);
     }

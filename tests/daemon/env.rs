@@ -418,7 +418,7 @@ pub fn save(seed: u32, path: &Path) {
 }
 
 /// The bytes of an uncompressed TIFF of one strip.
-fn tiff(picture: &RgbImage) -> Vec<u8> {
+pub fn tiff(picture: &RgbImage) -> Vec<u8> {
     // Tag, type (3: short, 4: long), number of values, and the value or where the values are.
     let entries: [(u16, u16, u32, u32); 9] = [
         (256, 4, 1, picture.width()),

@@ -6,16 +6,20 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod anatomy;
 mod content;
 mod converge;
 #[allow(dead_code)]
 #[path = "../daemon/env.rs"]
 mod env;
 mod kills;
+mod mutations;
 mod oracle;
 mod places;
 mod rng;
+mod samples;
 mod soak;
+mod strict;
 mod tree;
 mod world;
 mod wounds;

@@ -98,6 +98,43 @@ fn a_progressive_file_that_ends_between_scans_is_truncated() {
 }
 
 #[test]
+fn a_progressive_file_without_its_first_scan_is_damaged() {
+    let whole = jpeg(&scene(120, 90), Jpeg::Progressive, None);
+    let marker = |from: usize, is: fn(u8) -> bool| {
+        let at = whole[from..]
+            .windows(2)
+            .position(|w| w[0] == 0xFF && is(w[1]));
+        from + at.unwrap()
+    };
+    let first = marker(2, |m| m == 0xDA);
+    let next = marker(first + 2, |m| !matches!(m, 0 | 0xD0..=0xD7));
+    let rest = [&whole[..first], &whole[next..]].concat();
+    assert_eq!(look(&rest, "jpg").unwrap_err().kind(), "corrupt");
+}
+
+#[test]
+fn a_picture_with_one_side_only_has_no_size() {
+    let mut psd = b"8BPS\0\x01\0\0\0\0\0\0\0\x03".to_vec();
+    psd.extend([0, 0, 0, 0, 0, 0, 0, 48, 0, 8, 0, 3]);
+    psd.extend([0; 14]);
+    assert_eq!(see(&psd, "psd").unwrap_err().kind(), "corrupt");
+    // Known by its date, of no size.
+    let dated = date_block();
+    let resource = [
+        b"8BIM\x04\x22\0\0",
+        &(dated.len() as u32).to_be_bytes()[..],
+        &dated,
+    ]
+    .concat();
+    psd.truncate(30);
+    psd.extend((resource.len() as u32).to_be_bytes());
+    psd.extend(resource);
+    psd.extend([0; 6]);
+    let seen = see(&psd, "psd").unwrap();
+    assert_eq!((seen.width, seen.height), (0, 0));
+}
+
+#[test]
 fn half_a_picture_is_shown_and_called_damaged() {
     let picture = scene(400, 300);
     let upper = |seen: &Inspection| {
