@@ -14,7 +14,7 @@ ifneq ($(shell command -v nasm 2>/dev/null),)
 FEATURES := --features nasm
 endif
 
-.PHONY: help watch index build runtime text-model test test-service torture soak lint bench bench-labels bench-micro model install uninstall clean
+.PHONY: help watch index build runtime text-model test test-service torture soak fuzz lint bench bench-labels bench-micro model install uninstall clean
 
 help:
 	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime and the text model, build, index, watch"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-service           the service under this session's real systemd, where none is installed"
 	@echo "make torture                100,000 random operations and mutations, 2,000 kills, 10,000 folders; hours"
 	@echo "make soak                   half an hour of churn, and what it leaves behind (SOAK=minutes)"
+	@echo "make fuzz TARGET=jpeg       a minute of fuzzing one of fuzz/targets (SECONDS=seconds)"
 	@echo "make lint                   formatting and clippy"
 	@echo "make bench                  end-to-end figures, each beside its comparison"
 	@echo "make bench BENCH=search     only some sections of them: search search-quality encoders …"
@@ -73,6 +74,20 @@ SOAK ?= 30
 soak: runtime
 	PHOTOND_SOAK_SECONDS=$$(( $(SOAK) * 60 )) \
 	    $(CARGO) test --locked $(FEATURES) --test torture -- --nocapture churn_leaves_nothing_behind
+
+# Needs a nightly toolchain and cargo-fuzz. What it finds lies in fuzz/artifacts, and is tried again with
+# `cargo +nightly fuzz run TARGET FILE`.
+TARGET  ?= jpeg
+SECONDS ?= 60
+fuzz:
+	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \
+	    echo "needs a nightly toolchain and cargo-fuzz:"; \
+	    echo "  rustup toolchain install nightly --profile minimal && cargo install cargo-fuzz --locked"; exit 2; }
+	@test -f fuzz/targets/$(TARGET).rs || { \
+	    echo "no such target; there are: $(basename $(notdir $(wildcard fuzz/targets/*.rs)))"; exit 2; }
+	$(CARGO) test --quiet --locked $(FEATURES) --test torture -- --ignored seeds_of_the_fuzzer
+	cd fuzz && $(CARGO) +nightly fuzz run --fuzz-dir . $(TARGET) -- \
+	    -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048
 
 lint:
 	$(CARGO) fmt --check

@@ -34,6 +34,9 @@ mod error;
 mod exif;
 mod exif_block;
 mod facts;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod heif;
 mod inspect;
 mod jp2;

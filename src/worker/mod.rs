@@ -15,6 +15,9 @@
 //! | `pool` | the parent's side: starting, asking, replacing |
 
 mod child;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod pool;
 mod protocol;
 mod sandbox;

@@ -127,7 +127,7 @@ impl Anatomy {
         for at in range.clone() {
             let aligned = at - range.start;
             for width in [1, 2, 4] {
-                if aligned % width == 0 && at + width <= range.end {
+                if aligned.is_multiple_of(width) && at + width <= range.end {
                     self.numbers.push(big(at, width));
                 }
             }
@@ -172,9 +172,8 @@ impl Anatomy {
                 0xDA => {
                     self.numbers.extend((at + 4..end).map(|n| big(n, 1)));
                     // The data belong to the scan that they follow.
-                    while end < bytes.len()
-                        && !(bytes[end] == 0xFF
-                            && !matches!(bytes.get(end + 1), Some(0 | 0xD0..=0xD7)))
+                    while bytes.get(end).is_some_and(|b| *b != 0xFF)
+                        || matches!(bytes.get(end + 1), Some(0 | 0xD0..=0xD7))
                     {
                         end += 1;
                     }

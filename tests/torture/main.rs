@@ -18,6 +18,7 @@ mod oracle;
 mod places;
 mod rng;
 mod samples;
+mod seeds;
 mod soak;
 mod strict;
 mod tree;

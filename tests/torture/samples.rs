@@ -271,6 +271,11 @@ fn exif(small: &[u8]) -> Vec<u8> {
     .concat()
 }
 
+/// What a camera writes, by itself.
+pub fn camera_exif() -> Vec<u8> {
+    exif(&baseline(&picture(7, WIDTH, HEIGHT)))
+}
+
 fn with_exif(jpeg: &[u8]) -> Vec<u8> {
     let block = [b"Exif\0\0", &exif(jpeg)[..]].concat();
     let len = u16::try_from(block.len() + 2).unwrap().to_be_bytes();
