@@ -15,7 +15,7 @@ use super::limits::Limits;
 use super::orientation::Orientation;
 use super::picture::Picture;
 use super::sniff::sniff;
-use super::{heif, perceptual_hash, psd, raw, tensor, thumbnail};
+use super::{heif, perceptual_hash, psd, raw, tensor, thumbnail, xmp};
 use crate::embedding::{Fit, InputSpec, Tensor};
 use crate::photo::{Exif, Format, Inspection, PerceptualHash, Pixels};
 
@@ -199,6 +199,12 @@ impl Inspector {
         let mut metadata = exif::read(block);
         if facts.is_upright {
             metadata.orientation = Orientation::UPRIGHT;
+        } else if !metadata.has_orientation && is_turned_by_xmp(format) {
+            let packet = facts.xmp.as_deref();
+            let said = fenced(format, || Ok(packet.and_then(xmp::orientation)));
+            if let Ok(Some(turn)) = said {
+                metadata.orientation = Orientation::from_exif(u32::from(turn));
+            }
         }
         if format == Format::Raw {
             return self.open_raw(bytes, need, (facts.width, facts.height), metadata);
@@ -321,6 +327,14 @@ impl Inspector {
         });
         decoded.ok().filter(|decoded| decoded.damage.is_none())
     }
+}
+
+/// Formats whose programs turn a picture by XMP where EXIF says nothing of it.
+fn is_turned_by_xmp(format: Format) -> bool {
+    matches!(
+        format,
+        Format::Jpeg | Format::Png | Format::Webp | Format::Tiff
+    )
 }
 
 /// What one look at a file gives.
