@@ -202,7 +202,9 @@ impl Inspector {
         } else if !metadata.has_orientation && is_turned_by_xmp(format) {
             let packet = facts.xmp.as_deref();
             let said = fenced(format, || Ok(packet.and_then(xmp::orientation)));
-            if let Ok(Some(turn)) = said {
+            if let Ok(Some(turn)) = said
+                && xmp::is_about_these_pixels(bytes, format)
+            {
                 metadata.orientation = Orientation::from_exif(u32::from(turn));
             }
         }

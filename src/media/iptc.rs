@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use super::jpeg_layout::segments;
 use super::limits::Limits;
 use super::said::{DateField, Keyword, MAX_CAPTION, MAX_TITLE, Said, Standard, is_blank_date};
-use super::text::{latin1, line, paragraphs, utf8_or_latin1};
+use super::text::{is_camera_default, latin1, line, paragraphs, utf8_or_latin1};
 use super::{psd, tiff};
 use crate::photo::Format;
 
@@ -75,7 +75,9 @@ pub(super) fn read(records: &[u8]) -> Said {
     let words = |field| first(field).map(|r| charset.decode(r.value));
     let title = |field| line(&words(field)?, MAX_TITLE);
     said.title = title(TITLE).or_else(|| title(HEADLINE));
-    said.caption = words(CAPTION).and_then(|text| paragraphs(&text, MAX_CAPTION));
+    said.caption = words(CAPTION)
+        .and_then(|text| paragraphs(&text, MAX_CAPTION))
+        .filter(|text| !is_camera_default(text));
     for record in records_of(records) {
         if (record.record, record.field) == (APPLICATION, KEYWORD) {
             let keyword = Keyword::flat(&charset.decode(record.value));

@@ -89,10 +89,10 @@ pub(super) fn utf16_le(bytes: &[u8]) -> String {
 }
 
 /// True for what no person wrote about the picture: the maker's name, or a phone's code for the
-/// mode it was in, as found in EXIF's ImageDescription.
+/// mode it was in. In EXIF's ImageDescription, and from there copied into the other standards.
 pub(super) fn is_camera_default(text: &str) -> bool {
     /// Whole texts, in lower case.
-    const TEXTS: [&str; 26] = [
+    const TEXTS: [&str; 27] = [
         "binary comment",
         "bty",
         "btf",
@@ -100,6 +100,7 @@ pub(super) fn is_camera_default(text: &str) -> bool {
         "charset=ascii",
         "cof",
         "created by imlib",
+        "created with gimp",
         "dav",
         "default",
         "edf",

@@ -27,7 +27,7 @@ mod regions;
 #[cfg(test)]
 mod tests;
 
-pub(super) use find::xmp_block;
+pub(super) use find::{is_about_these_pixels, xmp_block};
 pub(super) use read::{orientation, read};
 
 /// Bytes of a packet that is read. Camera raw programs write some hundred kilobytes for a picture

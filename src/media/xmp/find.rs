@@ -36,6 +36,22 @@ const MAIN: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 /// Starts a segment with a part of a packet that did not fit into one segment.
 const EXTENDED: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
 
+/// Whether `tiff:Orientation` of the packet that is found in a file is about the pixels beside it.
+///
+/// Photo sites overwrite the first bytes of a packet's header (`XMP\0://ns.adobe.com/…`) in the
+/// smaller copies that they make. The words in it are still the photo's, but those copies may have
+/// been turned upright, and no other program finds the packet.
+pub(in crate::media) fn is_about_these_pixels(bytes: &[u8], format: Format) -> bool {
+    format != Format::Jpeg || segments(bytes).any(|(_, segment, _)| segment.starts_with(MAIN))
+}
+
+/// The packet in a segment that is the main one, even if its header is overwritten.
+fn main_packet(segment: &[u8]) -> Option<&[u8]> {
+    const END: &[u8] = b"ns.adobe.com/xap/1.0/\0";
+    let head = segment.get(..MAIN.len() + 4).unwrap_or(segment);
+    segment.get(find(head, END)? + END.len()..)
+}
+
 /// The main packet with the extended one in it, if there is one that is complete.
 ///
 /// The two are XML documents of their own, each with its own name spaces. The specification has
@@ -46,7 +62,7 @@ fn jpeg(bytes: &[u8], max: usize) -> Option<Cow<'_, [u8]>> {
     let mut parts = Vec::new();
     let app1 = segments(bytes).filter(|(marker, ..)| *marker == 0xE1);
     for (_, segment, _) in app1 {
-        if let Some(packet) = segment.strip_prefix(MAIN) {
+        if let Some(packet) = main_packet(segment) {
             main = main.or(Some(packet));
         } else if let Some(part) = segment.strip_prefix(EXTENDED) {
             parts.extend(Part::read(part));

@@ -40,6 +40,16 @@ fn a_jpegs_packet_is_found_behind_other_segments() {
     assert_eq!(found(&jpeg_of(&[]), Format::Jpeg), None);
 }
 
+#[test]
+fn a_packet_with_an_overwritten_header_is_found_but_not_turned_by() {
+    let odd = [b"XMP\0://ns.adobe.com/xap/1.0/\0", PACKET].concat();
+    let file = jpeg_of(&[app1(&odd)]);
+    assert_eq!(found(&file, Format::Jpeg).as_deref(), Some(PACKET));
+    assert!(!is_about_these_pixels(&file, Format::Jpeg));
+    let usual = jpeg_of(&[app1(&[MAIN, PACKET].concat())]);
+    assert!(is_about_these_pixels(&usual, Format::Jpeg));
+}
+
 const NAME: &[u8; 32] = b"0123456789ABCDEF0123456789ABCDEF";
 
 fn main_with_extension() -> Vec<u8> {
@@ -51,7 +61,8 @@ fn main_with_extension() -> Vec<u8> {
 
 #[test]
 fn an_extended_packet_is_joined_in_any_order_and_merged() {
-    let extension = b"\xEF\xBB\xBF<?xml version=\"1.0\"?><x:xmpmeta xmlns:x=\"x\"><b>long</b></x:xmpmeta>";
+    let extension =
+        b"\xEF\xBB\xBF<?xml version=\"1.0\"?><x:xmpmeta xmlns:x=\"x\"><b>long</b></x:xmpmeta>";
     let (first, second) = extension.split_at(20);
     let total = extension.len();
     let file = jpeg_of(&[
@@ -64,9 +75,7 @@ fn an_extended_packet_is_joined_in_any_order_and_merged() {
     let text =
         String::from_utf8(found(&file, Format::Jpeg).unwrap_or_default()).unwrap_or_default();
     assert!(
-        text.ends_with(
-            "</rdf:RDF><x:xmpmeta xmlns:x=\"x\"><b>long</b></x:xmpmeta></x:xmpmeta>"
-        ),
+        text.ends_with("</rdf:RDF><x:xmpmeta xmlns:x=\"x\"><b>long</b></x:xmpmeta></x:xmpmeta>"),
         "{text}"
     );
 }
