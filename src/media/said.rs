@@ -197,7 +197,7 @@ impl FaceArea {
 }
 
 /// What a file says: its EXIF block (a TIFF structure), XMP packet and IPTC records, as far as it
-/// has them. Costs a millisecond at most for what cameras and programs write.
+/// has them. Costs about a millisecond for what cameras and programs write.
 pub(crate) fn said_by_file(exif: Option<&[u8]>, xmp: Option<&[u8]>, iptc: Option<&[u8]>) -> Said {
     let words = [
         xmp.map(xmp::read).unwrap_or_default(),

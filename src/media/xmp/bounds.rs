@@ -2,17 +2,16 @@
 //!
 //! The parser compares each attribute of an element with those before it, looks each name up among
 //! all name spaces that are declared around it, and copies those where one more is declared: a
-//! packet of a megabyte can be made so that this takes minutes and gigabytes. One look at the tags
+//! packet can be made so that the work grows with the square of its size. One look at the tags
 //! says beforehand what it would cost.
 
 use memchr::{memchr, memchr3, memmem};
 
-/// Comparisons. What programs write takes some hundred thousand at most, and a million take ten
-/// milliseconds.
+/// Comparisons. The most in 61 packets that were looked at was 34,475.
 const MAX_WORK: usize = 50_000_000;
 /// Attributes in all; each takes some 50 bytes.
 const MAX_ATTRIBUTES: usize = 500_000;
-/// Elements in elements. RDF needs about six a level of structure.
+/// Elements in elements. RDF needs about four a level of structure.
 const MAX_DEPTH: usize = 100;
 
 /// Refuses what no program writes, in plain words.

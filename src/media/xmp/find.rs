@@ -38,9 +38,9 @@ const EXTENDED: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
 
 /// Whether `tiff:Orientation` of the packet that is found in a file is about the pixels beside it.
 ///
-/// Photo sites overwrite the first bytes of a packet's header (`XMP\0://ns.adobe.com/…`) in the
-/// smaller copies that they make. The words in it are still the photo's, but those copies may have
-/// been turned upright, and no other program finds the packet.
+/// Copies from a photo site have the first bytes of the packet's header overwritten
+/// (`XMP\0://ns.adobe.com/…`). The words in it are still the photo's, but whether the site turned
+/// such a copy upright when it made it smaller is not known, so it is shown as it is stored.
 pub(in crate::media) fn is_about_these_pixels(bytes: &[u8], format: Format) -> bool {
     format != Format::Jpeg || segments(bytes).any(|(_, segment, _)| segment.starts_with(MAIN))
 }
