@@ -19,6 +19,8 @@ const MAX_NAME: usize = 128;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Metadata {
     pub(super) orientation: Orientation,
+    /// The block says how the picture is turned; else it counts as upright.
+    pub(super) has_orientation: bool,
     pub(super) exif: Exif,
     /// Where in the block a small JPEG of the photo lies.
     pub(super) thumbnail: Option<Range<usize>>,
@@ -28,6 +30,7 @@ impl Default for Metadata {
     fn default() -> Self {
         Self {
             orientation: Orientation::UPRIGHT,
+            has_orientation: false,
             exif: Exif::default(),
             thumbnail: None,
         }
@@ -36,28 +39,30 @@ impl Default for Metadata {
 
 /// Reads `block` (see [`super::exif_block`]) as far as it can be read.
 pub(super) fn read(block: Option<&[u8]>) -> Metadata {
-    let Some(block) = block else {
-        return Metadata::default();
-    };
-    catch_unwind(AssertUnwindSafe(|| {
+    let read = block.and_then(|block| with_fields(block, Fields::metadata));
+    read.unwrap_or_default()
+}
+
+/// Calls `work` with the fields of `block`, as far as they can be read.
+pub(super) fn with_fields<T>(block: &[u8], work: impl FnOnce(&Fields) -> T) -> Option<T> {
+    let read = catch_unwind(AssertUnwindSafe(|| {
         let parsed = Reader::new()
             .continue_on_error(true)
             .read_raw(block.to_vec())
             .or_else(|e| e.distill_partial_result(|_| {}));
-        parsed
-            .map(|fields| Fields(fields).metadata())
-            .unwrap_or_default()
-    }))
-    .unwrap_or_default()
+        parsed.ok().map(|fields| work(&Fields(fields)))
+    }));
+    read.ok().flatten()
 }
 
-struct Fields(exif::Exif);
+pub(super) struct Fields(exif::Exif);
 
 impl Fields {
     fn metadata(&self) -> Metadata {
         let (lat, lon) = self.position().unzip();
         Metadata {
-            orientation: Orientation::from_exif(self.uint(Tag::Orientation).unwrap_or(1)),
+            orientation: Orientation::from_exif(self.orientation().unwrap_or(1)),
+            has_orientation: self.orientation().is_some(),
             exif: Exif {
                 captured_at: self.captured_at(),
                 camera: camera(self.text(Tag::Make), self.text(Tag::Model)),
@@ -82,6 +87,12 @@ impl Fields {
         }
     }
 
+    /// 1 to 8. Cameras that do not know it write 0.
+    pub(super) fn orientation(&self) -> Option<u32> {
+        self.uint(Tag::Orientation)
+            .filter(|value| (1..=8).contains(value))
+    }
+
     /// The second directory has it (EXIF 2.32, 4.8.1).
     fn thumbnail(&self) -> Option<Range<usize>> {
         let number = |tag| {
@@ -93,16 +104,16 @@ impl Fields {
         Some(start..end)
     }
 
-    fn value(&self, tag: Tag) -> Option<&Value> {
+    pub(super) fn value(&self, tag: Tag) -> Option<&Value> {
         self.0.get_field(tag, In::PRIMARY).map(|f| &f.value)
     }
 
-    fn uint(&self, tag: Tag) -> Option<u32> {
+    pub(super) fn uint(&self, tag: Tag) -> Option<u32> {
         self.value(tag)?.get_uint(0)
     }
 
     /// The numbers of a rational field, each finite and with a denominator.
-    fn numbers(&self, tag: Tag) -> Option<Vec<f64>> {
+    pub(super) fn numbers(&self, tag: Tag) -> Option<Vec<f64>> {
         let Value::Rational(parts) = self.value(tag)? else {
             return None;
         };
@@ -116,7 +127,7 @@ impl Fields {
         self.numbers(tag)?.first().copied()
     }
 
-    fn ascii(&self, tag: Tag) -> Option<&[u8]> {
+    pub(super) fn ascii(&self, tag: Tag) -> Option<&[u8]> {
         match self.value(tag)? {
             Value::Ascii(parts) => parts.first().map(Vec::as_slice),
             _ => None,
@@ -145,7 +156,7 @@ impl Fields {
     }
 
     /// Latitude and longitude. Exactly (0, 0) is what receivers write before they have a fix.
-    fn position(&self) -> Option<(f64, f64)> {
+    pub(super) fn position(&self) -> Option<(f64, f64)> {
         let lat = self.angle(Tag::GPSLatitude, Tag::GPSLatitudeRef, (b'N', b'S'), 90.0)?;
         let lon = self.angle(Tag::GPSLongitude, Tag::GPSLongitudeRef, (b'E', b'W'), 180.0)?;
         ((lat, lon) != (0.0, 0.0)).then_some((lat, lon))
@@ -174,7 +185,7 @@ impl Fields {
         (degrees.is_finite() && degrees <= most).then_some(sign * degrees)
     }
 
-    fn altitude(&self) -> Option<f64> {
+    pub(super) fn altitude(&self) -> Option<f64> {
         let metres = self.number(Tag::GPSAltitude)?;
         // 0 above sea level, 1 below; absent means above. Written as a byte, rarely as a short.
         let below = match self.value(Tag::GPSAltitudeRef) {

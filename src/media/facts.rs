@@ -6,6 +6,7 @@ use super::decode::stored_size;
 use super::error::InspectError;
 use super::exif_block::exif_block;
 use super::limits::Limits;
+use super::xmp::xmp_block;
 use super::{heif, jp2, jxl, psd, raw, tiff};
 use crate::photo::Format;
 
@@ -21,8 +22,7 @@ pub(super) struct Facts<'a> {
     pub(super) is_upright: bool,
     /// The TIFF structure with EXIF, without any prefix.
     pub(super) exif: Option<Cow<'a, [u8]>>,
-    /// The XMP packet. Not read yet.
-    #[allow(dead_code)]
+    /// The XMP packet.
     pub(super) xmp: Option<Cow<'a, [u8]>>,
 }
 
@@ -87,7 +87,8 @@ fn plain<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Facts<'a> {
     Facts {
         width,
         height,
+        is_upright: false,
         exif: exif_block(bytes, format, limits).map(Cow::Borrowed),
-        ..Facts::default()
+        xmp: xmp_block(bytes, format, limits),
     }
 }

@@ -10,12 +10,14 @@ use super::error::{InspectError, Refusal};
 use super::exif::{self, Metadata};
 use super::exif_block::is_bounded;
 use super::facts::facts;
+use super::iptc::iptc_block;
 use super::jpeg::Need;
 use super::limits::Limits;
 use super::orientation::Orientation;
 use super::picture::Picture;
+use super::said::{Said, said_by_file};
 use super::sniff::sniff;
-use super::{heif, perceptual_hash, psd, raw, tensor, thumbnail};
+use super::{heif, perceptual_hash, psd, raw, tensor, thumbnail, xmp};
 use crate::embedding::{Fit, InputSpec, Tensor};
 use crate::photo::{Exif, Format, Inspection, PerceptualHash, Pixels};
 
@@ -241,6 +243,22 @@ impl Inspector {
         let mut metadata = exif::read(block);
         if facts.is_upright {
             metadata.orientation = Orientation::UPRIGHT;
+        } else if !metadata.has_orientation && is_turned_by_xmp(format) {
+            let packet = facts.xmp.as_deref();
+            let said = fenced(format, || Ok(packet.and_then(xmp::orientation)));
+            if let Ok(Some(turn)) = said
+                && xmp::is_about_these_pixels(bytes, format)
+            {
+                metadata.orientation = Orientation::from_exif(u32::from(turn));
+            }
+        }
+        // What cannot be read in one of the standards is known from the others, or not at all.
+        let said = fenced(format, || {
+            let iptc = iptc_block(bytes, format, &self.limits);
+            Ok(said_by_file(block, facts.xmp.as_deref(), iptc.as_deref()))
+        });
+        if let Ok(said) = said {
+            complete(&mut metadata.exif, &said);
         }
         if format == Format::Raw {
             return self.open_raw(bytes, need, (facts.width, facts.height), metadata);
@@ -386,6 +404,27 @@ impl Inspector {
 fn takes_long(format: Format, width: u32, height: u32) -> bool {
     matches!(format, Format::Heic | Format::Avif)
         && u64::from(width) * u64::from(height) > LONG_WORK
+}
+
+/// When and where, by the most trustworthy of all that the file says of it.
+fn complete(exif: &mut Exif, said: &Said) {
+    if let Some(said) = said.dates.first() {
+        exif.captured_at = Some(said.date.earliest());
+    }
+    if exif.lat.is_none()
+        && let Some(place) = &said.position
+    {
+        (exif.lat, exif.lon) = (Some(place.lat), Some(place.lon));
+        exif.altitude_m = exif.altitude_m.or(place.altitude_m);
+    }
+}
+
+/// Formats whose programs turn a picture by XMP where EXIF says nothing of it.
+fn is_turned_by_xmp(format: Format) -> bool {
+    matches!(
+        format,
+        Format::Jpeg | Format::Png | Format::Webp | Format::Tiff
+    )
 }
 
 /// What one look at a file gives.

@@ -95,8 +95,7 @@ impl<'a> Layout<'a> {
             adobe: false,
             first_scan: None,
         };
-        let mut at = 2;
-        while let Some((marker, body, start)) = next_segment(bytes, at) {
+        for (marker, body, start) in segments(bytes) {
             match marker {
                 0xC0..=0xCF if !matches!(marker, 0xC4 | 0xC8 | 0xCC) => {
                     layout.frame = layout.frame.or_else(|| frame(marker, body));
@@ -107,12 +106,9 @@ impl<'a> Layout<'a> {
                 0xEE => layout.adobe |= body.starts_with(b"Adobe"),
                 0xDA => {
                     layout.first_scan = Some((start, body.first().copied().unwrap_or(0)));
-                    break;
                 }
-                0xD9 => break,
                 _ => {}
             }
-            at = body.as_ptr() as usize - bytes.as_ptr() as usize + body.len();
         }
         layout
     }
@@ -175,6 +171,18 @@ impl<'a> Layout<'a> {
         scans.complete = missing.iter().all(|c| c.iter().all(|bits| *bits == 0));
         scans
     }
+}
+
+/// The segments up to the first scan's header or the end mark, with it: marker, body, offset.
+pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8], usize)> {
+    let mut at = Some(2);
+    std::iter::from_fn(move || {
+        let segment = next_segment(bytes, at?)?;
+        let (marker, body, _) = segment;
+        let end = body.as_ptr() as usize - bytes.as_ptr() as usize + body.len();
+        at = (!matches!(marker, 0xDA | 0xD9)).then_some(end);
+        Some(segment)
+    })
 }
 
 /// The next marker at or after `at`: its code, its body (empty where it has none), its offset.

@@ -25,20 +25,25 @@
 //! | `picture` | 8-bit pixels and their resampling |
 //! | `orientation` | the eight EXIF orientations, applied to small pictures only |
 //! | `exif_block`, `exif` | where each container keeps EXIF; range-checked camera facts from it |
+//! | `xmp`, `iptc`, `exif_words` | what people and programs say of a photo, in each standard |
+//! | `said`, `date`, `text` | the same of all standards together; dates of all forms; text made safe to show |
 //! | `perceptual_hash`, `thumbnail`, `tensor` | the three things made from pixels |
 //! | `wording` | which error a decoder's complaint is, and what of its words is worth reading |
 //! | `inspect` | the order of all this, and the panic fence |
 
+pub(crate) mod date;
 mod decode;
 mod error;
 mod exif;
 mod exif_block;
+mod exif_words;
 mod facts;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod heif;
 mod inspect;
+mod iptc;
 mod jp2;
 mod jpeg;
 mod jpeg_layout;
@@ -50,6 +55,7 @@ mod picture;
 mod psd;
 mod raw;
 mod room;
+pub(crate) mod said;
 mod sniff;
 mod srgb;
 mod tensor;
@@ -57,10 +63,12 @@ mod tensor;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod text;
 mod thumbnail;
 mod tiff;
 mod wholeness;
 mod wording;
+mod xmp;
 
 pub use error::{InspectError, Refusal};
 pub use inspect::{Inspector, Inspects, Look};

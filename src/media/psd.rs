@@ -57,9 +57,17 @@ pub fn resource(bytes: &[u8], id: u16) -> Option<&[u8]> {
 fn resource_range(bytes: &[u8], wanted: u16) -> Option<Range<usize>> {
     Header::read(bytes).ok()?;
     let colours = section(bytes, HEADER, 4)?;
-    let resources = section(bytes, colours.end, 4)?;
-    let end = resources.end.min(bytes.len());
-    let mut at = resources.start;
+    find_resource(bytes, section(bytes, colours.end, 4)?, wanted)
+}
+
+/// Where the contents of an image resource are, among those in `within`.
+pub(crate) fn find_resource(
+    bytes: &[u8],
+    within: Range<usize>,
+    wanted: u16,
+) -> Option<Range<usize>> {
+    let end = within.end.min(bytes.len());
+    let mut at = within.start;
     while at < end {
         // A signature ("8BIM", rarely others), the number, a name, the length, the contents.
         let id = uint(bytes, at + 4, 2)?;

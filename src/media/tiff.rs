@@ -27,6 +27,8 @@ use crate::media::tiff::colour::Canvas;
 use crate::media::tiff::ifd::Directory;
 use crate::media::tiff::layout::{Compression, Layout, corrupt};
 
+pub(crate) use crate::media::tiff::ifd::iptc;
+
 const JPEG_START: u16 = 513;
 const JPEG_LEN: u16 = 514;
 const JPEG_TABLES: u16 = 347;

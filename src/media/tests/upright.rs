@@ -106,3 +106,83 @@ fn a_tiff_tag_turns_too() {
         assert_eq!(seen.thumbnail, plain.thumbnail, "orientation {value}");
     }
 }
+
+/// A packet that says nothing but an orientation.
+fn packet(value: u8) -> String {
+    format!(
+        "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>\
+         <rdf:Description xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:Orientation='{value}'/></rdf:RDF></x:xmpmeta>"
+    )
+}
+
+fn jpeg_with(packet: &str, jpeg: &[u8]) -> Vec<u8> {
+    let content = [b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()].concat();
+    let len = u16::try_from(content.len() + 2).unwrap().to_be_bytes();
+    [&jpeg[..2], &[0xFF, 0xE1], &len, &content, &jpeg[2..]].concat()
+}
+
+fn png_with(packet: &str, png: &[u8]) -> Vec<u8> {
+    const AFTER_HEADER: usize = 33;
+    let chunk = [b"iTXtXML:com.adobe.xmp\0\0\0\0\0", packet.as_bytes()].concat();
+    let len = u32::try_from(chunk.len() - 4).unwrap().to_be_bytes();
+    let sum = crc32fast::hash(&chunk).to_be_bytes();
+    let (head, rest) = png.split_at(AFTER_HEADER);
+    [head, &len, &chunk, &sum, rest].concat()
+}
+
+fn webp_with(packet: &str, webp: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(packet.len()).unwrap().to_le_bytes();
+    let padding = &[0][..packet.len() % 2];
+    let chunk = [b"XMP ", &len[..], packet.as_bytes(), padding].concat();
+    let all = u32::try_from(webp.len() - 8 + chunk.len()).unwrap();
+    [&webp[..4], &all.to_le_bytes(), &webp[8..], &chunk].concat()
+}
+
+/// The packet takes the place of the tag for orientation.
+fn tiff_with(packet: &str, mut tiff: Vec<u8>) -> Vec<u8> {
+    let entry = [0x12, 1, 3, 0, 1, 0, 0, 0];
+    let at = tiff.windows(8).position(|w| w == entry).unwrap();
+    let (len, end) = (packet.len() as u32, tiff.len() as u32);
+    tiff[at..at + 4].copy_from_slice(&[0xBC, 2, 7, 0]);
+    tiff[at + 4..at + 8].copy_from_slice(&len.to_le_bytes());
+    tiff[at + 8..at + 12].copy_from_slice(&end.to_le_bytes());
+    [&tiff, packet.as_bytes()].concat()
+}
+
+#[test]
+fn where_exif_says_nothing_xmp_turns() {
+    let upright = scene(40, 24);
+    for value in 1..=8 {
+        let stored = stored_for(value, &upright);
+        let packet = packet(value as u8);
+        for (bytes, extension) in [
+            (
+                jpeg_with(&packet, &jpeg(&stored, Jpeg::Baseline, None)),
+                "jpg",
+            ),
+            (png_with(&packet, &png(&stored, None)), "png"),
+            (webp_with(&packet, &webp(&stored, None)), "webp"),
+            (tiff_with(&packet, tiff(&stored, 1)), "tif"),
+        ] {
+            let seen = look(&bytes, extension).unwrap();
+            let found = (seen.width, seen.height, u16::from(seen.orientation));
+            assert_eq!(found, (40, 24, value), "{extension} {value}");
+        }
+    }
+}
+
+#[test]
+fn what_exif_says_goes_before_xmp_and_nonsense_counts_for_nothing() {
+    let turned = orientation_block(6);
+    let unknown = orientation_block(0);
+    let size = |exif: Option<&[u8]>, packet: &str| {
+        let bytes = jpeg_with(packet, &jpeg(&scene(40, 24), Jpeg::Baseline, exif));
+        let seen = look(&bytes, "jpg").unwrap();
+        (seen.width, seen.height)
+    };
+    assert_eq!(size(Some(&turned), &packet(1)), (24, 40));
+    assert_eq!(size(Some(&orientation_block(1)), &packet(6)), (40, 24));
+    assert_eq!(size(Some(&unknown), &packet(6)), (24, 40));
+    assert_eq!(size(None, &packet(9)), (40, 24));
+    assert_eq!(size(None, "<!DOCTYPE a><Orientation"), (40, 24));
+}

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::media::psd;
+
 /// One entry of a directory: where its values are, not yet read.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -181,4 +183,27 @@ pub(crate) fn xmp(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
     const XMP: u16 = 700;
     let packet = Directory::first(bytes)?.raw(XMP)?;
     (!packet.is_empty()).then_some(Cow::Borrowed(packet))
+}
+
+/// The IPTC records of a TIFF file: tag 33723, else in Photoshop's resources.
+pub(crate) fn iptc(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+    const RECORDS: u16 = 33_723;
+    const PHOTOSHOP: u16 = 34_377;
+    const RESOURCE: u16 = 1028;
+    const MARK: u8 = 0x1C;
+    let directory = Directory::first(bytes)?;
+    if let Some(records) = directory.raw(RECORDS) {
+        // Written as 32-bit numbers, they may have been turned around by a program that knew no better.
+        let is_turned = records.first() != Some(&MARK) && records.get(3) == Some(&MARK);
+        return Some(match is_turned {
+            true => records
+                .chunks(4)
+                .flat_map(|c| c.iter().rev().copied())
+                .collect(),
+            false => Cow::Borrowed(records),
+        });
+    }
+    let resources = directory.raw(PHOTOSHOP)?;
+    let found = psd::find_resource(resources, 0..resources.len(), RESOURCE)?;
+    resources.get(found).map(Cow::Borrowed)
 }

@@ -1,0 +1,508 @@
+//! Dates as cameras, programs and people write them: one reader for EXIF, XMP and IPTC.
+//!
+//! Pure: text in, date out. What is written vaguely stays vague (`1985:06:00` is June 1985), so a
+//! date has a precision. Lenient where files in the wild are known to stray: any of `:-/.` between
+//! the parts of a date, blanks or zeros for what is not known, second 60, hour 24 (of clocks that
+//! count from 1), an offset inside the text and of nearly any form. Strict in all else: a day or a
+//! minute that cannot be makes the text no date, and so do years that only clocks that were never
+//! set have.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use jiff::civil::Date;
+
+use crate::photo::CapturedAt;
+
+/// Years that a picture can be of. Museums write when the original was made; 0, 1 and 9999 are
+/// what unset clocks and empty fields give.
+const YEARS: RangeInclusive<i16> = 1500..=2199;
+
+/// A date as far as it is known: where a part is missing, so are all smaller ones. Local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct WrittenDate {
+    pub(crate) year: i16,
+    pub(crate) month: Option<u8>,
+    pub(crate) day: Option<u8>,
+    pub(crate) hour: Option<u8>,
+    pub(crate) minute: Option<u8>,
+    pub(crate) second: Option<u8>,
+    pub(crate) nanosecond: Option<u32>,
+    /// Minutes east of UTC, where the file says so.
+    pub(crate) offset_minutes: Option<i16>,
+}
+
+/// The smallest part of a date that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(dead_code)] // told with the date, once its source is
+pub(crate) enum Precision {
+    Year,
+    Month,
+    Day,
+    Hour,
+    Minute,
+    Second,
+}
+
+impl WrittenDate {
+    /// Reads `text` up to its first NUL. See the module for what it forgives.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.split('\0').next()?.trim();
+        let mut rest = Cursor(text.as_bytes());
+        let year = rest.digits(4).and_then(|y| i16::try_from(y).ok())?;
+        let mut date = YEARS.contains(&year).then_some(Self::of_year(year))?;
+        if rest.is_empty() {
+            return Some(date);
+        }
+        let is_compact = rest.0[0].is_ascii_digit();
+        if is_compact && Cursor(rest.0).digits(4).is_none() {
+            return None;
+        }
+        let is_separator = |c: u8| matches!(c, b':' | b'-' | b'/' | b'.');
+        let part = |rest: &mut Cursor<'_>| {
+            if !is_compact {
+                rest.skip(is_separator)?;
+            }
+            rest.part()
+        };
+        let Some(month) = part(&mut rest)?.filter(|m| *m != 0) else {
+            return Some(date);
+        };
+        date.month = (month <= 12).then_some(Some(month))?;
+        if rest.is_empty() && !is_compact {
+            return Some(date);
+        }
+        let Some(day) = part(&mut rest)?.filter(|d| *d != 0) else {
+            return Some(date);
+        };
+        Date::new(year, month.cast_signed(), i8::try_from(day).ok()?).ok()?;
+        date.day = Some(day);
+        if rest.is_empty() {
+            return Some(date);
+        }
+        rest.skip(|c| matches!(c, b' ' | b'T' | b't'))?;
+        date.read_time(rest)
+    }
+
+    /// The same from the bytes of an EXIF or IPTC field.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        /// More than any date has.
+        const LONGEST: usize = 64;
+        Self::parse(&String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]))
+    }
+
+    fn of_year(year: i16) -> Self {
+        Self {
+            year,
+            month: None,
+            day: None,
+            hour: None,
+            minute: None,
+            second: None,
+            nanosecond: None,
+            offset_minutes: None,
+        }
+    }
+
+    /// What is behind the day. Where it is not understood to its end, only the day is certain.
+    fn read_time(mut self, mut rest: Cursor<'_>) -> Option<Self> {
+        let day = self;
+        rest.skip_blanks();
+        let Some(hour) = rest.number() else {
+            return rest.is_blank_time().then_some(day);
+        };
+        // Some clocks count from 1 to 24, and so write the hour after midnight.
+        self.hour = (hour <= 24).then_some(Some(hour % 24))?;
+        let is_compact = rest.0.first().is_some_and(u8::is_ascii_digit);
+        if is_compact || rest.skip(|c| c == b':').is_some() {
+            self.minute = rest.part()?;
+            let more = is_compact && rest.0.first().is_some_and(u8::is_ascii_digit);
+            if more || (!is_compact && rest.skip(|c| c == b':').is_some()) {
+                // Of a minute that is not known there are no seconds.
+                self.second = rest.part()?.filter(|_| self.minute.is_some());
+            }
+        }
+        let is_sound = self.minute.is_none_or(|m| m < 60) && self.second.is_none_or(|s| s <= 60);
+        self.second = is_sound.then_some(self.second.map(|s| s.min(59)))?;
+        if rest.skip(|c| matches!(c, b'.' | b',')).is_some() {
+            self.nanosecond = rest.fraction().filter(|_| self.second.is_some());
+        }
+        let tail = std::str::from_utf8(rest.0).unwrap_or("?").trim();
+        if tail.is_empty() {
+            return Some(self);
+        }
+        let is_offset = tail.starts_with(['+', '-', 'Z', 'z']) || is_utc(tail);
+        self.offset_minutes = offset_minutes(tail);
+        Some(if is_offset { self } else { day })
+    }
+
+    /// With the digits of a sub-second field of its own, unless it has a fraction.
+    #[must_use]
+    pub(crate) fn with_fraction(mut self, digits: &[u8]) -> Self {
+        if self.second.is_some() && self.nanosecond.is_none() {
+            let end = digits.iter().position(|b| *b == 0);
+            let digits = digits[..end.unwrap_or(digits.len())].trim_ascii();
+            let mut rest = Cursor(digits);
+            self.nanosecond = rest.fraction().filter(|_| rest.is_empty());
+        }
+        self
+    }
+
+    /// With the offset in a field of its own, unless it has one.
+    #[must_use]
+    pub(crate) fn with_offset(mut self, text: &[u8]) -> Self {
+        if self.hour.is_some() && self.offset_minutes.is_none() {
+            self.offset_minutes = std::str::from_utf8(text).ok().and_then(offset_minutes);
+        }
+        self
+    }
+
+    #[allow(dead_code)]
+    pub(crate) fn precision(&self) -> Precision {
+        [
+            (self.second, Precision::Second),
+            (self.minute, Precision::Minute),
+            (self.hour, Precision::Hour),
+            (self.day, Precision::Day),
+            (self.month, Precision::Month),
+        ]
+        .into_iter()
+        .find_map(|(part, precision)| part.map(|_| precision))
+        .unwrap_or(Precision::Year)
+    }
+
+    /// The first second that it can mean.
+    pub(crate) fn earliest(&self) -> CapturedAt {
+        let date = (self.month.unwrap_or(1), self.day.unwrap_or(1));
+        let [hour, minute, second] =
+            [self.hour, self.minute, self.second].map(|part| part.unwrap_or(0));
+        CapturedAt {
+            local: format!(
+                "{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}",
+                self.year, date.0, date.1
+            ),
+            offset_minutes: self.offset_minutes.map(i32::from),
+        }
+    }
+}
+
+/// ISO 8601, to its precision.
+impl fmt::Display for WrittenDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}", self.year)?;
+        for (mark, part) in [
+            ('-', self.month),
+            ('-', self.day),
+            ('T', self.hour),
+            (':', self.minute),
+            (':', self.second),
+        ] {
+            if let Some(part) = part {
+                write!(f, "{mark}{part:02}")?;
+            }
+        }
+        if let Some(nanos) = self.nanosecond {
+            let digits = format!("{nanos:09}");
+            let (first, more) = digits.split_at(1);
+            write!(f, ".{first}{}", more.trim_end_matches('0'))?;
+        }
+        match self.offset_minutes {
+            None => Ok(()),
+            Some(0) => f.write_str("Z"),
+            Some(m) => {
+                let (sign, m) = (if m < 0 { '-' } else { '+' }, m.abs());
+                write!(f, "{sign}{:02}:{:02}", m / 60, m % 60)
+            }
+        }
+    }
+}
+
+/// `+05:30`, `+2:00`, `+0200`, `+02` or `Z` as minutes east of UTC; zones lie between −12 and +14
+/// hours.
+pub(crate) fn offset_minutes(text: &str) -> Option<i16> {
+    let text = text.split('\0').next()?.trim();
+    if is_utc(text) {
+        return Some(0);
+    }
+    let (sign, digits) = match text.as_bytes() {
+        [b'+', digits @ ..] => (1, digits),
+        [b'-', digits @ ..] => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits {
+        [h @ .., b':', a, b] if !h.is_empty() => (h, [*a, *b]),
+        [h @ .., a, b] if !h.is_empty() => (h, [*a, *b]),
+        hours => (hours, *b"00"),
+    };
+    let number = |digits: &[u8]| {
+        let mut rest = Cursor(digits);
+        rest.number().filter(|_| rest.is_empty()).map(i16::from)
+    };
+    let (hours, minutes) = (number(hours)?, number(&minutes).filter(|m| *m < 60)?);
+    let east = sign * (hours * 60 + minutes);
+    (-12 * 60..=14 * 60).contains(&east).then_some(east)
+}
+
+fn is_utc(text: &str) -> bool {
+    ["Z", "UTC", "GMT"]
+        .iter()
+        .any(|name| text.eq_ignore_ascii_case(name))
+}
+
+/// The text that is not read yet.
+struct Cursor<'a>(&'a [u8]);
+
+impl Cursor<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn skip(&mut self, wanted: impl Fn(u8) -> bool) -> Option<()> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = wanted(*first).then_some(rest)?;
+        Some(())
+    }
+
+    fn skip_blanks(&mut self) {
+        self.0 = self.0.trim_ascii_start();
+    }
+
+    /// True if nothing is left but what stands for a time that is not known.
+    fn is_blank_time(&self) -> bool {
+        self.0.iter().all(|c| matches!(c, b' ' | b':'))
+    }
+
+    /// Exactly so many digits.
+    fn digits(&mut self, count: usize) -> Option<u32> {
+        let (digits, rest) = self.0.split_at_checked(count)?;
+        let all = digits.iter().all(u8::is_ascii_digit);
+        self.0 = all.then_some(rest)?;
+        Some(digits.iter().fold(0, |n, d| n * 10 + u32::from(d - b'0')))
+    }
+
+    /// One or two digits.
+    fn number(&mut self) -> Option<u8> {
+        let number = self.digits(2).or_else(|| self.digits(1))?;
+        u8::try_from(number).ok()
+    }
+
+    /// Two places: a number, which may be filled up with a blank before it, or blanks for what is
+    /// not known. The blanks may have been trimmed away at the end.
+    fn part(&mut self) -> Option<Option<u8>> {
+        match self.0 {
+            [b' ', d, ..] if d.is_ascii_digit() => {
+                self.0 = &self.0[1..];
+                Some(self.digits(1).and_then(|n| u8::try_from(n).ok()))
+            }
+            [b' ', b' ', rest @ ..] => {
+                self.0 = rest;
+                Some(None)
+            }
+            [] | [b' '] => {
+                self.0 = &[];
+                Some(None)
+            }
+            _ => {
+                let number = self.digits(2)?;
+                Some(Some(u8::try_from(number).ok()?))
+            }
+        }
+    }
+
+    /// All digits that follow, as the nanoseconds of a decimal fraction.
+    fn fraction(&mut self) -> Option<u32> {
+        let len = self.0.iter().take_while(|c| c.is_ascii_digit()).count();
+        let (digits, rest) = self.0.split_at(len);
+        self.0 = rest;
+        let nine = digits.iter().chain(b"00000000").take(9);
+        (len > 0).then(|| nine.fold(0, |n, d| n * 10 + u32::from(d - b'0')))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn iso(text: &str) -> Option<String> {
+        WrittenDate::parse(text).map(|date| date.to_string())
+    }
+
+    #[track_caller]
+    fn assert_reads(pairs: &[(&str, &str)]) {
+        for (text, expected) in pairs {
+            assert_eq!(iso(text).as_deref(), Some(*expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_forms_of_exif_xmp_and_iptc_are_read() {
+        assert_reads(&[
+            ("2019:05:03 10:11:12", "2019-05-03T10:11:12"),
+            ("2019:05:03 10:11:12\0junk", "2019-05-03T10:11:12"),
+            ("2020-02-03 04:05:06", "2020-02-03T04:05:06"),
+            ("2011-04-05T06:07:08", "2011-04-05T06:07:08"),
+            (
+                "2011-04-05T06:07:08.89+02:00",
+                "2011-04-05T06:07:08.89+02:00",
+            ),
+            ("2011-04-05T06:07Z", "2011-04-05T06:07Z"),
+            ("2011-04-05T06:07:08.0Z", "2011-04-05T06:07:08.0Z"),
+            ("2011-04-05", "2011-04-05"),
+            ("2011-04", "2011-04"),
+            ("2011", "2011"),
+            ("20100304T050607+0000", "2010-03-04T05:06:07Z"),
+            ("20100304", "2010-03-04"),
+            ("1890:06:01 12:00:00", "1890-06-01T12:00:00"),
+            ("2000:02:29 00:00:00", "2000-02-29T00:00:00"),
+        ]);
+    }
+
+    #[test]
+    fn what_is_not_known_stays_unknown() {
+        assert_reads(&[
+            ("1985:06:00 00:00:00", "1985-06"),
+            ("1985:00:00", "1985"),
+            ("19850600", "1985-06"),
+            ("19850000", "1985"),
+            ("2012:03:04 05:06:  ", "2012-03-04T05:06"),
+            ("2012:03:04 05:06:", "2012-03-04T05:06"),
+            ("2012:03:04 05:  :  ", "2012-03-04T05"),
+            ("2012:03:04   :  :  ", "2012-03-04"),
+            ("2012:03:  ", "2012-03"),
+        ]);
+    }
+
+    #[test]
+    fn what_cameras_get_wrong_is_forgiven() {
+        assert_reads(&[
+            ("2012:03:04  5:06:07", "2012-03-04T05:06:07"),
+            ("2012:03:04 05: 6: 7", "2012-03-04T05:06:07"),
+            ("2012:03:04 05:06:60", "2012-03-04T05:06:59"),
+            ("2012:03:14 24:08:19", "2012-03-14T00:08:19"),
+            ("2019:05:03 10:11:12+05:30", "2019-05-03T10:11:12+05:30"),
+            ("2019:05:03 10:11:12 +2:00", "2019-05-03T10:11:12+02:00"),
+            ("2019:05:03 10:11:12 UTC", "2019-05-03T10:11:12Z"),
+            ("2019:05:03 10:11:12+99:00", "2019-05-03T10:11:12"),
+            ("2019:05:03 10:11:12 PM", "2019-05-03"),
+        ]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_no_date() {
+        for text in [
+            "",
+            "0000:00:00 00:00:00",
+            "0001:01:01 00:00:00",
+            "9999:12:31 23:59:59",
+            "    :  :     :  :  ",
+            "2023:02:29 12:00:00",
+            "2024:13:01 12:00:00",
+            "2024:01:32",
+            "2024:01:01 25:00:00",
+            "2024:01:01 12:60:00",
+            "2024:01:01 12:00:61",
+            "+024:01:01 12:00:00",
+            "2024:01:01 12:00:0\u{e9}",
+            "201003",
+            "03/04/2010",
+            "yesterday",
+        ] {
+            assert_eq!(iso(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn offsets_of_all_forms_are_read_and_those_outside_the_worlds_zones_are_not() {
+        for (text, minutes) in [
+            ("+05:30", 330),
+            ("+2:00", 120),
+            ("+0200", 120),
+            ("+02", 120),
+            ("-03:30\0", -210),
+            (" Z ", 0),
+            ("+00:00", 0),
+            ("+14:00", 840),
+        ] {
+            assert_eq!(offset_minutes(text), Some(minutes), "{text:?}");
+        }
+        for text in [
+            "+15:00", "-13:00", "+02:60", "2:00", "", "+", "+0a:00", "+:30", "   :  ", "+02:0",
+        ] {
+            assert_eq!(offset_minutes(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn fields_of_their_own_complete_a_date() {
+        let date = |text| {
+            WrittenDate::parse(text).map(|d| d.with_fraction(b"789 \0").with_offset(b"+0200"))
+        };
+        let text = |t| date(t).map(|d| d.to_string());
+        assert_eq!(
+            text("2019:05:03 10:11:12").as_deref(),
+            Some("2019-05-03T10:11:12.789+02:00")
+        );
+        assert_eq!(
+            text("2019-05-03T10:11:12.5Z").as_deref(),
+            Some("2019-05-03T10:11:12.5Z")
+        );
+        assert_eq!(text("2019:05:03").as_deref(), Some("2019-05-03"));
+        let odd = WrittenDate::parse("2019:05:03 10:11:12").map(|d| d.with_fraction(b"7a"));
+        assert_eq!(odd.and_then(|d| d.nanosecond), None);
+    }
+
+    #[test]
+    fn the_earliest_moment_of_a_month_is_its_first() {
+        let date = WrittenDate::parse("1985:06:00");
+        let earliest = date.map(|d| (d.precision(), d.earliest().to_iso()));
+        assert_eq!(
+            earliest,
+            Some((Precision::Month, "1985-06-01T00:00:00".to_owned()))
+        );
+    }
+
+    /// Anything that looks like a date, right or wrong.
+    fn date_like() -> impl Strategy<Value = String> {
+        "[0-9]{4}[:/. -]?[0-9 ]{2}[:/. -]?[0-9 ]{0,2}[T ]{0,2}[0-9 ]{0,2}:?[0-9 ]{0,2}:?[0-9 ]{0,2}([.,][0-9]{0,12})?[Z+-]?[0-9:]{0,5}"
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>(), bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = (WrittenDate::parse(&text), WrittenDate::of_bytes(&bytes), offset_minutes(&text));
+        }
+
+        #[test]
+        fn what_is_read_exists_and_reads_the_same_again(text in date_like()) {
+            if let Some(date) = WrittenDate::parse(&text) {
+                prop_assert!(YEARS.contains(&date.year));
+                let parts = [date.month, date.day, date.hour, date.minute, date.second];
+                prop_assert!(parts.windows(2).all(|p| p[0].is_some() || p[1].is_none()), "{parts:?}");
+                let local = date.earliest().local;
+                prop_assert!(local.parse::<jiff::civil::DateTime>().is_ok(), "{local}");
+                prop_assert_eq!(WrittenDate::parse(&date.to_string()), Some(date));
+            }
+        }
+
+        #[test]
+        fn every_moment_is_read_as_it_is_written(
+            (y, mo, d) in (1500_i16..2200, 1_u8..13, 1_u8..29),
+            (h, mi, s) in (0_u8..24, 0_u8..60, 0_u8..60),
+            offset in prop::option::of(-720_i16..841),
+            dots in any::<bool>(),
+        ) {
+            let between = if dots { ':' } else { '-' };
+            let zone = offset.map_or(String::new(), |o| {
+                format!("{}{:02}:{:02}", if o < 0 { '-' } else { '+' }, o.abs() / 60, o.abs() % 60)
+            });
+            let text = format!("{y:04}{between}{mo:02}{between}{d:02} {h:02}:{mi:02}:{s:02}{zone}");
+            let expected = WrittenDate {
+                month: Some(mo), day: Some(d), hour: Some(h), minute: Some(mi), second: Some(s),
+                offset_minutes: offset, ..WrittenDate::of_year(y)
+            };
+            prop_assert_eq!(WrittenDate::parse(&text), Some(expected));
+        }
+    }
+}
