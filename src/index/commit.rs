@@ -359,11 +359,16 @@ impl CommitThread {
             let as_written = match (&p.change, look) {
                 // Its row is taken out again.
                 (change, _) if is_of_a_file(change) && left_out() => false,
-                (Change::Failed { failure, .. }, Look::Unknown | Look::Absent)
+                (Change::Failed { failure, .. }, Look::Unknown | Look::Silent | Look::Absent)
                     if failure.stage == Stage::Scan =>
                 {
                     // A scan that read the rows before this one was written cannot end it.
                     root.wanted.unfinished(path.clone(), true);
+                    true
+                }
+                (_, Look::Silent) => {
+                    // Written on trust: all of it is looked at when the disk answers again.
+                    root.put_off();
                     true
                 }
                 (_, Look::Unknown | Look::Away) => true,
@@ -505,7 +510,7 @@ fn path_of(change: &Change) -> Option<&RelPath> {
 /// read, so that it is known to be in need of another look.
 fn still_holds(read: &FileStamp, look: Look) -> bool {
     match look {
-        Look::Unknown => true,
+        Look::Unknown | Look::Silent => true,
         Look::Absent | Look::Away => false,
         Look::File(now) => matches!(read.compare(&now), Verdict::Unchanged | Verdict::Touched),
     }

@@ -1,6 +1,6 @@
 //! Asks a root's disk on behalf of those who must not hang with it: above all the writer.
 //!
-//! One thread a root. An answer that does not come in time is [`Look::Unknown`], and until the disk
+//! One thread a root. An answer that does not come in time is [`Look::Silent`], and until the disk
 //! has answered nobody waits for it again. The thread also vouches for the volume: before it says
 //! that something is not there, it makes sure that the folder is still the one that was taken on,
 //! in full after every gap in time (the machine slept, the process was stopped), since a disk may
@@ -29,8 +29,10 @@ pub(super) enum Look {
     Absent,
     /// The volume is away, or another one is in its place.
     Away,
-    /// It cannot be said: the disk does not answer, or fails.
+    /// It cannot be said: the disk fails, or the file may not be asked for.
     Unknown,
+    /// The disk has not answered in time.
+    Silent,
 }
 
 /// How long the disk may take to answer before it is given up for now.
@@ -73,7 +75,7 @@ impl Probe {
     pub fn look(&self, root: &Arc<RootHandle>, paths: Vec<RelPath>) -> Vec<Look> {
         let count = paths.len();
         self.ask(root, paths)
-            .map_or_else(|| vec![Look::Unknown; count], |(looks, _)| looks)
+            .map_or_else(|| vec![Look::Silent; count], |(looks, _)| looks)
     }
 
     /// Whether the volume is there; `None`: its disk does not answer.

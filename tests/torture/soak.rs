@@ -162,7 +162,9 @@ fn churn_leaves_nothing_behind() {
         env.wait_until("the index has its backup", || {
             env.data().join("index.db.backup").exists()
         });
-        std::thread::sleep(Duration::from_secs(5));
+        // And the first look at an index after a change touches its shared memory: the one that is
+        // made of each folder's volume every half minute.
+        std::thread::sleep(Duration::from_secs(45));
     }
     let idle = if long { 60 } else { 3 };
     let was = (
