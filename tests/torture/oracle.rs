@@ -91,6 +91,8 @@ struct Row {
     size: i64,
     mtime_ns: i64,
     photo: Option<Vec<u8>>,
+    /// All of its picture could be had.
+    whole: bool,
     tagged: bool,
     stage: Option<String>,
     failed_content: Option<Vec<u8>>,
@@ -109,7 +111,7 @@ pub fn open(data: &Path) -> rusqlite::Result<Connection> {
 fn rows(conn: &Connection, root: &Path) -> rusqlite::Result<BTreeMap<Vec<u8>, Row>> {
     conn.prepare(
         "SELECT f.path, f.size, f.mtime_ns, p.hash, p.tagger IS NOT NULL, e.stage, e.hash,
-                f.missing_since IS NOT NULL, f.trouble IS NOT NULL
+                f.missing_since IS NOT NULL, f.trouble IS NOT NULL, p.pixels = 0
          FROM files f JOIN roots r ON r.id = f.root
          LEFT JOIN photos p ON p.id = f.photo LEFT JOIN failures e ON e.id = f.failure
          WHERE r.path = ?1",
@@ -124,6 +126,7 @@ fn rows(conn: &Connection, root: &Path) -> rusqlite::Result<BTreeMap<Vec<u8>, Ro
             failed_content: r.get(6)?,
             missing: r.get(7)?,
             troubled: r.get(8)?,
+            whole: r.get::<_, Option<bool>>(9)?.unwrap_or(false),
         };
         Ok((r.get(0)?, row))
     })?
@@ -204,7 +207,9 @@ fn differs(lies: &Lies, row: &Row, tags: bool) -> Option<String> {
         (None, Some(_)) => true,
         (None, None) => row.stage.as_deref() == Some("read"),
         (Some(hash), Some(photo)) => {
-            stamped && photo == hash && !row.troubled && (row.tagged || !tags)
+            // Of half a picture the upper part may be there, with tags of its own.
+            let seen = !whole || row.whole && (row.tagged || !tags);
+            stamped && photo == hash && !row.troubled && seen
         }
         (Some(hash), None) => {
             !whole
