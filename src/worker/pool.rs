@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -13,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
-use memmap2::{MmapMut, MmapOptions};
+use memmap2::{Mmap, MmapOptions};
 
 use super::child::WORD;
 use super::protocol::{self, Input, Lie, REPLY_ROOM, Reply, Request, Want, receive, send};
@@ -146,7 +147,7 @@ impl Pool {
             let trouble = match process.ask(question, self.options.deadline, &read) {
                 Ok(answer) => {
                     process.files += 1;
-                    if process.files < FILES && process.mapped() <= KEPT {
+                    if process.files < FILES && process.size <= KEPT {
                         self.idle().push(process);
                     }
                     return answer.map_err(NoAnswer::Refused);
@@ -286,7 +287,10 @@ struct Process {
     child: Child,
     socket: UnixStream,
     shared: File,
-    memory: Option<MmapMut>,
+    /// Bytes of the shared memory.
+    size: usize,
+    /// Its beginning.
+    replies: Option<Mmap>,
     files: u32,
 }
 
@@ -311,7 +315,8 @@ impl Process {
             child,
             socket: ours,
             shared,
-            memory: None,
+            size: 0,
+            replies: None,
             files: 0,
         };
         process.socket.set_read_timeout(Some(START))?;
@@ -323,10 +328,6 @@ impl Process {
 
     fn if_alive(mut self) -> Option<Self> {
         matches!(self.child.try_wait(), Ok(None)).then_some(self)
-    }
-
-    fn mapped(&self) -> usize {
-        self.memory.as_ref().map_or(0, |memory| memory.len())
     }
 
     fn ask<T>(
@@ -341,12 +342,11 @@ impl Process {
             extension,
             inputs,
         } = question;
-        let memory = self.room_for(bytes.len()).map_err(Trouble::Machine)?;
-        memory[REPLY_ROOM..REPLY_ROOM + bytes.len()].copy_from_slice(bytes);
+        self.hand_over(bytes).map_err(Trouble::Machine)?;
         let request = Request {
             want: *want,
             len: bytes.len(),
-            mapped: memory.len(),
+            mapped: self.size,
             extension: extension.map(str::to_owned),
             inputs: inputs.iter().map(Input::of).collect(),
         };
@@ -355,24 +355,30 @@ impl Process {
             .map_err(Trouble::Machine)?;
         send(&mut self.socket, &request).map_err(Trouble::of)?;
         let reply = receive(&mut self.socket).map_err(Trouble::of)?;
-        let memory = self.memory.as_ref().map_or(&[][..], |m| &m[..REPLY_ROOM]);
-        Ok(read(reply, memory)?)
+        Ok(read(reply, self.replies()?)?)
     }
 
-    /// The shared memory, with room for a file of this length.
-    fn room_for(&mut self, len: usize) -> io::Result<&mut MmapMut> {
-        let wanted = (REPLY_ROOM + len).next_multiple_of(STEP);
-        if self.mapped() < wanted {
-            self.memory = None;
+    /// Puts a file into the shared memory. Written, not copied into a mapping: so its pages count as
+    /// the child's alone.
+    fn hand_over(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let wanted = (REPLY_ROOM + bytes.len()).next_multiple_of(STEP);
+        if self.size < wanted {
             self.shared.set_len(wanted as u64)?;
+            self.size = wanted;
         }
-        let memory = match self.memory.take() {
+        self.shared.write_all_at(bytes, REPLY_ROOM as u64)
+    }
+
+    /// Where the child puts its answers.
+    fn replies(&mut self) -> Result<&[u8], Trouble> {
+        let memory = match self.replies.take() {
             Some(memory) => memory,
-            // SAFETY: the child writes only to its beginning and only while an answer is waited for;
-            // what it wrote is copied before it is looked at; and it cannot be made shorter.
-            None => unsafe { MmapOptions::new().len(wanted).map_mut(&self.shared)? },
+            // SAFETY: the child writes to it only while an answer is waited for; what it wrote is
+            // copied before it is looked at; and it cannot be made shorter.
+            None => unsafe { MmapOptions::new().len(REPLY_ROOM).map(&self.shared) }
+                .map_err(Trouble::Machine)?,
         };
-        Ok(self.memory.insert(memory))
+        Ok(self.replies.insert(memory))
     }
 }
 
