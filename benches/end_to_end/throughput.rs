@@ -13,6 +13,35 @@ pub fn large() {
     const COUNT: usize = 96;
     println!("{}", fill_large(&photos, COUNT));
     report(&photos, &data, COUNT, 16);
+    walls(&photos, &data);
+}
+
+/// What decoding behind walls costs: whole runs with and without, in turn.
+fn walls(photos: &Path, data: &Path) {
+    const PAIRS: usize = 5;
+    let run = |decode: &str, n: usize| {
+        let settings = data.with_file_name(format!("{decode}.toml"));
+        std::fs::write(&settings, format!("decode = \"{decode}\"\n")).expect("writable");
+        let (settings, photos) = (settings.to_string_lossy(), photos.to_string_lossy());
+        let data = data.join(format!("{decode}-{n}"));
+        cost(&mut photond(
+            &data,
+            &["--config", &settings, "index", "-q", &photos],
+        ))
+    };
+    let (mut walls, mut cpus, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+    for n in 0..PAIRS {
+        let (with, without) = (run("workers", n), run("in-process", n));
+        walls.push(with.wall.as_secs_f64() / without.wall.as_secs_f64());
+        cpus.push(with.cpu.as_secs_f64() / without.cpu.as_secs_f64());
+        peaks.push(with.peak_mb / without.peak_mb);
+    }
+    println!(
+        "  behind walls      {:5.2} × the time, {:.2} × the CPU, {:.2} × the peak of decoding in the daemon itself (median of {PAIRS} pairs)",
+        median(&mut walls),
+        median(&mut cpus),
+        median(&mut peaks)
+    );
 }
 
 pub fn small() {
