@@ -325,7 +325,8 @@ impl SearchModel {
             self.counted = indexer.progress().snapshot().caught_up;
             self.settled = found;
         }
-        if matches!(self.settled, SettledModel::Serving { .. }) {
+        // Not ours: a choice before this one was served since, and what was heard last is old.
+        if ours && matches!(self.settled, SettledModel::Serving { .. }) {
             if !busy {
                 self.prepared.look(&self.data_dir, indexer);
             }
