@@ -228,12 +228,18 @@ fn picture_line(c: &Counts) -> Option<String> {
             "seen by their small picture until there is time for the large one",
         ),
     ];
-    let parts: Vec<String> = parts
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, what)| format!("{} {what}", count(*n)))
+    counted(parts).map(|parts| format!("of them {parts}"))
+}
+
+/// How many there are of what, of all that there is any of.
+fn counted<N: Copy + Default + PartialOrd + TryInto<i128>>(
+    parts: impl IntoIterator<Item = (N, &'static str)>,
+) -> Option<String> {
+    let there = parts.into_iter().filter(|(n, _)| *n > N::default());
+    let there: Vec<String> = there
+        .map(|(n, what)| format!("{} {what}", count(n)))
         .collect();
-    (!parts.is_empty()).then(|| format!("of them {}", parts.join(", ")))
+    (!there.is_empty()).then(|| there.join(", "))
 }
 
 impl Status {
@@ -333,13 +339,8 @@ fn standing_lines(context: &Context_, report: &RootReport) -> Vec<String> {
         (skipped.temporary, "not finished yet"),
         (skipped.special, "links or special files"),
     ];
-    let parts: Vec<String> = parts
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, what)| format!("{} {what}", count(*n)))
-        .collect();
-    if !parts.is_empty() {
-        lines.push(out.dim(&format!("  skipped: {}", parts.join(", "))));
+    if let Some(parts) = counted(parts) {
+        lines.push(out.dim(&format!("  skipped: {parts}")));
     }
     if let Some(watch) = report.watch.as_ref().filter(|w| w.polled > 0) {
         let why = watch.degraded.as_deref().unwrap_or("no watch to be had");

@@ -483,16 +483,12 @@ impl EmbedThread {
         if !made.is_empty() {
             Progress::add(&self.shared.progress.embedded, 1);
         }
-        let pictured = inspection
-            .as_ref()
-            .is_none_or(|seen| !matches!(seen.pixels, Pixels::None(_)));
+        let pixels = inspection.as_ref().map(|seen| &seen.pixels);
+        let pictured = !matches!(pixels, Some(Pixels::None(_)));
         if place.is_some() && pictured && made.len() + failed.len() < expected {
             Progress::add(&self.shared.progress.untagged, 1);
         }
-        if inspection
-            .as_ref()
-            .is_some_and(|seen| seen.pixels == Pixels::Preview)
-        {
+        if pixels == Some(&Pixels::Preview) {
             Progress::add(&self.shared.progress.previews, 1);
         }
         let results = (!made.is_empty()).then(|| Box::new(Results { made, tagged }));

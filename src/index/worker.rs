@@ -19,7 +19,7 @@ use super::spaces::{LaneId, LaneSpace, LaneTensor, Role, Spaces};
 use super::wanted::ScanScope;
 use super::{failing, prefilter, priority};
 use crate::embedding::{InputSpec, Tensor};
-use crate::media::{DECODER_VERSION, Inspects, Look};
+use crate::media::{DECODER_VERSION, Extent, Inspects};
 use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
 use crate::source::{FileKind, is_passing, stamp_beneath};
 use crate::store::{Change, Failure, FileRow, Known, StoreError, StoreReader};
@@ -308,7 +308,8 @@ impl Worker {
                 Progress::add(&self.shared.progress.bytes, stamp.size);
                 if linked && matches!(job.task, Task::Refresh(_)) {
                     self.look_at_links(root, &job, &hash, found)?;
-                    if row.is_none() && job.urgent && !self.is_known(&hash)? {
+                    let known = || self.known(&hash, Extent::Quick);
+                    if row.is_none() && job.urgent && known()?.is_none() {
                         // A new name of a file that may have been indexed under another one, and was
                         // written to since: which one that is, only a look at all of them tells.
                         root.wanted.unfinished(RelPath::root(), false);
@@ -336,10 +337,6 @@ impl Worker {
         Ok(())
     }
 
-    fn is_known(&self, hash: &ContentHash) -> Result<bool, StoreError> {
-        Ok(self.reader.known(hash, &[], DECODER_VERSION)?.is_some())
-    }
-
     /// The bytes are in the buffer: known content ends here, new content is inspected.
     fn identify(
         &mut self,
@@ -356,8 +353,8 @@ impl Worker {
             task,
         } = job;
         let look = match task {
-            Task::Whole(_) => Look::Whole,
-            _ => Look::Quick,
+            Task::Whole(_) => Extent::Whole,
+            _ => Extent::Quick,
         };
         let place = FilePlace {
             root: Arc::clone(root),
@@ -403,8 +400,8 @@ impl Worker {
     }
 
     /// What is known of some content; of one that is to be seen whole and was not, nothing.
-    fn known(&self, hash: &ContentHash, look: Look) -> Result<Option<Known>, StoreError> {
-        if look == Look::Whole && self.reader.is_preview(hash)? {
+    fn known(&self, hash: &ContentHash, look: Extent) -> Result<Option<Known>, StoreError> {
+        if look == Extent::Whole && self.reader.is_preview(hash)? {
             return Ok(None);
         }
         self.reader.known(hash, &[], DECODER_VERSION)
@@ -414,7 +411,7 @@ impl Worker {
         &mut self,
         place: FilePlace,
         hash: ContentHash,
-        look: Look,
+        look: Extent,
         (urgent, tries): (bool, u32),
     ) {
         let table = self.shared.spaces.get();
@@ -451,8 +448,8 @@ impl Worker {
                     let root = place.root;
                     self.put_off(Job {
                         task: match look {
-                            Look::Whole => Task::Whole(root),
-                            Look::Quick | Look::Small => Task::Refresh(root),
+                            Extent::Whole => Task::Whole(root),
+                            Extent::Quick | Extent::Small => Task::Refresh(root),
                         },
                         key: place.key,
                         urgent,

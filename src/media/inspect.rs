@@ -35,7 +35,7 @@ const GOOD_FOR_NOW: u32 = 224;
 
 /// How much of a picture is to be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Look {
+pub enum Extent {
     /// Where decoding takes long, the small picture beside the large one for now
     /// ([`Pixels::Preview`]). Of 1,000 labelled photos the right word was among the tags of 968 by
     /// pictures of 320 pixels, of 976 by whole ones: good enough to be found by, not for good.
@@ -58,7 +58,7 @@ pub trait Inspects: Send + Sync {
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
-        look: Look,
+        look: Extent,
     ) -> Result<Inspection, Refusal>;
 
     /// See [`Inspector::tensors`].
@@ -86,7 +86,7 @@ impl Inspects for Inspector {
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
-        look: Look,
+        look: Extent,
     ) -> Result<Inspection, Refusal> {
         Ok(Self::look(self, bytes, extension, inputs, look)?)
     }
@@ -132,7 +132,7 @@ impl Inspector {
         extension: Option<&str>,
         inputs: &[InputSpec],
     ) -> Result<Inspection, InspectError> {
-        self.look(bytes, extension, inputs, Look::Whole)
+        self.look(bytes, extension, inputs, Extent::Whole)
     }
 
     /// The same with less of the picture, if that will do.
@@ -145,7 +145,7 @@ impl Inspector {
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
-        look: Look,
+        look: Extent,
     ) -> Result<Inspection, InspectError> {
         let format = self.recognise(bytes, extension)?;
         fenced(format, || {
@@ -198,7 +198,7 @@ impl Inspector {
     ) -> Result<Vec<Tensor>, InspectError> {
         let format = self.recognise(bytes, extension)?;
         fenced(format, || {
-            let opened = self.open(bytes, format, need(inputs, false), Look::Whole)?;
+            let opened = self.open(bytes, format, need(inputs, false), Extent::Whole)?;
             let Some(picture) = opened.picture else {
                 return Err(InspectError::unsupported(format, "its picture"));
             };
@@ -236,36 +236,33 @@ impl Inspector {
         bytes: &[u8],
         format: Format,
         need: Need,
-        look: Look,
+        look: Extent,
     ) -> Result<Opened, InspectError> {
         let facts = fenced(format, || Ok(facts(bytes, format, &self.limits)))?;
         let block = facts.exif.as_deref().filter(|block| is_bounded(block));
         let mut metadata = exif::read(block);
-        if facts.is_upright {
-            metadata.orientation = Orientation::UPRIGHT;
-        } else if !metadata.has_orientation && is_turned_by_xmp(format) {
-            let packet = facts.xmp.as_deref();
-            let said = fenced(format, || Ok(packet.and_then(xmp::orientation)));
-            if let Ok(Some(turn)) = said
-                && xmp::is_about_these_pixels(bytes, format)
-            {
-                metadata.orientation = Orientation::from_exif(u32::from(turn));
-            }
-        }
         // What cannot be read in one of the standards is known from the others, or not at all.
         let said = fenced(format, || {
             let iptc = iptc_block(bytes, format, &self.limits);
             Ok(said_by_file(block, facts.xmp.as_deref(), iptc.as_deref()))
         });
-        if let Ok(said) = said {
-            complete(&mut metadata.exif, &said);
+        let said = said.unwrap_or_default();
+        complete(&mut metadata.exif, &said);
+        if facts.is_upright {
+            metadata.orientation = Orientation::UPRIGHT;
+        } else if let Some(turn) = said.orientation
+            && !metadata.has_orientation
+            && is_turned_by_xmp(format)
+            && xmp::is_about_these_pixels(bytes, format)
+        {
+            metadata.orientation = Orientation::from_exif(u32::from(turn));
         }
         if format == Format::Raw {
             return self.open_raw(bytes, need, (facts.width, facts.height), metadata);
         }
         let in_exif = metadata.thumbnail.clone().zip(block);
         let in_exif = in_exif.and_then(|(range, block)| block.get(range));
-        if look == Look::Quick && takes_long(format, facts.width, facts.height) {
+        if look == Extent::Quick && takes_long(format, facts.width, facts.height) {
             let small = self.small(bytes, format, in_exif, need);
             let small = small.filter(|p| p.width.min(p.height) >= GOOD_FOR_NOW);
             if let Some(small) = small {
@@ -279,7 +276,7 @@ impl Inspector {
             }
         }
         // What is known of a photo outlives its decoder's panic.
-        let decoded = if look == Look::Small {
+        let decoded = if look == Extent::Small {
             Err(InspectError::corrupt(format, "its picture is not decoded"))
         } else {
             fenced(format, || decode(bytes, format, need, &self.limits))

@@ -71,7 +71,7 @@ mod wording;
 mod xmp;
 
 pub use error::{InspectError, Refusal};
-pub use inspect::{Inspector, Inspects, Look};
+pub use inspect::{Extent, Inspector, Inspects};
 pub use limits::Limits;
 pub use sniff::{SNIFF_LEN, sniff};
 

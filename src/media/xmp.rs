@@ -28,7 +28,7 @@ mod regions;
 mod tests;
 
 pub(super) use find::{is_about_these_pixels, xmp_block};
-pub(super) use read::{orientation, read};
+pub(super) use read::read;
 
 /// Bytes of a packet that is read. Camera raw programs write some hundred kilobytes for a picture
 /// with many masks; phones that put a depth map into XMP write megabytes.

@@ -20,7 +20,7 @@ use super::child::WORD;
 use super::protocol::{self, Input, Lie, REPLY_ROOM, Reply, Request, Want, receive, send};
 use super::sandbox::Walls;
 use crate::embedding::{InputSpec, Tensor};
-use crate::media::{Inspects, Look, Refusal};
+use crate::media::{Extent, Inspects, Refusal};
 use crate::photo::{Inspection, Pixels};
 
 /// Files after which a process is replaced.
@@ -127,12 +127,11 @@ impl Pool {
 
     fn process(&self) -> Result<Process, Trouble> {
         // One that has ended meanwhile is no file's fault.
-        let idle = std::iter::from_fn(|| self.idle().pop());
-        if let Some(process) = idle.into_iter().find_map(Process::if_alive) {
-            return Ok(process);
+        let mut idle = std::iter::from_fn(|| self.idle().pop());
+        match idle.find_map(Process::if_alive) {
+            Some(process) => Ok(process),
+            None => Ok(self.start().map_err(Trouble::Machine)?.0),
         }
-        let (process, _) = self.start().map_err(Trouble::Machine)?;
-        Ok(process)
     }
 
     /// Asks a process, and another one if the first fails at it.
@@ -169,7 +168,7 @@ impl Inspects for Pool {
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
-        look: Look,
+        look: Extent,
     ) -> Result<Inspection, Refusal> {
         let ask = |look| {
             let question = Question {
@@ -183,11 +182,11 @@ impl Inspects for Pool {
             })
         };
         let refusal = match ask(look) {
-            Err(NoAnswer::Fault(refusal)) if look != Look::Small => refusal,
+            Err(NoAnswer::Fault(refusal)) if look != Extent::Small => refusal,
             answer => return answer.map_err(NoAnswer::refusal),
         };
         // What ends its decoder may still say what it is.
-        let Ok(mut seen) = ask(Look::Small) else {
+        let Ok(mut seen) = ask(Extent::Small) else {
             return Err(refusal);
         };
         if let Pixels::None(trouble) | Pixels::Thumbnail(trouble) = &mut seen.pixels {

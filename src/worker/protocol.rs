@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sandbox::Walls;
 use crate::embedding::{Fit, InputSpec, Tensor};
-use crate::media::{Look, Refusal};
+use crate::media::{Extent, Refusal};
 use crate::photo::{
     CapturedAt, Exif, Format, Inspection, PerceptualHash, PixelTrouble, Pixels, Thumbnail,
 };
@@ -60,7 +60,7 @@ const LONGEST_NAME: usize = 512;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Want {
     /// Everything, of so much of the picture.
-    All(Look),
+    All(Extent),
     /// Model inputs alone.
     Tensors,
 }

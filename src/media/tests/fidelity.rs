@@ -187,7 +187,11 @@ fn what_takes_long_shows_its_small_picture_first() {
         let seen = inspector().look(LARGE, Some("heic"), &[SPEC], look);
         seen.unwrap()
     };
-    let (quick, whole, small) = (look(Look::Quick), look(Look::Whole), look(Look::Small));
+    let (quick, whole, small) = (
+        look(Extent::Quick),
+        look(Extent::Whole),
+        look(Extent::Small),
+    );
     assert_eq!(quick.pixels, Pixels::Preview);
     assert_eq!(whole.pixels, Pixels::Whole);
     assert!(matches!(small.pixels, Pixels::Thumbnail(_)));
@@ -205,6 +209,6 @@ fn what_takes_long_shows_its_small_picture_first() {
     }
     // What is decoded at once has no first look.
     let bytes = jpeg(&scene(1600, 1200), Jpeg::Baseline, None);
-    let seen = inspector().look(&bytes, Some("jpg"), &[SPEC], Look::Quick);
+    let seen = inspector().look(&bytes, Some("jpg"), &[SPEC], Extent::Quick);
     assert_eq!(seen.unwrap().pixels, Pixels::Whole);
 }

@@ -62,14 +62,6 @@ pub(crate) fn read(packet: &[u8]) -> Said {
     said
 }
 
-/// `tiff:Orientation` alone, 1 to 8.
-pub(crate) fn orientation(packet: &[u8]) -> Option<u8> {
-    if packet.len() > MAX_PACKET || !decode(packet).contains("Orientation") {
-        return None;
-    }
-    with_statements(packet, |all| orientation_in(all, &mut Said::default())).ok()?
-}
-
 /// True for a packet that something can be read in.
 pub(super) fn is_sound(packet: &[u8]) -> bool {
     with_statements(packet, |_| ()).is_ok()
