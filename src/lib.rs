@@ -15,6 +15,7 @@ pub mod model;
 pub mod photo;
 mod safe_file;
 pub mod search;
+pub(crate) mod sidecar;
 pub mod source;
 pub mod store;
 pub mod tag;
