@@ -228,7 +228,7 @@ impl Run<'_> {
                     self.queue((*path).clone(), &|| visit.goes_on());
                 }
             }
-            WalkEvent::Special { .. } => {}
+            WalkEvent::Sidecar { .. } | WalkEvent::Special { .. } => {}
         }
         Ok(())
     }

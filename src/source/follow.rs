@@ -260,7 +260,7 @@ impl Follower {
         let may_be_dir = matches!(hint, Hint::MovedIn | Hint::Doubt);
         // What is undecided now may be decided by the time it rests.
         let kind = self.filter.file_kind(&path);
-        let wanted = matches!(kind, FileKind::Candidate | FileKind::Undecided)
+        let wanted = kind.may_matter()
             || path.name() == IGNORE_FILE.as_bytes()
             || (may_be_dir && !self.filter.dir_excluded(&path));
         if wanted && !self.settler.note(path, hint, Instant::now()) {

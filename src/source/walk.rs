@@ -25,12 +25,20 @@ use super::filter::{FileKind, Filter, Scope};
 use super::listing::{Listing, What};
 use super::open::{descend, open_root};
 use crate::photo::{FileStamp, RelPath};
+use crate::sidecar::SidecarKind;
 
 /// What a walk finds.
 #[derive(Debug)]
 pub enum WalkEvent<'a> {
     /// A file that may be a photo.
     File {
+        /// Where.
+        path: &'a RelPath,
+        /// What the file system says of it.
+        stamp: FileStamp,
+    },
+    /// A file that may speak of a photo beside it.
+    Sidecar {
         /// Where.
         path: &'a RelPath,
         /// What the file system says of it.
@@ -65,7 +73,9 @@ pub struct WalkSummary {
     pub files: u64,
     /// Directories entered, the one walked included.
     pub dirs: u64,
-    /// Files that are no photos by their names.
+    /// Files that may speak of photos.
+    pub sidecars: u64,
+    /// Files that are neither by their names.
     pub other: u64,
     /// Files and directories left out by rules.
     pub excluded: u64,
@@ -167,6 +177,10 @@ impl Walk<'_> {
             };
             let path = frame.path.join(name);
             let flow = match what {
+                What::File(stamp) if SidecarKind::of(name).is_some() => {
+                    self.sum.sidecars += 1;
+                    (self.visit)(WalkEvent::Sidecar { path: &path, stamp })
+                }
                 What::File(stamp) => {
                     self.sum.files += 1;
                     (self.visit)(WalkEvent::File { path: &path, stamp })
@@ -297,10 +311,11 @@ impl Walk<'_> {
                     FileKind::Excluded => sum.excluded += 1,
                     FileKind::Temporary => sum.temporary += 1,
                     FileKind::Undecided => {}
-                    FileKind::Candidate if kind == FileType::RegularFile => {
+                    FileKind::Candidate | FileKind::Sidecar if kind == FileType::RegularFile => {
                         listing.push_unstamped(name, inode);
                     }
                     FileKind::Candidate => listing.push(name, What::Special),
+                    FileKind::Sidecar => sum.other += 1,
                 },
             }
         });

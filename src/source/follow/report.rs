@@ -53,10 +53,7 @@ impl Follower {
             }
         }
         // What is undecided, a worker decides: the ignore file may be readable by now.
-        if matches!(
-            self.filter.file_kind(&path),
-            FileKind::Candidate | FileKind::Undecided
-        ) {
+        if self.filter.file_kind(&path).may_matter() {
             self.send(SourceEvent::Path {
                 root: self.id,
                 path,
