@@ -14,6 +14,8 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::said::Said;
+
 /// What a sidecar is by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SidecarKind {
@@ -53,6 +55,15 @@ const JSON: &str = ".json";
 pub struct SidecarName {
     /// The name of the file.
     pub name: Vec<u8>,
+    /// See [`SidecarWords::derived_from`].
+    pub derived_from: Option<String>,
+}
+
+/// What a sidecar says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SidecarWords {
+    /// Of the photo. Dates stand under the fields that XMP has for them.
+    pub said: Said,
     /// The file that it says it was made for (`xmpMM:DerivedFrom`).
     pub derived_from: Option<String>,
 }

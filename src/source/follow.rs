@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 
 use super::canary::{Canary, CanaryVerdict};
-use super::filter::{FileKind, Filter, IGNORE_FILE};
+use super::filter::{Filter, IGNORE_FILE};
 use super::live::{LiveConfig, RescanReason, SourceEvent};
 use super::open::{Probe, probe};
 use super::settle::{Hint, Settler};

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::Follower;
 use crate::photo::RelPath;
-use crate::source::filter::{FileKind, IGNORE_FILE};
+use crate::source::filter::IGNORE_FILE;
 use crate::source::live::{Found, RescanReason, SourceEvent};
 use crate::source::open::{Probe, probe};
 use crate::source::settle::{Hint, Settled};
