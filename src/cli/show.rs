@@ -9,8 +9,8 @@ use super::paths::{bytes_if_odd, with_path};
 use super::words::KnownWords;
 use super::{Context_, Exit};
 use crate::photo::{ContentHash, RelPath};
-use crate::search::PhotoJson;
-use crate::store::{StoreReader, ThumbStore};
+use crate::search::{Member, PhotoJson, Videos, files_of};
+use crate::store::{Hit, StoreReader, ThumbStore};
 
 /// Show all that is known of one photo, as JSON
 ///
@@ -67,7 +67,9 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let known = KnownWords::read(context)?;
     let tags = reader.tags_of(hit.photo.id, 0.0)?;
     let tags = known.searcher(context, &reader)?.tags_json(&tags);
-    let mut value = serde_json::to_value(PhotoJson::new(&hit, tags))?;
+    let mut row = PhotoJson::new(&hit, tags);
+    row.members = members(&reader, &hit)?;
+    let mut value = serde_json::to_value(row)?;
     let exif = &hit.photo.exif;
     let Value::Object(fields) = &mut value else {
         anyhow::bail!("a photo's row is an object");
@@ -111,6 +113,18 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     fields.insert("embeddings".into(), json!(embeddings));
     context.out.line(&serde_json::to_string_pretty(&value)?)?;
     Ok(Exit::Done)
+}
+
+/// The other files of the same photo.
+fn members(reader: &StoreReader, hit: &Hit) -> anyhow::Result<Vec<Member>> {
+    let files = files_of(reader, hit)?;
+    let mut videos = Videos::default();
+    let video = files.iter().find_map(|file| videos.beside(file));
+    let others = files.iter().filter(|file| file.path != hit.path);
+    Ok(others
+        .map(Member::of)
+        .chain(video.map(Member::video))
+        .collect())
 }
 
 /// Links in the folders resolved, the name itself as it is: the file may be gone.

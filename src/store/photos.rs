@@ -34,6 +34,8 @@ pub struct PhotoRow {
 /// A photo at one of its places.
 #[derive(Debug, Clone)]
 pub struct Hit {
+    /// `roots.id` of the folder it lies in.
+    pub root_id: i64,
     /// Folder it lies in.
     pub root: std::path::PathBuf,
     /// Path below it.
@@ -52,7 +54,7 @@ pub struct Hit {
 pub(super) const HIT_COLUMNS: &str = "r.path, f.path, f.size, f.mtime_ns, r.online, \
      p.id, p.hash, p.format, p.width, p.height, p.orientation, p.captured_local, \
      p.captured_offset, p.camera, p.lens, p.exposure_s, p.f_number, p.iso, p.focal_length_mm, \
-     p.lat, p.lon, p.altitude_m, p.phash, p.pixels, p.pixels_kind, p.pixels_why";
+     p.lat, p.lon, p.altitude_m, p.phash, p.pixels, p.pixels_kind, p.pixels_why, f.root";
 
 impl Hit {
     /// Reads [`HIT_COLUMNS`].
@@ -60,6 +62,7 @@ impl Hit {
         use std::os::unix::ffi::OsStringExt;
         let offset: Option<i32> = r.get(12)?;
         Ok(Self {
+            root_id: r.get(26)?,
             root: std::ffi::OsString::from_vec(r.get(0)?).into(),
             path: RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?),
             size: r.get::<_, i64>(2)?.cast_unsigned(),
