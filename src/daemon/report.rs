@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::index::{Activity, Indexer, ModelState, Snapshot, TagReport};
+use crate::index::{Activity, Indexer, ModelState, Skipped, Snapshot, TagReport};
 
 /// The daemon's state, as JSON in the database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,19 +100,6 @@ pub enum RootStanding {
     Ending,
     /// Waits for another root, around it or inside it, to be let go.
     Busy,
-}
-
-/// What the last full scan passed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Files of other kinds.
-    pub other: u64,
-    /// Files and folders left out by a rule.
-    pub excluded: u64,
-    /// Files not finished yet, by their name.
-    pub temporary: u64,
-    /// Links, FIFOs, sockets and devices with a photo's name.
-    pub special: u64,
 }
 
 /// How one root goes.
