@@ -23,6 +23,7 @@ mod tags;
 mod verify;
 mod vocab;
 mod watch;
+mod why;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -112,6 +113,8 @@ enum Command {
     Tags(tags::Args),
     /// Show all that is known of one photo, as JSON
     Show(show::Args),
+    /// Say why a file or folder is indexed or not, and what is known of it and why
+    Why(why::Args),
     /// Show, install, choose and check the models that make tags and that photos are searched with
     Model(model::Args),
     /// Add words of your own to those that photos are tagged with
@@ -270,6 +273,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Query(args) => query::run(&context, *args),
         Command::Tags(args) => tags::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
+        Command::Why(args) => why::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
         Command::Vocab(args) => vocab::run(&context, &args),
         Command::Retag(args) => retag::run(&context, &args),

@@ -114,7 +114,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// Links in the folders resolved, the name itself as it is: the file may be gone.
-fn real_path(given: &Path) -> PathBuf {
+pub(super) fn real_path(given: &Path) -> PathBuf {
     if let Ok(path) = std::fs::canonicalize(given) {
         return path;
     }

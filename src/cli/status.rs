@@ -83,7 +83,11 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Result<Status> {
+pub(super) fn read(
+    context: &Context_,
+    reader: &StoreReader,
+    errors: bool,
+) -> anyhow::Result<Status> {
     let model = default_pack()?.id.0;
     let roots = reader.roots()?;
     let daemon = reader.daemon()?;
@@ -261,7 +265,12 @@ fn is_of(report: &RootReport, row: &RootRow) -> bool {
     }
 }
 
-fn root_lines(context: &Context_, root: &RootRow, report: Option<&RootReport>) -> Vec<String> {
+/// A root in a few lines: what it holds, where it stands, what is to be done.
+pub(super) fn root_lines(
+    context: &Context_,
+    root: &RootRow,
+    report: Option<&RootReport>,
+) -> Vec<String> {
     let out = context.out;
     let mut line = format!(
         "{}  {}",
@@ -334,7 +343,10 @@ fn skipped_line(skipped: &Skipped) -> Option<String> {
         (rules.settings, "by `exclude`"),
         (skipped.temporary, "not finished yet"),
         (skipped.links, "symbolic links"),
-        (skipped.special - skipped.links.min(skipped.special), "special files"),
+        (
+            skipped.special - skipped.links.min(skipped.special),
+            "special files",
+        ),
     ];
     counted(parts).map(|parts| format!("  skipped: {parts} (`photond why PATH` says which rule)"))
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::control::HexPath;
 use crate::index::{Activity, Indexer, ModelState, Skipped, Snapshot, TagReport};
 
 /// The daemon's state, as JSON in the database.
@@ -132,6 +133,9 @@ pub struct RootWatch {
     pub watched: u64,
     /// Folders scanned at intervals, with all below them.
     pub polled: u64,
+    /// Which these are, below the root.
+    #[serde(default)]
+    pub polled_dirs: Vec<HexPath>,
     /// Times that events were lost.
     pub overflows: u64,
     /// Why some folders are scanned at intervals.

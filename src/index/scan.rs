@@ -21,9 +21,7 @@ use super::worker::Shared;
 use super::{failing, prefilter};
 use crate::media::DECODER_VERSION;
 use crate::photo::{FileStamp, RelPath, Verdict};
-use crate::source::{
-    FileKind, RuleCounts, WalkError, WalkEvent, WalkSummary, is_passing, walk,
-};
+use crate::source::{FileKind, RuleCounts, WalkError, WalkEvent, WalkSummary, is_passing, walk};
 use crate::store::{Change, FileKey, FileRow, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.

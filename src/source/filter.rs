@@ -340,7 +340,7 @@ impl Filter {
 
     /// The outermost directory down to `dir` whose ignore file cannot be used, and why; `None` if
     /// there is none, or all of it is left out anyway.
-    pub(super) fn undecided_at(&self, dir: &RelPath) -> Option<(RelPath, std::io::Error)> {
+    pub fn undecided_at(&self, dir: &RelPath) -> Option<(RelPath, std::io::Error)> {
         match self.standing(dir) {
             Standing::Undecided(at) => self.unusable(&at).map(|why| (at, why)),
             Standing::Open(_) | Standing::LeftOut(_) | Standing::Marked(_) => None,

@@ -29,6 +29,7 @@ mod private;
 mod query;
 mod recover;
 mod roots;
+mod standing;
 mod status;
 mod tags;
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use private::keep_private;
 pub use query::{Circle, FitsPath, FolderRow, PhotoFilter, TagCondition};
 pub use recover::Recovery;
 pub use roots::RootRow;
+pub use standing::{FolderCounts, PathFailure, PathState};
 pub use status::Counts;
 pub use tags::{TagConfidence, TagCount, Tagged, ask_again_beside};
 pub use thumbs::{THUMBS_FILE, ThumbStore};

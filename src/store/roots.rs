@@ -53,8 +53,7 @@ impl RootRow {
     }
 }
 
-const COLUMNS: &str =
-    "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark, skipped";
+const COLUMNS: &str = "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark, skipped";
 
 impl RootRow {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {

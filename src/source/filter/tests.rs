@@ -197,7 +197,10 @@ fn a_mark_closes_its_folder_and_all_below_until_it_goes() {
         assert_eq!(f.file_kind(&rel("d/x.jpg")), FileKind::Excluded(Rule::Mark));
         assert!(is_out(&f, "d/e/x.jpg") && f.dir_excluded(&rel("d/e")));
         assert!(!is_out(&f, "x.jpg"));
-        assert!(!f.dir_excluded(&rel("d")), "watched, so that it is seen to go");
+        assert!(
+            !f.dir_excluded(&rel("d")),
+            "watched, so that it is seen to go"
+        );
         std::fs::remove_dir(dir.join(IGNORE_FILE)).unwrap();
         std::fs::remove_file(dir.join(mark)).unwrap();
         f.learn_with_ancestors(&rel("d/e"));
@@ -223,16 +226,30 @@ fn a_rule_says_where_it_stands() {
     let own = |s: &str| s.to_owned();
     let by_file = |at: &str, pattern: &str, line| {
         let file = Some(own("a/.photondignore"));
-        Some((Rule::IgnoreFile, own(at), Some(own(pattern)), file, Some(line)))
+        Some((
+            Rule::IgnoreFile,
+            own(at),
+            Some(own(pattern)),
+            file,
+            Some(line),
+        ))
     };
     assert_eq!(say("a/y.gif", false), by_file("a/y.gif", "*.gif", 5));
-    assert_eq!(say("a/private/b/x.jpg", false), by_file("a/private", "/private", 4));
-    let mark = Some((Rule::Mark, own("a/closed"), None, Some(own("a/closed/.nomedia")), None));
+    assert_eq!(
+        say("a/private/b/x.jpg", false),
+        by_file("a/private", "/private", 4)
+    );
+    let mark = Some((
+        Rule::Mark,
+        own("a/closed"),
+        None,
+        Some(own("a/closed/.nomedia")),
+        None,
+    ));
     assert_eq!(say("a/closed/deep/x.jpg", false), mark);
     assert_eq!(say("a/closed", true), mark);
-    let by_setting = |at: &str, pattern: &str| {
-        Some((Rule::Setting, own(at), Some(own(pattern)), None, None))
-    };
+    let by_setting =
+        |at: &str, pattern: &str| Some((Rule::Setting, own(at), Some(own(pattern)), None, None));
     assert_eq!(say("b/x.bmp", false), by_setting("b/x.bmp", "*.bmp"));
     assert_eq!(say("top/b/x.jpg", false), by_setting("top", "/top/"));
     let by_name = |rule, at: &str| Some((rule, own(at), None, None, None));
