@@ -62,7 +62,7 @@ pub use prefilter::verdict;
 pub use priority::lower as lower_priority;
 pub use progress::{Activity, Progress, Scanning, Snapshot};
 pub use roots::RootHandle;
-pub use scan::{ArmDirectory, ScanOutcome};
+pub use scan::{ArmDirectory, ScanOutcome, Skipped};
 pub use spaces::ModelState;
 pub use stage::{Ending, is_anything_left_behind, leave_behind};
 pub use tagging::{ExampleVectors, TagPlan, TagReport, TextModelTurn, tag_again, vocabulary_dir};

@@ -368,8 +368,9 @@ impl Indexer {
             outcome.held
         );
         if outcome.complete && scope.dir.is_root() {
-            let (id, other) = (root.id, i64::try_from(outcome.other).unwrap_or(i64::MAX));
-            self.with_store(move |store| store.root_scanned(id, other))?;
+            let other = i64::try_from(outcome.skipped.other).unwrap_or(i64::MAX);
+            let (id, skipped) = (root.id, outcome.skipped.to_json());
+            self.with_store(move |store| store.root_scanned(id, other, &skipped))?;
         }
         Ok(outcome)
     }
