@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::file::when;
 use super::{Asked, Explanation, Inside};
 use crate::cli::output::plural;
 use crate::cli::words::KnownWords;
