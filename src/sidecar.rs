@@ -11,6 +11,7 @@
 mod takeout;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -99,7 +100,11 @@ pub struct Bonded {
 /// photo.
 pub fn bonds(photos: &[&[u8]], sidecars: &[SidecarName]) -> Vec<Bonded> {
     let folded: Vec<String> = photos.iter().map(|name| fold(name)).collect();
-    let spelled: Vec<Cow<'_, str>> = photos.iter().map(|name| text(name)).collect();
+    let mut alike: HashMap<(String, String), Vec<usize>> = HashMap::new();
+    for (photo, name) in photos.iter().enumerate() {
+        alike.entry(core(name)).or_default().push(photo);
+    }
+    let everyone: Vec<usize> = (0..photos.len()).collect();
     let mut all = Vec::new();
     for (sidecar, name) in sidecars.iter().enumerate() {
         let Some(kind) = SidecarKind::of(&name.name) else {
@@ -109,15 +114,21 @@ pub fn bonds(photos: &[&[u8]], sidecars: &[SidecarName]) -> Vec<Bonded> {
         let of = &of[..of.len() - kind.ending().len()];
         let as_spelled = &as_spelled[..as_spelled.len() - kind.ending().len()];
         let derived = name.derived_from.as_deref();
+        let candidates = if kind == SidecarKind::Note && takeout::is_cut(of) {
+            &everyone[..]
+        } else {
+            alike.get(&core(&name.name)).map_or(&[][..], Vec::as_slice)
+        };
         let mut found: Vec<(Bonded, bool)> = Vec::new();
-        for photo in 0..photos.len() {
+        for photo in candidates.iter().copied() {
             if let Some(bond) = bond(kind, of, derived, &folded[photo]) {
                 let bonded = Bonded {
                     photo,
                     sidecar,
                     bond,
                 };
-                let exactly = self::bond(kind, as_spelled, derived, &spelled[photo]).is_some();
+                let spelled = text(photos[photo]);
+                let exactly = self::bond(kind, as_spelled, derived, &spelled).is_some();
                 found.push((bonded, exactly));
             }
         }
@@ -158,6 +169,17 @@ fn bond(kind: SidecarKind, of: &str, derived_from: Option<&str>, photo: &str) ->
 pub fn group(name: &[u8]) -> String {
     /// Takeout cuts names after 46 characters; what is at their ends may be taken off before that.
     const LONGEST: usize = 40;
+    let (stem, number) = core(name);
+    let end = stem
+        .char_indices()
+        .nth(LONGEST)
+        .map_or(stem.len(), |(i, _)| i);
+    format!("{}{number}", &stem[..end])
+}
+
+/// A name without all that may differ between a photo's and its sidecar's, and the number that tells
+/// it from others. Only where a note's name was cut, a photo that belongs to it may have another.
+fn core(name: &[u8]) -> (String, String) {
     let folded = fold(name);
     let ending = SidecarKind::of(name).map_or("", SidecarKind::ending);
     let mut rest = &folded[..folded.len() - ending.len()];
@@ -177,11 +199,7 @@ pub fn group(name: &[u8]) -> String {
             break;
         };
     }
-    let end = rest
-        .char_indices()
-        .nth(LONGEST)
-        .map_or(rest.len(), |(i, _)| i);
-    format!("{}{number}", &rest[..end])
+    (rest.to_owned(), number.to_owned())
 }
 
 /// The file that `photo_01.jpg` is a version of.
@@ -216,6 +234,13 @@ fn split_dot(name: &str) -> (&str, &str) {
 fn without_extension(name: &str) -> Option<&str> {
     let (stem, extension) = split_extension(name);
     (!extension.is_empty()).then_some(stem)
+}
+
+/// True for a file that is named as no other program than Google's names its own.
+pub fn is_surely_note(name: &[u8]) -> bool {
+    let folded = fold(name);
+    let of = folded.strip_suffix(JSON).unwrap_or_default();
+    takeout::has_supplement(takeout::split_number(of).0)
 }
 
 /// A name as text: what is no UTF-8 is taken as Latin-1, so that different bytes stay different.

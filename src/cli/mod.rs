@@ -25,6 +25,7 @@ mod tags;
 mod verify;
 mod vocab;
 mod watch;
+mod why;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -118,6 +119,8 @@ enum Command {
     Show(show::Args),
     /// Give photos words, stars or a title of your own
     Mark(mark::Args),
+    /// Say why a file or folder is indexed or not, and what is known of it and why
+    Why(why::Args),
     /// Show, install, choose and check the models that make tags and that photos are searched with
     Model(model::Args),
     /// Add words of your own to those that photos are tagged with
@@ -278,6 +281,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Mark(args) => mark::run(&context, &args),
         Command::People(args) => people::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
+        Command::Why(args) => why::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
         Command::Vocab(args) => vocab::run(&context, &args),
         Command::Retag(args) => retag::run(&context, &args),

@@ -9,7 +9,8 @@ use super::paths::{bytes_if_odd, with_path};
 use super::words::KnownWords;
 use super::{Context_, Exit};
 use crate::photo::{ContentHash, RelPath};
-use crate::store::{Layer, PersonRow, StoreReader, ThumbStore};
+use crate::search::{Member, Videos, files_of};
+use crate::store::{Hit, Layer, PersonRow, StoreReader, ThumbStore};
 
 /// Show all that is known of one photo, as JSON
 ///
@@ -56,7 +57,8 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Nothing);
     };
     let known = KnownWords::read(context)?;
-    let photo = known.searcher(context, &reader)?.json(&hit, 0.0)?;
+    let mut photo = known.searcher(context, &reader)?.json(&hit, 0.0)?;
+    photo.members = members(&reader, &hit)?;
     let mut value = serde_json::to_value(photo)?;
     let exif = &hit.photo.exif;
     let Value::Object(fields) = &mut value else {
@@ -72,6 +74,10 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let people = reader.people_of(hit.photo.id)?;
     let people: Vec<_> = people.iter().map(person_json).collect();
     fields.insert("people_areas".into(), json!(people));
+    let sidecars = reader.sidecars_of(hit.root_id, &hit.path)?;
+    let sidecars = sidecars.iter().map(|s| s.path.under(&hit.root));
+    let sidecars: Vec<_> = sidecars.map(|s| s.to_string_lossy().into_owned()).collect();
+    fields.insert("sidecars".into(), json!(sidecars));
     let said = reader.said(hit.photo.id, Layer::File)?;
     let beside = reader.said(hit.photo.id, Layer::Beside)?;
     let dropped: Vec<_> = said.dropped.iter().chain(&beside.dropped).collect();
@@ -123,6 +129,18 @@ pub(super) fn content_of(path: &Path) -> anyhow::Result<ContentHash> {
     let mut file = std::fs::File::open(path).with_context(words)?;
     std::io::copy(&mut file, &mut hasher).with_context(words)?;
     Ok(ContentHash(*hasher.finalize().as_bytes()))
+}
+
+/// The other files of the same photo.
+fn members(reader: &StoreReader, hit: &Hit) -> anyhow::Result<Vec<Member>> {
+    let files = files_of(reader, hit)?;
+    let mut videos = Videos::default();
+    let video = files.iter().find_map(|file| videos.beside(file));
+    let others = files.iter().filter(|file| file.path != hit.path);
+    Ok(others
+        .map(Member::of)
+        .chain(video.map(Member::video))
+        .collect())
 }
 
 /// Links in the folders resolved, the name itself as it is: the file may be gone.

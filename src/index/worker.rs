@@ -10,6 +10,7 @@ use super::claims::Claims;
 use super::gate::{Flow, Gate};
 use super::inflight::{Claim, InFlight};
 use super::job::{FilePlace, Job, Seen, Task, Write};
+use super::large::{LargeFiles, SMALL, Taken};
 use super::later::Later;
 use super::links::LinkNames;
 use super::progress::{Progress, Ticket};
@@ -21,6 +22,7 @@ use super::{failing, prefilter, priority};
 use crate::embedding::{InputSpec, Tensor};
 use crate::media::{DECODER_VERSION, Extent, Inspects};
 use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
+use crate::sidecar::SidecarKind;
 use crate::source::{FileKind, is_passing, stamp_beneath};
 use crate::store::{Change, Failure, FileRow, Known, StoreError, StoreReader};
 
@@ -38,6 +40,8 @@ pub(super) struct Shared {
     pub embedding: Claims,
     /// Names of files that have several.
     pub links: LinkNames,
+    /// Large files in memory.
+    pub large: Arc<LargeFiles>,
     pub max_file: u64,
     /// One pass and an end: what keeps changing is given up after some tries.
     pub one_pass: bool,
@@ -89,6 +93,8 @@ pub(super) struct Worker {
 pub(super) struct Seat {
     /// The root whose disk it is asking.
     asks: Mutex<Option<Arc<RootHandle>>>,
+    /// Room for the file that it has.
+    taken: Mutex<Option<Taken>>,
     /// Another one has taken its place: it ends with the job it has.
     replaced: AtomicBool,
 }
@@ -103,6 +109,11 @@ impl Seat {
     /// Ends it after its present job.
     pub fn replace(&self) {
         self.replaced.store(true, Ordering::Relaxed);
+        self.takes(None);
+    }
+
+    fn takes(&self, room: Option<Taken>) {
+        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = room;
     }
 
     fn asks(&self, root: Option<Arc<RootHandle>>) {
@@ -160,7 +171,25 @@ impl Worker {
                 only_idle = behind;
             }
             self.process(job);
+            self.let_go();
         }
+    }
+
+    /// Waits for room for a file of this size and says how much there is; `None`: the pipeline ends.
+    pub(super) fn make_room(&self, size: u64, urgent: bool) -> Option<u64> {
+        // One that is not read needs none.
+        let size = if size > self.shared.max_file { 0 } else { size };
+        self.seat.takes(None);
+        self.seat.takes(Some(self.shared.large.take(size, urgent)?));
+        Some(size.max(SMALL))
+    }
+
+    /// The bytes in the buffer have been looked at; one huge file does not stay in memory.
+    pub(super) fn let_go(&mut self) {
+        if self.buffer.capacity() as u64 > SMALL {
+            self.buffer = Vec::new();
+        }
+        self.seat.takes(None);
     }
 
     fn process(&mut self, job: Job) {
@@ -202,21 +231,33 @@ impl Worker {
         answer
     }
 
-    fn look_at(&mut self, root: &Arc<RootHandle>, job: Job) -> Result<(), StoreError> {
-        Progress::add(&self.shared.progress.seen, 1);
-        let path = &job.key.path;
-        let row = self.reader.file(&job.key)?;
-        let mut kind = root.filter.file_kind(path);
-        if kind == FileKind::Undecided {
-            // The folder with the unusable ignore file may have left meanwhile.
-            let folder = path.parent().unwrap_or_default();
-            self.ask(root, |_| root.filter.learn_with_ancestors(&folder));
-            kind = root.filter.file_kind(path);
-            if kind == FileKind::Undecided {
-                root.wanted.unfinished(folder, true);
-                return Ok(());
-            }
+    /// What a path says of a file; `None`: that cannot be said, and it is asked again later.
+    pub(super) fn decided_kind(&self, root: &Arc<RootHandle>, path: &RelPath) -> Option<FileKind> {
+        let kind = root.filter.file_kind(path);
+        if kind != FileKind::Undecided {
+            return Some(kind);
         }
+        // The folder with the unusable ignore file may have left meanwhile.
+        let folder = path.parent().unwrap_or_default();
+        self.ask(root, |_| root.filter.learn_with_ancestors(&folder));
+        let kind = root.filter.file_kind(path);
+        if kind == FileKind::Undecided {
+            root.wanted.unfinished(folder, true);
+            return None;
+        }
+        Some(kind)
+    }
+
+    fn look_at(&mut self, root: &Arc<RootHandle>, job: Job) -> Result<(), StoreError> {
+        let path = &job.key.path;
+        if let Some(kind) = SidecarKind::of(path.name()) {
+            return self.look_at_sidecar(root, job, kind);
+        }
+        Progress::add(&self.shared.progress.seen, 1);
+        let row = self.reader.file(&job.key)?;
+        let Some(kind) = self.decided_kind(root, path) else {
+            return Ok(());
+        };
         if kind != FileKind::Candidate {
             // Left out since it was indexed, or never a photo.
             if row.is_some() && kind != FileKind::Temporary {
@@ -294,11 +335,14 @@ impl Worker {
         row: Option<&FileRow>,
         before: FileStamp,
     ) -> Result<(), StoreError> {
+        let Some(room) = self.make_room(before.size, job.urgent) else {
+            return Ok(());
+        };
         Progress::add(&self.shared.progress.opened, 1);
         let mut buffer = std::mem::take(&mut self.buffer);
-        let (path, limit) = (&job.key.path, self.shared.max_file);
+        let (path, bounds) = (&job.key.path, (self.shared.max_file, room));
         let bytes = self.ask(root, |visit| {
-            read(&root.path, path, limit, &mut buffer, &|| visit.goes_on())
+            read(&root.path, path, bounds, &mut buffer, &|| visit.goes_on())
         });
         self.buffer = buffer;
         match bytes {
@@ -457,6 +501,7 @@ impl Worker {
             .shared
             .inspector
             .look(&self.buffer, extension.as_deref(), &inputs, look);
+        self.let_go();
         Progress::add(&self.shared.progress.inspected, 1);
         match result {
             Ok(mut inspection) => {
@@ -586,7 +631,13 @@ impl Worker {
         self.write(root, change, job.urgent, job.ticket);
     }
 
-    fn write(&self, root: &Arc<RootHandle>, change: Change, urgent: bool, ticket: Ticket) {
+    pub(super) fn write(
+        &self,
+        root: &Arc<RootHandle>,
+        change: Change,
+        urgent: bool,
+        ticket: Ticket,
+    ) {
         self.send(Write::Change {
             change,
             root: Some(Arc::clone(root)),
@@ -627,13 +678,13 @@ fn by_name(failure: &Failure) -> bool {
     matches!(failure.kind.as_str(), "not-an-image" | "unsupported")
 }
 
-fn is_denied(error: &std::io::Error) -> bool {
+pub(super) fn is_denied(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::PermissionDenied
 }
 
 /// A file that cannot even be asked for lies in a folder that may not be entered: that is the folder's
 /// trouble, and its scan says so or finds it mended.
-fn look_at_folder(root: &RootHandle, path: &RelPath) {
+pub(super) fn look_at_folder(root: &RootHandle, path: &RelPath) {
     let folder = path.parent().unwrap_or_default();
     root.wanted.scan(ScanScope::folder(folder));
 }

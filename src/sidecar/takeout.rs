@@ -73,12 +73,18 @@ fn is_named(of: &str, stem: &str, extension: &str) -> bool {
         rest.is_some_and(|rest| extension.starts_with(rest))
     };
     // Cut within the name, which the photo's own name may be too, a character later.
-    let is_cut = || {
-        let full =
-            of.len() == ROOM || of.chars().count() == ROOM || of.encode_utf16().count() == ROOM;
-        full && stem.starts_with(of)
-    };
-    is_whole(of) || without_supplement(of).is_some_and(is_whole) || is_cut()
+    let is_begun = || is_full(of) && stem.starts_with(of);
+    is_whole(of) || without_supplement(of).is_some_and(is_whole) || is_begun()
+}
+
+/// True if a note named `of` may be on a file of which its name has but the beginning.
+pub(super) fn is_cut(of: &str) -> bool {
+    is_full(of) || is_full(split_number(of).0)
+}
+
+/// Nothing more has room.
+fn is_full(of: &str) -> bool {
+    of.len() == ROOM || of.chars().count() == ROOM || of.encode_utf16().count() == ROOM
 }
 
 /// True if a note of this name is on a file of this stem and any other extension: a copy of a HEIC is
@@ -93,6 +99,12 @@ pub(super) fn without_supplement(name: &str) -> Option<&str> {
     let (before, end) = split_dot(name);
     let is_one = !end.is_empty() && SUPPLEMENT.starts_with(end);
     is_one.then_some(before)
+}
+
+/// True if enough of it is there to be nothing else.
+pub(super) fn has_supplement(name: &str) -> bool {
+    let end = split_dot(name).1;
+    end.len() >= ".supp".len() && SUPPLEMENT.starts_with(end)
 }
 
 /// `canal` and `(1)` of `canal(1)`; without a number, all of it and nothing.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::error::{At, StoreError, failpoint};
-use super::{Store, StoreReader, unix_now, word_index};
+use super::{Store, StoreReader, beside, unix_now, word_index};
 
 /// A watched folder as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct RootRow {
     pub failed: i64,
     /// Files held as missing.
     pub missing: i64,
+    /// JSON: what the last full scan passed over.
+    pub skipped: String,
 }
 
 impl RootRow {
@@ -51,8 +53,7 @@ impl RootRow {
     }
 }
 
-const COLUMNS: &str =
-    "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark";
+const COLUMNS: &str = "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark, skipped";
 
 impl RootRow {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -69,6 +70,7 @@ impl RootRow {
             failed: row.get(8)?,
             missing: row.get(9)?,
             mark: row.get(10)?,
+            skipped: row.get(11)?,
         })
     }
 }
@@ -162,7 +164,14 @@ impl Store {
             .and_then(|mut s| s.query_map([bytes], |r| r.get(0))?.collect())
             .at(&self.path)?;
         let count = files.len();
-        word_index::refresh_all(&tx, files.into_iter().flatten().collect()).at(&self.path)?;
+        let photos: Vec<i64> = files.into_iter().flatten().collect();
+        word_index::refresh_all(&tx, photos.clone()).at(&self.path)?;
+        tx.execute(
+            "DELETE FROM sidecars WHERE root IN (SELECT id FROM roots WHERE path = ?1)",
+            [bytes],
+        )
+        .at(&self.path)?;
+        beside::refresh_all(&tx, photos).at(&self.path)?;
         tx.execute(
             "DELETE FROM folders WHERE root IN (SELECT id FROM roots WHERE path = ?1)",
             [bytes],
@@ -220,15 +229,21 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that a scan walked all of a root.
+    /// Notes that a scan walked all of a root, and what it passed over, as JSON.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn root_scanned(&mut self, root: i64, other_files: i64) -> Result<(), StoreError> {
+    pub fn root_scanned(
+        &mut self,
+        root: i64,
+        other_files: i64,
+        skipped: &str,
+    ) -> Result<(), StoreError> {
         self.conn
             .execute(
-                "UPDATE roots SET last_full_scan = ?2, other_files = ?3, note = NULL, online = 1 WHERE id = ?1",
-                params![root, unix_now(), other_files],
+                "UPDATE roots SET last_full_scan = ?2, other_files = ?3, skipped = ?4, note = NULL, online = 1
+                 WHERE id = ?1",
+                params![root, unix_now(), other_files, skipped],
             )
             .at(&self.path)?;
         Ok(())
@@ -256,10 +271,14 @@ fn own_all(conn: &Connection, owner: &RootRow) -> rusqlite::Result<()> {
             moved.extend(photos_between(conn, other.id, &[], None)?);
             // Rows of the owner at the same paths are replaced.
             moved.extend(photos_between(conn, owner.id, &low, Some(&high))?);
-            conn.execute(
-                "UPDATE OR REPLACE files SET root = ?1, path = CAST(?2 || '/' || path AS BLOB) WHERE root = ?3",
-                params![owner.id, inner, other.id],
-            )?;
+            for table in ["files", "sidecars"] {
+                conn.execute(
+                    &format!(
+                        "UPDATE OR REPLACE {table} SET root = ?1, path = CAST(?2 || '/' || path AS BLOB) WHERE root = ?3"
+                    ),
+                    params![owner.id, inner, other.id],
+                )?;
+            }
             refolder(conn, owner.id)?;
             conn.execute("DELETE FROM folders WHERE root = ?1", [other.id])?;
             conn.execute("DELETE FROM roots WHERE id = ?1", [other.id])?;
@@ -275,37 +294,46 @@ fn own_all(conn: &Connection, owner: &RootRow) -> rusqlite::Result<()> {
             if any {
                 moved.extend(photos_between(conn, owner.id, &[], None)?);
             }
-            conn.execute(
-                "UPDATE OR REPLACE files SET root = ?1, path = substr(path, ?2)
-                 WHERE root = ?3 AND path >= ?4 AND path < ?5",
-                params![
-                    owner.id,
-                    i64::try_from(low.len() + 1).unwrap_or(i64::MAX),
-                    other.id,
-                    low,
-                    high
-                ],
-            )?;
+            for table in ["files", "sidecars"] {
+                conn.execute(
+                    &format!(
+                        "UPDATE OR REPLACE {table} SET root = ?1, path = substr(path, ?2)
+                         WHERE root = ?3 AND path >= ?4 AND path < ?5"
+                    ),
+                    params![
+                        owner.id,
+                        i64::try_from(low.len() + 1).unwrap_or(i64::MAX),
+                        other.id,
+                        low,
+                        high
+                    ],
+                )?;
+            }
             refolder(conn, owner.id)?;
         }
     }
-    word_index::refresh_all(conn, moved)
+    word_index::refresh_all(conn, moved.clone())?;
+    beside::refresh_all(conn, moved)
 }
 
-/// Puts files whose root has changed into its folders.
+/// Puts files and sidecars whose root has changed into its folders.
 fn refolder(conn: &Connection, root: i64) -> rusqlite::Result<()> {
     let foreign = "root = ?1 AND folder NOT IN (SELECT id FROM folders WHERE root = ?1)";
-    conn.execute(
-        &format!("INSERT OR IGNORE INTO folders (root, path) SELECT root, folder_of(path) FROM files WHERE {foreign}"),
-        [root],
-    )?;
-    conn.execute(
-        &format!(
-            "UPDATE files SET folder = (SELECT d.id FROM folders d WHERE d.root = ?1 AND d.path = folder_of(files.path))
-             WHERE {foreign}"
-        ),
-        [root],
-    )?;
+    for table in ["files", "sidecars"] {
+        conn.execute(
+            &format!(
+                "INSERT OR IGNORE INTO folders (root, path) SELECT root, folder_of(path) FROM {table} WHERE {foreign}"
+            ),
+            [root],
+        )?;
+        conn.execute(
+            &format!(
+                "UPDATE {table} SET folder = (SELECT d.id FROM folders d WHERE d.root = ?1 AND d.path = folder_of({table}.path))
+                 WHERE {foreign}"
+            ),
+            [root],
+        )?;
+    }
     Ok(())
 }
 
