@@ -4,10 +4,14 @@
 //! [`RelPath`] is one of the places where it lies, [`FileStamp`] is what the file system says of
 //! that place without opening the file.
 
+mod locality;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+
+pub use locality::Locality;
 
 /// What one `stat` tells about a file: enough to say "unchanged" without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .places import Place
 from .sources import CLDR_COUNTRIES, CLDR_REGIONS, ISO_REGIONS, REGIONS, Sources
-from .words import bare
+from .words import bare, script
 
 COUNTRIES = Path(__file__).resolve().parent.parent / "countries.tsv"
 
@@ -27,7 +27,7 @@ LANGUAGES = set(
     " id is it ja ka kk km kn ko ky lo lt lv mk ml mn mr ms my nb ne nl nn no or pa pl ps pt ro ru sd si"
     " sk sl so sq sr sr-Latn sv sw ta te th tk tr uk ur uz vi yue zh zh-Hant zu".split()
 )
-# Shorter words for a country are taken from English only: in some language "du" is one.
+# Shorter words for a country in Latin letters are taken from English only: in some language "du" is one.
 SHORTEST = 3
 
 # Whose regions are often written by their code ("Austin, TX").
@@ -82,7 +82,9 @@ def _countries(sources: Sources, codes: list[str]) -> list[Area]:
         for key, name in table.items():
             # "HK-alt-short" is another name of HK.
             code = key.split("-")[0]
-            if code in spoken and (language == "en" or len(bare(name)) >= SHORTEST):
+            word = bare(name)
+            long = len(word) >= SHORTEST or (word and script(word) != "LATIN")
+            if code in spoken and (language == "en" or long):
                 spoken[code].append(name)
     areas = []
     for code in codes:
