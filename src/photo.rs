@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use locality::Locality;
+use crate::said::Said;
 
 /// What one `stat` tells about a file: enough to say "unchanged" without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -434,6 +435,8 @@ pub struct Inspection {
     pub orientation: u8,
     /// Camera metadata.
     pub exif: Exif,
+    /// What people and programs say of it.
+    pub said: Said,
     /// How much of the picture all that follows was made of.
     pub pixels: Pixels,
     /// Hash of the upright picture; empty without pixels.

@@ -11,6 +11,7 @@ use photond::photo::{
     CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath,
     Thumbnail,
 };
+use photond::said::Said;
 use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, Tagged};
 use photond::tag::{Classifier, SearchWords, Tagger};
 
@@ -206,6 +207,7 @@ pub fn inspection(hash: &ContentHash, exif: Exif) -> Inspection {
         height: 3024,
         orientation: 1,
         exif,
+        said: Said::default(),
         perceptual_hash: PerceptualHash(hash.0.to_vec()),
         pixels: Pixels::Whole,
         thumbnail: Some(Thumbnail {

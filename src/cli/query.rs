@@ -14,6 +14,7 @@ use super::paths::as_glob;
 use super::words::KnownWords;
 use super::{Context_, Exit};
 use crate::model::ModelPack;
+use crate::said::{DateField, SaidDate, WrittenDate};
 use crate::search::{
     Chosen, Query, RankedHit, SearchError, Searcher, Space, TextSide, Wish, choose,
 };
@@ -65,6 +66,15 @@ pub(super) struct Args {
     /// Whose picture is not whole: damaged, or known by its metadata only
     #[arg(long)]
     damaged: bool,
+    /// With this keyword, which people gave, or one below it; several: with all of them
+    #[arg(long = "keyword", value_name = "K")]
+    keywords: Vec<String>,
+    /// With so many stars: `4`, `4-` (four or more), `2-3`; 0: none, -1: rejected
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    rating: Option<String>,
+    /// With this person on it, by name; several: with all of them
+    #[arg(long = "person", value_name = "NAME")]
+    people: Vec<String>,
     /// Taken within KM kilometres (10 if not said) of a place
     #[arg(long, value_name = "LAT,LON[,KM]", allow_hyphen_values = true)]
     near: Option<String>,
@@ -177,6 +187,9 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         until: args.until,
         camera: args.camera,
         damaged: args.damaged,
+        keywords: args.keywords,
+        people: args.people,
+        rating: args.rating,
         near: args.near,
         path: args.path.map(|given| expand(&given)),
         min_confidence: args.min_confidence,
@@ -203,7 +216,12 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     };
     let found = match found {
         // Nothing to be found, and why: not an error of the program's.
-        Err(e @ (SearchError::UnknownTag { .. } | SearchError::NothingSeen { .. })) => {
+        Err(
+            e @ (SearchError::UnknownTag { .. }
+            | SearchError::UnknownKeyword { .. }
+            | SearchError::UnknownPerson { .. }
+            | SearchError::NothingSeen { .. }),
+        ) => {
             context.out.notice(&format!("photond: {e}"));
             0
         }
@@ -454,15 +472,15 @@ impl Rows<'_> {
         let (context, searcher) = (self.context, self.searcher);
         let path = hit.path.under(&hit.root);
         let said = searcher.said(hit, searcher.min_confidence(self.query))?;
-        let tags: Vec<String> = said
+        // Words that people gave need no number.
+        let keywords = searcher.reader.keywords_of(hit.photo.id)?;
+        let given = keywords.iter().map(|keyword| printable(keyword.word()));
+        let told = said
             .iter()
-            .map(|t| format!("{} {:.0}%", printable(&t.name), t.confidence * 100.0))
-            .collect();
-        // The camera's time, or the file's in brackets: both are what --since and --until go by.
-        let taken = match &hit.photo.exif.captured_at {
-            Some(c) => c.local.replace('T', " ").chars().take(16).collect(),
-            None => format!("({})", file_date(hit.mtime_ns)),
-        };
+            .filter(|tag| !keywords.iter().any(|keyword| keyword.is(&tag.name)))
+            .map(|t| format!("{} {:.0}%", printable(&t.name), t.confidence * 100.0));
+        let tags: Vec<String> = given.chain(told).collect();
+        let taken = taken(hit.date());
         let score = ranked.map_or_else(String::new, |r| {
             let doubt = if r.standing.confident { ' ' } else { '?' };
             format!("{:5.2}{doubt} ", r.standing.score)
@@ -512,12 +530,29 @@ impl Rows<'_> {
     }
 }
 
-/// The local date of a file time.
-fn file_date(mtime_ns: i64) -> String {
-    jiff::Timestamp::from_second(mtime_ns.div_euclid(1_000_000_000)).map_or_else(
-        |_| String::new(),
-        |t| t.to_zoned(jiff::tz::TimeZone::system()).date().to_string(),
-    )
+/// To the minute as far as it is known, in brackets where it is not the camera's: what --since and
+/// --until go by.
+fn taken(said: SaidDate) -> String {
+    let date = WrittenDate {
+        second: None,
+        nanosecond: None,
+        offset_minutes: None,
+        ..said.date
+    };
+    let date = match said.field {
+        // When a file was last written says at most on which day.
+        DateField::File => WrittenDate {
+            hour: None,
+            minute: None,
+            ..date
+        },
+        _ => date,
+    };
+    let text = date.to_string().replace('T', " ");
+    match said.field.source() {
+        "exif" | "xmp" | "iptc" | "gps" | "png" => text,
+        _ => format!("({text})"),
+    }
 }
 
 fn path_row(context: &Context_, hit: &Hit, null: bool, out: &mut impl Write) -> anyhow::Result<()> {

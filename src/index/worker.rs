@@ -173,7 +173,10 @@ impl Worker {
                 }
                 return;
             }
-            Task::Refresh(root) | Task::RefreshLink(root) | Task::Whole(root) => Arc::clone(root),
+            Task::Refresh(root)
+            | Task::RefreshLink(root)
+            | Task::Whole(root)
+            | Task::Facts(root) => Arc::clone(root),
         };
         if root.is_ended() {
             return;
@@ -246,7 +249,7 @@ impl Worker {
                 // Even without a row: one may be on its way to the writer.
                 self.gone(root, job, false);
             }
-            Verdict::Unchanged if matches!(job.task, Task::Whole(_)) => {
+            Verdict::Unchanged if matches!(job.task, Task::Whole(_) | Task::Facts(_)) => {
                 self.read(root, job, row.as_ref(), stamp.unwrap_or_default())?;
             }
             Verdict::Unchanged => {
@@ -354,6 +357,7 @@ impl Worker {
         } = job;
         let look = match task {
             Task::Whole(_) => Extent::Whole,
+            Task::Facts(_) => Extent::Facts,
             _ => Extent::Quick,
         };
         let place = FilePlace {
@@ -374,6 +378,10 @@ impl Worker {
             }
         };
         let change = match known {
+            Some(Known::Complete | Known::WithoutEmbedding) if look == Extent::Facts => {
+                self.read_again(place, hash, urgent);
+                return Ok(());
+            }
             Some(Known::Complete | Known::WithoutEmbedding) => {
                 Progress::add(&self.shared.progress.deduplicated, 1);
                 Change::known(place.key, place.stamp, hash)
@@ -397,6 +405,31 @@ impl Worker {
             ticket: Some(place.ticket),
         });
         Ok(())
+    }
+
+    /// Known content, for what is said of it.
+    fn read_again(&mut self, place: FilePlace, hash: ContentHash, urgent: bool) {
+        let extension = place.key.path.extension();
+        let extension = extension.as_deref();
+        let seen = self
+            .shared
+            .inspector
+            .look(&self.buffer, extension, &[], Extent::Facts);
+        // A passing trouble: it is found again by the next look at the index.
+        let change = match seen {
+            Err(e) if e.is_passing => Change::known(place.key, place.stamp, hash),
+            seen => Change::ReadAgain {
+                hash,
+                inspection: seen.ok().map(Box::new),
+            },
+        };
+        self.send(Write::Change {
+            change,
+            root: None,
+            release: Some(hash),
+            urgent,
+            ticket: Some(place.ticket),
+        });
     }
 
     /// What is known of some content; of one that is to be seen whole and was not, nothing.
@@ -449,7 +482,7 @@ impl Worker {
                     self.put_off(Job {
                         task: match look {
                             Extent::Whole => Task::Whole(root),
-                            Extent::Quick | Extent::Small => Task::Refresh(root),
+                            Extent::Quick | Extent::Small | Extent::Facts => Task::Refresh(root),
                         },
                         key: place.key,
                         urgent,

@@ -17,6 +17,7 @@ mod place;
 mod query;
 mod ranked;
 mod row;
+mod said;
 mod sentence;
 mod space;
 mod vectors;

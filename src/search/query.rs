@@ -7,6 +7,7 @@ use super::error::SearchError;
 use super::path::PathPattern;
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
+use super::said;
 use crate::embedding::Tag;
 use crate::store::{FitsPath, Hit, PhotoFilter, StoreReader, TagCondition};
 use crate::tag::{Classifier, Lookup, Words};
@@ -26,6 +27,12 @@ pub struct Query {
     pub camera: Option<String>,
     /// Only those whose picture is not whole.
     pub damaged: bool,
+    /// Each must have been given by people.
+    pub keywords: Vec<String>,
+    /// Each must be on it, by name.
+    pub people: Vec<String>,
+    /// Stars: `4`, `4-`, `3-5`.
+    pub rating: Option<String>,
     /// `LAT,LON[,KM]`.
     pub near: Option<String>,
     /// Glob over the whole path.
@@ -123,6 +130,7 @@ impl Searcher<'_> {
             until: date(&query.until, Edge::End)?,
             camera: query.camera.clone(),
             damaged: query.damaged,
+            said: self.said_filter(query)?,
             near: query.near.as_deref().map(parse_place).transpose()?,
             folders: pattern.and_then(|p| p.folders.clone()),
             path: pattern.is_some_and(PathPattern::is_checked).then_some(fits),
@@ -138,9 +146,15 @@ impl Searcher<'_> {
         }
     }
 
+    /// What a word means as a tag: terms that photond tells, and keywords that people gave.
     fn terms(&self, word: &str) -> Result<TagCondition, SearchError> {
+        let keywords = self.reader.keywords_called(word)?;
         match self.words.look_up(word) {
-            Lookup::Found(keys) => Ok(TagCondition { keys }),
+            Lookup::Found(keys) => Ok(TagCondition { keys, keywords }),
+            Lookup::Unknown(_) if !keywords.is_empty() => Ok(TagCondition {
+                keys: Vec::new(),
+                keywords,
+            }),
             Lookup::Unknown(suggestions) => Err(SearchError::UnknownTag {
                 tag: word.to_owned(),
                 suggestions,
@@ -170,8 +184,14 @@ impl Searcher<'_> {
     /// # Errors
     /// The database.
     pub fn json(&self, hit: &Hit, min_confidence: f32) -> Result<PhotoJson, SearchError> {
-        let tags = self.reader.tags_of(hit.photo.id, min_confidence)?;
-        Ok(PhotoJson::new(hit, self.tags_json(&tags)))
+        let photo = hit.photo.id;
+        let mut tags = self.tags_json(&self.reader.tags_of(photo, min_confidence)?);
+        let keywords = self.reader.keywords_of(photo)?;
+        said::add(&mut tags, &keywords);
+        let keywords = keywords.into_iter().map(|keyword| keyword.name).collect();
+        let people = self.reader.people_of(photo)?;
+        let people = people.into_iter().map(|person| person.name).collect();
+        Ok(PhotoJson::new(hit, tags, keywords, people))
     }
 
     /// Tags as JSON, those worth showing marked.

@@ -66,14 +66,29 @@ pub struct PhotoJson {
     pub pixels: &'static str,
     /// Bytes.
     pub size: u64,
-    /// ISO 8601, with offset where the camera said so.
+    /// When the file itself says that it was taken: ISO 8601, with offset where it says so.
     pub captured_at: Option<String>,
+    /// When it was taken, by the best there is, as exactly as is known: `1985-06`,
+    /// `2019-05-03T10:11:12.789+05:30`.
+    pub date: String,
+    /// Where that is from: `exif`, `xmp`, `iptc`, `sidecar`, `takeout`, `gps`, `png`, `name` or `file`.
+    pub date_source: &'static str,
     /// Maker and model.
     pub camera: Option<String>,
     /// Degrees north.
     pub lat: Option<f64>,
     /// Degrees east.
     pub lon: Option<f64>,
+    /// Keywords that people gave, a hierarchy as `Places|Portugal|Lisbon`.
+    pub keywords: Vec<String>,
+    /// 0 to 5 stars; −1: rejected.
+    pub rating: Option<i8>,
+    /// A few words.
+    pub title: Option<String>,
+    /// Some sentences.
+    pub caption: Option<String>,
+    /// Names of people on it.
+    pub people: Vec<String>,
     /// Perceptual hash in hex.
     pub phash: String,
     /// Most confident first.
@@ -97,8 +112,8 @@ fn is_true(b: &bool) -> bool {
 }
 
 impl PhotoJson {
-    /// From a hit and its tags.
-    pub fn new(hit: &Hit, tags: Vec<TagJson>) -> Self {
+    /// From a hit, its tags and what people say of it.
+    pub fn new(hit: &Hit, tags: Vec<TagJson>, keywords: Vec<String>, people: Vec<String>) -> Self {
         use std::os::unix::ffi::OsStrExt;
         let path = hit.path.under(&hit.root);
         let (text, bytes) = match path.to_str() {
@@ -108,7 +123,7 @@ impl PhotoJson {
                 Some(hex(path.as_os_str().as_bytes())),
             ),
         };
-        let photo = &hit.photo;
+        let (photo, date) = (&hit.photo, hit.date());
         Self {
             path: text,
             path_bytes: bytes,
@@ -124,9 +139,16 @@ impl PhotoJson {
                 .captured_at
                 .as_ref()
                 .map(crate::photo::CapturedAt::to_iso),
+            date: date.date.to_string(),
+            date_source: date.field.source(),
             camera: photo.exif.camera.clone(),
             lat: photo.exif.lat,
             lon: photo.exif.lon,
+            keywords,
+            rating: photo.rating,
+            title: photo.title.clone(),
+            caption: photo.caption.clone(),
+            people,
             phash: photo.phash.to_hex(),
             tags,
             score: None,

@@ -29,6 +29,8 @@ mod private;
 mod query;
 mod recover;
 mod roots;
+mod said;
+mod said_filter;
 mod status;
 mod tags;
 #[cfg(test)]
@@ -58,6 +60,8 @@ pub use private::keep_private;
 pub use query::{Circle, FitsPath, FolderRow, PhotoFilter, TagCondition};
 pub use recover::Recovery;
 pub use roots::RootRow;
+pub use said::{KeywordRow, Layer, PersonRow, SaidCount, mark_beside};
+pub use said_filter::SaidFilter;
 pub use status::Counts;
 pub use tags::{TagConfidence, TagCount, Tagged, ask_again_beside};
 pub use thumbs::{THUMBS_FILE, ThumbStore};

@@ -14,14 +14,17 @@ use rusqlite::{OptionalExtension, params_from_iter};
 use super::StoreReader;
 use super::error::{At, StoreError};
 use super::photos::{HIT_COLUMNS, Hit};
+use super::said_filter::{SaidFilter, carries, with_keyword};
 use super::tags::column;
 use crate::photo::RelPath;
 
-/// Any of these terms, at or above the filter's confidence.
+/// Any of these terms at or above the filter's confidence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TagCondition {
-    /// Term keys; a photo that carries one of them matches.
+    /// Term keys; a photo that carries one of them matches …
     pub keys: Vec<String>,
+    /// … or one of these keywords that people gave (`keywords.id`).
+    pub keywords: Vec<i64>,
 }
 
 /// A circle on the map.
@@ -57,6 +60,8 @@ pub struct PhotoFilter<'a> {
     pub camera: Option<String>,
     /// Of whose picture less than all could be had.
     pub damaged: bool,
+    /// Of which people say so.
+    pub said: SaidFilter,
     /// Taken near here.
     pub near: Option<Circle>,
     /// In one of these folders (`folders.id`).
@@ -75,6 +80,7 @@ impl PhotoFilter<'_> {
             self.until.is_some(),
             self.camera.is_some(),
             self.damaged,
+            !self.said.is_empty(),
             self.near.is_some(),
             self.folders.is_some(),
             self.path.is_some(),
@@ -298,6 +304,9 @@ impl StoreReader {
         if filter.damaged {
             gatherings.push(self.by_damage()?);
         }
+        for photos in filter.said.photos() {
+            gatherings.push(self.by_photos(&photos)?);
+        }
         let mut walk = self.by_time(filter, all)?;
         // As if conditions had nothing to do with each other: the share that passes them all.
         let share: f64 = gatherings
@@ -319,12 +328,18 @@ impl StoreReader {
 
     fn by_tag(&self, condition: &TagCondition, min_confidence: f32) -> rusqlite::Result<Way> {
         let terms = self.terms(condition)?;
-        let from = format!(
-            "SELECT photo FROM tags INDEXED BY tags_by_term WHERE term IN ({terms}) AND confidence >= {}",
-            column(min_confidence)
-        );
+        self.by_photos(&format!(
+            "SELECT photo FROM tags INDEXED BY tags_by_term WHERE term IN ({terms}) AND confidence >= {}
+             UNION ALL {}",
+            column(min_confidence),
+            with_keyword(&condition.keywords)
+        ))
+    }
+
+    /// The photos that a statement gives, whatever it gives twice.
+    fn by_photos(&self, from: &str) -> rusqlite::Result<Way> {
         Ok(Way {
-            places: self.counted(&from, &[])?,
+            places: self.counted(from, &[])?,
             from: format!(
                 "(SELECT DISTINCT photo FROM ({from})) d CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = d.photo"
             ),
@@ -435,12 +450,15 @@ impl StoreReader {
             let least = column(least);
             let terms = self.terms(tag)?;
             wheres.push(format!(
-                "{not}EXISTS (SELECT 1 FROM tags g WHERE g.photo = f.photo AND g.term IN ({terms}) AND g.confidence >= {least})"
+                "{not}(EXISTS (SELECT 1 FROM tags g WHERE g.photo = f.photo AND g.term IN ({terms}) AND g.confidence >= {least})
+                    OR {})",
+                carries(&tag.keywords)
             ));
         }
+        wheres.extend(filter.said.conditions());
         for (bound, sign) in [(&filter.since, ">="), (&filter.until, "<")] {
             if let Some(bound) = bound {
-                wheres.push(format!("f.taken {sign} unixepoch(?)"));
+                wheres.push(format!("f.taken {sign} 1000 * unixepoch(?)"));
                 values.push(Value::Text(bound.clone()));
             }
         }

@@ -18,6 +18,7 @@ mod metrics;
 mod models;
 mod names;
 mod roots;
+mod saying;
 mod searching;
 mod service;
 mod stopping;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::library::{Library, failure, hash, key};
 use crate::photo::FileStamp;
-use crate::store::{Change, Circle, PhotoFilter, Stage, TagCondition, TagConfidence};
+use crate::store::{Change, Circle, PhotoFilter, SaidFilter, Stage, TagCondition, TagConfidence};
 
 /// A few photos in all states that matter to listings.
 fn library() -> (Library, i64, i64) {
@@ -36,6 +36,10 @@ fn library() -> (Library, i64, i64) {
             [],
         )
         .unwrap();
+    lib.sql(
+        "UPDATE files SET taken = 1000 * unixepoch('2020-01-0' || photo || 'T00:00:00')
+         WHERE photo IS NOT NULL AND photo <> 5",
+    );
     (lib, root, away)
 }
 
@@ -54,6 +58,7 @@ impl std::fmt::Debug for PhotoFilter<'_> {
 fn filter() -> impl Strategy<Value = PhotoFilter<'static>> {
     let condition = prop::sample::subsequence(vec!["dog", "cat", "none"], 1..=2).prop_map(|keys| {
         TagCondition {
+            keywords: Vec::new(),
             keys: keys.into_iter().map(str::to_owned).collect(),
         }
     });
@@ -75,6 +80,7 @@ fn filter() -> impl Strategy<Value = PhotoFilter<'static>> {
     )
         .prop_map(
             |(tags, not_tags, (min, not), since, until, camera, near, folders)| PhotoFilter {
+                said: SaidFilter::default(),
                 tags,
                 not_tags,
                 min_confidence: min,
@@ -128,7 +134,7 @@ fn plainly(lib: &Library, filter: &PhotoFilter<'_>) -> Vec<Shown> {
     });
     let rows: Vec<(i64, PathBuf, Vec<u8>, i64, i64)> = rows.unwrap().map(Result::unwrap).collect();
     let seconds = |text: &str| -> i64 {
-        let mut stmt = reader.conn.prepare("SELECT unixepoch(?1)").unwrap();
+        let mut stmt = reader.conn.prepare("SELECT 1000 * unixepoch(?1)").unwrap();
         stmt.query_row([text], |r| r.get(0)).unwrap()
     };
     let carries = |photo: i64, condition: &TagCondition, least: f32| {
