@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use locality::Locality;
 use crate::said::Said;
+pub use locality::{Locality, LocalityNames};
 
 /// What one `stat` tells about a file: enough to say "unchanged" without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

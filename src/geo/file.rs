@@ -84,7 +84,8 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 /// Inflates the points and areas.
 pub(super) fn read(bytes: &'static [u8]) -> Result<Gazetteer, GeoError> {
     let packed = Packed::new(bytes)?;
-    let areas = String::from_utf8(packed.part(1)?).map_err(|_| GeoError("its areas are no text"))?;
+    let areas =
+        String::from_utf8(packed.part(1)?).map_err(|_| GeoError("its areas are no text"))?;
     let areas = Areas::new(areas);
     let raw = packed.part(0)?;
     let short = GeoError("points are missing");

@@ -20,7 +20,7 @@ mod nearest;
 #[cfg(test)]
 mod tests;
 
-pub use names::LocalityNames;
+pub use names::bare_name;
 pub use nearest::Spot;
 
 use file::Packed;

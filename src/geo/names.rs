@@ -2,23 +2,12 @@
 
 use memchr::memmem::Finder;
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
 use super::file::GROUP;
 use super::nearest::How;
 use super::{Area, Gazetteer, GeoError, Spot};
-use crate::photo::Locality;
-
-/// All words for a locality, bare.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalityNames {
-    /// For the city, town or village; none where only the region is known.
-    pub place: Vec<String>,
-    /// For the region; none where there is no region.
-    pub region: Vec<String>,
-    /// For the country.
-    pub country: Vec<String>,
-}
+use crate::photo::{Locality, LocalityNames};
+use crate::said::text::bare;
 
 impl Gazetteer {
     /// How to say where this is.
@@ -114,8 +103,7 @@ impl Gazetteer {
     fn line(&self, place: u32) -> Result<String, GeoError> {
         let group = self.packed.group((place / GROUP) as usize)?;
         let line = group.lines().nth((place % GROUP) as usize);
-        line.map(str::to_owned)
-            .ok_or(GeoError("a name is missing"))
+        line.map(str::to_owned).ok_or(GeoError("a name is missing"))
     }
 }
 
@@ -168,28 +156,15 @@ impl<'a> Sought<'a> {
     }
 }
 
-/// What is left of a name for somebody who types it: no case, no accents, `ß` as `ss`, blanks for
-/// hyphens and the like; nothing for apostrophes and full stops ("N'Djamena", "St. Louis"). The script
-/// that makes the file has the same rule.
+/// What is left of a name for somebody who types it: no case, no accents, blanks for hyphens and the like;
+/// nothing for apostrophes and full stops ("N'Djamena", "St. Louis"). The script that makes the file has
+/// the same rule.
 pub fn bare_name(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for c in name.nfkd().filter(|c| !is_combining_mark(*c)) {
-        for c in c.to_lowercase() {
-            match c {
-                'ß' => out.push_str("ss"),
-                'æ' => out.push_str("ae"),
-                'œ' => out.push_str("oe"),
-                'ø' => out.push('o'),
-                'ł' => out.push('l'),
-                'đ' | 'ð' => out.push('d'),
-                'þ' => out.push_str("th"),
-                'ı' => out.push('i'),
-                '\'' | '’' | '‘' | 'ʻ' | 'ʼ' | 'ʽ' | '`' | '´' | '′' | '.' | '\u{307}' => {}
-                c if c.is_alphanumeric() => out.push(c),
-                _ => out.push(' '),
-            }
-        }
-    }
-    let composed: String = out.nfc().collect();
-    composed.split_whitespace().collect::<Vec<_>>().join(" ")
+    const SILENT: [char; 9] = ['\'', '’', '‘', 'ʻ', 'ʼ', 'ʽ', '`', '′', '.'];
+    let spoken = bare(name)
+        .replace(SILENT, "")
+        .replace(|c: char| !c.is_alphanumeric(), " ");
+    // Composed again: Hangul taken apart is three times as long.
+    let spoken: String = spoken.nfc().collect();
+    spoken.split_whitespace().collect::<Vec<_>>().join(" ")
 }

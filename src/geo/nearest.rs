@@ -118,7 +118,10 @@ impl Gazetteer {
                     continue;
                 }
                 let (north, east) = curve::middle(*point);
-                let fit = Fit::new(from.distance_km(&Point::new(north, east)), self.sizes[place]);
+                let fit = Fit::new(
+                    from.distance_km(&Point::new(north, east)),
+                    self.sizes[place],
+                );
                 // A run is shorter than 2^32 places.
                 let candidate = (fit, place as u32);
                 if best.is_none_or(|best| candidate < best) {

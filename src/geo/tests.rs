@@ -16,7 +16,9 @@ fn place(lat: f64, lon: f64) -> Option<String> {
 fn slowly(lat: f64, lon: f64) -> Option<Spot> {
     static POINTS: LazyLock<Vec<Point>> = LazyLock::new(|| {
         let middles = BUILT_IN.points.iter().map(|point| curve::middle(*point));
-        middles.map(|(north, east)| Point::new(north, east)).collect()
+        middles
+            .map(|(north, east)| Point::new(north, east))
+            .collect()
     });
     let from = Point::new(lat, lon);
     let fits = POINTS.iter().zip(&BUILT_IN.sizes).zip(0u32..);
@@ -75,7 +77,11 @@ fn places_are_called_what_people_call_them() {
         (66.30, -179.12, "Egvekinot, Chukotka, Russia"),
         (66.30, 179.98, "Chukotka, Russia"),
         // Where there are few people.
-        (78.2232, 15.6469, "Longyearbyen, Svalbard, Svalbard & Jan Mayen"),
+        (
+            78.2232,
+            15.6469,
+            "Longyearbyen, Svalbard, Svalbard & Jan Mayen",
+        ),
         (-54.8019, -68.3030, "Ushuaia, Tierra del Fuego, Argentina"),
     ] {
         assert_eq!(place(lat, lon).as_deref(), Some(name), "{lat}, {lon}");
@@ -101,7 +107,13 @@ fn the_sea_and_the_ice_are_nowhere() {
 
 #[test]
 fn what_a_word_means_is_found_by_any_of_its_names() {
-    let first = |word: &str| BUILT_IN.named(word).unwrap().first().map(ToString::to_string);
+    let first = |word: &str| {
+        BUILT_IN
+            .named(word)
+            .unwrap()
+            .first()
+            .map(ToString::to_string)
+    };
     for (word, means) in [
         ("Kyoto", "Kyoto, Japan"),
         ("KYŌTO", "Kyoto, Japan"),
@@ -114,7 +126,10 @@ fn what_a_word_means_is_found_by_any_of_its_names() {
         ("weißenfels", "Weißenfels, Saxony-Anhalt, Germany"),
         ("weissenfels", "Weißenfels, Saxony-Anhalt, Germany"),
         ("st louis", "St. Louis, Missouri, United States"),
-        ("saint etienne", "Saint-Étienne, Auvergne-Rhône-Alpes, France"),
+        (
+            "saint etienne",
+            "Saint-Étienne, Auvergne-Rhône-Alpes, France",
+        ),
         ("NIPPON", "Japan"),
         ("deutschland", "Germany"),
         ("日本", "Japan"),
@@ -199,7 +214,13 @@ fn the_identity_is_that_of_the_content() {
 
 #[test]
 fn damage_is_told() {
-    for bytes in [&b""[..], b"photplc", b"photplc1", &PLACES[..20], &PLACES[..1 << 20]] {
+    for bytes in [
+        &b""[..],
+        b"photplc",
+        b"photplc1",
+        &PLACES[..20],
+        &PLACES[..1 << 20],
+    ] {
         assert!(Packed::new(bytes).is_err());
     }
     let mut broken = PLACES.to_vec();

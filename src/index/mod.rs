@@ -29,6 +29,7 @@ mod job;
 mod lanes;
 mod later;
 mod links;
+mod localities;
 mod marks;
 mod memory;
 mod models;

@@ -17,6 +17,17 @@ pub struct Locality {
     pub code: String,
 }
 
+/// All words for a locality, without case and accents: in all languages that are known, and other spellings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocalityNames {
+    /// For the city, town or village; none where only the region is known.
+    pub place: Vec<String>,
+    /// For the region; none where there is no region.
+    pub region: Vec<String>,
+    /// For the country.
+    pub country: Vec<String>,
+}
+
 /// `Kyoto, Japan`; `near Anaa, French Polynesia`; `Springfield, Illinois, United States`. A region that
 /// only says the place's name again is left out.
 impl fmt::Display for Locality {
@@ -55,14 +66,22 @@ mod tests {
             }
             .to_string()
         };
-        assert_eq!(say(Some("Kyoto"), false, Some("Kyoto"), "Japan"), "Kyoto, Japan");
+        assert_eq!(
+            say(Some("Kyoto"), false, Some("Kyoto"), "Japan"),
+            "Kyoto, Japan"
+        );
         assert_eq!(
             say(Some("Austin"), true, Some("Texas"), "United States"),
             "near Austin, Texas, United States"
         );
         assert_eq!(say(Some("Monaco"), false, None, "Monaco"), "Monaco");
         assert_eq!(
-            say(Some("Monaco"), false, Some("Municipality of Monaco"), "Monaco"),
+            say(
+                Some("Monaco"),
+                false,
+                Some("Municipality of Monaco"),
+                "Monaco"
+            ),
             "Monaco"
         );
         assert_eq!(

@@ -14,7 +14,7 @@ SPELLINGS = {
     "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i",
 }  # fmt: skip
 # Left out, not made a blank: "N'Djamena", "St. Louis", "U.S.A.".
-SILENT = set("'’‘ʻʼʽ`´′.")
+SILENT = set("'’‘ʻʼʽ`′.")
 
 
 @cache
