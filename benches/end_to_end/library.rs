@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use photond::embedding::{Embedding, ModelId};
+use photond::index::BuiltInNames;
 use photond::media::DECODER_VERSION;
 use photond::model::{ModelPack, Projection, default_pack, packs};
 use photond::photo::{
     CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath,
     Thumbnail,
 };
-use photond::said::Said;
+use photond::said::{Position, Said, Standard};
 use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, Tagged};
 use photond::tag::{Classifier, SearchWords, Tagger};
 
@@ -21,6 +22,19 @@ pub const SYNTHETIC: &str = "synthetic@1";
 pub const DIMS: usize = 768;
 /// One photo in so many shows a dog.
 const DOG_EVERY: u64 = 5;
+/// Two in three photos were taken around one of these.
+const CITIES: [(f64, f64); 10] = [
+    (35.01, 135.77),
+    (35.68, 139.69),
+    (48.86, 2.35),
+    (52.52, 13.40),
+    (40.71, -74.01),
+    (33.66, -95.56),
+    (-33.87, 151.21),
+    (38.72, -9.14),
+    (19.43, -99.13),
+    (30.04, 31.24),
+];
 /// Changes in one transaction, about as many as the pipeline's.
 const BATCH: usize = 256;
 
@@ -100,6 +114,8 @@ pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
         tagger: store.adopt_tagger(identity.identity()).expect("writable"),
         words,
     };
+    let places = BuiltInNames::new().expect("the built-in place names");
+    store.name_localities(Box::new(places)).expect("writable");
     let root = Path::new("/photond-bench/library");
     let root = store
         .adopt_root(root, ("bench", ""), None)
@@ -124,6 +140,19 @@ pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
     derived
 }
 
+/// Up to 40 km around a city.
+fn position(number: u64) -> Option<Position> {
+    let (lat, lon) = CITIES[(number / 3) as usize % CITIES.len()];
+    let mut random = Random::new(number);
+    let mut aside = || f64::from(random.share() - 0.5) * 0.7;
+    (number % 3 > 0).then(|| Position {
+        lat: lat + aside(),
+        lon: lon + aside(),
+        altitude_m: None,
+        source: Standard::Exif,
+    })
+}
+
 impl Maker {
     fn photo(&self, root: i64, number: u64, hash: ContentHash) -> Change {
         let (year, month) = (2005 + number % 20, 1 + number / 20 % 12);
@@ -146,7 +175,13 @@ impl Maker {
                 stamp(number),
             )),
             hash,
-            inspection: Some(Box::new(inspection(&hash, exif))),
+            inspection: Some(Box::new(Inspection {
+                said: Said {
+                    position: position(number),
+                    ..Said::default()
+                },
+                ..inspection(&hash, exif)
+            })),
             decoder_version: DECODER_VERSION,
             results: Some(Box::new(self.results(number))),
         }

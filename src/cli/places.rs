@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn levels_that_are_not_known_are_left_out() {
-        let count = |name: Option<&str>, near, region: Option<&str>, country: &str, photos| {
-            LocalityCount {
+        let count =
+            |name: Option<&str>, near, region: Option<&str>, country: &str, photos| LocalityCount {
                 id: 0,
                 photos,
                 locality: Locality {
@@ -140,8 +140,7 @@ mod tests {
                     country: country.to_owned(),
                     code: "XX".to_owned(),
                 },
-            }
-        };
+            };
         let tree = tree(&[
             count(Some("Singapore"), false, None, "Singapore", 2),
             count(None, false, Some("Tuscany"), "Italy", 1),

@@ -12,13 +12,18 @@ use crate::store::NamesLocalities;
 /// Localities kept: a long journey has some hundred, and each takes a hundred bytes or two.
 const KEPT: usize = 2048;
 
-pub(super) struct BuiltInNames {
+/// The built-in place names.
+pub struct BuiltInNames {
     identity: String,
     gazetteer: Option<Gazetteer>,
     found: HashMap<Spot, Locality>,
 }
 
 impl BuiltInNames {
+    /// Inflates nothing yet.
+    ///
+    /// # Errors
+    /// The compiled-in data is damaged.
     pub fn new() -> Result<Self, GeoError> {
         Ok(Self {
             identity: Gazetteer::identity()?,

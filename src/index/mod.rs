@@ -53,6 +53,7 @@ pub use adopt::RootState;
 pub use error::IndexError;
 pub use gate::Flow;
 pub use lanes::{Derived, ModelPlan, SearchChoice};
+pub use localities::BuiltInNames;
 pub use marks::Marks;
 pub use memory::{give_memory_back, spend_little_memory};
 pub use models::SettledModel;

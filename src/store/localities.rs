@@ -74,8 +74,7 @@ impl LocalityFilter {
     pub(super) fn photos(&self) -> Option<String> {
         self.within.as_ref().map(|ids| {
             format!(
-                "SELECT id AS photo FROM photos INDEXED BY photos_by_locality
-                 WHERE locality IS NOT NULL AND locality IN ({})",
+                "SELECT id AS photo FROM photos WHERE locality IS NOT NULL AND locality IN ({})",
                 list(ids)
             )
         })
