@@ -31,6 +31,7 @@ mod lanes;
 mod large;
 mod later;
 mod links;
+mod localities;
 mod marks;
 mod memory;
 mod models;

@@ -6,7 +6,7 @@ use super::error::{At, StoreError, failpoint};
 use super::failures::Failure;
 use super::files::{FileKey, Points};
 use super::said::{self, Layer};
-use super::{Store, Tagged, embeddings, failures, files, photos, tags};
+use super::{Store, Tagged, embeddings, failures, files, localities, photos, tags};
 use crate::embedding::Embedding;
 use crate::photo::{ContentHash, FileStamp, Inspection};
 
@@ -133,6 +133,9 @@ impl Store {
             .at(&self.path)?;
         for change in batch {
             apply_one(&tx, change).at(&self.path)?;
+        }
+        if let Some(gazetteer) = &mut self.gazetteer {
+            localities::locate_new(&tx, gazetteer).at(&self.path)?;
         }
         failpoint("commit.before").at(&self.path)?;
         tx.commit().at(&self.path)?;
