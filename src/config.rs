@@ -234,6 +234,25 @@ impl Config {
     }
 }
 
+/// The line that a pattern of `exclude` stands in, counted from 1.
+pub fn line_of_exclude(text: &str, pattern: &str) -> Option<usize> {
+    /// Only what is looked for.
+    #[derive(Deserialize)]
+    struct Patterns {
+        #[serde(default)]
+        exclude: Vec<toml::Spanned<String>>,
+    }
+    let patterns: Patterns = toml::from_str(text).ok()?;
+    let found = patterns.exclude.iter().find(|p| p.get_ref() == pattern)?;
+    Some(line_at(text, found.span().start))
+}
+
+/// The line of a place in a text, counted from 1.
+fn line_at(text: &str, at: usize) -> usize {
+    let before = text.get(..at.min(text.len())).unwrap_or(text);
+    before.matches('\n').count() + 1
+}
+
 /// The line that sets a key of the top level, in text that has been understood.
 fn line_of(text: &str, key: &str) -> usize {
     let sets = |line: &str| {

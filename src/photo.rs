@@ -142,13 +142,8 @@ impl RelPath {
 
     /// The file-name extension in lower-case ASCII, if there is one.
     pub fn extension(&self) -> Option<String> {
-        let name = self.name();
-        let dot = name.iter().rposition(|b| *b == b'.')?;
-        if dot == 0 {
-            return None;
-        }
-        let ext = std::str::from_utf8(&name[dot + 1..]).ok()?;
-        Some(ext.to_ascii_lowercase())
+        let (_, ending) = split_name(self.name())?;
+        Some(std::str::from_utf8(ending).ok()?.to_ascii_lowercase())
     }
 
     /// The absolute path below `root`.
@@ -159,6 +154,12 @@ impl RelPath {
         }
         root.join(std::ffi::OsStr::from_bytes(&self.0))
     }
+}
+
+/// A file's name before and after its last dot; `None` where it has no ending.
+pub fn split_name(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dot = name.iter().rposition(|b| *b == b'.').filter(|d| *d > 0)?;
+    Some((&name[..dot], &name[dot + 1..]))
 }
 
 impl fmt::Debug for RelPath {

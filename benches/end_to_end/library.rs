@@ -12,7 +12,7 @@ use photond::photo::{
     CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath,
     Thumbnail,
 };
-use photond::said::{Position, Said, Standard};
+use photond::said::{DateField, Position, Said, SaidDate, Standard, WrittenDate};
 use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, Tagged};
 use photond::tag::{Classifier, SearchWords, Tagger};
 
@@ -166,6 +166,11 @@ impl Maker {
             camera: Some("Bench 1".to_owned()),
             ..Exif::default()
         };
+        let said = Said {
+            dates: exif.captured_at.iter().filter_map(said_date).collect(),
+            position: position(number),
+            ..Said::default()
+        };
         Change::Indexed {
             place: Some((
                 FileKey {
@@ -176,10 +181,7 @@ impl Maker {
             )),
             hash,
             inspection: Some(Box::new(Inspection {
-                said: Said {
-                    position: position(number),
-                    ..Said::default()
-                },
+                said,
                 ..inspection(&hash, exif)
             })),
             decoder_version: DECODER_VERSION,
@@ -222,6 +224,13 @@ impl Maker {
             }),
         }
     }
+}
+
+fn said_date(captured: &CapturedAt) -> Option<SaidDate> {
+    Some(SaidDate {
+        field: DateField::ExifOriginal,
+        date: WrittenDate::parse(&captured.local)?,
+    })
 }
 
 /// The stamp of photo `number`.

@@ -26,6 +26,7 @@ mod tags;
 mod verify;
 mod vocab;
 mod watch;
+mod why;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -127,6 +128,8 @@ enum Command {
     Show(show::Args),
     /// Give photos words, stars or a title of your own
     Mark(mark::Args),
+    /// Say why a file or folder is indexed or not, and what is known of it and why
+    Why(why::Args),
     /// Show, install, choose and check the models that make tags and that photos are searched with
     Model(model::Args),
     /// Add words of your own to those that photos are tagged with
@@ -288,6 +291,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::People(args) => people::run(&context, &args),
         Command::Places(args) => places::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
+        Command::Why(args) => why::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
         Command::Vocab(args) => vocab::run(&context, &args),
         Command::Retag(args) => retag::run(&context, &args),

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -16,7 +17,8 @@ use super::{Context_, Exit};
 use crate::model::ModelPack;
 use crate::said::{DateField, SaidDate, WrittenDate};
 use crate::search::{
-    Chosen, Query, RankedHit, SearchError, Searcher, Space, TextSide, Wish, choose,
+    Chosen, Member, Query, RankedHit, SearchError, Searcher, Shot, Space, TextSide, Videos, Wish,
+    choose,
 };
 use crate::store::{Hit, StoreReader};
 
@@ -27,8 +29,8 @@ use crate::store::{Hit, StoreReader};
 /// baseball` a baseball player.
 ///
 /// `--text` and `--like` rank photos by what is in them, the closest first, at most 100 if no
-/// --limit is given. Only confident results are shown; --all shows the whole ranking. Photos
-/// without a camera date go by the file's date (in brackets in the table). JSON lists every stored
+/// --limit is given. Only confident results are shown; --all shows the whole ranking. A RAW with its
+/// JPEG or HEIC, and a Live Photo with its video, are one result. Photos without a camera date go by the file's date (in brackets in the table). JSON lists every stored
 /// tag with its confidence, also those below the cutoff. Exits with 1 if nothing matches.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -93,6 +95,9 @@ pub(super) struct Args {
     /// Also what lies below the cutoff, or is no confident answer
     #[arg(long)]
     all: bool,
+    /// Every file by itself, also those that are one photo (RAW and JPEG, Live Photos)
+    #[arg(long)]
+    all_files: bool,
     /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -202,6 +207,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         path: args.path.map(|given| expand(&given)),
         min_confidence: args.min_confidence,
         all: args.all,
+        all_files: args.all_files,
         limit: args.limit,
     };
     let mut rows = Rows {
@@ -212,6 +218,8 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         null: args.null,
         explain: args.explain,
         out: BufWriter::with_capacity(1 << 16, std::io::stdout().lock()),
+        videos: Videos::default(),
+        members: 0,
         first: true,
         failure: None,
     };
@@ -267,7 +275,7 @@ fn wishes(args: &Args) -> Result<Vec<Wish>, SearchError> {
 /// Every photo that fits, newest first.
 fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
     let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
-    let found = searcher.run(query, &mut |hit| rows.row(hit, None))?;
+    let found = searcher.run(query, &mut |shot| rows.row(shot, None))?;
     if found == 0 && !query.tags.is_empty() {
         let counts = searcher.reader.counts()?;
         if counts.tagged() == 0 {
@@ -290,7 +298,8 @@ fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
             ""
         };
         let count = plural(found, "photo", "photos");
-        context.out.notice(&format!("{count}{hint}"));
+        let files = rows.in_files(found);
+        context.out.notice(&format!("{count}{files}{hint}"));
     }
     Ok(found)
 }
@@ -359,13 +368,19 @@ fn rank(
         query,
         wishes,
         &mut |done, of| reading.tell(done, of),
-        &mut |found| rows.row(found.hit, Some(&found)),
+        &mut |found| rows.row(found.shot, Some(&found)),
     )?;
     if rows.format == Format::Table && !context.quiet {
         let mut shown = plural(ranked.photos, "photo", "photos");
         if ranked.shown > ranked.photos {
             shown += &format!(" at {}", plural(ranked.shown, "place", "places"));
         }
+        shown += &rows.in_files(ranked.shown);
+        let apart = if ranked.passed_over > 0 || rows.members > 0 {
+            ", each file counted"
+        } else {
+            ""
+        };
         let line = if ranked.shown == 0 && !query.all {
             format!(
                 "nothing like that among {} (--all shows the closest anyway)",
@@ -373,13 +388,13 @@ fn rank(
             )
         } else if query.all {
             format!(
-                "{shown}, {} of all {} a confident answer",
+                "{shown}, {} of all {} a confident answer{apart}",
                 count(ranked.confident),
                 count(ranked.compared)
             )
-        } else if ranked.photos < ranked.confident && query.path.is_none() {
+        } else if ranked.photos + ranked.passed_over < ranked.confident && query.path.is_none() {
             format!(
-                "{shown} of {} (--limit N shows more)",
+                "{shown} of {}{apart} (--limit N shows more)",
                 count(ranked.confident)
             )
         } else {
@@ -446,16 +461,39 @@ struct Rows<'a> {
     null: bool,
     explain: bool,
     out: BufWriter<std::io::StdoutLock<'static>>,
+    videos: Videos,
+    /// Files that belong to photos shown.
+    members: usize,
     first: bool,
     failure: Option<anyhow::Error>,
 }
 
 impl Rows<'_> {
-    fn row(&mut self, hit: &Hit, ranked: Option<&RankedHit<'_>>) -> ControlFlow<()> {
+    /// In how many files that many photos are shown, where it is more than one each.
+    fn in_files(&self, photos: usize) -> String {
+        if self.members == 0 {
+            return String::new();
+        }
+        format!(" in {} files", count(photos + self.members))
+    }
+
+    /// The other files of a photo. A list of paths has no use for videos, so no disk is asked for them.
+    fn members_of(&mut self, shot: &Shot) -> Vec<Member> {
+        let mut members: Vec<Member> = shot.members.iter().map(Member::of).collect();
+        if self.format != Format::Paths || self.query.all_files {
+            members.extend(self.videos.beside(&shot.face).map(Member::video));
+        }
+        self.members += members.len();
+        members
+    }
+
+    fn row(&mut self, shot: &Shot, ranked: Option<&RankedHit<'_>>) -> ControlFlow<()> {
+        let members = self.members_of(shot);
+        let hit = &shot.face;
         let result = match self.format {
-            Format::Table => self.table_row(hit, ranked),
-            Format::Paths => path_row(self.context, hit, self.null, &mut self.out),
-            Format::Json | Format::Jsonl => self.json_row(hit, ranked),
+            Format::Table => self.table_row(hit, &members, ranked),
+            Format::Paths => self.path_rows(hit, &members),
+            Format::Json | Format::Jsonl => self.json_row(hit, members, ranked),
         };
         self.first = false;
         match result {
@@ -478,7 +516,12 @@ impl Rows<'_> {
         Ok(self.out.flush()?)
     }
 
-    fn table_row(&mut self, hit: &Hit, ranked: Option<&RankedHit<'_>>) -> anyhow::Result<()> {
+    fn table_row(
+        &mut self,
+        hit: &Hit,
+        members: &[Member],
+        ranked: Option<&RankedHit<'_>>,
+    ) -> anyhow::Result<()> {
         let (context, searcher) = (self.context, self.searcher);
         let path = hit.path.under(&hit.root);
         let said = searcher.said(hit, searcher.min_confidence(self.query))?;
@@ -498,8 +541,9 @@ impl Rows<'_> {
         let away = if hit.online { "" } else { "  (offline)" };
         writeln!(
             self.out,
-            "{score}{}  {}  {}{away}",
+            "{score}{}{}  {}  {}{away}",
             printable(&path.to_string_lossy()),
+            context.out.dim(&printable(&endings(members))),
             context.out.dim(&format!("{taken:16}")),
             tags.join(", ")
         )?;
@@ -517,7 +561,27 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn json_row(&mut self, hit: &Hit, ranked: Option<&RankedHit<'_>>) -> anyhow::Result<()> {
+    fn path_rows(&mut self, hit: &Hit, members: &[Member]) -> anyhow::Result<()> {
+        path_row(
+            self.context,
+            &hit.path.under(&hit.root),
+            self.null,
+            &mut self.out,
+        )?;
+        if self.query.all_files {
+            for member in members {
+                path_row(self.context, &member.file, self.null, &mut self.out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn json_row(
+        &mut self,
+        hit: &Hit,
+        members: Vec<Member>,
+        ranked: Option<&RankedHit<'_>>,
+    ) -> anyhow::Result<()> {
         let separator = match (self.format, self.first) {
             (Format::Json, true) => "[\n",
             (Format::Json, false) => ",\n",
@@ -527,6 +591,7 @@ impl Rows<'_> {
         let mut row = self
             .searcher
             .json(hit, self.query.min_confidence.unwrap_or(0.0))?;
+        row.members = members;
         if let Some(ranked) = ranked {
             row.score = Some((f64::from(ranked.standing.score) * 1e4).round() / 1e4);
             row.confident = Some(ranked.standing.confident);
@@ -565,8 +630,24 @@ fn taken(said: SaidDate) -> String {
     }
 }
 
-fn path_row(context: &Context_, hit: &Hit, null: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let path = hit.path.under(&hit.root);
+/// What the names of a photo's other files end with: ` (+ CR2)`.
+fn endings(members: &[Member]) -> String {
+    if members.is_empty() {
+        return String::new();
+    }
+    let endings = members.iter().map(|member| {
+        let ending = member.file.extension().unwrap_or_default();
+        ending.to_string_lossy()
+    });
+    format!(" (+ {})", endings.collect::<Vec<_>>().join(", "))
+}
+
+fn path_row(
+    context: &Context_,
+    path: &Path,
+    null: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     if null {
         out.write_all(path.as_os_str().as_bytes())?;
         out.write_all(b"\0")?;

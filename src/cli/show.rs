@@ -9,7 +9,8 @@ use super::paths::{bytes_if_odd, with_path};
 use super::words::KnownWords;
 use super::{Context_, Exit};
 use crate::photo::{ContentHash, RelPath};
-use crate::store::{Layer, PersonRow, StoreReader, ThumbStore};
+use crate::search::{Member, Videos, files_of};
+use crate::store::{Hit, Layer, PersonRow, StoreReader, ThumbStore};
 
 /// Show all that is known of one photo, as JSON
 ///
@@ -56,7 +57,8 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Nothing);
     };
     let known = KnownWords::read(context)?;
-    let photo = known.searcher(context, &reader)?.json(&hit, 0.0)?;
+    let mut photo = known.searcher(context, &reader)?.json(&hit, 0.0)?;
+    photo.members = members(&reader, &hit)?;
     let mut value = serde_json::to_value(photo)?;
     let exif = &hit.photo.exif;
     let Value::Object(fields) = &mut value else {
@@ -123,6 +125,18 @@ pub(super) fn content_of(path: &Path) -> anyhow::Result<ContentHash> {
     let mut file = std::fs::File::open(path).with_context(words)?;
     std::io::copy(&mut file, &mut hasher).with_context(words)?;
     Ok(ContentHash(*hasher.finalize().as_bytes()))
+}
+
+/// The other files of the same photo.
+fn members(reader: &StoreReader, hit: &Hit) -> anyhow::Result<Vec<Member>> {
+    let files = files_of(reader, hit)?;
+    let mut videos = Videos::default();
+    let video = files.iter().find_map(|file| videos.beside(file));
+    let others = files.iter().filter(|file| file.path != hit.path);
+    Ok(others
+        .map(Member::of)
+        .chain(video.map(Member::video))
+        .collect())
 }
 
 /// Links in the folders resolved, the name itself as it is: the file may be gone.

@@ -10,7 +10,7 @@ use super::paths::{put_path_as, with_path};
 use super::searching::Searching;
 use super::{Context_, Exit, durability, verify};
 use crate::daemon::{Report, RootReport, RootStanding, VerifyState, held_says, is_held};
-use crate::index::{Activity, TagReport};
+use crate::index::{Activity, Skipped, TagReport};
 use crate::model::{default_pack, find_runtime};
 use crate::store::{Counts, FailureRow, RootRow, StoreError, StoreReader, unix_now};
 
@@ -83,7 +83,11 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn read(context: &Context_, reader: &StoreReader, errors: bool) -> anyhow::Result<Status> {
+pub(super) fn read(
+    context: &Context_,
+    reader: &StoreReader,
+    errors: bool,
+) -> anyhow::Result<Status> {
     let model = default_pack()?.id.0;
     let roots = reader.roots()?;
     let daemon = reader.daemon()?;
@@ -261,7 +265,12 @@ fn is_of(report: &RootReport, row: &RootRow) -> bool {
     }
 }
 
-fn root_lines(context: &Context_, root: &RootRow, report: Option<&RootReport>) -> Vec<String> {
+/// A root in a few lines: what it holds, where it stands, what is to be done.
+pub(super) fn root_lines(
+    context: &Context_,
+    root: &RootRow,
+    report: Option<&RootReport>,
+) -> Vec<String> {
     let out = context.out;
     let mut line = format!(
         "{}  {}",
@@ -297,6 +306,9 @@ fn root_lines(context: &Context_, root: &RootRow, report: Option<&RootReport>) -
         ));
     }
     lines.extend(said);
+    if let Some(line) = skipped_line(&passed_over(root, report)) {
+        lines.push(out.dim(&line));
+    }
     if root.missing > 0 {
         lines.push(format!(
             "  {}",
@@ -307,6 +319,36 @@ fn root_lines(context: &Context_, root: &RootRow, report: Option<&RootReport>) -
         ));
     }
     lines
+}
+
+/// What the last full scan passed over: of the one that runs, or as it was stored.
+fn passed_over(root: &RootRow, report: Option<&RootReport>) -> Skipped {
+    let stored = || serde_json::from_str(&root.skipped).unwrap_or_default();
+    let live = report.map(|report| report.skipped);
+    live.filter(|skipped| *skipped != Skipped::default())
+        .unwrap_or_else(stored)
+}
+
+/// What was passed over, counted by rule.
+fn skipped_line(skipped: &Skipped) -> Option<String> {
+    let rules = &skipped.rules;
+    let parts = [
+        (rules.hidden, "hidden"),
+        (rules.system, "of systems and programs"),
+        (rules.companions, "macOS's notes on files"),
+        (rules.bin, "in a bin"),
+        (rules.backups, "backup copies"),
+        (rules.marked, "closed by .nomedia or .noimage"),
+        (rules.ignore_files, "by .photondignore"),
+        (rules.settings, "by `exclude`"),
+        (skipped.temporary, "not finished yet"),
+        (skipped.links, "symbolic links"),
+        (
+            skipped.special - skipped.links.min(skipped.special),
+            "special files",
+        ),
+    ];
+    counted(parts).map(|parts| format!("  skipped: {parts} (`photond why PATH` says which rule)"))
 }
 
 /// What is to be known of a root that is not simply watched.
@@ -332,15 +374,6 @@ fn standing_lines(context: &Context_, report: &RootReport) -> Vec<String> {
             "  {} could not be read to the end, and is tried again",
             plural(report.left_over, "folder", "folders")
         ));
-    }
-    let skipped = &report.skipped;
-    let parts = [
-        (skipped.excluded, "left out by a rule"),
-        (skipped.temporary, "not finished yet"),
-        (skipped.special, "links or special files"),
-    ];
-    if let Some(parts) = counted(parts) {
-        lines.push(out.dim(&format!("  skipped: {parts}")));
     }
     if let Some(watch) = report.watch.as_ref().filter(|w| w.polled > 0) {
         let why = watch.degraded.as_deref().unwrap_or("no watch to be had");
@@ -514,6 +547,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
                 "failed": r.failed,
                 "missing": r.missing,
                 "other_files": r.other_files,
+                "skipped": passed_over(r, s.report_of(r)),
                 "last_full_scan": r.last_full_scan,
                 "live": s.report_of(r),
             });

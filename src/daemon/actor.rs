@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Observer;
-use super::report::{RootReport, RootStanding, Skipped};
+use super::report::{RootReport, RootStanding};
 use crate::index::{
-    ArmDirectory, Indexer, RootHandle, RootState, ScanOutcome, ScanScope, Scanning, Wanted,
-    WantedScans,
+    ArmDirectory, Indexer, RootHandle, RootState, ScanOutcome, ScanScope, Scanning, Skipped,
+    Wanted, WantedScans,
 };
 use crate::photo::RelPath;
 use crate::source::{ArmError, Filter, FilterConfig, LiveSource};
@@ -336,12 +336,7 @@ impl Actor {
         };
         self.life.with(|s| {
             s.unreadable = outcome.unreadable;
-            s.skipped = Skipped {
-                other: outcome.other,
-                excluded: outcome.excluded,
-                temporary: outcome.temporary,
-                special: outcome.special,
-            };
+            s.skipped = outcome.skipped;
         });
         if std::mem::replace(first, false) && self.live.is_some() {
             let word = if outcome.files == 1 {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::photo::RelPath;
+
 const SOCKET: &str = "photond.sock";
 /// The longest line that is read from either side.
 const LONGEST: u64 = 1 << 20;
@@ -50,6 +52,11 @@ impl HexPath {
     pub fn new(path: &Path) -> Self {
         use std::os::unix::ffi::OsStrExt;
         Self(crate::photo::hex(path.as_os_str().as_bytes()))
+    }
+
+    /// From a path below a root.
+    pub fn of_bytes(path: &RelPath) -> Self {
+        Self(crate::photo::hex(path.as_bytes()))
     }
 
     /// The path.

@@ -30,7 +30,7 @@ pub use once::{OnceOptions, Summary, forget_roots, index_once};
 pub use orders::obey_alone;
 pub use pause::Pause;
 pub use report::{
-    ModelReport, Report, RootReport, RootStanding, RootWatch, SearchReport, Skipped, WatchReport,
+    ModelReport, Report, RootReport, RootStanding, RootWatch, SearchReport, WatchReport,
 };
 pub use start::{Setup, classifier, decoding};
 pub use tags::{request_retag, retag};

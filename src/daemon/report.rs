@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::index::{Activity, Indexer, ModelState, Snapshot, TagReport};
+use super::control::HexPath;
+use crate::index::{Activity, Indexer, ModelState, Skipped, Snapshot, TagReport};
 
 /// The daemon's state, as JSON in the database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,19 +103,6 @@ pub enum RootStanding {
     Busy,
 }
 
-/// What the last full scan passed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Files of other kinds.
-    pub other: u64,
-    /// Files and folders left out by a rule.
-    pub excluded: u64,
-    /// Files not finished yet, by their name.
-    pub temporary: u64,
-    /// Links, FIFOs, sockets and devices with a photo's name.
-    pub special: u64,
-}
-
 /// How one root goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RootReport {
@@ -145,6 +133,9 @@ pub struct RootWatch {
     pub watched: u64,
     /// Folders scanned at intervals, with all below them.
     pub polled: u64,
+    /// Which these are, below the root.
+    #[serde(default)]
+    pub polled_dirs: Vec<HexPath>,
     /// Times that events were lost.
     pub overflows: u64,
     /// Why some folders are scanned at intervals.

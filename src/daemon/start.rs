@@ -214,6 +214,14 @@ impl Setup {
         Ok(roots)
     }
 
+    /// What is left out of a root.
+    ///
+    /// # Errors
+    /// A bad exclude pattern.
+    pub fn filter(&self, root: &Path) -> Result<Filter, DaemonError> {
+        Ok(Filter::new(root, &self.filter_config(root))?)
+    }
+
     fn filter_config(&self, root: &Path) -> FilterConfig {
         let mut exclude = self.config.exclude.clone();
         // Our own files are no photos.

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Observer;
 use super::actor::number;
-use super::control::Control;
+use super::control::{Control, HexPath};
 use super::error::DaemonError;
 use super::keeper::Keeper;
 use super::lock::DataDirLock;
@@ -417,6 +417,7 @@ impl Ticks<'_> {
             report.watch = health.map(|h| RootWatch {
                 watched: h.watched as u64,
                 polled: h.polled as u64,
+                polled_dirs: h.polled_dirs.iter().map(HexPath::of_bytes).collect(),
                 overflows: h.overflows,
                 degraded: h.degraded.map(|why| why.to_string()),
             });

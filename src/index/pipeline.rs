@@ -121,6 +121,7 @@ impl Indexer {
             spaces: Spaces::default(),
             embedding: Claims::default(),
             links: LinkNames::default(),
+            large: Arc::default(),
             max_file: options.max_file,
             one_pass: options.one_pass,
             damaged: AtomicBool::new(false),
@@ -369,8 +370,9 @@ impl Indexer {
             outcome.held
         );
         if outcome.complete && scope.dir.is_root() {
-            let (id, other) = (root.id, i64::try_from(outcome.other).unwrap_or(i64::MAX));
-            self.with_store(move |store| store.root_scanned(id, other))?;
+            let other = i64::try_from(outcome.skipped.other).unwrap_or(i64::MAX);
+            let (id, skipped) = (root.id, outcome.skipped.to_json());
+            self.with_store(move |store| store.root_scanned(id, other, &skipped))?;
         }
         Ok(outcome)
     }
@@ -379,6 +381,7 @@ impl Indexer {
     /// acknowledged), what is inspected by now is still committed.
     pub fn ask_to_stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.large.close();
     }
 
     /// True once a stop was asked for or the writer has died.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{SendTimeoutError, Sender};
+use serde::{Deserialize, Serialize};
 
 use super::job::{Job, Write};
 use super::progress::Progress;
@@ -20,7 +21,7 @@ use super::worker::Shared;
 use super::{failing, prefilter};
 use crate::media::DECODER_VERSION;
 use crate::photo::{FileStamp, RelPath, Verdict};
-use crate::source::{FileKind, WalkError, WalkEvent, is_passing, walk};
+use crate::source::{FileKind, RuleCounts, WalkError, WalkEvent, WalkSummary, is_passing, walk};
 use crate::store::{Change, FileKey, FileRow, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.
@@ -41,23 +42,53 @@ pub struct ScanOutcome {
     pub files: u64,
     /// Of those, new or changed.
     pub changed: u64,
-    /// Files that are no photos by their name.
-    pub other: u64,
     /// Rows without a file.
     pub gone: u64,
     /// Rows held in a mass disappearance.
     pub held: u64,
-    /// Files and folders that a rule leaves out.
-    pub excluded: u64,
-    /// Files that are not finished yet, by their name (downloads, synchronisation).
-    pub temporary: u64,
-    /// Links, FIFOs, sockets and devices with a photo's name.
-    pub special: u64,
+    /// What was passed over.
+    pub skipped: Skipped,
     /// Directories that could not be read, and files that could not be asked for: they are wanted
     /// again.
     pub unreadable: u64,
     /// False if a stop came first, or the root could not be read at all.
     pub complete: bool,
+}
+
+/// What a scan passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Skipped {
+    /// Files that are no photos by their name.
+    pub other: u64,
+    /// Files and folders that rules leave out.
+    pub excluded: u64,
+    /// The same by rule.
+    pub rules: RuleCounts,
+    /// Files that are not finished yet, by their name (downloads, synchronisation).
+    pub temporary: u64,
+    /// Symbolic links with a name that a photo or a folder may have.
+    pub links: u64,
+    /// Links, and FIFOs, sockets and devices with such a name.
+    pub special: u64,
+}
+
+impl Skipped {
+    fn of(walked: &WalkSummary) -> Self {
+        Self {
+            other: walked.other,
+            excluded: walked.excluded.total(),
+            rules: walked.excluded,
+            temporary: walked.temporary,
+            links: walked.links,
+            special: walked.links + walked.special,
+        }
+    }
+
+    /// As it is stored.
+    pub fn to_json(self) -> String {
+        serde_json::to_string(&self).unwrap_or_else(|_| "{}".to_owned())
+    }
 }
 
 /// More rows than this, and more than a fifth of the root's, gone at once: held, not deleted.
@@ -118,12 +149,7 @@ impl Scanner {
         }
         drop(visit);
         match walked {
-            Ok(summary) => {
-                run.outcome.other = summary.other;
-                run.outcome.excluded = summary.excluded;
-                run.outcome.temporary = summary.temporary;
-                run.outcome.special = summary.special;
-            }
+            Ok(summary) => run.outcome.skipped = Skipped::of(&summary),
             // The directory has left meanwhile: its rows are looked at one by one.
             Err(e @ WalkError::StartGone { .. }) => tracing::debug!("{e}"),
             Err(e) => {

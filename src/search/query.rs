@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::dates::{Edge, parse_date};
 use super::error::SearchError;
+use super::pairs::{Shot, shot};
 use super::path::PathPattern;
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
@@ -45,6 +46,8 @@ pub struct Query {
     pub min_confidence: Option<f32>,
     /// Count tags below the cutoff too.
     pub all: bool,
+    /// Show every file by itself, also those that are one photo.
+    pub all_files: bool,
     /// Most rows shown.
     pub limit: Option<usize>,
 }
@@ -73,7 +76,7 @@ pub struct SourceNames {
 }
 
 impl Searcher<'_> {
-    /// Shows every match to `visit`, newest first, until it breaks or the limit is reached.
+    /// Shows every result to `visit`, newest first, until it breaks or the limit is reached.
     /// Returns how many were shown.
     ///
     /// # Errors
@@ -81,7 +84,7 @@ impl Searcher<'_> {
     pub fn run(
         &self,
         query: &Query,
-        visit: &mut dyn FnMut(&Hit) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&Shot) -> ControlFlow<()>,
     ) -> Result<usize, SearchError> {
         let pattern = self.pattern(query)?;
         let fits = |root, path: &_| pattern.as_ref().is_none_or(|p| p.fits(root, path));
@@ -91,14 +94,36 @@ impl Searcher<'_> {
         if limit == 0 {
             return Ok(0);
         }
+        let condition = self.reader.condition(&filter)?;
+        let mut failed = None;
         self.reader.list(&filter, query.limit, &mut |hit| {
-            shown += 1;
-            if visit(&hit).is_break() || shown >= limit {
-                return ControlFlow::Break(());
+            let shot = self.shot(query, hit, &mut |other| Ok(condition.holds(other)?));
+            match shot {
+                Ok(None) => return ControlFlow::Continue(()),
+                Ok(Some(shot)) => {
+                    shown += 1;
+                    if visit(&shot).is_continue() && shown < limit {
+                        return ControlFlow::Continue(());
+                    }
+                }
+                Err(e) => failed = Some(e),
             }
-            ControlFlow::Continue(())
+            ControlFlow::Break(())
         })?;
-        Ok(shown)
+        failed.map_or(Ok(shown), Err)
+    }
+
+    /// What is shown where the search comes to this photo, if anything.
+    pub(super) fn shot(
+        &self,
+        query: &Query,
+        hit: Hit,
+        answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,
+    ) -> Result<Option<Shot>, SearchError> {
+        if query.all_files {
+            return Ok(Some(Shot::of_one(hit)));
+        }
+        shot(self.reader, hit, answers)
     }
 
     pub(super) fn pattern(&self, query: &Query) -> Result<Option<PathPattern>, SearchError> {

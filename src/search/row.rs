@@ -1,5 +1,8 @@
 //! The JSON row of a photo: the contract of `query` and `show`.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
 
 use super::query::SourceNames;
@@ -41,6 +44,57 @@ impl TagJson {
             sources: sources.map(|(_, name)| name.to_owned()).collect(),
             shown,
         }
+    }
+}
+
+/// A file that belongs to a photo.
+#[derive(Debug, Clone, Serialize, PartialEq)]
+pub struct Member {
+    /// Absolute path; lossy where the name is not UTF-8.
+    pub path: String,
+    /// The path's bytes in hex, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+    /// What the bytes are; of a video, which is not looked into, how its name ends.
+    pub format: String,
+    /// The same as it is.
+    #[serde(skip)]
+    pub file: PathBuf,
+}
+
+impl Member {
+    /// A file of this format.
+    pub fn new(file: PathBuf, format: String) -> Self {
+        let (path, path_bytes) = as_text(&file);
+        Self {
+            path,
+            path_bytes,
+            format,
+            file,
+        }
+    }
+
+    /// A photo that belongs to another one.
+    pub fn of(hit: &Hit) -> Self {
+        Self::new(hit.path.under(&hit.root), hit.photo.format.clone())
+    }
+
+    /// A video.
+    pub fn video(file: PathBuf) -> Self {
+        let ending = file.extension().unwrap_or_default().to_string_lossy();
+        let format = ending.to_ascii_lowercase();
+        Self::new(file, format)
+    }
+}
+
+/// A path as text, and in hex where it is none.
+fn as_text(path: &Path) -> (String, Option<String>) {
+    match path.to_str() {
+        Some(text) => (text.to_owned(), None),
+        None => (
+            path.to_string_lossy().into_owned(),
+            Some(hex(path.as_os_str().as_bytes())),
+        ),
     }
 }
 
@@ -112,6 +166,9 @@ pub struct PhotoJson {
     pub phash: String,
     /// Most confident first.
     pub tags: Vec<TagJson>,
+    /// The other files of the same photo: the raw of a JPEG, the video of a Live Photo.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Member>,
     /// Only in ranked results: higher is closer, comparable within one query.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
@@ -147,15 +204,7 @@ impl PhotoJson {
 
     /// From a hit, its tags and what people say of it.
     pub fn new(hit: &Hit, tags: Vec<TagJson>, keywords: Vec<String>, people: Vec<String>) -> Self {
-        use std::os::unix::ffi::OsStrExt;
-        let path = hit.path.under(&hit.root);
-        let (text, bytes) = match path.to_str() {
-            Some(text) => (text.to_owned(), None),
-            None => (
-                path.to_string_lossy().into_owned(),
-                Some(hex(path.as_os_str().as_bytes())),
-            ),
-        };
+        let (text, bytes) = as_text(&hit.path.under(&hit.root));
         let (photo, date) = (&hit.photo, hit.date());
         Self {
             path: text,
@@ -186,6 +235,7 @@ impl PhotoJson {
             people,
             phash: photo.phash.to_hex(),
             tags,
+            members: Vec::new(),
             score: None,
             confident: None,
             why: None,

@@ -1,14 +1,15 @@
-//! Which paths are looked at: built-in excludes, the user's globs, and `.photondignore` files.
+//! Which paths are looked at: built-in excludes, the user's globs, `.photondignore` files, and folders
+//! that a `.nomedia` or `.noimage` in them closes to programs like this one.
 //!
 //! One [`Filter`] a root, shared by the walk and the live source, so that both give the same
 //! answer for the same path. A path is left out if any directory above it is: nothing can bring
 //! it back. Within one directory's own rules git's order holds: the `.photondignore` nearest to
 //! the path decides, within one file the last match, and the configured globs come last.
 //!
-//! Ignore files are read from disk only by [`Filter::learn`] (the walk calls it for every
-//! directory before it reads the entries, the live source when the file changes); everything
-//! else is pure. A read-write lock guards the table of rules, which has one entry for each
-//! `.photondignore` that exists; it is written only when one appears, changes or goes.
+//! Ignore files and marks are looked for on disk only by [`Filter::learn`] (the walk calls it for every
+//! directory before it reads the entries, the live source when one of them changes); everything
+//! else is pure. A read-write lock guards the table of rules, which has one entry for each directory
+//! that has one of these files; it is written only when one appears, changes or goes.
 //! Cost without ignore files and globs: a few comparisons of the name.
 
 use std::collections::BTreeMap;
@@ -18,16 +19,27 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
 use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{AtFlags, statat};
 
 use super::error::{FilterError, is_gone, is_passing};
 use super::names;
 use super::open::{descend, open_root, read_small_at};
+use super::rule::{LeftOut, Rule};
 use crate::photo::RelPath;
 
 /// The name of the file with a directory's own rules, in gitignore syntax.
 pub const IGNORE_FILE: &str = ".photondignore";
+
+/// Files that say of their directory, and of all below it, that nothing in it is for programs that
+/// collect pictures: Android's, and the one for pictures alone.
+pub const MARKS: [&str; 2] = [".nomedia", ".noimage"];
+
+/// True if files of this name say what is looked at in their directory.
+pub(super) fn is_rule_file(name: &[u8]) -> bool {
+    name == IGNORE_FILE.as_bytes() || MARKS.iter().any(|mark| name == mark.as_bytes())
+}
 
 /// Largest ignore file read, in bytes: thousands of rules; more is no ignore file.
 const IGNORE_FILE_LIMIT: u64 = 1 << 20;
@@ -46,8 +58,8 @@ pub struct FilterConfig {
 pub enum FileKind {
     /// May be a photo; its bytes decide.
     Candidate,
-    /// Left out by a rule: built in, configured, or of an ignore file.
-    Excluded,
+    /// Left out by a rule.
+    Excluded(Rule),
     /// Known by its name not to be a photo (video, document, sidecar…).
     OtherKind,
     /// Not finished yet; it gets another name when it is (downloads, synchronisation).
@@ -75,6 +87,8 @@ struct Rules {
     /// The file is there and cannot be read: what it would leave out is not known, so nothing in its
     /// directory is looked at.
     unusable: Option<Unusable>,
+    /// The one of [`MARKS`] that closes the directory; its ignore file is not read then.
+    mark: Option<&'static str>,
 }
 
 /// Why an ignore file cannot be used.
@@ -89,8 +103,10 @@ struct Unusable {
 enum Standing {
     /// Its entries are looked at, under these ignore files.
     Open(Scope),
-    /// It, or one above it, is left out.
-    LeftOut,
+    /// It, or one above it, is left out by its name or a pattern.
+    LeftOut(Rule),
+    /// This one, it or one above it, has a mark that closes it.
+    Marked(RelPath),
     /// The ignore file of this one, it or one above it, cannot be used.
     Undecided(RelPath),
 }
@@ -108,15 +124,47 @@ struct ScopeNode {
 }
 
 impl Rules {
-    fn unusable(error: &std::io::Error) -> Self {
+    fn none() -> Self {
         Self {
             text: Vec::new(),
             matcher: Gitignore::empty(),
+            unusable: None,
+            mark: None,
+        }
+    }
+
+    fn unusable(error: &std::io::Error) -> Self {
+        Self {
             unusable: Some(Unusable {
                 passing: error.raw_os_error().filter(|_| is_passing(error)),
                 text: error.to_string(),
             }),
+            ..Self::none()
         }
+    }
+
+    fn marked(mark: &'static str) -> Self {
+        Self {
+            mark: Some(mark),
+            ..Self::none()
+        }
+    }
+
+    /// Whether they leave out what these do.
+    fn is_same(&self, other: &Self) -> bool {
+        self.text == other.text
+            && self.unusable.is_some() == other.unusable.is_some()
+            && self.mark == other.mark
+    }
+
+    /// The line that a pattern stands in, counted from 1; of several alike the last, which decides.
+    fn line_of(&self, pattern: &str) -> Option<usize> {
+        let lines: Vec<_> = self.text.split(|b| *b == b'\n').collect();
+        let stands = |line: &&[u8]| {
+            let line = String::from_utf8_lossy(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line));
+            line.trim_end() == pattern.trim_end()
+        };
+        lines.iter().rposition(stands).map(|at| at + 1)
     }
 }
 
@@ -156,8 +204,9 @@ impl Filter {
     pub fn dir_excluded(&self, dir: &RelPath) -> bool {
         match self.standing(dir) {
             Standing::Open(_) => false,
-            Standing::LeftOut => true,
-            Standing::Undecided(at) => at != *dir,
+            Standing::LeftOut(_) => true,
+            // Its own mark or ignore file may go: it is watched, and looked at again.
+            Standing::Marked(at) | Standing::Undecided(at) => at != *dir,
         }
     }
 
@@ -166,13 +215,58 @@ impl Filter {
         let dir = file.parent().unwrap_or_default();
         match self.standing(&dir) {
             Standing::Open(scope) => self.kind_in(&scope, file.as_bytes()),
-            Standing::LeftOut => FileKind::Excluded,
+            Standing::LeftOut(rule) => FileKind::Excluded(rule),
+            Standing::Marked(_) => FileKind::Excluded(Rule::Mark),
             Standing::Undecided(_) => FileKind::Undecided,
         }
     }
 
-    /// Reads the ignore file of `dir` again, or forgets it if there is none any more. True if the
-    /// rules are others than before.
+    /// Which rule leaves a path out, where it stands, and which part of the path it is about; `None`
+    /// if none does. What the ignore files say must have been [learned](Self::learn_with_ancestors).
+    pub fn explain(&self, path: &RelPath, is_dir: bool) -> Option<LeftOut> {
+        let mut scope = Scope::default();
+        for at in ancestors(path) {
+            let last = at == *path;
+            if !at.is_root() && (is_dir || !last) {
+                if let Some(rule) = self.subdir_excluded(&scope, at.as_bytes()) {
+                    return Some(self.left_out(at, rule, &scope, true));
+                }
+            } else if !at.is_root()
+                && let FileKind::Excluded(rule) = self.kind_in(&scope, at.as_bytes())
+            {
+                return Some(self.left_out(at, rule, &scope, false));
+            }
+            if let Some(mark) = self.mark_of(&at) {
+                return Some(LeftOut {
+                    file: Some(at.join(mark.as_bytes())),
+                    ..LeftOut::by(Rule::Mark, at)
+                });
+            }
+            scope = self.scope_below(&scope, &at);
+        }
+        None
+    }
+
+    fn left_out(&self, at: RelPath, rule: Rule, scope: &Scope, is_dir: bool) -> LeftOut {
+        let mut left_out = LeftOut::by(rule, at);
+        let Some(ruling) = self.ruling(scope, left_out.at.as_bytes(), is_dir) else {
+            return left_out;
+        };
+        let pattern = ruling.glob.original().to_owned();
+        match (rule, ruling.by) {
+            (Rule::IgnoreFile, Some(node)) => {
+                let dir = &left_out.at.as_bytes()[..node.skip.saturating_sub(1)];
+                let file = RelPath::from_bytes(dir).join(IGNORE_FILE.as_bytes());
+                (left_out.file, left_out.line) = (Some(file), node.rules.line_of(&pattern));
+                left_out.pattern = Some(pattern);
+            }
+            (Rule::Setting, _) => left_out.pattern = Some(pattern),
+            _ => {}
+        }
+        left_out
+    }
+
+    /// Looks for the ignore file and the marks of `dir` again. True if the rules are others than before.
     pub fn learn(&self, dir: &RelPath) -> bool {
         let _alone = self.alone();
         let opened = open_root(&self.root).and_then(|base| descend(base.as_fd(), dir.as_bytes()));
@@ -187,10 +281,11 @@ impl Filter {
     /// one that is left out.
     pub fn learn_with_ancestors(&self, dir: &RelPath) {
         for above in ancestors(dir) {
-            if matches!(self.standing(&above), Standing::LeftOut) {
-                return;
-            }
-            self.learn(&above);
+            match self.standing(&above) {
+                Standing::LeftOut(_) => return,
+                Standing::Marked(at) if at != above => return,
+                _ => self.learn(&above),
+            };
         }
     }
 
@@ -217,11 +312,20 @@ impl Filter {
     }
 
     fn read_rules(&self, fd: BorrowedFd<'_>, dir: &RelPath) -> bool {
-        let rules = match read_small_at(fd, c".photondignore", IGNORE_FILE_LIMIT) {
-            Ok(text) => text.map(|bytes| self.parse(dir, bytes)),
-            Err(error) => Some(Rules::unusable(&error)),
+        let there = |mark: &&&str| statat(fd, **mark, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+        let rules = match MARKS.iter().find(there) {
+            Some(mark) => Some(Rules::marked(mark)),
+            None => match read_small_at(fd, c".photondignore", IGNORE_FILE_LIMIT) {
+                Ok(text) => text.map(|bytes| self.parse(dir, bytes)),
+                Err(error) => Some(Rules::unusable(&error)),
+            },
         };
         self.store_rules(dir, rules)
+    }
+
+    /// The mark that closes this very directory, if it has one.
+    pub(super) fn mark_of(&self, dir: &RelPath) -> Option<&'static str> {
+        self.read().get(dir)?.mark
     }
 
     /// Why the ignore file of this very directory cannot be used, if it cannot.
@@ -236,10 +340,10 @@ impl Filter {
 
     /// The outermost directory down to `dir` whose ignore file cannot be used, and why; `None` if
     /// there is none, or all of it is left out anyway.
-    pub(super) fn undecided_at(&self, dir: &RelPath) -> Option<(RelPath, std::io::Error)> {
+    pub fn undecided_at(&self, dir: &RelPath) -> Option<(RelPath, std::io::Error)> {
         match self.standing(dir) {
             Standing::Undecided(at) => self.unusable(&at).map(|why| (at, why)),
-            Standing::Open(_) | Standing::LeftOut => None,
+            Standing::Open(_) | Standing::LeftOut(_) | Standing::Marked(_) => None,
         }
     }
 
@@ -248,11 +352,7 @@ impl Filter {
             let table = self.read();
             match (&rules, table.get(dir)) {
                 (None, None) => return false,
-                (Some(new), Some(old))
-                    if new.text == old.text && new.unusable.is_some() == old.unusable.is_some() =>
-                {
-                    return false;
-                }
+                (Some(new), Some(old)) if new.is_same(old) => return false,
                 _ => {}
             }
         }
@@ -286,7 +386,7 @@ impl Filter {
         Rules {
             text,
             matcher,
-            unusable: None,
+            ..Rules::none()
         }
     }
 
@@ -294,8 +394,13 @@ impl Filter {
     fn standing(&self, dir: &RelPath) -> Standing {
         let mut scope = Scope::default();
         for above in ancestors(dir) {
-            if !above.is_root() && self.subdir_excluded(&scope, above.as_bytes()) {
-                return Standing::LeftOut;
+            if !above.is_root()
+                && let Some(rule) = self.subdir_excluded(&scope, above.as_bytes())
+            {
+                return Standing::LeftOut(rule);
+            }
+            if self.mark_of(&above).is_some() {
+                return Standing::Marked(above);
             }
             if self.unusable(&above).is_some() {
                 return Standing::Undecided(above);
@@ -309,7 +414,7 @@ impl Filter {
     pub(super) fn scope_if_entered(&self, dir: &RelPath) -> Option<Scope> {
         match self.standing(dir) {
             Standing::Open(scope) => Some(scope),
-            Standing::LeftOut | Standing::Undecided(_) => None,
+            Standing::LeftOut(_) | Standing::Marked(_) | Standing::Undecided(_) => None,
         }
     }
 
@@ -321,13 +426,17 @@ impl Filter {
         }
     }
 
-    /// Whether one directory (`path` is relative to the root) is left out by its own name, given
-    /// that its parent is not.
-    pub(super) fn subdir_excluded(&self, scope: &Scope, path: &[u8]) -> bool {
+    /// Which rule leaves one directory out (`path` is relative to the root) by its own name, given that
+    /// none does its parent.
+    pub(super) fn subdir_excluded(&self, scope: &Scope, path: &[u8]) -> Option<Rule> {
         let (parent, name) = split_name(path);
-        (!self.hidden && name.starts_with(b"."))
-            || names::dir_always_skipped(split_name(parent).1, name)
-            || self.ruled_out(scope, path, true)
+        if names::dir_always_skipped(split_name(parent).1, name) {
+            Some(Rule::System)
+        } else if !self.hidden && name.starts_with(b".") {
+            Some(Rule::Hidden)
+        } else {
+            self.ruled_out(scope, path, true)
+        }
     }
 
     /// What a file's own name says (`path` is relative to the root), given that its directory is
@@ -336,34 +445,46 @@ impl Filter {
         let name = split_name(path).1;
         if names::is_temporary(name) {
             FileKind::Temporary
-        } else if (!self.hidden && name.starts_with(b".")) || names::file_always_skipped(name) {
-            FileKind::Excluded
+        } else if let Some(rule) = names::file_always_skipped(name) {
+            FileKind::Excluded(rule)
+        } else if !self.hidden && name.starts_with(b".") {
+            FileKind::Excluded(Rule::Hidden)
         } else if names::never_a_photo(name) {
             FileKind::OtherKind
-        } else if self.ruled_out(scope, path, false) {
-            FileKind::Excluded
+        } else if let Some(rule) = self.ruled_out(scope, path, false) {
+            FileKind::Excluded(rule)
         } else {
             FileKind::Candidate
         }
     }
 
-    fn ruled_out(&self, scope: &Scope, path: &[u8], is_dir: bool) -> bool {
+    fn ruled_out(&self, scope: &Scope, path: &[u8], is_dir: bool) -> Option<Rule> {
+        let ruling = self.ruling(scope, path, is_dir)?;
+        Some(match ruling.by {
+            Some(_) => Rule::IgnoreFile,
+            None => Rule::Setting,
+        })
+    }
+
+    /// The pattern that leaves a path out, if one does.
+    fn ruling<'a>(&'a self, scope: &'a Scope, path: &[u8], is_dir: bool) -> Option<Ruling<'a>> {
         let mut at = &scope.0;
         while let Some(node) = at {
             let relative = path.get(node.skip..).unwrap_or_default();
-            match node
-                .rules
-                .matcher
-                .matched(OsStr::from_bytes(relative), is_dir)
-            {
-                Match::Ignore(_) => return true,
-                Match::Whitelist(_) => return false,
+            let relative = OsStr::from_bytes(relative);
+            match node.rules.matcher.matched(relative, is_dir) {
+                Match::Ignore(glob) => {
+                    let by = Some(node.as_ref());
+                    return Some(Ruling { glob, by });
+                }
+                Match::Whitelist(_) => return None,
                 Match::None => at = &node.outer.0,
             }
         }
-        self.configured
-            .matched(OsStr::from_bytes(path), is_dir)
-            .is_ignore()
+        match self.configured.matched(OsStr::from_bytes(path), is_dir) {
+            Match::Ignore(glob) => Some(Ruling { glob, by: None }),
+            Match::Whitelist(_) | Match::None => None,
+        }
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<RelPath, Arc<Rules>>> {
@@ -372,6 +493,13 @@ impl Filter {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A pattern that leaves a path out.
+struct Ruling<'a> {
+    glob: &'a Glob,
+    /// The ignore file it stands in; `None`: the settings.
+    by: Option<&'a ScopeNode>,
 }
 
 impl Scope {

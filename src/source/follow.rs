@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 
 use super::canary::{Canary, CanaryVerdict};
-use super::filter::{FileKind, Filter, IGNORE_FILE};
+use super::filter::{FileKind, Filter, is_rule_file};
 use super::live::{LiveConfig, RescanReason, SourceEvent};
 use super::open::{Probe, probe};
 use super::settle::{Hint, Settler};
@@ -220,13 +220,13 @@ impl Follower {
                 }
             }
             // A folder in the place of an ignore file: nobody can tell what it leaves out.
-            What::DirCreated if path.name() == IGNORE_FILE.as_bytes() => {
+            What::DirCreated if is_rule_file(path.name()) => {
                 self.note(path, Hint::MovedIn);
             }
             What::DirCreated => {
                 self.dirs.entry(path).or_insert(RescanReason::NewDirectory);
             }
-            What::DirRemoved if path.name() == IGNORE_FILE.as_bytes() => {
+            What::DirRemoved if is_rule_file(path.name()) => {
                 self.note(path, Hint::Removed);
             }
             What::DirRemoved | What::Unmounted => {
@@ -261,7 +261,7 @@ impl Follower {
         // What is undecided now may be decided by the time it rests.
         let kind = self.filter.file_kind(&path);
         let wanted = matches!(kind, FileKind::Candidate | FileKind::Undecided)
-            || path.name() == IGNORE_FILE.as_bytes()
+            || is_rule_file(path.name())
             || (may_be_dir && !self.filter.dir_excluded(&path));
         if wanted && !self.settler.note(path, hint, Instant::now()) {
             // More paths than are worth holding: one scan does better.

@@ -18,7 +18,9 @@ pub(super) enum What {
     File(FileStamp),
     /// A directory.
     Dir,
-    /// A link, FIFO, socket or device.
+    /// A symbolic link.
+    Link,
+    /// A FIFO, socket or device.
     Special,
     /// Something that could not be stamped.
     Failed(Errno),
@@ -115,6 +117,7 @@ fn stamp(dir: BorrowedFd<'_>, name: &[u8]) -> State {
             FileType::RegularFile => State::Known(What::File(stamp_of(&st))),
             // Replaced since it was listed; as a directory it has an event of its own.
             FileType::Directory => State::Vanished,
+            FileType::Symlink => State::Known(What::Link),
             _ => State::Known(What::Special),
         },
         Err(Errno::NOENT) => State::Vanished,

@@ -176,6 +176,8 @@ pub struct RootHealth {
     pub watched: usize,
     /// Subtrees that are polled.
     pub polled: usize,
+    /// Their tops.
+    pub polled_dirs: Vec<RelPath>,
     /// Times that events were lost.
     pub overflows: u64,
     /// Why directories are polled.
@@ -343,6 +345,7 @@ impl LiveSource {
         Some(RootHealth {
             watched: shared.armed.load(Ordering::Relaxed),
             polled: shared.polled.load(Ordering::Relaxed),
+            polled_dirs: shared.polled_dirs(),
             overflows: shared.overflows.load(Ordering::Relaxed),
             degraded: shared.degraded(),
         })

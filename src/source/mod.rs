@@ -13,7 +13,7 @@
 //!
 //! | file | what it decides |
 //! |---|---|
-//! | `names`, `filter` | which paths matter |
+//! | `names`, `rule`, `filter` | which paths matter |
 //! | `listing`, `walk` | what is there, in order |
 //! | `open` | how a file is opened without leaving the root |
 //! | `settle` | when a path with events is worth a look (pure) |
@@ -30,6 +30,7 @@ mod live;
 mod names;
 mod open;
 mod root;
+mod rule;
 mod settle;
 mod shared;
 #[cfg(test)]
@@ -39,12 +40,13 @@ mod watch;
 mod watched;
 
 pub use error::{ArmError, FilterError, OpenError, SourceError, WalkError, is_passing};
-pub use filter::{FileKind, Filter, FilterConfig, IGNORE_FILE};
+pub use filter::{FileKind, Filter, FilterConfig, IGNORE_FILE, MARKS};
 pub use live::{Found, LiveConfig, LiveSource, RescanReason, RootHealth, SourceEvent, WatchHealth};
 pub use open::{open_beneath, stamp_beneath};
 pub use root::{
     RootFacts, RootPlace, RootPresence, VolumeIdentity, identify, is_certain, place_of,
 };
+pub use rule::{LeftOut, Rule, RuleCounts};
 pub use settle::{Hint, SettleConfig, Settled, Settler};
 pub use walk::{WalkEvent, WalkSummary, walk};
 pub use watched::{Arm, DegradeReason};

@@ -3,6 +3,8 @@
 //! Pure functions over one path component. The lists err on the side of looking: an unknown
 //! extension, or none, is a candidate, and the bytes decide.
 
+use super::rule::Rule;
+
 /// Files that are never photos, by extension in lower case, sorted.
 ///
 /// Video and audio, documents, sidecars (`xmp`, `aae`, and `thm`/`lrv`, the previews cameras put
@@ -44,11 +46,11 @@ const TEMPORARY_EXTENSIONS: &[&str] = &[
 ];
 
 /// Beginnings of names of files that are still being written (Syncthing, GLib, browsers, FUSE and
-/// NFS leftovers of deleted files, office locks).
+/// NFS leftovers of deleted files, office locks, Android's media store).
 #[rustfmt::skip]
 const TEMPORARY_PREFIXES: &[&[u8]] = &[
     b"~syncthing~", b".syncthing.", b".goutputstream-", b".!", b"~$", b".fuse_hidden", b".nfs0",
-    b".com.google.chrome.", b".org.chromium.",
+    b".com.google.chrome.", b".org.chromium.", b".pending-",
 ];
 
 /// Directories never entered, whatever the settings say, compared without case: system folders,
@@ -111,10 +113,28 @@ fn is_rsync_temporary(name: &[u8]) -> bool {
         && inner[1..].contains(&b'.')
 }
 
-/// True if a file of this name is left out whatever the settings say (thumbnail databases,
-/// AppleDouble companions of a file on foreign volumes).
-pub(super) fn file_always_skipped(name: &[u8]) -> bool {
-    name.starts_with(b"._") || name == super::filter::IGNORE_FILE.as_bytes()
+/// The rule that leaves files of this name out whatever the settings say: copies that programs keep
+/// of what they change (exiftool, editors, merge tools), what macOS puts beside a file on foreign
+/// volumes, what Android's bin holds.
+pub(super) fn file_always_skipped(name: &[u8]) -> Option<Rule> {
+    if name.starts_with(b"._") {
+        Some(Rule::Companion)
+    } else if starts_with(name, b".trashed-") {
+        Some(Rule::Bin)
+    } else if is_backup(name) {
+        Some(Rule::Backup)
+    } else if super::filter::is_rule_file(name) {
+        Some(Rule::System)
+    } else {
+        None
+    }
+}
+
+/// `a.jpg_original`, `a.jpg~`, `a.jpg.orig`.
+fn is_backup(name: &[u8]) -> bool {
+    name.ends_with(b"~")
+        || name.ends_with(b"_original")
+        || extension(name).is_some_and(|ext| ext.eq_ignore_ascii_case(b"orig"))
 }
 
 /// True if a directory of this name in `parent` (its name, empty for the root) is never entered.
@@ -195,7 +215,27 @@ mod tests {
                 !never_a_photo(name.as_bytes()) && !is_temporary(name.as_bytes()),
                 "{ext}"
             );
-            assert!(!file_always_skipped(name.as_bytes()), "{ext}");
+            assert_eq!(file_always_skipped(name.as_bytes()), None, "{ext}");
+        }
+    }
+
+    #[test]
+    fn copies_of_photos_that_programs_keep_are_left_out() {
+        for (name, rule) in [
+            ("a.jpg_original", Some(Rule::Backup)),
+            ("b.jpg~", Some(Rule::Backup)),
+            ("b.jpg.orig", Some(Rule::Backup)),
+            ("b.jpg.~1~", Some(Rule::Backup)),
+            ("._a.jpg", Some(Rule::Companion)),
+            (".trashed-1700000000-IMG_1.jpg", Some(Rule::Bin)),
+            (".nomedia", Some(Rule::System)),
+            ("a_original.jpg", None),
+            ("original.jpg", None),
+            ("orig", None),
+            ("~a.jpg", None),
+            ("trashed-1.jpg", None),
+        ] {
+            assert_eq!(file_always_skipped(name.as_bytes()), rule, "{name}");
         }
     }
 
@@ -214,6 +254,7 @@ mod tests {
             "~$a.jpg",
             "a.download",
             "a.jpg.!qB",
+            ".pending-1700000000-IMG_1.jpg",
         ] {
             assert!(is_temporary(name.as_bytes()), "{name}");
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::live::LiveConfig;
 use super::watch::Signals;
 use super::watched::{DegradeReason, Watched};
+use crate::photo::RelPath;
 
 /// See the module.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(super) struct SharedWatch {
     degraded: Mutex<Option<DegradeReason>>,
     pub(super) armed: AtomicUsize,
     pub(super) polled: AtomicUsize,
+    polled_dirs: Mutex<Vec<RelPath>>,
     pub(super) overflows: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) stop: AtomicBool,
@@ -31,6 +33,7 @@ impl SharedWatch {
             degraded: Mutex::default(),
             armed: AtomicUsize::new(0),
             polled: AtomicUsize::new(0),
+            polled_dirs: Mutex::default(),
             overflows: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             stop: AtomicBool::new(false),
@@ -48,8 +51,24 @@ impl SharedWatch {
         let result = f(&mut watched);
         let (armed, polled) = watched.counts();
         self.armed.store(armed, Ordering::Relaxed);
-        self.polled.store(polled, Ordering::Relaxed);
+        let before = self.polled.swap(polled, Ordering::Relaxed);
+        if polled > 0 || before > 0 {
+            // At most a few dozen; a list of its own, so that nobody who asks waits for this lock.
+            let mut dirs = self
+                .polled_dirs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *dirs = watched.polled_dirs();
+        }
         result
+    }
+
+    pub(super) fn polled_dirs(&self) -> Vec<RelPath> {
+        let dirs = self
+            .polled_dirs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        dirs.clone()
     }
 
     pub(super) fn degraded(&self) -> Option<DegradeReason> {

@@ -24,6 +24,7 @@ use super::error::{WalkError, is_gone};
 use super::filter::{FileKind, Filter, Scope};
 use super::listing::{Listing, What};
 use super::open::{descend, open_root};
+use super::rule::{Rule, RuleCounts};
 use crate::photo::{FileStamp, RelPath};
 
 /// What a walk finds.
@@ -68,10 +69,12 @@ pub struct WalkSummary {
     /// Files that are no photos by their names.
     pub other: u64,
     /// Files and directories left out by rules.
-    pub excluded: u64,
+    pub excluded: RuleCounts,
     /// Unfinished files.
     pub temporary: u64,
-    /// Links, FIFOs, sockets, devices.
+    /// Symbolic links with a name that a photo or a folder may have.
+    pub links: u64,
+    /// FIFOs, sockets, devices.
     pub special: u64,
     /// Files and directories that could not be looked at.
     pub unreadable: u64,
@@ -126,10 +129,7 @@ pub fn walk(
             });
         }
         if filter.dir_excluded(start) {
-            return Ok(WalkSummary {
-                excluded: 1,
-                ..WalkSummary::default()
-            });
+            return Ok(WalkSummary::default());
         }
     }
     let sum = WalkSummary::default();
@@ -172,6 +172,10 @@ impl Walk<'_> {
                     (self.visit)(WalkEvent::File { path: &path, stamp })
                 }
                 What::Dir => self.descend_into(path),
+                What::Link => {
+                    self.sum.links += 1;
+                    (self.visit)(WalkEvent::Special { path: &path })
+                }
                 What::Special => {
                     self.sum.special += 1;
                     (self.visit)(WalkEvent::Special { path: &path })
@@ -246,8 +250,12 @@ impl Walk<'_> {
                 error,
             }));
         }
-        let scope = self.filter.scope_below(outer, &path);
         self.sum.dirs += 1;
+        if self.filter.mark_of(&path).is_some() {
+            self.sum.excluded.add(Rule::Mark);
+            return Ok(ControlFlow::Continue(()));
+        }
+        let scope = self.filter.scope_below(outer, &path);
         let (listing, trouble) = self.list(fd.as_fd(), &path, &scope);
         if let Some(e) = trouble
             && self.unreadable(&path, true, e).is_break()
@@ -290,17 +298,20 @@ impl Walk<'_> {
             path.truncate(prefix);
             path.extend_from_slice(name);
             match kind {
-                FileType::Directory if filter.subdir_excluded(scope, &path) => sum.excluded += 1,
-                FileType::Directory => listing.push(name, What::Dir),
-                _ => match filter.kind_in(scope, &path) {
-                    FileKind::OtherKind => sum.other += 1,
-                    FileKind::Excluded => sum.excluded += 1,
-                    FileKind::Temporary => sum.temporary += 1,
-                    FileKind::Undecided => {}
-                    FileKind::Candidate if kind == FileType::RegularFile => {
+                FileType::Directory => match filter.subdir_excluded(scope, &path) {
+                    Some(rule) => sum.excluded.add(rule),
+                    None => listing.push(name, What::Dir),
+                },
+                _ => match (filter.kind_in(scope, &path), kind) {
+                    (FileKind::OtherKind, _) => sum.other += 1,
+                    (FileKind::Excluded(rule), _) => sum.excluded.add(rule),
+                    (FileKind::Temporary, _) => sum.temporary += 1,
+                    (FileKind::Undecided, _) => {}
+                    (FileKind::Candidate, FileType::RegularFile) => {
                         listing.push_unstamped(name, inode);
                     }
-                    FileKind::Candidate => listing.push(name, What::Special),
+                    (FileKind::Candidate, FileType::Symlink) => listing.push(name, What::Link),
+                    (FileKind::Candidate, _) => listing.push(name, What::Special),
                 },
             }
         });

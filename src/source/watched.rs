@@ -279,6 +279,11 @@ impl Watched {
         self.polled.keys().cloned().collect()
     }
 
+    /// The directories that are polled, each with all below it.
+    pub(super) fn polled_dirs(&self) -> Vec<RelPath> {
+        self.polled.keys().cloned().collect()
+    }
+
     /// True if the system gave no watcher.
     pub(super) fn has_no_watcher(&self) -> bool {
         self.watcher.is_none()

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0006_pixels.sql"),
     include_str!("../../migrations/0007_said.sql"),
     include_str!("../../migrations/0008_places.sql"),
+    include_str!("../../migrations/0010_asking.sql"),
 ];
 
 /// The schema this program reads and writes.

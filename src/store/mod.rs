@@ -32,6 +32,8 @@ mod recover;
 mod roots;
 mod said;
 mod said_filter;
+mod siblings;
+mod standing;
 mod status;
 mod tags;
 #[cfg(test)]
@@ -64,6 +66,8 @@ pub use recover::Recovery;
 pub use roots::RootRow;
 pub use said::{KeywordRow, Layer, PersonRow, SaidCount, mark_beside};
 pub use said_filter::SaidFilter;
+pub use siblings::Condition;
+pub use standing::{FolderCounts, PathFailure, PathState};
 pub use status::Counts;
 pub use tags::{TagConfidence, TagCount, Tagged, ask_again_beside};
 pub use thumbs::{THUMBS_FILE, ThumbStore};

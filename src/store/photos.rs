@@ -44,6 +44,8 @@ pub struct PhotoRow {
 /// A photo at one of its places.
 #[derive(Debug, Clone)]
 pub struct Hit {
+    /// `roots.id` of the folder it lies in.
+    pub root_id: i64,
     /// Folder it lies in.
     pub root: std::path::PathBuf,
     /// Path below it.
@@ -62,7 +64,7 @@ pub struct Hit {
 pub(super) const HIT_COLUMNS: &str = "r.path, f.path, f.size, f.mtime_ns, r.online, \
      p.id, p.hash, p.format, p.width, p.height, p.orientation, p.captured_local, \
      p.captured_offset, p.camera, p.lens, p.exposure_s, p.f_number, p.iso, p.focal_length_mm, \
-     p.lat, p.lon, p.altitude_m, p.phash, p.pixels, p.pixels_kind, p.pixels_why, \
+     p.lat, p.lon, p.altitude_m, p.phash, p.pixels, p.pixels_kind, p.pixels_why, f.root, \
      p.dated, p.dated_by, p.title, p.caption, p.rating";
 
 impl Hit {
@@ -71,6 +73,7 @@ impl Hit {
         use std::os::unix::ffi::OsStringExt;
         let offset: Option<i32> = r.get(12)?;
         Ok(Self {
+            root_id: r.get(26)?,
             root: std::ffi::OsString::from_vec(r.get(0)?).into(),
             path: RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?),
             size: r.get::<_, i64>(2)?.cast_unsigned(),
@@ -100,10 +103,10 @@ impl Hit {
                 },
                 phash: PerceptualHash(r.get(22)?),
                 pixels: pixels((r.get(23)?, r.get(24)?, r.get(25)?)),
-                dated: said_date(r.get(26)?, r.get(27)?),
-                title: r.get(28)?,
-                caption: r.get(29)?,
-                rating: r.get(30)?,
+                dated: said_date(r.get(27)?, r.get(28)?),
+                title: r.get(29)?,
+                caption: r.get(30)?,
+                rating: r.get(31)?,
             },
         })
     }

@@ -8,8 +8,8 @@
 
 use std::ops::ControlFlow;
 
+use rusqlite::params_from_iter;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::StoreReader;
 use super::error::{At, StoreError};
@@ -135,39 +135,44 @@ impl StoreReader {
     ) -> Result<(), StoreError> {
         let way = self.way(filter, limit).at(&self.path)?;
         let (wheres, values) = self.conditions(filter).at(&self.path)?;
-        // What is checked here and not in SQL may turn some of them down.
-        let limit = limit.filter(|_| filter.path.is_none() && filter.near.is_none());
-        let limit = limit.and_then(|n| i64::try_from(n).ok()).unwrap_or(-1);
-        let sql = format!(
-            "SELECT f.root, f.path FROM {} WHERE {wheres} ORDER BY f.taken DESC, f.photo DESC LIMIT {limit}",
-            way.from
-        );
-        let mut stmt = self.conn.prepare(&sql).at(&self.path)?;
-        let mut rows = stmt
-            .query(params_from_iter(way.values.iter().chain(&values)))
-            .at(&self.path)?;
-        let mut hit = self
-            .conn
-            .prepare(&format!(
-                "SELECT {HIT_COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
-                 JOIN roots r ON r.id = f.root WHERE f.root = ?1 AND f.path = ?2"
-            ))
-            .at(&self.path)?;
-        while let Some(row) = rows.next().at(&self.path)? {
-            let (root, path): (i64, Vec<u8>) =
-                (row.get(0).at(&self.path)?, row.get(1).at(&self.path)?);
-            let path = RelPath::from_bytes(path);
-            if filter.path.is_some_and(|fits| !fits(root, &path)) {
-                continue;
-            }
-            let found = hit
-                .query_row(rusqlite::params![root, path.as_bytes()], Hit::read)
-                .optional()
+        // What is checked here and not in SQL may turn some of them down, and some are shown with others:
+        // a few more than are wanted, and in the rare case that these do not do, all the rest.
+        let enough = limit.filter(|_| filter.path.is_none() && filter.near.is_none());
+        let enough = enough.and_then(|n| i64::try_from(n).ok()?.checked_mul(4));
+        let mut pages = vec![(-1, 0)];
+        if let Some(enough) = enough {
+            pages = vec![(enough, 0), (-1, enough)];
+        }
+        // Both are to see the same index.
+        let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
+        for (most, from) in pages {
+            let sql = format!(
+                "SELECT f.root, f.path FROM {} WHERE {wheres}
+                 ORDER BY f.taken DESC, f.photo DESC LIMIT {most} OFFSET {from}",
+                way.from
+            );
+            let mut stmt = snapshot.prepare(&sql).at(&self.path)?;
+            let mut rows = stmt
+                .query(params_from_iter(way.values.iter().chain(&values)))
                 .at(&self.path)?;
-            let Some(found) = found.filter(|h| is_within(h, filter.near)) else {
-                continue;
-            };
-            if visit(found).is_break() {
+            let mut seen = 0;
+            while let Some(row) = rows.next().at(&self.path)? {
+                seen += 1;
+                let (root, path): (i64, Vec<u8>) =
+                    (row.get(0).at(&self.path)?, row.get(1).at(&self.path)?);
+                let path = RelPath::from_bytes(path);
+                if filter.path.is_some_and(|fits| !fits(root, &path)) {
+                    continue;
+                }
+                let found = self.photo_at(root, &path)?;
+                let Some(found) = found.filter(|h| is_within(h, filter.near)) else {
+                    continue;
+                };
+                if visit(found).is_break() {
+                    return Ok(());
+                }
+            }
+            if seen < most {
                 break;
             }
         }
@@ -243,7 +248,7 @@ impl StoreReader {
     ) -> Result<Vec<Hit>, StoreError> {
         let (wheres, values) = self.conditions(filter).at(&self.path)?;
         let sql = format!(
-            "SELECT {HIT_COLUMNS}, f.root FROM json_each(?) ids CROSS JOIN photos p ON p.id = ids.value
+            "SELECT {HIT_COLUMNS} FROM json_each(?) ids CROSS JOIN photos p ON p.id = ids.value
              CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = p.id
              CROSS JOIN roots r ON r.id = f.root
              WHERE {wheres} ORDER BY p.id, r.path, f.path"
@@ -256,14 +261,13 @@ impl StoreReader {
         let rows = stmt
             .query_map(
                 params_from_iter(std::iter::once(&ids).chain(&values)),
-                |r| Ok((Hit::read(r)?, r.get::<_, i64>("root")?)),
+                Hit::read,
             )
             .at(&self.path)?;
         let mut hits = Vec::new();
         for row in rows {
-            let (hit, root) = row.at(&self.path)?;
-            let fits = filter.path.is_none_or(|fits| fits(root, &hit.path));
-            if fits && is_within(&hit, filter.near) {
+            let hit = row.at(&self.path)?;
+            if is_at(&hit, filter) {
                 hits.push(hit);
             }
         }
@@ -444,7 +448,10 @@ impl StoreReader {
 
     /// The filter as conditions over `files f`, with their values. What they let through, the filter's
     /// path and [`within`] must let through too.
-    fn conditions(&self, filter: &PhotoFilter<'_>) -> rusqlite::Result<(String, Vec<Value>)> {
+    pub(super) fn conditions(
+        &self,
+        filter: &PhotoFilter<'_>,
+    ) -> rusqlite::Result<(String, Vec<Value>)> {
         let mut wheres = vec!["f.photo IS NOT NULL AND f.missing_since IS NULL".to_owned()];
         let mut values: Vec<Value> = Vec::new();
         let wanted = filter
@@ -513,6 +520,11 @@ fn box_around(place: Circle) -> [f64; 4] {
         (-180.0, 180.0)
     };
     [place.lat - reach, place.lat + reach, west, east]
+}
+
+/// What is not asked of SQL.
+pub(super) fn is_at(hit: &Hit, filter: &PhotoFilter<'_>) -> bool {
+    filter.path.is_none_or(|fits| fits(hit.root_id, &hit.path)) && is_within(hit, filter.near)
 }
 
 fn is_within(hit: &Hit, near: Option<Circle>) -> bool {

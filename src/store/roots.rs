@@ -32,6 +32,8 @@ pub struct RootRow {
     pub failed: i64,
     /// Files held as missing.
     pub missing: i64,
+    /// JSON: what the last full scan passed over.
+    pub skipped: String,
 }
 
 impl RootRow {
@@ -51,8 +53,7 @@ impl RootRow {
     }
 }
 
-const COLUMNS: &str =
-    "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark";
+const COLUMNS: &str = "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark, skipped";
 
 impl RootRow {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -69,6 +70,7 @@ impl RootRow {
             failed: row.get(8)?,
             missing: row.get(9)?,
             mark: row.get(10)?,
+            skipped: row.get(11)?,
         })
     }
 }
@@ -220,15 +222,21 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that a scan walked all of a root.
+    /// Notes that a scan walked all of a root, and what it passed over, as JSON.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn root_scanned(&mut self, root: i64, other_files: i64) -> Result<(), StoreError> {
+    pub fn root_scanned(
+        &mut self,
+        root: i64,
+        other_files: i64,
+        skipped: &str,
+    ) -> Result<(), StoreError> {
         self.conn
             .execute(
-                "UPDATE roots SET last_full_scan = ?2, other_files = ?3, note = NULL, online = 1 WHERE id = ?1",
-                params![root, unix_now(), other_files],
+                "UPDATE roots SET last_full_scan = ?2, other_files = ?3, skipped = ?4, note = NULL, online = 1
+                 WHERE id = ?1",
+                params![root, unix_now(), other_files, skipped],
             )
             .at(&self.path)?;
         Ok(())

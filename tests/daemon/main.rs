@@ -17,6 +17,7 @@ mod indexing;
 mod metrics;
 mod models;
 mod names;
+mod pairs;
 mod places;
 mod roots;
 mod saying;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::Follower;
 use crate::photo::RelPath;
-use crate::source::filter::{FileKind, IGNORE_FILE};
+use crate::source::filter::{FileKind, is_rule_file};
 use crate::source::live::{Found, RescanReason, SourceEvent};
 use crate::source::open::{Probe, probe};
 use crate::source::settle::{Hint, Settled};
@@ -40,7 +40,7 @@ impl Follower {
 
     fn report(&mut self, path: RelPath, hint: Hint, found: Found) {
         tracing::trace!(?path, ?hint, ?found, "at rest");
-        if path.name() == IGNORE_FILE.as_bytes() {
+        if is_rule_file(path.name()) {
             return self.ignore_file_changed(&path.parent().unwrap_or_default());
         }
         if found == Found::Dir && !self.filter.dir_excluded(&path) {

@@ -131,7 +131,7 @@ fn links_and_special_files_are_named_and_never_followed() {
     std::fs::write(t.path().join("real.jpg"), b"").unwrap();
     let (seen, sum) = files(t.path(), "");
     assert_eq!(seen, [rel("real.jpg")]);
-    assert_eq!((sum.special, sum.dirs), (4, 1));
+    assert_eq!((sum.links, sum.special, sum.dirs), (3, 1, 1));
     assert!(matches!(
         walk(t.path(), &rel("out"), &filter(t.path()), &mut |_| {
             ControlFlow::Continue(())
@@ -160,12 +160,46 @@ fn excluded_places_are_not_entered_and_ignore_files_hold() {
     let (seen, sum) = files(t.path(), "");
     assert_eq!(seen, [rel("keep/sub/x.jpg")]);
     assert_eq!((sum.other, sum.temporary, sum.dirs), (1, 1, 3));
+    let out = sum.excluded;
+    assert_eq!((out.system, out.ignore_files, out.total()), (3, 2, 5));
     // Beginning further down, the rules above hold too; an excluded start is empty.
     assert_eq!(files(t.path(), "keep/sub").0, [rel("keep/sub/x.jpg")]);
     assert_eq!(files(t.path(), "keep/skip").1.dirs, 0);
     // A rule that is gone is forgotten.
     std::fs::remove_file(t.path().join("keep/.photondignore")).unwrap();
     assert_eq!(files(t.path(), "").0.len(), 3);
+}
+
+#[test]
+fn a_marked_folder_is_announced_and_nothing_in_it_is_shown() {
+    let t = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(t.path().join("a/closed/deep")).unwrap();
+    for f in ["a/x.jpg", "a/closed/x.jpg", "a/closed/deep/x.jpg"] {
+        std::fs::write(t.path().join(f), b"").unwrap();
+    }
+    std::fs::write(t.path().join("a/closed/.noimage"), b"").unwrap();
+    let filter = filter(t.path());
+    let seen = |start: &str| {
+        let (mut dirs, mut files) = (Vec::new(), Vec::new());
+        let sum = walk(t.path(), &rel(start), &filter, &mut |e| {
+            match e {
+                WalkEvent::Dir { path } => dirs.push(path.to_string()),
+                WalkEvent::File { path, .. } => files.push(path.to_string()),
+                other => panic!("{other:?}"),
+            }
+            ControlFlow::Continue(())
+        });
+        (dirs, files, sum.unwrap().excluded.marked)
+    };
+    let own = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let wanted = (own(&["", "a", "a/closed"]), own(&["a/x.jpg"]), 1);
+    assert_eq!(seen(""), wanted);
+    assert_eq!(seen("a/closed"), (own(&["a/closed"]), Vec::new(), 1));
+    assert_eq!(seen("a/closed/deep"), (Vec::new(), Vec::new(), 0));
+    std::fs::remove_file(t.path().join("a/closed/.noimage")).unwrap();
+    // A walk that begins further down learns that the mark is gone.
+    assert_eq!(seen("a/closed/deep").1, own(&["a/closed/deep/x.jpg"]));
+    assert_eq!(seen("").1.len(), 3);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::library::{Library, failure, hash, key};
 use crate::photo::FileStamp;
 use crate::store::{
-    Change, Circle, LocalityFilter, PhotoFilter, SaidFilter, Stage, TagCondition, TagConfidence,
+    Change, Circle, Hit, LocalityFilter, PhotoFilter, SaidFilter, Stage, TagCondition,
+    TagConfidence,
 };
 
 /// A few photos in all states that matter to listings.
@@ -228,6 +229,17 @@ fn check(lib: &Library, filter: &PhotoFilter<'_>) {
         .collect();
     assert_eq!(shown, listed, "{filter:?}");
     assert_eq!(lib.reader().hits_of(&[], filter).unwrap().len(), 0);
+    // Asked about a place alone, a filter says what its listing shows.
+    let reader = lib.reader();
+    let condition = reader.condition(filter).unwrap();
+    let every_photo: Vec<i64> = (1..8).collect();
+    let everything = PhotoFilter::default();
+    for hit in reader.hits_of(&every_photo, &everything).unwrap() {
+        let is_shown = listed
+            .iter()
+            .any(|(_, root, path)| *root == hit.root && path == hit.path.as_bytes());
+        assert_eq!(condition.holds(&hit).unwrap(), is_shown, "{filter:?}");
+    }
 }
 
 #[test]
@@ -240,6 +252,14 @@ fn ids_and_places_are_those_that_a_listing_shows() {
     // Newest first: those with the camera's date by it, 5 by the file's, which is of 1970.
     let newest: Vec<i64> = listed(&lib, &all, None).iter().map(|s| s.0).collect();
     assert_eq!(newest, [7, 6, 2, 1, 5]);
+    // Whoever wants one and takes none of them is shown all the others, each once.
+    let mut passed_over = Vec::new();
+    let goes_on = &mut |hit: Hit| {
+        passed_over.push(hit.photo.id);
+        ControlFlow::Continue(())
+    };
+    lib.reader().list(&all, Some(1), goes_on).unwrap();
+    assert_eq!(passed_over, newest);
     proptest!(ProptestConfig::with_cases(256), |(filter in filter())| check(&lib, &filter));
 }
 
