@@ -145,7 +145,7 @@ fn position(number: u64) -> Option<Position> {
     let (lat, lon) = CITIES[(number / 3) as usize % CITIES.len()];
     let mut random = Random::new(number);
     let mut aside = || f64::from(random.share() - 0.5) * 0.7;
-    (number % 3 > 0).then(|| Position {
+    (!number.is_multiple_of(3)).then(|| Position {
         lat: lat + aside(),
         lon: lon + aside(),
         altitude_m: None,
