@@ -44,6 +44,4 @@ def flat(writer: Writer, tensor: str, output: str) -> str:
 
 def channels(writer: Writer, tensor: str, start: int, end: int, output: str) -> str:
     bounds = [writer.constant(f"i{at}", np.int64([at])) for at in (start, end)]
-    return writer.node(
-        "Slice", [tensor, *bounds, writer.constant("axis1", np.int64([1]))], output
-    )
+    return writer.node("Slice", [tensor, *bounds, writer.constant("axis1", np.int64([1]))], output)

@@ -77,66 +77,87 @@ def float_model(network: Network, decode: Decode | None, watch: Sequence[str] = 
 def quantised_model(network: Network, decode: Decode, ranges: dict[str, Range]) -> ModelProto:
     """The int8 network. `ranges` has (lowest, highest) of each tensor in `watched`.
 
-    Heads that a float convolution makes from the last tensor have no range and are not quantised.
+    Heads without a range are made by a float convolution of the last tensor.
     """
     writer = Writer()
-    scales: dict[str, np.float32] = {}
-
-    def quantise(tensor: str, source: str, scale: np.float32, zero: np.uint8) -> None:
-        scales[tensor] = scale
-        pair = [writer.constant(f"{tensor}.scale", scale), writer.constant(f"{tensor}.zero", zero)]
-        quantised = writer.node("QuantizeLinear", [source, *pair], f"{tensor}.q")
-        writer.node("DequantizeLinear", [quantised, *pair], f"{tensor}.dq")
-
+    quantised = _Quantised(writer)
     writer.node("Transpose", ["image"], "image.q", perm=[0, 3, 1, 2])
-    scales["image"] = np.float32(1)
-    one, nought = writer.constant("image.scale", np.float32(1)), np.uint8(0)
-    writer.node("DequantizeLinear", ["image.q", one, writer.constant("image.zero", nought)], "image.dq")
+    quantised.dequantise("image", np.float32(1), np.uint8(0))
     # What is scaled by two is added to something else in float, and the sum is quantised.
     scaled: set[str] = set()
     floats = {head for head in network.heads if head not in ranges}
+
+    def read(tensor: str) -> str:
+        return tensor if tensor in scaled else f"{tensor}.dq"
+
     for step in network.steps:
         name = step.output
-        if name in floats:
-            weight = writer.constant(f"{name}.weight", step.weight)
-            bias = writer.constant(f"{name}.bias", step.bias)
-            _conv(writer, step, [f"{step.input}.dq", weight, bias], name)
-            continue
-        if not isinstance(step, Conv):
-            _plain(writer, step, lambda tensor: tensor if tensor in scaled else f"{tensor}.dq", name)
-            if isinstance(step, Half | Double):
+        match step:
+            case Conv() if name in floats:
+                weight = writer.constant(f"{name}.weight", step.weight)
+                bias = writer.constant(f"{name}.bias", step.bias)
+                _conv(writer, step, [read(step.input), weight, bias], name)
+            case Conv():
+                _quantised_conv(quantised, _with_input(step, network.input), ranges)
+            case Half() | Double():
+                _plain(writer, step, read, name)
                 scaled.add(name)
-            elif isinstance(step, MaxPool):
-                quantise(name, name, scales[step.input], *_zero_of(writer, step.input))
-            else:
-                quantise(name, name, *_affine(*ranges[name]))
-            continue
-        folded = _with_input(step, network.input)
-        scale, weight, bias = _quantised_weights(folded, scales[step.input])
-        parts = [f"{step.input}.dq"]
-        for part, array, part_scale in (
-            ("weight", weight, scale),
-            ("bias", bias, scale * scales[step.input]),
-        ):
-            inputs = [
-                writer.constant(f"{name}.{part}", array),
-                writer.constant(f"{name}.{part}.scale", part_scale.astype(np.float32)),
-                writer.constant(f"{name}.{part}.zero", np.zeros(len(scale), array.dtype)),
-            ]
-            parts.append(writer.node("DequantizeLinear", inputs, f"{name}.{part}.dq", axis=0))
-        linear = linear_name(step)
-        _conv(writer, step, parts, linear)
-        lowest, highest = ranges[linear]
-        if step.activation == "leaky":
-            quantise(linear, linear, *_affine(lowest, highest))
-            _activation(writer, "leaky", f"{linear}.dq", name)
-            quantise(name, name, *_affine(LEAK * lowest, highest))
-        else:
-            # With zero point 0 quantising is the ReLU.
-            low = 0.0 if step.activation == "relu" else lowest
-            quantise(name, linear, *_affine(low, highest))
+            case MaxPool():
+                _plain(writer, step, read, name)
+                quantised.quantise(name, name, *quantised.scales[step.input])
+            case _:
+                _plain(writer, step, read, name)
+                quantised.quantise(name, name, *_affine(*ranges[name]))
     heads = [head if head in floats else f"{head}.dq" for head in network.heads]
     return _model(f"{network.name}-int8", writer, decode(writer, heads))
+
+
+class _Quantised:
+    """Writes pairs of QuantizeLinear and DequantizeLinear, and knows each tensor's scale."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.scales: dict[str, tuple[np.float32, np.uint8]] = {}
+
+    def quantise(self, tensor: str, source: str, scale: np.float32, zero: np.uint8) -> None:
+        pair = self.dequantise(tensor, scale, zero)
+        nodes = self.writer.nodes
+        self.writer.node("QuantizeLinear", [source, *pair], f"{tensor}.q")
+        nodes[-2], nodes[-1] = nodes[-1], nodes[-2]
+
+    def dequantise(self, tensor: str, scale: np.float32, zero: np.uint8) -> list[str]:
+        self.scales[tensor] = (scale, zero)
+        pair = [
+            self.writer.constant(f"{tensor}.scale", scale),
+            self.writer.constant(f"{tensor}.zero", zero),
+        ]
+        self.writer.node("DequantizeLinear", [f"{tensor}.q", *pair], f"{tensor}.dq")
+        return pair
+
+
+def _quantised_conv(quantised: _Quantised, step: Conv, ranges: dict[str, Range]) -> None:
+    writer, name = quantised.writer, step.output
+    input_scale = quantised.scales[step.input][0]
+    scale, weight, bias = _quantised_weights(step, input_scale)
+    parts = [f"{step.input}.dq"]
+    for part, array, part_scale in (("weight", weight, scale), ("bias", bias, scale * input_scale)):
+        inputs = [
+            writer.constant(f"{name}.{part}", array),
+            writer.constant(f"{name}.{part}.scale", part_scale.astype(np.float32)),
+            writer.constant(f"{name}.{part}.zero", np.zeros(len(scale), array.dtype)),
+        ]
+        parts.append(writer.node("DequantizeLinear", inputs, f"{name}.{part}.dq", axis=0))
+    linear = linear_name(step)
+    _conv(writer, step, parts, linear)
+    lowest, highest = ranges[linear]
+    if step.activation == "leaky":
+        quantised.quantise(linear, linear, *_affine(lowest, highest))
+        _activation(writer, "leaky", f"{linear}.dq", name)
+        quantised.quantise(name, name, *_affine(LEAK * lowest, highest))
+    else:
+        # With zero point 0 quantising is the ReLU.
+        low = 0.0 if step.activation == "relu" else lowest
+        quantised.quantise(name, linear, *_affine(low, highest))
 
 
 def linear_name(step: Conv) -> str:
@@ -201,10 +222,6 @@ def _affine(lowest: float, highest: float):
     return scale, np.uint8(np.clip(np.rint(-lowest / scale), 0, 255))
 
 
-def _zero_of(writer: Writer, tensor: str) -> list:
-    return [numpy_helper.to_array(writer.constants[f"{tensor}.zero"])[()]]
-
-
 def _conv(writer: Writer, step: Conv, inputs: list[str], output: str) -> None:
     writer.node(
         "Conv", inputs, output, kernel_shape=[step.kernel] * 2, strides=[step.stride] * 2,
@@ -232,9 +249,7 @@ def _plain(writer: Writer, step: Step, name: Callable[[str], str], output: str) 
                 kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1],
             )  # fmt: skip
         case Half(_, source):
-            writer.node(
-                "AveragePool", [name(source)], output, kernel_shape=[2, 2], strides=[2, 2]
-            )
+            writer.node("AveragePool", [name(source)], output, kernel_shape=[2, 2], strides=[2, 2])
         case Double(_, source):
             twice = writer.constant("twice", np.array([1, 1, 2, 2], np.float32))
             writer.node(

@@ -96,5 +96,5 @@ class Network(NamedTuple):
     name: str
     input: Input
     steps: list[Step]
-    # Each entry: graph output name and the tensors it is made of (see `graph`).
-    heads: list
+    # The tensors that the pack's `steps/decode.py` makes scores and boxes of.
+    heads: list[str]

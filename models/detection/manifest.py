@@ -31,9 +31,8 @@ def written(facts: Facts, files: dict[str, bytes]) -> bytes:
     names what turns boxes into tags.
     """
     digests = {name: blake3.blake3(data).hexdigest() for name, data in files.items()}
-    boxes = blake3.blake3(
-        f"{digests['detector.onnx']} {facts.size} {facts.least} {facts.overlap} {facts.most}".encode()
-    ).hexdigest()
+    rules = f"{facts.size} {facts.least} {facts.overlap} {facts.most}"
+    boxes = blake3.blake3(f"{digests['detector.onnx']} {rules}".encode()).hexdigest()
     others = "".join(digest for name, digest in digests.items() if name != "detector.onnx")
     labels = blake3.blake3((others + facts.calibration).encode()).hexdigest()
     entries = "".join(

@@ -29,11 +29,12 @@ def report(pack: Path, reference: bytes, photos: Path, size: int) -> str:
     lines = [f"{len(pictures)} photos, longer side {size}"]
     for cutoff in CUTOFFS:
         lines.append(_agreement(*found, cutoff))
-    lines.append("ms of processor time a photo of 4:3, median of 15 (float, int8)")
+    lines.append("ms a photo of 4:3, least and median of 25: float, int8")
     for threads in (1, 2):
         for side in SIZES:
             times = [_time(model, side, threads) for model in (reference, committed)]
-            lines.append(f"  {threads} threads, {side}: {times[0]:.1f} {times[1]:.1f}")
+            cells = ", ".join(f"{least:.1f} {median:.1f}" for least, median in times)
+            lines.append(f"  {threads} threads, {side}: {cells}")
     return "\n".join(lines)
 
 
@@ -55,17 +56,18 @@ def _has(box: boxes.Box, others: list[boxes.Box]) -> bool:
     return any(o.kind == box.kind and boxes.overlap(box, o) >= SAME for o in others)
 
 
-def _time(model: bytes, side: int, threads: int) -> float:
+def _time(model: bytes, side: int, threads: int) -> tuple[float, float]:
     run = boxes.session(model, threads)
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 255, (side * 3 // 4, side, 3), np.uint8))
     tensor = letterbox(noise, side).tensor[None]
     times = []
-    for _ in range(18):
+    for _ in range(28):
         before = time.perf_counter()
         run.run(["scores", "boxes"], {"image": tensor})
         times.append(time.perf_counter() - before)
-    return 1000 * float(np.median(times[3:]))
+    times = times[3:]
+    return 1000 * min(times), 1000 * float(np.median(times))
 
 
 def _upright(file: Path) -> Image.Image:

@@ -25,7 +25,7 @@ sys.path[1:1] = [str(HERE.parent), str(HERE.parent / "efficientnet-lite0")]
 from detection import calibration, command, graph  # noqa: E402
 from detection.sources import Tarball, read_tarball  # noqa: E402
 from recipe.sources import Sources  # noqa: E402
-from steps import manifest, tfjs  # noqa: E402
+from steps import classes, manifest, tfjs  # noqa: E402
 from steps.decode import decode  # noqa: E402
 from steps.network import LOGITS, network  # noqa: E402
 
@@ -47,17 +47,18 @@ def load(sources: Sources):
 
 def build(sources: Sources) -> dict[str, bytes]:
     """Every file of the pack by name; classes.tsv is made by hand and checked."""
+    table = (HERE / "classes.tsv").read_bytes()
+    classes.check(table, HERE.parent / "efficientnet-lite0")
     net = load(sources)
     inputs = calibration.tensors(sources, manifest.SIZE)
     ranges = calibration.ranges(net, inputs, graph.watched(net), rare=100_000)
     ranges |= {head: SCORE_RANGE for head in net.heads if head.endswith(LOGITS)}
     model = graph.quantised_model(net, decode, ranges)
-    classes = (HERE / "classes.tsv").read_bytes()
     files = {
         "detector.onnx": model.SerializeToString(deterministic=True),
-        "classes.tsv": classes,
+        "classes.tsv": table,
     }
-    return {**files, "model.toml": manifest.written(files, classes)}
+    return {**files, "model.toml": manifest.written(files)}
 
 
 if __name__ == "__main__":

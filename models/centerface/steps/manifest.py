@@ -9,6 +9,11 @@ SIZE = 480
 CALIBRATION = """\
 kind = "threshold"
 shown = 0.45
+
+# Faces are looked for where the detector of things, if it is on, sees somebody this surely.
+[after]
+class = "person"
+score = 0.25
 """
 
 

@@ -1,10 +1,8 @@
-"""`model.toml` of NanoDet-g, and the names of its classes."""
+"""`model.toml` of NanoDet-g."""
 
 from __future__ import annotations
 
 from detection import manifest
-
-from .network import CLASSES
 
 # The longer side of the picture in the tensor: what the network was trained at.
 SIZE = 416
@@ -26,10 +24,7 @@ face_area = 0.004
 """
 
 
-def written(files: dict[str, bytes], classes: bytes) -> bytes:
-    names = [line for line in classes.decode("utf-8").splitlines() if line[:1] != "#"]
-    if len(names) != CLASSES:
-        raise ValueError(f"classes.tsv: {len(names)} classes, the network has {CLASSES}")
+def written(files: dict[str, bytes]) -> bytes:
     return manifest.written(
         manifest.Facts(
             name="nanodet-g",
