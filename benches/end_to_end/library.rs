@@ -12,7 +12,7 @@ use photond::photo::{
     CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath,
     Thumbnail,
 };
-use photond::said::{DateField, Position, Said, SaidDate, Standard, WrittenDate};
+use photond::said::{DateField, Keyword, Position, Said, SaidDate, Standard, WrittenDate};
 use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, Tagged};
 use photond::tag::{Classifier, SearchWords, Tagger};
 
@@ -153,6 +153,21 @@ fn position(number: u64) -> Option<Position> {
     })
 }
 
+/// What people say of one photo in four: three keywords out of 500 in 20 groups, and somebody out of 50.
+fn words(number: u64) -> Said {
+    let mut random = Random::new(number);
+    let mut said = Said::default();
+    if number.is_multiple_of(4) {
+        for _ in 0..3 {
+            let word = random.below(500);
+            let keyword = Keyword::path(&format!("Topics|Group {}|Word {word}", word % 20), '|');
+            said.add_keyword(Standard::Xmp, keyword);
+        }
+        said.add_person(Standard::Xmp, &format!("Person {}", random.below(50)), None);
+    }
+    said.tidied()
+}
+
 impl Maker {
     fn photo(&self, root: i64, number: u64, hash: ContentHash) -> Change {
         let (year, month) = (2005 + number % 20, 1 + number / 20 % 12);
@@ -169,7 +184,8 @@ impl Maker {
         let said = Said {
             dates: exif.captured_at.iter().filter_map(said_date).collect(),
             position: position(number),
-            ..Said::default()
+            rating: number.is_multiple_of(4).then_some((number % 6) as i8),
+            ..words(number)
         };
         Change::Indexed {
             place: Some((
