@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod dirs;
 pub mod embedding;
 pub mod failpoint;
+pub mod geo;
 pub mod index;
 pub mod matrix;
 pub mod media;

@@ -249,7 +249,7 @@ impl Keyword {
     }
 
     /// `Places|Portugal|Lisbon`, with `separator` between the levels.
-    pub(crate) fn path(text: &str, separator: char) -> Option<Self> {
+    pub fn path(text: &str, separator: char) -> Option<Self> {
         Self::of_levels(text.split(separator))
     }
 
@@ -355,7 +355,7 @@ fn each_person_once(people: Vec<Person>) -> Vec<Person> {
 impl Said {
     /// With its dates in order, keywords and people each once, and no more of all than are kept.
     #[must_use]
-    pub(crate) fn tidied(mut self) -> Self {
+    pub fn tidied(mut self) -> Self {
         self.dates.sort_by_key(|date| date.field);
         self.dates.truncate(MAX_DATES);
         self.keywords = each_once(self.keywords);
@@ -452,7 +452,7 @@ impl Said {
     }
 
     /// False when there are too many already, which is told.
-    pub(crate) fn add_keyword(&mut self, from: Standard, keyword: Option<Keyword>) -> bool {
+    pub fn add_keyword(&mut self, from: Standard, keyword: Option<Keyword>) -> bool {
         // Of these some may still be the same.
         if self.keywords.len() >= 4 * MAX_KEYWORDS {
             self.tell(from, "too many keywords, the rest is left out");
@@ -463,12 +463,7 @@ impl Said {
     }
 
     /// False when there are too many already, which is told.
-    pub(crate) fn add_person(
-        &mut self,
-        from: Standard,
-        name: &str,
-        area: Option<FaceArea>,
-    ) -> bool {
+    pub fn add_person(&mut self, from: Standard, name: &str, area: Option<FaceArea>) -> bool {
         if self.people.len() >= MAX_PEOPLE {
             self.tell(from, "too many people, the rest is left out");
             return false;

@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("media", 2),
     ("model", 2),
     ("tag", 2),
+    ("geo", 2),
     ("store", 2),
     ("index", 3),
     ("search", 3),

@@ -15,6 +15,7 @@ mod observer;
 mod output;
 mod paths;
 mod people;
+mod places;
 mod query;
 mod retag;
 mod searching;
@@ -48,7 +49,7 @@ use output::Output;
 /// thumbnail, and what a small built-in model sees in it) and keeps the result in a local index.
 /// Nothing leaves this machine, and photos are never written to.
 #[derive(Parser)]
-#[command(name = "photond", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "photond", version, long_version = VERSION, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     /// Settings file [default: config.toml in the platform's configuration directory]
     #[arg(
@@ -85,6 +86,12 @@ struct Cli {
     command: Command,
 }
 
+/// The place names' licence wants to be said where people look.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\nPlace names: GeoNames (geonames.org), CC-BY-4.0, selected and packed; Unicode CLDR"
+);
+
 const EXAMPLES: &str = "Examples:
   photond watch ~/Pictures            index what is there, then keep it current
   photond query --tag beach           photos of beaches, newest first
@@ -115,6 +122,8 @@ enum Command {
     Tags(tags::Args),
     /// List the people that photos name, with their number of photos
     People(people::Args),
+    /// List where photos were taken, by country, region and place
+    Places(places::Args),
     /// Show all that is known of one photo, as JSON
     Show(show::Args),
     /// Give photos words, stars or a title of your own
@@ -280,6 +289,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Tags(args) => tags::run(&context, &args),
         Command::Mark(args) => mark::run(&context, &args),
         Command::People(args) => people::run(&context, &args),
+        Command::Places(args) => places::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
         Command::Why(args) => why::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),

@@ -19,7 +19,7 @@ use super::probe::Look;
 use super::progress::{Progress, Ticket};
 use super::roots::RootHandle;
 use super::worker::Shared;
-use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
+use crate::photo::{ContentHash, FileStamp, Pixels, RelPath, Verdict};
 use crate::source::FileKind;
 use crate::store::{Change, FileKey, Stage, Store, StoreError, ThumbStore};
 
@@ -497,6 +497,11 @@ impl CommitThread {
         let done = written.iter().zip(as_written).filter(|(_, done)| **done);
         for (pending, _) in done {
             match &pending.change {
+                // Counted when it has been seen whole.
+                Change::Indexed {
+                    inspection: Some(inspection),
+                    ..
+                } if inspection.pixels == Pixels::Preview => {}
                 Change::Indexed {
                     place: Some((key, _)),
                     ..

@@ -1,7 +1,8 @@
-//! What words say: tags, file and folder names. The other half of a ranked
+//! What words say: tags, file and folder names, places. The other half of a ranked
 //! query beside the vectors.
 
 use super::error::SearchError;
+use super::locality;
 use super::sentence::Sentence;
 use super::wish::Wish;
 use crate::store::StoreReader;
@@ -91,7 +92,7 @@ fn phrase(said: &str, words: &Vocabulary) -> Option<Phrase> {
 pub struct Evidence {
     /// By photo: the strongest tag among the sayings, and which saying.
     said: Vec<Option<(f32, usize)>>,
-    /// Photos whose names say every word, ascending.
+    /// Photos whose names and places say every word, ascending.
     named: Vec<i64>,
 }
 
@@ -134,7 +135,7 @@ impl Evidence {
         }
         if !reading.words.is_empty() {
             let words: Vec<&str> = reading.words.iter().map(String::as_str).collect();
-            evidence.named = reader.named(&words)?;
+            evidence.named = named(reader, &words)?;
         }
         Ok(evidence)
     }
@@ -145,8 +146,32 @@ impl Evidence {
         self.said.get(at).copied().flatten()
     }
 
-    /// Whether file and folder names say every word.
+    /// Whether names of files, folders and places say every word.
     pub fn named(&self, photo: i64) -> bool {
         !self.named.is_empty() && self.named.binary_search(&photo).is_ok()
     }
+}
+
+/// Photos that have every one of these words, ascending: in the names of their files and folders, in what
+/// people say of them, or in the name of where they were taken.
+fn named(reader: &StoreReader, words: &[&str]) -> Result<Vec<i64>, SearchError> {
+    let mut named = reader.named(words)?;
+    for (said, localities) in locality::said(&reader.locality_counts()?, words) {
+        let there = reader.taken_in(&localities)?;
+        let rest: Vec<&str> = words
+            .iter()
+            .filter(|w| !said.contains(w))
+            .copied()
+            .collect();
+        if rest.is_empty() {
+            named.extend(there);
+        } else {
+            let of_the_rest = reader.named(&rest)?;
+            let there = there.into_iter();
+            named.extend(there.filter(|photo| of_the_rest.binary_search(photo).is_ok()));
+        }
+    }
+    named.sort_unstable();
+    named.dedup();
+    Ok(named)
 }

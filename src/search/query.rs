@@ -34,6 +34,10 @@ pub struct Query {
     pub people: Vec<String>,
     /// Stars: `4`, `4-`, `3-5`.
     pub rating: Option<String>,
+    /// Names of places; taken in each of them.
+    pub places: Vec<String>,
+    /// Without coordinates.
+    pub no_place: bool,
     /// `LAT,LON[,KM]`.
     pub near: Option<String>,
     /// Glob over the whole path.
@@ -156,6 +160,7 @@ impl Searcher<'_> {
             camera: query.camera.clone(),
             damaged: query.damaged,
             said: self.said_filter(query)?,
+            taken: self.taken(query)?,
             near: query.near.as_deref().map(parse_place).transpose()?,
             folders: pattern.and_then(|p| p.folders.clone()),
             path: pattern.is_some_and(PathPattern::is_checked).then_some(fits),
@@ -216,7 +221,8 @@ impl Searcher<'_> {
         let keywords = keywords.into_iter().map(|keyword| keyword.name).collect();
         let people = self.reader.people_of(photo)?;
         let people = people.into_iter().map(|person| person.name).collect();
-        Ok(PhotoJson::new(hit, tags, keywords, people))
+        let row = PhotoJson::new(hit, tags, keywords, people);
+        Ok(row.taken_at(self.reader.locality_of(photo)?))
     }
 
     /// Tags as JSON, those worth showing marked.

@@ -7,7 +7,7 @@ use super::error::{At, StoreError, failpoint};
 use super::failures::Failure;
 use super::files::{FileKey, Points};
 use super::said::{self, Layer};
-use super::{Store, Tagged, embeddings, failures, files, photos, sidecars, tags};
+use super::{Store, Tagged, embeddings, failures, files, localities, photos, sidecars, tags};
 use crate::embedding::Embedding;
 use crate::photo::{ContentHash, FileStamp, Inspection};
 use crate::sidecar::SidecarWords;
@@ -156,6 +156,9 @@ impl Store {
             apply_one(&tx, change, &mut touched).at(&self.path)?;
         }
         touched.settle(&tx).at(&self.path)?;
+        if let Some(gazetteer) = &mut self.gazetteer {
+            localities::locate_new(&tx, gazetteer).at(&self.path)?;
+        }
         failpoint("commit.before").at(&self.path)?;
         tx.commit().at(&self.path)?;
         failpoint("commit.after").at(&self.path)

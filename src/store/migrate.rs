@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_roots.sql"),
     include_str!("../../migrations/0006_pixels.sql"),
     include_str!("../../migrations/0007_said.sql"),
+    include_str!("../../migrations/0008_places.sql"),
     include_str!("../../migrations/0009_sidecars.sql"),
     include_str!("../../migrations/0010_asking.sql"),
 ];

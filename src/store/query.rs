@@ -13,6 +13,7 @@ use rusqlite::types::Value;
 
 use super::StoreReader;
 use super::error::{At, StoreError};
+use super::localities::LocalityFilter;
 use super::photos::{HIT_COLUMNS, Hit};
 use super::said_filter::{SaidFilter, carries, with_keyword};
 use super::tags::column;
@@ -62,6 +63,8 @@ pub struct PhotoFilter<'a> {
     pub damaged: bool,
     /// Of which people say so.
     pub said: SaidFilter,
+    /// Taken where.
+    pub taken: LocalityFilter,
     /// Taken near here.
     pub near: Option<Circle>,
     /// In one of these folders (`folders.id`).
@@ -81,6 +84,7 @@ impl PhotoFilter<'_> {
             self.camera.is_some(),
             self.damaged,
             !self.said.is_empty(),
+            !self.taken.is_empty(),
             self.near.is_some(),
             self.folders.is_some(),
             self.path.is_some(),
@@ -308,7 +312,12 @@ impl StoreReader {
         if filter.damaged {
             gatherings.push(self.by_damage()?);
         }
-        for photos in filter.said.photos() {
+        for photos in filter
+            .said
+            .photos()
+            .into_iter()
+            .chain(filter.taken.photos())
+        {
             gatherings.push(self.by_photos(&photos)?);
         }
         let mut walk = self.by_time(filter, all)?;
@@ -463,6 +472,7 @@ impl StoreReader {
             ));
         }
         wheres.extend(filter.said.conditions());
+        wheres.extend(filter.taken.conditions());
         for (bound, sign) in [(&filter.since, ">="), (&filter.until, "<")] {
             if let Some(bound) = bound {
                 wheres.push(format!("f.taken {sign} 1000 * unixepoch(?)"));

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::library::{Library, failure, hash, key};
 use crate::photo::FileStamp;
 use crate::store::{
-    Change, Circle, Hit, PhotoFilter, SaidFilter, Stage, TagCondition, TagConfidence,
+    Change, Circle, Hit, LocalityFilter, PhotoFilter, SaidFilter, Stage, TagCondition,
+    TagConfidence,
 };
 
 /// A few photos in all states that matter to listings.
@@ -39,6 +40,10 @@ fn library() -> (Library, i64, i64) {
         )
         .unwrap();
     lib.sql(
+        "INSERT INTO localities (id, code, region, name, near, country) VALUES (1, 'DE', '', 'Berlin', 0, 'Germany'), (2, 'DE', '', 'Potsdam', 1, 'Germany');
+         UPDATE photos SET locality = 1 + id % 2 WHERE id NOT IN (5, 6)",
+    );
+    lib.sql(
         "UPDATE files SET taken = 1000 * unixepoch('2020-01-0' || photo || 'T00:00:00')
          WHERE photo IS NOT NULL AND photo <> 5",
     );
@@ -52,6 +57,7 @@ impl std::fmt::Debug for PhotoFilter<'_> {
             .field("confidence", &(self.min_confidence, self.not_confidence))
             .field("time", &(&self.since, &self.until))
             .field("camera", &self.camera)
+            .field("taken", &self.taken)
             .field("place", &(&self.near, &self.folders))
             .finish_non_exhaustive()
     }
@@ -79,21 +85,31 @@ fn filter() -> impl Strategy<Value = PhotoFilter<'static>> {
         prop::option::of(prop_oneof![Just("canon"), Just("nikon")]),
         prop::option::of(place),
         prop::option::of(prop::sample::subsequence(vec![1, 2, 3, 9], 0..=3)),
+        (
+            prop::option::weighted(0.3, prop::sample::subsequence(vec![1, 2, 7], 0..=3)),
+            prop::bool::weighted(0.1),
+        ),
     )
         .prop_map(
-            |(tags, not_tags, (min, not), since, until, camera, near, folders)| PhotoFilter {
-                said: SaidFilter::default(),
-                tags,
-                not_tags,
-                min_confidence: min,
-                not_confidence: not,
-                since,
-                until,
-                camera: camera.map(str::to_owned),
-                damaged: false,
-                near,
-                folders,
-                path: None,
+            |(tags, not_tags, (min, not), since, until, camera, near, folders, taken)| {
+                PhotoFilter {
+                    taken: LocalityFilter {
+                        within: taken.0,
+                        nowhere: taken.1,
+                    },
+                    said: SaidFilter::default(),
+                    tags,
+                    not_tags,
+                    min_confidence: min,
+                    not_confidence: not,
+                    since,
+                    until,
+                    camera: camera.map(str::to_owned),
+                    damaged: false,
+                    near,
+                    folders,
+                    path: None,
+                }
             },
         )
 }
@@ -144,34 +160,39 @@ fn plainly(lib: &Library, filter: &PhotoFilter<'_>) -> Vec<Shown> {
         tags.iter()
             .any(|t| condition.keys.iter().any(|key| **key == *t.key))
     };
-    let fits = |(photo, _, _, folder, taken): &(i64, PathBuf, Vec<u8>, i64, i64)| {
-        let dated = *photo != 5;
-        filter
-            .tags
-            .iter()
-            .all(|t| carries(*photo, t, filter.min_confidence))
-            && !filter
-                .not_tags
+    let fits =
+        |(photo, _, _, folder, taken): &(i64, PathBuf, Vec<u8>, i64, i64)| {
+            let dated = *photo != 5;
+            filter
+                .tags
                 .iter()
-                .any(|t| carries(*photo, t, filter.not_confidence))
-            && filter
-                .since
-                .as_deref()
-                .is_none_or(|since| *taken >= seconds(since))
-            && filter
-                .until
-                .as_deref()
-                .is_none_or(|until| *taken < seconds(until))
-            && filter
-                .camera
-                .as_deref()
-                .is_none_or(|camera| dated && camera == "canon")
-            && filter.near.is_none_or(|near| dated && near.lon < 14.0)
-            && filter
-                .folders
-                .as_ref()
-                .is_none_or(|folders| folders.contains(folder))
-    };
+                .all(|t| carries(*photo, t, filter.min_confidence))
+                && !filter
+                    .not_tags
+                    .iter()
+                    .any(|t| carries(*photo, t, filter.not_confidence))
+                && filter
+                    .since
+                    .as_deref()
+                    .is_none_or(|since| *taken >= seconds(since))
+                && filter
+                    .until
+                    .as_deref()
+                    .is_none_or(|until| *taken < seconds(until))
+                && filter
+                    .camera
+                    .as_deref()
+                    .is_none_or(|camera| dated && camera == "canon")
+                && filter.near.is_none_or(|near| dated && near.lon < 14.0)
+                && filter.taken.within.as_ref().is_none_or(|within| {
+                    ![5, 6].contains(photo) && within.contains(&(1 + photo % 2))
+                })
+                && (!filter.taken.nowhere || !dated)
+                && filter
+                    .folders
+                    .as_ref()
+                    .is_none_or(|folders| folders.contains(folder))
+        };
     let rows = rows.into_iter().filter(|row| fits(row));
     rows.map(|(photo, root, path, ..)| (photo, root, path))
         .collect()
