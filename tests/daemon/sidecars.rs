@@ -90,13 +90,15 @@ impl Opens {
         Some(Self { strace, log })
     }
 
-    /// The names of files that were opened, as far as they end in one of these.
+    /// The names of files below the watched folder that were opened, as far as they end in one of these.
     fn names(self, endings: &[&str]) -> Vec<String> {
         // It lets go of the daemon and ends.
         self.strace.stop();
         let text = fs::read_to_string(&self.log).unwrap();
         let names = text.lines().filter_map(|line| line.split('"').nth(1));
         let mut names: Vec<String> = names
+            // Others are opened by their whole path.
+            .filter(|name| !name.starts_with('/'))
             .filter(|name| endings.iter().any(|ending| name.ends_with(ending)))
             .map(str::to_owned)
             .collect();
