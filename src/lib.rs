@@ -17,6 +17,7 @@ pub mod photo;
 mod safe_file;
 pub mod said;
 pub mod search;
+pub(crate) mod sidecar;
 pub mod source;
 pub mod store;
 pub mod tag;

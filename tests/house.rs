@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// Module, floor, and whether it may import its siblings on the same floor.
 const FLOORS: &[(&str, u8)] = &[
     ("photo", 0),
+    ("sidecar", 0),
     ("embedding", 0),
     ("failpoint", 0),
     ("said", 0),

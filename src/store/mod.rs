@@ -9,6 +9,7 @@
 //! fsync-free WAL append. A photo's words cost about as much as its other rows together.
 
 mod backup;
+mod beside;
 mod catch_up;
 mod check;
 mod checked_pages;
@@ -33,6 +34,7 @@ mod roots;
 mod said;
 mod said_filter;
 mod siblings;
+mod sidecars;
 mod standing;
 mod status;
 mod tags;
@@ -45,6 +47,7 @@ mod word_index;
 mod words;
 
 pub use backup::{BackedUp, back_up_if_older};
+pub use beside::{SidecarOf, SidecarState};
 pub use catch_up::Coverage;
 pub use check::{Checked, check_index};
 pub use commit::{Change, ModelResult, Results};
@@ -67,6 +70,7 @@ pub use roots::RootRow;
 pub use said::{KeywordRow, Layer, PersonRow, SaidCount, mark_beside};
 pub use said_filter::SaidFilter;
 pub use siblings::Condition;
+pub use sidecars::{SidecarRow, TroubledSidecar};
 pub use standing::{FolderCounts, PathFailure, PathState};
 pub use status::Counts;
 pub use tags::{TagConfidence, TagCount, Tagged, ask_again_beside};
