@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::dates::{Edge, parse_date};
 use super::error::SearchError;
-use super::pairs::{Shot, shot};
+use super::pairs::{Shot, Shots};
 use super::path::PathPattern;
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
@@ -95,9 +95,10 @@ impl Searcher<'_> {
             return Ok(0);
         }
         let condition = self.reader.condition(&filter)?;
+        let mut shots = Shots::new(self.reader, query.all_files);
         let mut failed = None;
         self.reader.list(&filter, query.limit, &mut |hit| {
-            let shot = self.shot(query, hit, &mut |other| Ok(condition.holds(other)?));
+            let shot = shots.shot(hit, &mut |other| Ok(condition.holds(other)?));
             match shot {
                 Ok(None) => return ControlFlow::Continue(()),
                 Ok(Some(shot)) => {
@@ -111,19 +112,6 @@ impl Searcher<'_> {
             ControlFlow::Break(())
         })?;
         failed.map_or(Ok(shown), Err)
-    }
-
-    /// What is shown where the search comes to this photo, if anything.
-    pub(super) fn shot(
-        &self,
-        query: &Query,
-        hit: Hit,
-        answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,
-    ) -> Result<Option<Shot>, SearchError> {
-        if query.all_files {
-            return Ok(Some(Shot::of_one(hit)));
-        }
-        shot(self.reader, hit, answers)
     }
 
     pub(super) fn pattern(&self, query: &Query) -> Result<Option<PathPattern>, SearchError> {

@@ -8,13 +8,13 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::StoreReader;
 use super::error::{At, StoreError};
 use super::localities::LocalityFilter;
-use super::photos::{HIT_COLUMNS, Hit};
+use super::photos::{HIT_COLUMNS, Hit, hit_at};
 use super::said_filter::{SaidFilter, carries, with_keyword};
 use super::tags::column;
 use crate::photo::RelPath;
@@ -145,6 +145,7 @@ impl StoreReader {
         }
         // Both are to see the same index.
         let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
+        let mut hit = snapshot.prepare(&hit_at()).at(&self.path)?;
         for (most, from) in pages {
             let sql = format!(
                 "SELECT f.root, f.path FROM {} WHERE {wheres}
@@ -164,7 +165,10 @@ impl StoreReader {
                 if filter.path.is_some_and(|fits| !fits(root, &path)) {
                     continue;
                 }
-                let found = self.photo_at(root, &path)?;
+                let found = hit
+                    .query_row(rusqlite::params![root, path.as_bytes()], Hit::read)
+                    .optional()
+                    .at(&self.path)?;
                 let Some(found) = found.filter(|h| is_within(h, filter.near)) else {
                     continue;
                 };
