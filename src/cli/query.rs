@@ -53,12 +53,16 @@ pub(super) struct Args {
     /// Without this tag
     #[arg(long = "not-tag", value_name = "T")]
     not_tags: Vec<String>,
-    /// Taken on or after: YYYY[-MM[-DD[THH:MM]]], today, yesterday, or an age (30d, 6w, 3m, 2y)
-    #[arg(long, value_name = "D")]
+    /// Taken on or after: 2019, 2019-05, 2019-05-03, "3 May 2019", 2019-05-03T10:15, monday, "last
+    /// week", 30d, "6 weeks"; with Z or +02:00 behind the time: that instant
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
     since: Option<String>,
     /// Taken on or before (a year or month counts whole)
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
     until: Option<String>,
+    /// Taken on that day, or in that month or year; without a year (12-24, "24 Dec") in any
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
+    on: Option<String>,
     /// Taken with a camera whose name contains this
     #[arg(long, value_name = "S")]
     camera: Option<String>,
@@ -175,6 +179,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         not_tags: args.not_tags,
         since: args.since,
         until: args.until,
+        on: args.on,
         camera: args.camera,
         damaged: args.damaged,
         near: args.near,

@@ -23,7 +23,7 @@ mod vectors;
 mod wish;
 
 pub use allowed::Allowed;
-pub use dates::{Edge, parse_date};
+pub use dates::{Edge, OnDay, parse_date, parse_on};
 pub use error::SearchError;
 pub use example::{Examples, TextSide};
 pub use judge::{Standing, Why};

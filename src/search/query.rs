@@ -2,13 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use super::dates::{Edge, parse_date};
+use super::dates::{Edge, OnDay, is_empty_span, parse_date, parse_on};
 use super::error::SearchError;
 use super::path::PathPattern;
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
 use crate::embedding::Tag;
-use crate::store::{FitsPath, Hit, PhotoFilter, StoreReader, TagCondition};
+use crate::store::{FitsPath, Hit, Moment, PhotoFilter, StoreReader, TagCondition, YearlyDay};
 use crate::tag::{Classifier, Lookup, Words};
 
 /// What a person asked for, as given.
@@ -22,6 +22,8 @@ pub struct Query {
     pub since: Option<String>,
     /// Up to and including this date.
     pub until: Option<String>,
+    /// On this day or in this month or year; of any year, if none is named.
+    pub on: Option<String>,
     /// Part of the camera's name.
     pub camera: Option<String>,
     /// Only those whose picture is not whole.
@@ -107,20 +109,16 @@ impl Searcher<'_> {
         let terms = |words: &[String]| -> Result<Vec<TagCondition>, SearchError> {
             words.iter().map(|word| self.terms(word)).collect()
         };
-        let date = |given: &Option<String>, edge| {
-            given
-                .as_deref()
-                .map(|d| parse_date(d, edge, today))
-                .transpose()
-        };
+        let span = Span::of(query, today)?;
         Ok(PhotoFilter {
             tags: terms(&query.tags)?,
             not_tags: terms(&query.not_tags)?,
             min_confidence: self.min_confidence(query),
             // `--all` shows more, and hides no more.
             not_confidence: query.min_confidence.unwrap_or(self.cutoff),
-            since: date(&query.since, Edge::Start)?,
-            until: date(&query.until, Edge::End)?,
+            since: span.since,
+            until: span.until,
+            on: span.on,
             camera: query.camera.clone(),
             damaged: query.damaged,
             near: query.near.as_deref().map(parse_place).transpose()?,
@@ -193,6 +191,56 @@ impl Searcher<'_> {
             .words
             .worth_showing(&named(&tags), min_confidence, self.cutoff);
         Ok(shown.into_iter().map(|at| tags[at].clone()).collect())
+    }
+}
+
+/// When photos were taken, as a query has it.
+#[derive(Debug, Default, PartialEq)]
+struct Span {
+    since: Vec<Moment>,
+    until: Vec<Moment>,
+    on: Option<YearlyDay>,
+}
+
+impl Span {
+    fn of(query: &Query, today: jiff::civil::Date) -> Result<Self, SearchError> {
+        let mut span = Self::default();
+        // With the words that say so, for a person.
+        let (mut after, mut before) = (Vec::new(), Vec::new());
+        if let Some(given) = &query.since {
+            after.push((
+                parse_date(given, Edge::Start, today)?,
+                format!("--since {given:?}"),
+            ));
+        }
+        if let Some(given) = &query.until {
+            before.push((
+                parse_date(given, Edge::End, today)?,
+                format!("--until {given:?}"),
+            ));
+        }
+        if let Some(given) = &query.on {
+            match parse_on(given, today)? {
+                OnDay::AnyYear(day) => span.on = Some(day),
+                OnDay::Stretch(from, to) => {
+                    after.push((from, format!("--on {given:?}")));
+                    before.push((to, format!("--on {given:?}")));
+                }
+            }
+        }
+        for (since, after) in &after {
+            for (until, before) in &before {
+                if is_empty_span(*since, *until) {
+                    return Err(SearchError::EmptySpan {
+                        after: after.clone(),
+                        before: before.clone(),
+                    });
+                }
+            }
+        }
+        span.since = after.into_iter().map(|(moment, _)| moment).collect();
+        span.until = before.into_iter().map(|(moment, _)| moment).collect();
+        Ok(span)
     }
 }
 
