@@ -14,6 +14,7 @@ pub mod media;
 pub mod model;
 pub mod photo;
 mod safe_file;
+pub mod said;
 pub mod search;
 pub mod source;
 pub mod store;

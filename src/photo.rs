@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::said::Said;
+
 /// What one `stat` tells about a file: enough to say "unchanged" without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct FileStamp {
@@ -137,13 +139,8 @@ impl RelPath {
 
     /// The file-name extension in lower-case ASCII, if there is one.
     pub fn extension(&self) -> Option<String> {
-        let name = self.name();
-        let dot = name.iter().rposition(|b| *b == b'.')?;
-        if dot == 0 {
-            return None;
-        }
-        let ext = std::str::from_utf8(&name[dot + 1..]).ok()?;
-        Some(ext.to_ascii_lowercase())
+        let (_, ending) = split_name(self.name())?;
+        Some(std::str::from_utf8(ending).ok()?.to_ascii_lowercase())
     }
 
     /// The absolute path below `root`.
@@ -154,6 +151,12 @@ impl RelPath {
         }
         root.join(std::ffi::OsStr::from_bytes(&self.0))
     }
+}
+
+/// A file's name before and after its last dot; `None` where it has no ending.
+pub fn split_name(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dot = name.iter().rposition(|b| *b == b'.').filter(|d| *d > 0)?;
+    Some((&name[..dot], &name[dot + 1..]))
 }
 
 impl fmt::Debug for RelPath {
@@ -430,6 +433,8 @@ pub struct Inspection {
     pub orientation: u8,
     /// Camera metadata.
     pub exif: Exif,
+    /// What people and programs say of it.
+    pub said: Said,
     /// How much of the picture all that follows was made of.
     pub pixels: Pixels,
     /// Hash of the upright picture; empty without pixels.

@@ -10,6 +10,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("photo", 0),
     ("embedding", 0),
     ("failpoint", 0),
+    ("said", 0),
     ("config", 1),
     ("dirs", 1),
     ("safe_file", 1),

@@ -11,6 +11,7 @@ use photond::photo::{
     CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath,
     Thumbnail,
 };
+use photond::said::{DateField, Said, SaidDate, WrittenDate};
 use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, Tagged};
 use photond::tag::{Classifier, SearchWords, Tagger};
 
@@ -136,6 +137,10 @@ impl Maker {
             camera: Some("Bench 1".to_owned()),
             ..Exif::default()
         };
+        let said = Said {
+            dates: exif.captured_at.iter().filter_map(said_date).collect(),
+            ..Said::default()
+        };
         Change::Indexed {
             place: Some((
                 FileKey {
@@ -145,7 +150,10 @@ impl Maker {
                 stamp(number),
             )),
             hash,
-            inspection: Some(Box::new(inspection(&hash, exif))),
+            inspection: Some(Box::new(Inspection {
+                said,
+                ..inspection(&hash, exif)
+            })),
             decoder_version: DECODER_VERSION,
             results: Some(Box::new(self.results(number))),
         }
@@ -188,6 +196,13 @@ impl Maker {
     }
 }
 
+fn said_date(captured: &CapturedAt) -> Option<SaidDate> {
+    Some(SaidDate {
+        field: DateField::ExifOriginal,
+        date: WrittenDate::parse(&captured.local)?,
+    })
+}
+
 /// The stamp of photo `number`.
 pub fn stamp(number: u64) -> FileStamp {
     FileStamp {
@@ -206,6 +221,7 @@ pub fn inspection(hash: &ContentHash, exif: Exif) -> Inspection {
         height: 3024,
         orientation: 1,
         exif,
+        said: Said::default(),
         perceptual_hash: PerceptualHash(hash.0.to_vec()),
         pixels: Pixels::Whole,
         thumbnail: Some(Thumbnail {

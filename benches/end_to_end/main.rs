@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout)]
 
 mod encoders;
+mod facts;
 mod latency;
 mod library;
 mod measure;
@@ -27,6 +28,7 @@ type Section = (&'static str, fn());
 const SECTIONS: &[Section] = &[
     ("large", throughput::large),
     ("small", throughput::small),
+    ("facts", facts::run),
     ("rescan", rescan::run),
     ("scale", scale::run),
     ("latency", latency::run),

@@ -180,7 +180,7 @@ impl Library<'_> {
         let mut names = Vec::new();
         self.searcher
             .rank(&self.space, &query, &wishes, &mut |_, _| (), &mut |row| {
-                names.push(String::from_utf8_lossy(row.hit.path.name()).into_owned());
+                names.push(String::from_utf8_lossy(row.shot.face.path.name()).into_owned());
                 ControlFlow::Continue(())
             })
             .expect("it ranks");

@@ -8,11 +8,13 @@ mod doctor;
 mod durability;
 mod index;
 mod log;
+mod mark;
 mod metrics;
 mod model;
 mod observer;
 mod output;
 mod paths;
+mod people;
 mod query;
 mod retag;
 mod searching;
@@ -109,12 +111,16 @@ enum Command {
     Status(status::Args),
     /// Find photos
     Query(Box<query::Args>),
-    /// List every tag with its number of photos
+    /// List every tag and keyword with its number of photos
     Tags(tags::Args),
+    /// List the people that photos name, with their number of photos
+    People(people::Args),
     /// Show all that is known of one photo, as JSON
     Show(show::Args),
     /// Say why a file or folder is indexed or not, and what is known of it and why
     Why(why::Args),
+    /// Give photos words, stars or a title of your own
+    Mark(mark::Args),
     /// Show, install, choose and check the models that make tags and that photos are searched with
     Model(model::Args),
     /// Add words of your own to those that photos are tagged with
@@ -272,6 +278,8 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Status(args) => status::run(&context, &args),
         Command::Query(args) => query::run(&context, *args),
         Command::Tags(args) => tags::run(&context, &args),
+        Command::Mark(args) => mark::run(&context, &args),
+        Command::People(args) => people::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
         Command::Why(args) => why::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),

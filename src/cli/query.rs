@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -14,8 +15,10 @@ use super::paths::as_glob;
 use super::words::KnownWords;
 use super::{Context_, Exit};
 use crate::model::ModelPack;
+use crate::said::{DateField, SaidDate, WrittenDate};
 use crate::search::{
-    Chosen, Query, RankedHit, SearchError, Searcher, Space, TextSide, Wish, choose,
+    Chosen, Member, Query, RankedHit, SearchError, Searcher, Shot, Space, TextSide, Videos, Wish,
+    choose,
 };
 use crate::store::{Hit, StoreReader};
 
@@ -26,8 +29,8 @@ use crate::store::{Hit, StoreReader};
 /// baseball` a baseball player.
 ///
 /// `--text` and `--like` rank photos by what is in them, the closest first, at most 100 if no
-/// --limit is given. Only confident results are shown; --all shows the whole ranking. Photos
-/// without a camera date go by the file's date (in brackets in the table). JSON lists every stored
+/// --limit is given. Only confident results are shown; --all shows the whole ranking. A RAW with its
+/// JPEG or HEIC, and a Live Photo with its video, are one result. Photos without a camera date go by the file's date (in brackets in the table). JSON lists every stored
 /// tag with its confidence, also those below the cutoff. Exits with 1 if nothing matches.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -69,6 +72,15 @@ pub(super) struct Args {
     /// Whose picture is not whole: damaged, or known by its metadata only
     #[arg(long)]
     damaged: bool,
+    /// With this keyword, which people gave, or one below it; several: with all of them
+    #[arg(long = "keyword", value_name = "K")]
+    keywords: Vec<String>,
+    /// With so many stars: `4`, `4-` (four or more), `2-3`; 0: none, -1: rejected
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    rating: Option<String>,
+    /// With this person on it, by name; several: with all of them
+    #[arg(long = "person", value_name = "NAME")]
+    people: Vec<String>,
     /// Taken within KM kilometres (10 if not said) of a place
     #[arg(long, value_name = "LAT,LON[,KM]", allow_hyphen_values = true)]
     near: Option<String>,
@@ -81,6 +93,9 @@ pub(super) struct Args {
     /// Also what lies below the cutoff, or is no confident answer
     #[arg(long)]
     all: bool,
+    /// Every file by itself, also those that are one photo (RAW and JPEG, Live Photos)
+    #[arg(long)]
+    all_files: bool,
     /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -182,10 +197,14 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         on: args.on,
         camera: args.camera,
         damaged: args.damaged,
+        keywords: args.keywords,
+        people: args.people,
+        rating: args.rating,
         near: args.near,
         path: args.path.map(|given| expand(&given)),
         min_confidence: args.min_confidence,
         all: args.all,
+        all_files: args.all_files,
         limit: args.limit,
     };
     let mut rows = Rows {
@@ -196,6 +215,8 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         null: args.null,
         explain: args.explain,
         out: BufWriter::with_capacity(1 << 16, std::io::stdout().lock()),
+        videos: Videos::default(),
+        members: 0,
         first: true,
         failure: None,
     };
@@ -208,7 +229,12 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     };
     let found = match found {
         // Nothing to be found, and why: not an error of the program's.
-        Err(e @ (SearchError::UnknownTag { .. } | SearchError::NothingSeen { .. })) => {
+        Err(
+            e @ (SearchError::UnknownTag { .. }
+            | SearchError::UnknownKeyword { .. }
+            | SearchError::UnknownPerson { .. }
+            | SearchError::NothingSeen { .. }),
+        ) => {
             context.out.notice(&format!("photond: {e}"));
             0
         }
@@ -244,7 +270,7 @@ fn wishes(args: &Args) -> Result<Vec<Wish>, SearchError> {
 /// Every photo that fits, newest first.
 fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
     let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
-    let found = searcher.run(query, &mut |hit| rows.row(hit, None))?;
+    let found = searcher.run(query, &mut |shot| rows.row(shot, None))?;
     if found == 0 && !query.tags.is_empty() {
         let counts = searcher.reader.counts()?;
         if counts.tagged() == 0 {
@@ -267,7 +293,8 @@ fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
             ""
         };
         let count = plural(found, "photo", "photos");
-        context.out.notice(&format!("{count}{hint}"));
+        let files = rows.in_files(found);
+        context.out.notice(&format!("{count}{files}{hint}"));
     }
     Ok(found)
 }
@@ -336,13 +363,19 @@ fn rank(
         query,
         wishes,
         &mut |done, of| reading.tell(done, of),
-        &mut |found| rows.row(found.hit, Some(&found)),
+        &mut |found| rows.row(found.shot, Some(&found)),
     )?;
     if rows.format == Format::Table && !context.quiet {
         let mut shown = plural(ranked.photos, "photo", "photos");
         if ranked.shown > ranked.photos {
             shown += &format!(" at {}", plural(ranked.shown, "place", "places"));
         }
+        shown += &rows.in_files(ranked.shown);
+        let apart = if ranked.passed_over > 0 || rows.members > 0 {
+            ", each file counted"
+        } else {
+            ""
+        };
         let line = if ranked.shown == 0 && !query.all {
             format!(
                 "nothing like that among {} (--all shows the closest anyway)",
@@ -350,13 +383,13 @@ fn rank(
             )
         } else if query.all {
             format!(
-                "{shown}, {} of all {} a confident answer",
+                "{shown}, {} of all {} a confident answer{apart}",
                 count(ranked.confident),
                 count(ranked.compared)
             )
-        } else if ranked.photos < ranked.confident && query.path.is_none() {
+        } else if ranked.photos + ranked.passed_over < ranked.confident && query.path.is_none() {
             format!(
-                "{shown} of {} (--limit N shows more)",
+                "{shown} of {}{apart} (--limit N shows more)",
                 count(ranked.confident)
             )
         } else {
@@ -423,16 +456,39 @@ struct Rows<'a> {
     null: bool,
     explain: bool,
     out: BufWriter<std::io::StdoutLock<'static>>,
+    videos: Videos,
+    /// Files that belong to photos shown.
+    members: usize,
     first: bool,
     failure: Option<anyhow::Error>,
 }
 
 impl Rows<'_> {
-    fn row(&mut self, hit: &Hit, ranked: Option<&RankedHit<'_>>) -> ControlFlow<()> {
+    /// In how many files that many photos are shown, where it is more than one each.
+    fn in_files(&self, photos: usize) -> String {
+        if self.members == 0 {
+            return String::new();
+        }
+        format!(" in {} files", count(photos + self.members))
+    }
+
+    /// The other files of a photo. A list of paths has no use for videos, so no disk is asked for them.
+    fn members_of(&mut self, shot: &Shot) -> Vec<Member> {
+        let mut members: Vec<Member> = shot.members.iter().map(Member::of).collect();
+        if self.format != Format::Paths || self.query.all_files {
+            members.extend(self.videos.beside(&shot.face).map(Member::video));
+        }
+        self.members += members.len();
+        members
+    }
+
+    fn row(&mut self, shot: &Shot, ranked: Option<&RankedHit<'_>>) -> ControlFlow<()> {
+        let members = self.members_of(shot);
+        let hit = &shot.face;
         let result = match self.format {
-            Format::Table => self.table_row(hit, ranked),
-            Format::Paths => path_row(self.context, hit, self.null, &mut self.out),
-            Format::Json | Format::Jsonl => self.json_row(hit, ranked),
+            Format::Table => self.table_row(hit, &members, ranked),
+            Format::Paths => self.path_rows(hit, &members),
+            Format::Json | Format::Jsonl => self.json_row(hit, members, ranked),
         };
         self.first = false;
         match result {
@@ -455,19 +511,24 @@ impl Rows<'_> {
         Ok(self.out.flush()?)
     }
 
-    fn table_row(&mut self, hit: &Hit, ranked: Option<&RankedHit<'_>>) -> anyhow::Result<()> {
+    fn table_row(
+        &mut self,
+        hit: &Hit,
+        members: &[Member],
+        ranked: Option<&RankedHit<'_>>,
+    ) -> anyhow::Result<()> {
         let (context, searcher) = (self.context, self.searcher);
         let path = hit.path.under(&hit.root);
         let said = searcher.said(hit, searcher.min_confidence(self.query))?;
-        let tags: Vec<String> = said
+        // Words that people gave need no number.
+        let keywords = searcher.reader.keywords_of(hit.photo.id)?;
+        let given = keywords.iter().map(|keyword| printable(keyword.word()));
+        let told = said
             .iter()
-            .map(|t| format!("{} {:.0}%", printable(&t.name), t.confidence * 100.0))
-            .collect();
-        // The camera's time, or the file's in brackets: both are what --since and --until go by.
-        let taken = match &hit.photo.exif.captured_at {
-            Some(c) => c.local.replace('T', " ").chars().take(16).collect(),
-            None => format!("({})", file_date(hit.mtime_ns)),
-        };
+            .filter(|tag| !keywords.iter().any(|keyword| keyword.is(&tag.name)))
+            .map(|t| format!("{} {:.0}%", printable(&t.name), t.confidence * 100.0));
+        let tags: Vec<String> = given.chain(told).collect();
+        let taken = taken(hit.date());
         let score = ranked.map_or_else(String::new, |r| {
             let doubt = if r.standing.confident { ' ' } else { '?' };
             format!("{:5.2}{doubt} ", r.standing.score)
@@ -475,8 +536,9 @@ impl Rows<'_> {
         let away = if hit.online { "" } else { "  (offline)" };
         writeln!(
             self.out,
-            "{score}{}  {}  {}{away}",
+            "{score}{}{}  {}  {}{away}",
             printable(&path.to_string_lossy()),
+            context.out.dim(&printable(&endings(members))),
             context.out.dim(&format!("{taken:16}")),
             tags.join(", ")
         )?;
@@ -494,7 +556,27 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn json_row(&mut self, hit: &Hit, ranked: Option<&RankedHit<'_>>) -> anyhow::Result<()> {
+    fn path_rows(&mut self, hit: &Hit, members: &[Member]) -> anyhow::Result<()> {
+        path_row(
+            self.context,
+            &hit.path.under(&hit.root),
+            self.null,
+            &mut self.out,
+        )?;
+        if self.query.all_files {
+            for member in members {
+                path_row(self.context, &member.file, self.null, &mut self.out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn json_row(
+        &mut self,
+        hit: &Hit,
+        members: Vec<Member>,
+        ranked: Option<&RankedHit<'_>>,
+    ) -> anyhow::Result<()> {
         let separator = match (self.format, self.first) {
             (Format::Json, true) => "[\n",
             (Format::Json, false) => ",\n",
@@ -504,6 +586,7 @@ impl Rows<'_> {
         let mut row = self
             .searcher
             .json(hit, self.query.min_confidence.unwrap_or(0.0))?;
+        row.members = members;
         if let Some(ranked) = ranked {
             row.score = Some((f64::from(ranked.standing.score) * 1e4).round() / 1e4);
             row.confident = Some(ranked.standing.confident);
@@ -517,16 +600,49 @@ impl Rows<'_> {
     }
 }
 
-/// The local date of a file time.
-fn file_date(mtime_ns: i64) -> String {
-    jiff::Timestamp::from_second(mtime_ns.div_euclid(1_000_000_000)).map_or_else(
-        |_| String::new(),
-        |t| t.to_zoned(jiff::tz::TimeZone::system()).date().to_string(),
-    )
+/// To the minute as far as it is known, in brackets where it is not the camera's: what --since and
+/// --until go by.
+fn taken(said: SaidDate) -> String {
+    let date = WrittenDate {
+        second: None,
+        nanosecond: None,
+        offset_minutes: None,
+        ..said.date
+    };
+    let date = match said.field {
+        // When a file was last written says at most on which day.
+        DateField::File => WrittenDate {
+            hour: None,
+            minute: None,
+            ..date
+        },
+        _ => date,
+    };
+    let text = date.to_string().replace('T', " ");
+    match said.field.source() {
+        "exif" | "xmp" | "iptc" | "gps" | "png" => text,
+        _ => format!("({text})"),
+    }
 }
 
-fn path_row(context: &Context_, hit: &Hit, null: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let path = hit.path.under(&hit.root);
+/// What the names of a photo's other files end with: ` (+ CR2)`.
+fn endings(members: &[Member]) -> String {
+    if members.is_empty() {
+        return String::new();
+    }
+    let endings = members.iter().map(|member| {
+        let ending = member.file.extension().unwrap_or_default();
+        ending.to_string_lossy()
+    });
+    format!(" (+ {})", endings.collect::<Vec<_>>().join(", "))
+}
+
+fn path_row(
+    context: &Context_,
+    path: &Path,
+    null: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     if null {
         out.write_all(path.as_os_str().as_bytes())?;
         out.write_all(b"\0")?;

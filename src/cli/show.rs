@@ -9,8 +9,8 @@ use super::paths::{bytes_if_odd, with_path};
 use super::words::KnownWords;
 use super::{Context_, Exit};
 use crate::photo::{ContentHash, RelPath};
-use crate::search::PhotoJson;
-use crate::store::{StoreReader, ThumbStore};
+use crate::search::{Member, Videos, files_of};
+use crate::store::{Hit, Layer, PersonRow, StoreReader, ThumbStore};
 
 /// Show all that is known of one photo, as JSON
 ///
@@ -43,15 +43,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         }
     }
     if hit.is_none() && path.is_file() {
-        let mut hasher = blake3::Hasher::new();
-        let mut file = std::fs::File::open(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        std::io::copy(&mut file, &mut hasher)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        hit = reader
-            .places(&ContentHash(*hasher.finalize().as_bytes()))?
-            .into_iter()
-            .next();
+        hit = reader.places(&content_of(&path)?)?.into_iter().next();
     }
     let Some(hit) = hit else {
         let why = if path.exists() {
@@ -65,9 +57,9 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Nothing);
     };
     let known = KnownWords::read(context)?;
-    let tags = reader.tags_of(hit.photo.id, 0.0)?;
-    let tags = known.searcher(context, &reader)?.tags_json(&tags);
-    let mut value = serde_json::to_value(PhotoJson::new(&hit, tags))?;
+    let mut photo = known.searcher(context, &reader)?.json(&hit, 0.0)?;
+    photo.members = members(&reader, &hit)?;
+    let mut value = serde_json::to_value(photo)?;
     let exif = &hit.photo.exif;
     let Value::Object(fields) = &mut value else {
         anyhow::bail!("a photo's row is an object");
@@ -79,6 +71,13 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     fields.insert("iso".into(), json!(exif.iso));
     fields.insert("focal_length_mm".into(), json!(exif.focal_length_mm));
     fields.insert("altitude_m".into(), json!(exif.altitude_m));
+    let people = reader.people_of(hit.photo.id)?;
+    let people: Vec<_> = people.iter().map(person_json).collect();
+    fields.insert("people_areas".into(), json!(people));
+    let said = reader.said(hit.photo.id, Layer::File)?;
+    let beside = reader.said(hit.photo.id, Layer::Beside)?;
+    let dropped: Vec<_> = said.dropped.iter().chain(&beside.dropped).collect();
+    fields.insert("not_taken".into(), json!(dropped));
     let places: Vec<PathBuf> = reader
         .places(&hit.photo.hash)?
         .iter()
@@ -111,6 +110,33 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     fields.insert("embeddings".into(), json!(embeddings));
     context.out.line(&serde_json::to_string_pretty(&value)?)?;
     Ok(Exit::Done)
+}
+
+/// A person, where the face is, and who says so.
+fn person_json(person: &PersonRow) -> Value {
+    let sources: Vec<_> = person.layers.iter().map(|layer| layer.name()).collect();
+    json!({ "name": person.name, "area": person.area, "sources": sources })
+}
+
+/// What a file holds.
+pub(super) fn content_of(path: &Path) -> anyhow::Result<ContentHash> {
+    let words = || format!("cannot read {}", path.display());
+    let mut hasher = blake3::Hasher::new();
+    let mut file = std::fs::File::open(path).with_context(words)?;
+    std::io::copy(&mut file, &mut hasher).with_context(words)?;
+    Ok(ContentHash(*hasher.finalize().as_bytes()))
+}
+
+/// The other files of the same photo.
+fn members(reader: &StoreReader, hit: &Hit) -> anyhow::Result<Vec<Member>> {
+    let files = files_of(reader, hit)?;
+    let mut videos = Videos::default();
+    let video = files.iter().find_map(|file| videos.beside(file));
+    let others = files.iter().filter(|file| file.path != hit.path);
+    Ok(others
+        .map(Member::of)
+        .chain(video.map(Member::video))
+        .collect())
 }
 
 /// Links in the folders resolved, the name itself as it is: the file may be gone.

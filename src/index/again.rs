@@ -15,6 +15,7 @@ use super::spaces::LaneId;
 use super::worker::{Worker, in_lanes};
 use crate::embedding::InputSpec;
 use crate::photo::{ContentHash, RelPath};
+use crate::source::stamp_beneath;
 use crate::store::{Change, PhotoFilter, StoreError};
 
 impl Worker {
@@ -40,7 +41,7 @@ impl Worker {
         let mut changing = false;
         for place in self.reader.hits_of(&[photo], &PhotoFilter::default())? {
             Progress::add(&self.shared.progress.opened, 1);
-            match self.read_at(&place.root, &place.path) {
+            match self.read_at(&place.root, &place.path, job.urgent) {
                 Bytes::Read {
                     stamp, hash: found, ..
                 } if found == *hash => {
@@ -78,15 +79,27 @@ impl Worker {
     }
 
     /// Reads a file into the buffer; nothing is asked of a disk that hangs.
-    fn read_at(&mut self, root: &Path, path: &RelPath) -> Bytes {
+    fn read_at(&mut self, root: &Path, path: &RelPath, urgent: bool) -> Bytes {
+        let handle = self.shared.roots.at(root);
+        if handle.as_ref().is_some_and(|root| root.hangs().is_some()) {
+            return Bytes::Gone;
+        }
+        let size = || stamp_beneath(root, path).ok().flatten().map(|s| s.size);
+        let size = match &handle {
+            Some(handle) => self.ask(handle, |_| size()),
+            None => size(),
+        };
+        let Some(room) = self.make_room(size.unwrap_or(0), urgent) else {
+            // Not the file's fault, and not to be written down: the pipeline ends.
+            return Bytes::Changing;
+        };
         let mut buffer = std::mem::take(&mut self.buffer);
-        let limit = self.shared.max_file;
-        let bytes = match self.shared.roots.at(root) {
-            Some(handle) if handle.hangs().is_some() => Bytes::Gone,
-            Some(handle) => self.ask(&handle, |visit| {
-                read(root, path, limit, &mut buffer, &|| visit.goes_on())
+        let bounds = (self.shared.max_file, room);
+        let bytes = match &handle {
+            Some(handle) => self.ask(handle, |visit| {
+                read(root, path, bounds, &mut buffer, &|| visit.goes_on())
             }),
-            None => read(root, path, limit, &mut buffer, &|| {}),
+            None => read(root, path, bounds, &mut buffer, &|| {}),
         };
         self.buffer = buffer;
         bytes
@@ -101,11 +114,12 @@ impl Worker {
         (lanes, inputs): (Vec<LaneId>, Vec<InputSpec>),
     ) {
         Progress::add(&self.shared.progress.inspected, 1);
-        match self
+        let seen = self
             .shared
             .inspector
-            .tensors(&self.buffer, extension, &inputs)
-        {
+            .tensors(&self.buffer, extension, &inputs);
+        self.let_go();
+        match seen {
             Ok(tensors) => {
                 let _ = self.to_embed(Seen {
                     hash: *hash,

@@ -21,11 +21,12 @@ use super::job::{Job, Task, Write};
 use super::lanes::Derived;
 use super::models::SettledModel;
 use super::progress::Progress;
+use super::roots::RootHandle;
 use super::scan::enqueue;
 use super::spaces::{LaneSpace, Role};
 use super::tagging::{Tagging, Writer, lock, writer};
 use super::worker::Shared;
-use crate::store::{Change, ModelResult, Results, Store, StoreError, StoreReader};
+use crate::store::{Change, FileKey, ModelResult, Results, Store, StoreError, StoreReader};
 use crate::tag::Classifier;
 
 /// Photos that wait to be seen whole are queued while less than this is queued, which is looked at so
@@ -92,10 +93,10 @@ impl CatchUp {
                 self.shared.progress.turn();
             }
             // Behind everything else: any request comes first, and what is left is found again.
-            match self.see_whole(&|| requests.is_empty()) {
+            match self.look_again(&|| requests.is_empty()) {
                 Ok(0) => {}
                 Ok(n) => {
-                    tracing::info!("{n} photos are seen whole");
+                    tracing::info!("{n} photos are looked at again");
                     self.shared.progress.turn();
                 }
                 Err(_) if self.stopping() => return,
@@ -171,13 +172,24 @@ impl CatchUp {
         Ok(derived + self.queue(&reader)?)
     }
 
-    /// Queues the photos that were seen by their small picture, a few at a time: whatever else there
-    /// is to do comes before them. Returns how many.
-    pub fn see_whole(&self, goes_on: &dyn Fn() -> bool) -> Result<u64, IndexError> {
+    /// Queues the photos that were seen by their small picture, and those of which an older photond read less:
+    /// whatever else there is to do comes before them. Returns how many.
+    pub fn look_again(&self, goes_on: &dyn Fn() -> bool) -> Result<u64, IndexError> {
         let reader = StoreReader::open(&self.data_dir)?;
+        let seen = self.requeue(&|after| reader.previews(after, PAGE), Task::Whole, goes_on)?;
+        Ok(seen + self.requeue(&|after| reader.unread(after, PAGE), Task::Facts, goes_on)?)
+    }
+
+    /// A few at a time.
+    fn requeue(
+        &self,
+        page: &dyn Fn(i64) -> Result<Vec<(i64, FileKey)>, StoreError>,
+        task: fn(Arc<RootHandle>) -> Task,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<u64, IndexError> {
         let (mut after, mut count) = (0, 0);
         loop {
-            let page = reader.previews(after, PAGE)?;
+            let page = page(after)?;
             let Some((last, _)) = page.last() else {
                 return Ok(count);
             };
@@ -200,7 +212,7 @@ impl CatchUp {
                     return Ok(count);
                 }
                 let mut job = Job::refresh(&root, key.path, &self.shared.progress);
-                job.task = Task::Whole(root);
+                job.task = task(root);
                 job.ticket = job.ticket.holding(claim);
                 if !enqueue(&self.backlog, job, &self.shared.stop, &|| {}) {
                     return Ok(count);

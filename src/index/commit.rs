@@ -500,7 +500,9 @@ fn path_of(change: &Change) -> Option<&RelPath> {
         | Change::Missing { key }
         | Change::Troubled { key, .. }
         | Change::Found { key } => key,
-        Change::Embedded { .. } | Change::NotEmbedded { .. } => return None,
+        Change::Embedded { .. } | Change::NotEmbedded { .. } | Change::ReadAgain { .. } => {
+            return None;
+        }
     };
     Some(&key.path)
 }

@@ -31,6 +31,8 @@ pub(super) enum Task {
     RefreshLink(Arc<RootHandle>),
     /// It is seen by its small picture: the whole one is wanted.
     Whole(Arc<RootHandle>),
+    /// An older photond indexed it: what is said of it is to be read.
+    Facts(Arc<RootHandle>),
     /// Its content is indexed, but a model has not seen it.
     Embed(ContentHash),
 }
@@ -51,7 +53,10 @@ impl Job {
     /// Of a root that was let go since: nothing is to be done.
     pub fn is_stale(&self) -> bool {
         match &self.task {
-            Task::Refresh(root) | Task::RefreshLink(root) | Task::Whole(root) => root.is_ended(),
+            Task::Refresh(root)
+            | Task::RefreshLink(root)
+            | Task::Whole(root)
+            | Task::Facts(root) => root.is_ended(),
             Task::Embed(_) => false,
         }
     }

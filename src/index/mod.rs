@@ -5,7 +5,8 @@
 //! backlog ┴─► ───────────────────────────────────────────────────────►  embed + tag  ─►  commit
 //! ```
 //!
-//! Promises: live events overtake the backlog; every channel is bounded; content that is known, or
+//! Promises: live events overtake the backlog; every channel is bounded, and so are the bytes of files
+//! in memory; content that is known, or
 //! being worked on, is never decoded twice; one bad file is recorded and the rest goes on; a photo
 //! is done when, and only when, its transaction has committed. Stopping loses nothing that was
 //! committed and redoes nothing that was.
@@ -27,6 +28,7 @@ mod gate;
 mod inflight;
 mod job;
 mod lanes;
+mod large;
 mod later;
 mod links;
 mod marks;

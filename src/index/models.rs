@@ -75,7 +75,7 @@ impl Indexer {
     /// If the database cannot be read or written.
     pub fn catch_up(&self) -> Result<u64, IndexError> {
         let seen = self.catch_up.run()?;
-        Ok(seen + self.catch_up.see_whole(&|| true)?)
+        Ok(seen + self.catch_up.look_again(&|| true)?)
     }
 
     /// If the space of the search model in use is whole, queries go by it from now on.

@@ -120,6 +120,7 @@ impl Indexer {
             spaces: Spaces::default(),
             embedding: Claims::default(),
             links: LinkNames::default(),
+            large: Arc::default(),
             max_file: options.max_file,
             one_pass: options.one_pass,
             damaged: AtomicBool::new(false),
@@ -378,6 +379,7 @@ impl Indexer {
     /// acknowledged), what is inspected by now is still committed.
     pub fn ask_to_stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.large.close();
     }
 
     /// True once a stop was asked for or the writer has died.

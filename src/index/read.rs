@@ -29,24 +29,19 @@ pub(super) enum Bytes {
     Unreadable { error: std::io::Error },
 }
 
-/// Buffers above this are given back after use, so that one huge file does not stay in memory.
-const KEEP_CAPACITY: usize = 16 << 20;
-
 /// Read at a time: a disk that brings this much has not hung.
 const PIECE: u64 = 4 << 20;
 
-/// Reads `rel` below `root` into `buffer`; calls `goes_on` whenever the disk has answered.
+/// Reads `rel` below `root` into `buffer`, where there is `room` for so many bytes; calls `goes_on`
+/// whenever the disk has answered.
 pub(super) fn read(
     root: &Path,
     rel: &RelPath,
-    limit: u64,
+    (limit, room): (u64, u64),
     buffer: &mut Vec<u8>,
     goes_on: &dyn Fn(),
 ) -> Bytes {
     buffer.clear();
-    if buffer.capacity() > KEEP_CAPACITY {
-        buffer.shrink_to(0);
-    }
     let (mut file, before) = match open_beneath(root, rel) {
         Ok(opened) => opened,
         Err(OpenError::Unreadable { source, .. }) => return Bytes::Unreadable { error: source },
@@ -57,6 +52,9 @@ pub(super) fn read(
             stamp: before,
             limit,
         };
+    }
+    if before.size > room {
+        return Bytes::Changing;
     }
     // One byte more than expected shows growth without reading on for ever.
     let wanted = before.size + 1;

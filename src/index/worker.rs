@@ -10,6 +10,7 @@ use super::claims::Claims;
 use super::gate::{Flow, Gate};
 use super::inflight::{Claim, InFlight};
 use super::job::{FilePlace, Job, Seen, Task, Write};
+use super::large::{LargeFiles, SMALL, Taken};
 use super::later::Later;
 use super::links::LinkNames;
 use super::progress::{Progress, Ticket};
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub embedding: Claims,
     /// Names of files that have several.
     pub links: LinkNames,
+    /// Large files in memory.
+    pub large: Arc<LargeFiles>,
     pub max_file: u64,
     /// One pass and an end: what keeps changing is given up after some tries.
     pub one_pass: bool,
@@ -89,6 +92,8 @@ pub(super) struct Worker {
 pub(super) struct Seat {
     /// The root whose disk it is asking.
     asks: Mutex<Option<Arc<RootHandle>>>,
+    /// Room for the file that it has.
+    taken: Mutex<Option<Taken>>,
     /// Another one has taken its place: it ends with the job it has.
     replaced: AtomicBool,
 }
@@ -103,6 +108,11 @@ impl Seat {
     /// Ends it after its present job.
     pub fn replace(&self) {
         self.replaced.store(true, Ordering::Relaxed);
+        self.takes(None);
+    }
+
+    fn takes(&self, room: Option<Taken>) {
+        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = room;
     }
 
     fn asks(&self, root: Option<Arc<RootHandle>>) {
@@ -160,7 +170,25 @@ impl Worker {
                 only_idle = behind;
             }
             self.process(job);
+            self.let_go();
         }
+    }
+
+    /// Waits for room for a file of this size and says how much there is; `None`: the pipeline ends.
+    pub(super) fn make_room(&self, size: u64, urgent: bool) -> Option<u64> {
+        // One that is not read needs none.
+        let size = if size > self.shared.max_file { 0 } else { size };
+        self.seat.takes(None);
+        self.seat.takes(Some(self.shared.large.take(size, urgent)?));
+        Some(size.max(SMALL))
+    }
+
+    /// The bytes in the buffer have been looked at; one huge file does not stay in memory.
+    pub(super) fn let_go(&mut self) {
+        if self.buffer.capacity() as u64 > SMALL {
+            self.buffer = Vec::new();
+        }
+        self.seat.takes(None);
     }
 
     fn process(&mut self, job: Job) {
@@ -173,7 +201,10 @@ impl Worker {
                 }
                 return;
             }
-            Task::Refresh(root) | Task::RefreshLink(root) | Task::Whole(root) => Arc::clone(root),
+            Task::Refresh(root)
+            | Task::RefreshLink(root)
+            | Task::Whole(root)
+            | Task::Facts(root) => Arc::clone(root),
         };
         if root.is_ended() {
             return;
@@ -246,7 +277,7 @@ impl Worker {
                 // Even without a row: one may be on its way to the writer.
                 self.gone(root, job, false);
             }
-            Verdict::Unchanged if matches!(job.task, Task::Whole(_)) => {
+            Verdict::Unchanged if matches!(job.task, Task::Whole(_) | Task::Facts(_)) => {
                 self.read(root, job, row.as_ref(), stamp.unwrap_or_default())?;
             }
             Verdict::Unchanged => {
@@ -291,11 +322,14 @@ impl Worker {
         row: Option<&FileRow>,
         before: FileStamp,
     ) -> Result<(), StoreError> {
+        let Some(room) = self.make_room(before.size, job.urgent) else {
+            return Ok(());
+        };
         Progress::add(&self.shared.progress.opened, 1);
         let mut buffer = std::mem::take(&mut self.buffer);
-        let (path, limit) = (&job.key.path, self.shared.max_file);
+        let (path, bounds) = (&job.key.path, (self.shared.max_file, room));
         let bytes = self.ask(root, |visit| {
-            read(&root.path, path, limit, &mut buffer, &|| visit.goes_on())
+            read(&root.path, path, bounds, &mut buffer, &|| visit.goes_on())
         });
         self.buffer = buffer;
         match bytes {
@@ -354,6 +388,7 @@ impl Worker {
         } = job;
         let look = match task {
             Task::Whole(_) => Extent::Whole,
+            Task::Facts(_) => Extent::Facts,
             _ => Extent::Quick,
         };
         let place = FilePlace {
@@ -374,6 +409,10 @@ impl Worker {
             }
         };
         let change = match known {
+            Some(Known::Complete | Known::WithoutEmbedding) if look == Extent::Facts => {
+                self.read_again(place, hash, urgent);
+                return Ok(());
+            }
             Some(Known::Complete | Known::WithoutEmbedding) => {
                 Progress::add(&self.shared.progress.deduplicated, 1);
                 Change::known(place.key, place.stamp, hash)
@@ -397,6 +436,31 @@ impl Worker {
             ticket: Some(place.ticket),
         });
         Ok(())
+    }
+
+    /// Known content, for what is said of it.
+    fn read_again(&mut self, place: FilePlace, hash: ContentHash, urgent: bool) {
+        let extension = place.key.path.extension();
+        let extension = extension.as_deref();
+        let seen = self
+            .shared
+            .inspector
+            .look(&self.buffer, extension, &[], Extent::Facts);
+        // A passing trouble: it is found again by the next look at the index.
+        let change = match seen {
+            Err(e) if e.is_passing => Change::known(place.key, place.stamp, hash),
+            seen => Change::ReadAgain {
+                hash,
+                inspection: seen.ok().map(Box::new),
+            },
+        };
+        self.send(Write::Change {
+            change,
+            root: None,
+            release: Some(hash),
+            urgent,
+            ticket: Some(place.ticket),
+        });
     }
 
     /// What is known of some content; of one that is to be seen whole and was not, nothing.
@@ -424,6 +488,7 @@ impl Worker {
             .shared
             .inspector
             .look(&self.buffer, extension.as_deref(), &inputs, look);
+        self.let_go();
         Progress::add(&self.shared.progress.inspected, 1);
         match result {
             Ok(mut inspection) => {
@@ -449,7 +514,7 @@ impl Worker {
                     self.put_off(Job {
                         task: match look {
                             Extent::Whole => Task::Whole(root),
-                            Extent::Quick | Extent::Small => Task::Refresh(root),
+                            Extent::Quick | Extent::Small | Extent::Facts => Task::Refresh(root),
                         },
                         key: place.key,
                         urgent,

@@ -7,10 +7,11 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use exif::{In, Reader, Tag, Value};
-use jiff::civil::DateTime;
 
+use super::exif_words;
 use super::orientation::Orientation;
-use crate::photo::{CapturedAt, Exif};
+use crate::photo::Exif;
+use crate::said::Said;
 
 /// Longest camera or lens name kept, in characters.
 const MAX_NAME: usize = 128;
@@ -21,7 +22,9 @@ pub(super) struct Metadata {
     pub(super) orientation: Orientation,
     /// The block says how the picture is turned; else it counts as upright.
     pub(super) has_orientation: bool,
+    /// Without the date, which is [`Said`]'s.
     pub(super) exif: Exif,
+    pub(super) said: Said,
     /// Where in the block a small JPEG of the photo lies.
     pub(super) thumbnail: Option<Range<usize>>,
 }
@@ -32,19 +35,21 @@ impl Default for Metadata {
             orientation: Orientation::UPRIGHT,
             has_orientation: false,
             exif: Exif::default(),
+            said: Said::default(),
             thumbnail: None,
         }
     }
 }
 
-/// Reads `block` (see [`super::exif_block`]) as far as it can be read.
+/// Reads `block` (see [`super::exif_block`]) as far as it can be read: the camera's facts, and what is
+/// said in it.
 pub(super) fn read(block: Option<&[u8]>) -> Metadata {
     let read = block.and_then(|block| with_fields(block, Fields::metadata));
     read.unwrap_or_default()
 }
 
 /// Calls `work` with the fields of `block`, as far as they can be read.
-pub(super) fn with_fields<T>(block: &[u8], work: impl FnOnce(&Fields) -> T) -> Option<T> {
+fn with_fields<T>(block: &[u8], work: impl FnOnce(&Fields) -> T) -> Option<T> {
     let read = catch_unwind(AssertUnwindSafe(|| {
         let parsed = Reader::new()
             .continue_on_error(true)
@@ -64,7 +69,7 @@ impl Fields {
             orientation: Orientation::from_exif(self.orientation().unwrap_or(1)),
             has_orientation: self.orientation().is_some(),
             exif: Exif {
-                captured_at: self.captured_at(),
+                captured_at: None,
                 camera: camera(self.text(Tag::Make), self.text(Tag::Model)),
                 lens: self.text(Tag::LensModel),
                 exposure_s: self
@@ -83,6 +88,7 @@ impl Fields {
                 lon,
                 altitude_m: self.altitude(),
             },
+            said: exif_words::said(self),
             thumbnail: self.thumbnail(),
         }
     }
@@ -136,23 +142,6 @@ impl Fields {
 
     fn text(&self, tag: Tag) -> Option<String> {
         name(self.ascii(tag)?)
-    }
-
-    /// The moment of exposure, else of digitisation, else of the file's last change by a camera.
-    fn captured_at(&self) -> Option<CapturedAt> {
-        [
-            (Tag::DateTimeOriginal, Tag::OffsetTimeOriginal),
-            (Tag::DateTimeDigitized, Tag::OffsetTimeDigitized),
-            (Tag::DateTime, Tag::OffsetTime),
-        ]
-        .into_iter()
-        .find_map(|(time, offset)| {
-            let local = local_time(self.ascii(time)?)?;
-            Some(CapturedAt {
-                local,
-                offset_minutes: self.ascii(offset).and_then(offset_minutes),
-            })
-        })
     }
 
     /// Latitude and longitude. Exactly (0, 0) is what receivers write before they have a fix.
@@ -234,102 +223,10 @@ fn camera(make: Option<String>, model: Option<String>) -> Option<String> {
     Some(format!("{make} {model}").chars().take(MAX_NAME).collect())
 }
 
-/// `YYYY:MM:DD HH:MM:SS` as `YYYY-MM-DDTHH:MM:SS`, if that moment exists. Other separators are
-/// written by some software and read here; a clock that was never set (year 0) is no date.
-fn local_time(raw: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(raw.get(..19)?).ok()?;
-    let separators = text.bytes().enumerate().all(|(i, b)| match i {
-        4 | 7 => matches!(b, b':' | b'-' | b'/' | b'.'),
-        10 => matches!(b, b' ' | b'T'),
-        13 | 16 => b == b':',
-        _ => b.is_ascii_digit(),
-    });
-    if !separators {
-        return None;
-    }
-    let field = |range: std::ops::Range<usize>| text[range].parse::<i8>().ok();
-    let year: i16 = text[..4].parse().ok().filter(|y| *y > 0)?;
-    let time = DateTime::new(
-        year,
-        field(5..7)?,
-        field(8..10)?,
-        field(11..13)?,
-        field(14..16)?,
-        field(17..19)?,
-        0,
-    )
-    .ok()?;
-    Some(time.strftime("%Y-%m-%dT%H:%M:%S").to_string())
-}
-
-/// `±HH:MM` or `Z` as minutes east of UTC; real zones lie between −12 and +14 hours.
-fn offset_minutes(raw: &[u8]) -> Option<i32> {
-    let text = std::str::from_utf8(raw)
-        .ok()?
-        .trim_matches(|c: char| c == '\0' || c == ' ');
-    if text == "Z" {
-        return Some(0);
-    }
-    let [sign @ (b'+' | b'-'), h1, h0, b':', m1, m0] = text.as_bytes() else {
-        return None;
-    };
-    let digits = |a: &u8, b: &u8| {
-        (a.is_ascii_digit() && b.is_ascii_digit())
-            .then(|| i32::from(a - b'0') * 10 + i32::from(b - b'0'))
-    };
-    let minutes = digits(m1, m0).filter(|m| *m < 60)? + 60 * digits(h1, h0)?;
-    let east = if *sign == b'-' { -minutes } else { minutes };
-    (-12 * 60..=14 * 60).contains(&east).then_some(east)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_moments_that_exist_are_dates() {
-        let iso = |s: &str| local_time(s.as_bytes());
-        assert_eq!(
-            iso("2024:02:29 18:04:11").as_deref(),
-            Some("2024-02-29T18:04:11")
-        );
-        assert_eq!(
-            iso("2024-07-03T18:04:11").as_deref(),
-            Some("2024-07-03T18:04:11")
-        );
-        for bad in [
-            "0000:00:00 00:00:00",
-            "2023:02:29 12:00:00",
-            "2024:13:01 12:00:00",
-            "2024:01:01 24:00:00",
-            "2024:01:01 12:60:00",
-            "    :  :     :  :  ",
-            "2024:01:01",
-            "+024:01:01 12:00:00",
-            "2024:01:01 12:00:0\u{e9}",
-        ] {
-            assert_eq!(iso(bad), None, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn offsets_outside_the_worlds_zones_are_dropped() {
-        assert_eq!(offset_minutes(b"+02:00"), Some(120));
-        assert_eq!(offset_minutes(b"-03:30\0"), Some(-210));
-        assert_eq!(offset_minutes(b"Z"), Some(0));
-        for bad in [
-            &b"+15:00"[..],
-            b"-13:00",
-            b"+02:60",
-            b"2:00",
-            b"",
-            b"+0a:00",
-            b"\xFF",
-        ] {
-            assert_eq!(offset_minutes(bad), None, "{bad:?}");
-        }
-    }
 
     #[test]
     fn the_maker_is_said_once() {

@@ -4,14 +4,13 @@
 
 use exif::{Context, Tag, Value};
 
-use super::date::WrittenDate;
-use super::exif::{Fields, with_fields};
-use super::exif_block::is_bounded;
-use super::said::{
+use super::exif::Fields;
+use crate::said::date::WrittenDate;
+use crate::said::text::{folded, is_camera_default, line, paragraphs, utf8_or_latin1, utf16_le};
+use crate::said::{
     DateField, Keyword, MAX_CAPTION, MAX_TITLE, Position, Said, SaidDate, Standard, is_blank_date,
     stars_of_percent,
 };
-use super::text::{folded, is_camera_default, line, paragraphs, utf8_or_latin1, utf16_le};
 
 /// Windows' fields, in UTF-16.
 const XP_TITLE: Tag = Tag(Context::Tiff, 0x9C9B);
@@ -22,16 +21,8 @@ const XP_SUBJECT: Tag = Tag(Context::Tiff, 0x9C9F);
 const RATING: Tag = Tag(Context::Tiff, 0x4746);
 const RATING_PERCENT: Tag = Tag(Context::Tiff, 0x4749);
 
-/// All that an EXIF block (a TIFF structure) says in words. A block that would take long is left
-/// out, as it is for the camera's facts.
-pub(super) fn read(block: &[u8]) -> Said {
-    if !is_bounded(block) {
-        return Said::default();
-    }
-    with_fields(block, said).unwrap_or_default()
-}
-
-fn said(fields: &Fields) -> Said {
+/// All that an EXIF block says in words.
+pub(super) fn said(fields: &Fields) -> Said {
     let mut said = Said {
         orientation: fields.orientation().and_then(|o| u8::try_from(o).ok()),
         position: fields.position().map(|(lat, lon)| Position {

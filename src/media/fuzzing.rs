@@ -6,12 +6,13 @@ use super::facts::facts;
 use super::limits::Limits;
 use super::raw;
 use crate::photo::{Exif, Format};
+use crate::said::Said;
 
 /// An EXIF block, with the care that is taken of every one.
-pub fn exif(block: &[u8]) -> Exif {
+pub fn exif(block: &[u8]) -> (Exif, Said) {
     let block = Some(block).filter(|block| is_bounded(block));
-    let Metadata { exif, .. } = exif::read(block);
-    exif
+    let Metadata { exif, said, .. } = exif::read(block);
+    (exif, said)
 }
 
 /// Size and length of the EXIF block, by the container's own reader; a raw file's previews are

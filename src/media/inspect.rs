@@ -15,11 +15,12 @@ use super::jpeg::Need;
 use super::limits::Limits;
 use super::orientation::Orientation;
 use super::picture::Picture;
-use super::said::{Said, said_by_file};
+use super::said_by::said_by_file;
 use super::sniff::sniff;
-use super::{heif, perceptual_hash, psd, raw, tensor, thumbnail, xmp};
+use super::{heif, perceptual_hash, png_words, psd, raw, tensor, thumbnail, xmp};
 use crate::embedding::{Fit, InputSpec, Tensor};
 use crate::photo::{Exif, Format, Inspection, PerceptualHash, Pixels};
+use crate::said::Said;
 
 /// How many times larger than the model's input the part it sees must be after a scaled decode.
 /// Measured with the embedded model on photos of 8 to 16 megapixels: from 1.25 on, the vectors of a
@@ -44,6 +45,8 @@ pub enum Extent {
     Whole,
     /// No more than the small picture: the large one has ended a decoder.
     Small,
+    /// None of it: only what the file says.
+    Facts,
 }
 
 /// Whoever looks at pictures: an [`Inspector`] in this process, or one in another.
@@ -159,6 +162,7 @@ impl Inspector {
                 height,
                 orientation: orientation.value(),
                 exif: opened.metadata.exif,
+                said: opened.metadata.said,
                 pixels: opened.pixels,
                 perceptual_hash: PerceptualHash(Vec::new()),
                 thumbnail: None,
@@ -241,10 +245,15 @@ impl Inspector {
         let facts = fenced(format, || Ok(facts(bytes, format, &self.limits)))?;
         let block = facts.exif.as_deref().filter(|block| is_bounded(block));
         let mut metadata = exif::read(block);
+        let by_exif = std::mem::take(&mut metadata.said);
         // What cannot be read in one of the standards is known from the others, or not at all.
         let said = fenced(format, || {
             let iptc = iptc_block(bytes, format, &self.limits);
-            Ok(said_by_file(block, facts.xmp.as_deref(), iptc.as_deref()))
+            let mut said = said_by_file(by_exif, facts.xmp.as_deref(), iptc.as_deref());
+            if format == Format::Png {
+                said.dates.extend(png_words::dates(bytes));
+            }
+            Ok(said.tidied())
         });
         let said = said.unwrap_or_default();
         complete(&mut metadata.exif, &said);
@@ -256,6 +265,17 @@ impl Inspector {
             && xmp::is_about_these_pixels(bytes, format)
         {
             metadata.orientation = Orientation::from_exif(u32::from(turn));
+        }
+        metadata.said = said;
+        if look == Extent::Facts {
+            let unseen = InspectError::unsupported(format, "its picture, which was not asked for");
+            return Ok(Opened {
+                metadata,
+                width: facts.width,
+                height: facts.height,
+                pixels: Pixels::None(unseen.trouble()),
+                picture: None,
+            });
         }
         if format == Format::Raw {
             return self.open_raw(bytes, need, (facts.width, facts.height), metadata);
@@ -405,9 +425,7 @@ fn takes_long(format: Format, width: u32, height: u32) -> bool {
 
 /// When and where, by the most trustworthy of all that the file says of it.
 fn complete(exif: &mut Exif, said: &Said) {
-    if let Some(said) = said.dates.first() {
-        exif.captured_at = Some(said.date.earliest());
-    }
+    exif.captured_at = said.captured_at();
     if exif.lat.is_none()
         && let Some(place) = &said.position
     {

@@ -10,10 +10,10 @@ use std::borrow::Cow;
 
 use super::jpeg_layout::segments;
 use super::limits::Limits;
-use super::said::{DateField, Keyword, MAX_CAPTION, MAX_TITLE, Said, Standard, is_blank_date};
-use super::text::{is_camera_default, latin1, line, paragraphs, utf8_or_latin1};
 use super::{psd, tiff};
 use crate::photo::Format;
+use crate::said::text::{is_camera_default, latin1, line, paragraphs, utf8_or_latin1};
+use crate::said::{DateField, Keyword, MAX_CAPTION, MAX_TITLE, Said, Standard, is_blank_date};
 
 /// The image resource with IPTC records.
 const RESOURCE: u16 = 1028;
@@ -90,7 +90,7 @@ pub(super) fn read(records: &[u8]) -> Said {
         let time = first(TIME).map(|time| utf8_or_latin1(time.value));
         // A time that cannot be does not spoil the date.
         let moment = time.map(|time| format!("{}T{}", date.trim(), time.trim()));
-        let moment = moment.filter(|m| super::date::WrittenDate::parse(m).is_some());
+        let moment = moment.filter(|m| crate::said::WrittenDate::parse(m).is_some());
         let text = moment.as_deref().unwrap_or(&date);
         if !is_blank_date(&date) {
             said.add_date(Standard::Iptc, DateField::Iptc, "DateCreated", text);

@@ -31,7 +31,6 @@
 //! | `wording` | which error a decoder's complaint is, and what of its words is worth reading |
 //! | `inspect` | the order of all this, and the panic fence |
 
-pub(crate) mod date;
 mod decode;
 mod error;
 mod exif;
@@ -52,10 +51,11 @@ mod limits;
 mod orientation;
 mod perceptual_hash;
 mod picture;
+mod png_words;
 mod psd;
 mod raw;
 mod room;
-pub(crate) mod said;
+pub(crate) mod said_by;
 mod sniff;
 mod srgb;
 mod tensor;
@@ -63,7 +63,6 @@ mod tensor;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod text;
 mod thumbnail;
 mod tiff;
 mod wholeness;

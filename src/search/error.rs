@@ -18,6 +18,28 @@ pub enum SearchError {
         /// Names that are close.
         suggestions: Vec<String>,
     },
+    /// A keyword that no photo has.
+    #[error("no photo has the keyword {keyword:?}{}", hint(.suggestions))]
+    UnknownKeyword {
+        /// As given.
+        keyword: String,
+        /// Keywords that are close.
+        suggestions: Vec<String>,
+    },
+    /// A name that nobody on a photo has.
+    #[error("nobody is called {name:?} on any photo{}", hint(.suggestions))]
+    UnknownPerson {
+        /// As given.
+        name: String,
+        /// Names that are close.
+        suggestions: Vec<String>,
+    },
+    /// Stars that cannot be.
+    #[error("--rating {given:?}: give 4, 4- (four or more) or 2-3; 0 is none, -1 is rejected")]
+    BadRating {
+        /// As given.
+        given: String,
+    },
     /// A date that is none.
     #[error(
         "{given:?} is no date: give 2019, 2019-05, 2019-05-03, 3 May 2019, 2019-05-03T10:15 (with +02:00 or Z: that instant), today, monday, last week, or how long ago it was: 30d, 6 weeks, 3m, 2y"

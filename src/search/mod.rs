@@ -2,8 +2,8 @@
 //! SIMD.
 //!
 //! Promises: a query changes nothing but derived files; a tag that names nothing is an error with
-//! suggestions, never an empty answer; a ranked answer says whether it is confident. Never: prints,
-//! or opens a photo but for the examples that it was given.
+//! suggestions, never an empty answer; a ranked answer says whether it is confident; files that are one
+//! photo are one result. Never: prints, or opens a photo but for the examples that it was given.
 
 mod allowed;
 mod background;
@@ -12,14 +12,17 @@ mod error;
 mod evidence;
 mod example;
 mod judge;
+mod pairs;
 mod path;
 mod place;
 mod query;
 mod ranked;
 mod row;
+mod said;
 mod sentence;
 mod space;
 mod vectors;
+mod videos;
 mod wish;
 
 pub use allowed::Allowed;
@@ -27,10 +30,12 @@ pub use dates::{Edge, OnDay, parse_date, parse_on};
 pub use error::SearchError;
 pub use example::{Examples, TextSide};
 pub use judge::{Standing, Why};
+pub use pairs::{Shot, files_of};
 pub use place::parse_place;
 pub use query::{Query, Searcher, SourceNames};
 pub use ranked::{DEFAULT_LIMIT, Ranked, RankedHit, Space, prepare};
-pub use row::{PhotoJson, TagJson};
+pub use row::{Member, PhotoJson, TagJson};
 pub use space::{Chosen, Instead, choose};
 pub use vectors::{NotWritten, VectorIndex, Vectors, vectors_dir};
+pub use videos::Videos;
 pub use wish::{Like, Wish};

@@ -4,9 +4,11 @@ use std::ops::ControlFlow;
 
 use super::dates::{Edge, OnDay, is_empty_span, parse_date, parse_on};
 use super::error::SearchError;
+use super::pairs::{Shot, shot};
 use super::path::PathPattern;
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
+use super::said;
 use crate::embedding::Tag;
 use crate::store::{FitsPath, Hit, Moment, PhotoFilter, StoreReader, TagCondition, YearlyDay};
 use crate::tag::{Classifier, Lookup, Words};
@@ -28,6 +30,12 @@ pub struct Query {
     pub camera: Option<String>,
     /// Only those whose picture is not whole.
     pub damaged: bool,
+    /// Each must have been given by people.
+    pub keywords: Vec<String>,
+    /// Each must be on it, by name.
+    pub people: Vec<String>,
+    /// Stars: `4`, `4-`, `3-5`.
+    pub rating: Option<String>,
     /// `LAT,LON[,KM]`.
     pub near: Option<String>,
     /// Glob over the whole path.
@@ -36,6 +44,8 @@ pub struct Query {
     pub min_confidence: Option<f32>,
     /// Count tags below the cutoff too.
     pub all: bool,
+    /// Show every file by itself, also those that are one photo.
+    pub all_files: bool,
     /// Most rows shown.
     pub limit: Option<usize>,
 }
@@ -64,7 +74,7 @@ pub struct SourceNames {
 }
 
 impl Searcher<'_> {
-    /// Shows every match to `visit`, newest first, until it breaks or the limit is reached.
+    /// Shows every result to `visit`, newest first, until it breaks or the limit is reached.
     /// Returns how many were shown.
     ///
     /// # Errors
@@ -72,7 +82,7 @@ impl Searcher<'_> {
     pub fn run(
         &self,
         query: &Query,
-        visit: &mut dyn FnMut(&Hit) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&Shot) -> ControlFlow<()>,
     ) -> Result<usize, SearchError> {
         let pattern = self.pattern(query)?;
         let fits = |root, path: &_| pattern.as_ref().is_none_or(|p| p.fits(root, path));
@@ -82,14 +92,36 @@ impl Searcher<'_> {
         if limit == 0 {
             return Ok(0);
         }
+        let condition = self.reader.condition(&filter)?;
+        let mut failed = None;
         self.reader.list(&filter, query.limit, &mut |hit| {
-            shown += 1;
-            if visit(&hit).is_break() || shown >= limit {
-                return ControlFlow::Break(());
+            let shot = self.shot(query, hit, &mut |other| Ok(condition.holds(other)?));
+            match shot {
+                Ok(None) => return ControlFlow::Continue(()),
+                Ok(Some(shot)) => {
+                    shown += 1;
+                    if visit(&shot).is_continue() && shown < limit {
+                        return ControlFlow::Continue(());
+                    }
+                }
+                Err(e) => failed = Some(e),
             }
-            ControlFlow::Continue(())
+            ControlFlow::Break(())
         })?;
-        Ok(shown)
+        failed.map_or(Ok(shown), Err)
+    }
+
+    /// What is shown where the search comes to this photo, if anything.
+    pub(super) fn shot(
+        &self,
+        query: &Query,
+        hit: Hit,
+        answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,
+    ) -> Result<Option<Shot>, SearchError> {
+        if query.all_files {
+            return Ok(Some(Shot::of_one(hit)));
+        }
+        shot(self.reader, hit, answers)
     }
 
     pub(super) fn pattern(&self, query: &Query) -> Result<Option<PathPattern>, SearchError> {
@@ -121,6 +153,7 @@ impl Searcher<'_> {
             on: span.on,
             camera: query.camera.clone(),
             damaged: query.damaged,
+            said: self.said_filter(query)?,
             near: query.near.as_deref().map(parse_place).transpose()?,
             folders: pattern.and_then(|p| p.folders.clone()),
             path: pattern.is_some_and(PathPattern::is_checked).then_some(fits),
@@ -136,9 +169,15 @@ impl Searcher<'_> {
         }
     }
 
+    /// What a word means as a tag: terms that photond tells, and keywords that people gave.
     fn terms(&self, word: &str) -> Result<TagCondition, SearchError> {
+        let keywords = self.reader.keywords_called(word)?;
         match self.words.look_up(word) {
-            Lookup::Found(keys) => Ok(TagCondition { keys }),
+            Lookup::Found(keys) => Ok(TagCondition { keys, keywords }),
+            Lookup::Unknown(_) if !keywords.is_empty() => Ok(TagCondition {
+                keys: Vec::new(),
+                keywords,
+            }),
             Lookup::Unknown(suggestions) => Err(SearchError::UnknownTag {
                 tag: word.to_owned(),
                 suggestions,
@@ -168,8 +207,14 @@ impl Searcher<'_> {
     /// # Errors
     /// The database.
     pub fn json(&self, hit: &Hit, min_confidence: f32) -> Result<PhotoJson, SearchError> {
-        let tags = self.reader.tags_of(hit.photo.id, min_confidence)?;
-        Ok(PhotoJson::new(hit, self.tags_json(&tags)))
+        let photo = hit.photo.id;
+        let mut tags = self.tags_json(&self.reader.tags_of(photo, min_confidence)?);
+        let keywords = self.reader.keywords_of(photo)?;
+        said::add(&mut tags, &keywords);
+        let keywords = keywords.into_iter().map(|keyword| keyword.name).collect();
+        let people = self.reader.people_of(photo)?;
+        let people = people.into_iter().map(|person| person.name).collect();
+        Ok(PhotoJson::new(hit, tags, keywords, people))
     }
 
     /// Tags as JSON, those worth showing marked.

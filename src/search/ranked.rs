@@ -5,8 +5,9 @@
 //! whatever the threads; a photo indexed a moment ago is there; other filters hold as in any query;
 //! what is not confident is not shown unless it is asked for. Memory: about 40 bytes a photo.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -17,6 +18,7 @@ use super::background::{Background, Needed, Of};
 use super::error::SearchError;
 use super::example::{Examples, TextSide};
 use super::judge::{Judge, Standing, Why, asks};
+use super::pairs::Shot;
 use super::query::{Query, Searcher};
 use super::vectors::{Tell, VectorIndex, Vectors};
 use super::wish::{Like, Wish};
@@ -51,7 +53,7 @@ pub struct Space<'a> {
 /// One ranked photo at one of its places.
 pub struct RankedHit<'a> {
     /// The photo.
-    pub hit: &'a Hit,
+    pub shot: &'a Shot,
     /// Where it stands.
     pub standing: &'a Standing,
     /// Why it stands there.
@@ -65,6 +67,8 @@ pub struct Ranked {
     pub shown: usize,
     /// Photos shown, some of them at several places.
     pub photos: usize,
+    /// Files passed over, since their pairs are shown as others.
+    pub passed_over: usize,
     /// Photos that are confident answers (before the limit and the path filter).
     pub confident: usize,
     /// Photos that were compared.
@@ -117,26 +121,40 @@ impl Searcher<'_> {
         let mut ranked = Ranked {
             shown: 0,
             photos: 0,
+            passed_over: 0,
             confident: standings.iter().filter(|s| s.confident).count(),
             compared,
         };
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-        let mut rest = &mut standings[..];
-        let mut wanted = 0;
-        while ranked.shown < limit && !rest.is_empty() {
+        let condition = self.reader.condition(&filter)?;
+        let found = OnceCell::<HashSet<i64>>::new();
+        let (mut done, mut wanted) = (0, 0);
+        while ranked.shown < limit && done < standings.len() {
             // A few more than are needed: some may lie outside the path, or nowhere any more. Twice
             // as many each time, as each time looks at all that is left.
             wanted = (2 * (limit - ranked.shown) + 64).max(2 * wanted);
-            let (best, others) = split_best(rest, wanted.min(rest.len()));
-            rest = others;
-            for (standing, hits) in self.places(best, &filter)? {
+            let best = done..standings.len().min(done + wanted);
+            done = best.end;
+            sort_best(&mut standings[best.start..], best.len());
+            let is_found = |photo: &i64| {
+                let all = || standings.iter().map(|s| s.photo).collect();
+                found.get_or_init(all).contains(photo)
+            };
+            for (standing, hits) in self.places(&standings[best], &filter)? {
                 let before = ranked.shown;
-                for hit in &hits {
+                for hit in hits {
+                    let shot = self.shot(query, hit, &mut |other| {
+                        Ok(is_found(&other.photo.id) && condition.holds(other)?)
+                    })?;
+                    let Some(shot) = shot else {
+                        ranked.passed_over += 1;
+                        continue;
+                    };
                     ranked.photos += usize::from(ranked.shown == before);
                     ranked.shown += 1;
                     let why = judge.why(standing, &words);
                     let row = RankedHit {
-                        hit,
+                        shot: &shot,
                         standing,
                         why: &why,
                     };
@@ -324,14 +342,12 @@ pub fn prepare(searcher: &Searcher<'_>, space: &Space<'_>) -> Result<i64, Search
     Ok(newest)
 }
 
-/// The best `n` in order, and the others in none.
-fn split_best(standings: &mut [Standing], n: usize) -> (&mut [Standing], &mut [Standing]) {
+/// Puts the best `n` first, in order, and the others behind them in none.
+fn sort_best(standings: &mut [Standing], n: usize) {
     if n < standings.len() {
         standings.select_nth_unstable_by(n, better);
     }
-    let (best, others) = standings.split_at_mut(n);
-    best.sort_unstable_by(better);
-    (best, others)
+    standings[..n].sort_unstable_by(better);
 }
 
 /// Confident before not confident, then by score; of equals the photo indexed first.

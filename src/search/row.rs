@@ -1,5 +1,8 @@
 //! The JSON row of a photo: the contract of `query` and `show`.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
 
 use super::query::SourceNames;
@@ -44,6 +47,57 @@ impl TagJson {
     }
 }
 
+/// A file that belongs to a photo.
+#[derive(Debug, Clone, Serialize, PartialEq)]
+pub struct Member {
+    /// Absolute path; lossy where the name is not UTF-8.
+    pub path: String,
+    /// The path's bytes in hex, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+    /// What the bytes are; of a video, which is not looked into, how its name ends.
+    pub format: String,
+    /// The same as it is.
+    #[serde(skip)]
+    pub file: PathBuf,
+}
+
+impl Member {
+    /// A file of this format.
+    pub fn new(file: PathBuf, format: String) -> Self {
+        let (path, path_bytes) = as_text(&file);
+        Self {
+            path,
+            path_bytes,
+            format,
+            file,
+        }
+    }
+
+    /// A photo that belongs to another one.
+    pub fn of(hit: &Hit) -> Self {
+        Self::new(hit.path.under(&hit.root), hit.photo.format.clone())
+    }
+
+    /// A video.
+    pub fn video(file: PathBuf) -> Self {
+        let ending = file.extension().unwrap_or_default().to_string_lossy();
+        let format = ending.to_ascii_lowercase();
+        Self::new(file, format)
+    }
+}
+
+/// A path as text, and in hex where it is none.
+fn as_text(path: &Path) -> (String, Option<String>) {
+    match path.to_str() {
+        Some(text) => (text.to_owned(), None),
+        None => (
+            path.to_string_lossy().into_owned(),
+            Some(hex(path.as_os_str().as_bytes())),
+        ),
+    }
+}
+
 /// One photo at one of its places.
 #[derive(Debug, Clone, Serialize, PartialEq)]
 pub struct PhotoJson {
@@ -66,18 +120,36 @@ pub struct PhotoJson {
     pub pixels: &'static str,
     /// Bytes.
     pub size: u64,
-    /// ISO 8601, with offset where the camera said so.
+    /// When the file itself says that it was taken: ISO 8601, with offset where it says so.
     pub captured_at: Option<String>,
+    /// When it was taken, by the best there is, as exactly as is known: `1985-06`,
+    /// `2019-05-03T10:11:12.789+05:30`.
+    pub date: String,
+    /// Where that is from: `exif`, `xmp`, `iptc`, `sidecar`, `takeout`, `gps`, `png`, `name` or `file`.
+    pub date_source: &'static str,
     /// Maker and model.
     pub camera: Option<String>,
     /// Degrees north.
     pub lat: Option<f64>,
     /// Degrees east.
     pub lon: Option<f64>,
+    /// Keywords that people gave, a hierarchy as `Places|Portugal|Lisbon`.
+    pub keywords: Vec<String>,
+    /// 0 to 5 stars; −1: rejected.
+    pub rating: Option<i8>,
+    /// A few words.
+    pub title: Option<String>,
+    /// Some sentences.
+    pub caption: Option<String>,
+    /// Names of people on it.
+    pub people: Vec<String>,
     /// Perceptual hash in hex.
     pub phash: String,
     /// Most confident first.
     pub tags: Vec<TagJson>,
+    /// The other files of the same photo: the raw of a JPEG, the video of a Live Photo.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Member>,
     /// Only in ranked results: higher is closer, comparable within one query.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
@@ -97,18 +169,10 @@ fn is_true(b: &bool) -> bool {
 }
 
 impl PhotoJson {
-    /// From a hit and its tags.
-    pub fn new(hit: &Hit, tags: Vec<TagJson>) -> Self {
-        use std::os::unix::ffi::OsStrExt;
-        let path = hit.path.under(&hit.root);
-        let (text, bytes) = match path.to_str() {
-            Some(text) => (text.to_owned(), None),
-            None => (
-                path.to_string_lossy().into_owned(),
-                Some(hex(path.as_os_str().as_bytes())),
-            ),
-        };
-        let photo = &hit.photo;
+    /// From a hit, its tags and what people say of it.
+    pub fn new(hit: &Hit, tags: Vec<TagJson>, keywords: Vec<String>, people: Vec<String>) -> Self {
+        let (text, bytes) = as_text(&hit.path.under(&hit.root));
+        let (photo, date) = (&hit.photo, hit.date());
         Self {
             path: text,
             path_bytes: bytes,
@@ -124,11 +188,19 @@ impl PhotoJson {
                 .captured_at
                 .as_ref()
                 .map(crate::photo::CapturedAt::to_iso),
+            date: date.date.to_string(),
+            date_source: date.field.source(),
             camera: photo.exif.camera.clone(),
             lat: photo.exif.lat,
             lon: photo.exif.lon,
+            keywords,
+            rating: photo.rating,
+            title: photo.title.clone(),
+            caption: photo.caption.clone(),
+            people,
             phash: photo.phash.to_hex(),
             tags,
+            members: Vec::new(),
             score: None,
             confident: None,
             why: None,

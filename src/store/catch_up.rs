@@ -68,14 +68,46 @@ const PREVIEWS: &str = "SELECT p.id, f.root, f.path
     WHERE p.pixels > 0 AND p.pixels = 4 AND p.id > ?1 AND f.missing_since IS NULL
     GROUP BY p.id ORDER BY p.id LIMIT ?2";
 
+/// Goes along the photos of which nothing was read that is said.
+const UNREAD: &str = "SELECT p.id, f.root, f.path
+    FROM photos p INDEXED BY photos_unread JOIN files f INDEXED BY files_by_photo ON f.photo = p.id
+    JOIN roots r ON r.id = f.root AND r.online = 1
+    WHERE p.facts_by = 0 AND p.id > ?1 AND f.missing_since IS NULL
+    GROUP BY p.id ORDER BY p.id LIMIT ?2";
+
 impl StoreReader {
+    /// Photos that an older photond indexed, which read less of what is said of them; as
+    /// [`StoreReader::previews`].
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn unread(&self, after: i64, limit: usize) -> Result<Vec<(i64, FileKey)>, StoreError> {
+        self.page(UNREAD, after, limit)
+    }
+
+    /// Whether some content is one of [`StoreReader::unread`].
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn is_unread(&self, hash: &ContentHash) -> Result<bool, StoreError> {
+        self.conn
+            .prepare_cached("SELECT facts_by = 0 FROM photos WHERE hash = ?1")
+            .and_then(|mut s| s.query_row([&hash.0[..]], |r| r.get(0)).optional())
+            .map(|found| found.unwrap_or(false))
+            .at(&self.path)
+    }
+
     /// Photos seen by their small picture alone that lie on a volume that is there: up to `limit`, with
     /// one place each, ids above `after`.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn previews(&self, after: i64, limit: usize) -> Result<Vec<(i64, FileKey)>, StoreError> {
-        let mut stmt = self.conn.prepare_cached(PREVIEWS).at(&self.path)?;
+        self.page(PREVIEWS, after, limit)
+    }
+
+    fn page(&self, sql: &str, after: i64, limit: usize) -> Result<Vec<(i64, FileKey)>, StoreError> {
+        let mut stmt = self.conn.prepare_cached(sql).at(&self.path)?;
         let rows = stmt
             .query_map(params![after, limit as i64], |r| {
                 let key = FileKey {

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::error::{At, StoreError, failpoint};
 use super::failures::Failure;
 use super::files::{FileKey, Points};
+use super::said::{self, Layer};
 use super::{Store, Tagged, embeddings, failures, files, photos, tags};
 use crate::embedding::Embedding;
 use crate::photo::{ContentHash, FileStamp, Inspection};
@@ -43,6 +44,13 @@ pub enum Change {
         decoder_version: u32,
         /// What the models made of it, if there were any.
         results: Option<Box<Results>>,
+    },
+    /// Content that is known was read again for what is said of it.
+    ReadAgain {
+        /// The content.
+        hash: ContentHash,
+        /// What was found; absent when it cannot be read.
+        inspection: Option<Box<Inspection>>,
     },
     /// Models' results for content indexed before.
     Embedded {
@@ -143,9 +151,19 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
         } => {
             let photo = match inspection {
                 Some(inspection) => {
+                    let is_new = photos::id(conn, hash)?.is_none();
                     let photo = photos::put(conn, hash, inspection, *decoder_version)?;
-                    // What a model made of less of the picture: it sees it again.
-                    embeddings::remove(conn, photo)?;
+                    if !is_new {
+                        // What a model made of less of the picture: it sees it again.
+                        embeddings::remove(conn, photo)?;
+                    }
+                    said::put(
+                        conn,
+                        photo,
+                        Layer::File,
+                        &said::worth_keeping(&inspection.said),
+                    )?;
+                    said::settle(conn, photo, is_new)?;
                     photo
                 }
                 None => match photos::id(conn, hash)? {
@@ -162,6 +180,10 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
                 None => Ok(()),
             }
         }
+        Change::ReadAgain { hash, inspection } => match photos::id(conn, hash)? {
+            Some(photo) => photos::read_again(conn, photo, inspection.as_deref()),
+            None => Ok(()),
+        },
         Change::Embedded { hash, results } => {
             if let Some(photo) = photos::id(conn, hash)? {
                 put_results(conn, photo, hash, results)?;

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::error::{At, StoreError};
 use super::{Failure, Stage, Store, StoreReader, unix_now, word_index};
 use crate::photo::{ContentHash, FileStamp, RelPath};
+use crate::said::SaidDate;
 
 /// Where a file lies: a root's key and the path below it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -304,11 +305,14 @@ pub(super) fn put(
         Points::Photo(id) => (Some(*id), None),
         Points::Failure(id) => (None, Some(*id)),
     };
+    let dated = match photo {
+        Some(photo) => super::photos::dated(conn, photo)?,
+        None => None,
+    };
+    let taken = SaidDate::of_place(dated, key.path.as_bytes(), stamp.mtime_ns);
     conn.prepare_cached(
         "INSERT INTO files (root, path, size, mtime_ns, ctime_ns, inode, photo, failure, folder, taken)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-             coalesce(unixepoch((SELECT captured_local FROM photos WHERE id = ?7)),
-                 unixepoch(?4 / 1000000000, 'unixepoch', 'localtime'), 0))
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
              ctime_ns = excluded.ctime_ns, inode = excluded.inode, photo = excluded.photo,
              failure = excluded.failure, missing_since = NULL, trouble = NULL, taken = excluded.taken",
@@ -322,7 +326,8 @@ pub(super) fn put(
         inode_column(stamp),
         photo,
         failure,
-        folder(conn, key)?
+        folder(conn, key)?,
+        taken.date.millis(),
     ])?;
     let replaced = old.failure.filter(|old| Some(*old) != failure);
     for unused in [replaced, old.trouble].into_iter().flatten() {
@@ -335,6 +340,26 @@ pub(super) fn put(
         for photo in [old.photo, photo].into_iter().flatten() {
             word_index::refresh(conn, photo)?;
         }
+    }
+    Ok(())
+}
+
+/// The places of a photo of which another date is known now.
+pub(super) fn date_again(
+    conn: &Connection,
+    photo: i64,
+    dated: Option<SaidDate>,
+) -> rusqlite::Result<()> {
+    let places: Vec<(i64, Vec<u8>, i64)> = conn
+        .prepare_cached("SELECT root, path, mtime_ns FROM files WHERE photo = ?1")?
+        .query_map([photo], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (root, path, mtime_ns) in places {
+        let taken = SaidDate::of_place(dated, &path, mtime_ns).date.millis();
+        conn.prepare_cached(
+            "UPDATE files SET taken = ?3 WHERE root = ?1 AND path = ?2 AND taken <> ?3",
+        )?
+        .execute(params![root, path, taken])?;
     }
     Ok(())
 }

@@ -57,6 +57,7 @@ impl Store {
         }
         for (id, hash) in &gone {
             super::word_index::remove(&tx, *id).at(&self.path)?;
+            super::said::remove(&tx, *id).at(&self.path)?;
             for sql in [
                 "DELETE FROM tags WHERE photo = ?1",
                 "DELETE FROM embeddings WHERE photo = ?1",

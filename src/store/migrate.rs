@@ -6,6 +6,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{At, StoreError, failpoint};
+use crate::said::date_of_name;
 
 /// `application_id` of photond's databases ("phtd" in ASCII).
 pub const APPLICATION_ID: i32 = 0x7068_7464;
@@ -18,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_tags.sql"),
     include_str!("../../migrations/0005_roots.sql"),
     include_str!("../../migrations/0006_pixels.sql"),
+    include_str!("../../migrations/0007_said.sql"),
     include_str!("../../migrations/0010_asking.sql"),
 ];
 
@@ -60,7 +62,7 @@ pub(super) fn check(conn: &Connection, path: &Path) -> Result<i32, StoreError> {
 /// and checked before it commits.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let from = check(conn, path)?;
-    name_folders(conn).at(path)?;
+    add_functions(conn).at(path)?;
     conn.pragma_update(None, "foreign_keys", "OFF").at(path)?;
     for (index, sql) in MIGRATIONS
         .iter()
@@ -77,12 +79,16 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreErr
     conn.pragma_update(None, "foreign_keys", "ON").at(path)
 }
 
-/// `folder_of(path)` in SQL.
-fn name_folders(conn: &Connection) -> rusqlite::Result<()> {
+/// `folder_of(path)`, and `name_millis(path)`: the date in a file's name as `files.taken` has it.
+fn add_functions(conn: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     conn.create_scalar_function("folder_of", 1, flags, |arguments| {
         let path = arguments.get_raw(0).as_bytes().unwrap_or_default();
         Ok(super::files::folder_of(path).to_vec())
+    })?;
+    conn.create_scalar_function("name_millis", 1, flags, |arguments| {
+        let path = arguments.get_raw(0).as_bytes().unwrap_or_default();
+        Ok(date_of_name(path).map(|date| date.millis()))
     })
 }
 

@@ -3,10 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::{At, StoreError};
+use super::said::{self, Layer};
 use super::{StoreReader, unix_now};
 use crate::photo::{
     CapturedAt, ContentHash, Exif, Inspection, PerceptualHash, PixelTrouble, Pixels, RelPath,
 };
+use crate::said::{DateField, SaidDate, WrittenDate};
 
 /// A photo as stored.
 #[derive(Debug, Clone)]
@@ -23,8 +25,16 @@ pub struct PhotoRow {
     pub height: u32,
     /// EXIF orientation as found.
     pub orientation: u8,
-    /// Camera metadata.
+    /// Camera metadata, but for the place: that is by whoever knows best.
     pub exif: Exif,
+    /// The best date but for names' and files' ([`Hit::date`]).
+    pub dated: Option<SaidDate>,
+    /// A few words.
+    pub title: Option<String>,
+    /// Some sentences.
+    pub caption: Option<String>,
+    /// 0 to 5 stars; −1: rejected.
+    pub rating: Option<i8>,
     /// How much of its picture could be had.
     pub pixels: Pixels,
     /// Perceptual hash; empty without pixels.
@@ -34,6 +44,8 @@ pub struct PhotoRow {
 /// A photo at one of its places.
 #[derive(Debug, Clone)]
 pub struct Hit {
+    /// `roots.id` of the folder it lies in.
+    pub root_id: i64,
     /// Folder it lies in.
     pub root: std::path::PathBuf,
     /// Path below it.
@@ -52,7 +64,8 @@ pub struct Hit {
 pub(super) const HIT_COLUMNS: &str = "r.path, f.path, f.size, f.mtime_ns, r.online, \
      p.id, p.hash, p.format, p.width, p.height, p.orientation, p.captured_local, \
      p.captured_offset, p.camera, p.lens, p.exposure_s, p.f_number, p.iso, p.focal_length_mm, \
-     p.lat, p.lon, p.altitude_m, p.phash, p.pixels, p.pixels_kind, p.pixels_why";
+     p.lat, p.lon, p.altitude_m, p.phash, p.pixels, p.pixels_kind, p.pixels_why, f.root, \
+     p.dated, p.dated_by, p.title, p.caption, p.rating";
 
 impl Hit {
     /// Reads [`HIT_COLUMNS`].
@@ -60,6 +73,7 @@ impl Hit {
         use std::os::unix::ffi::OsStringExt;
         let offset: Option<i32> = r.get(12)?;
         Ok(Self {
+            root_id: r.get(26)?,
             root: std::ffi::OsString::from_vec(r.get(0)?).into(),
             path: RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?),
             size: r.get::<_, i64>(2)?.cast_unsigned(),
@@ -89,9 +103,37 @@ impl Hit {
                 },
                 phash: PerceptualHash(r.get(22)?),
                 pixels: pixels((r.get(23)?, r.get(24)?, r.get(25)?)),
+                dated: said_date(r.get(27)?, r.get(28)?),
+                title: r.get(29)?,
+                caption: r.get(30)?,
+                rating: r.get(31)?,
             },
         })
     }
+}
+
+impl Hit {
+    /// When it was taken: as said of it, by this place's name, or by the file's time of change.
+    pub fn date(&self) -> SaidDate {
+        SaidDate::of_place(self.photo.dated, self.path.as_bytes(), self.mtime_ns)
+    }
+}
+
+/// What the columns `dated` and `dated_by` say.
+fn said_date(date: Option<String>, by: Option<i64>) -> Option<SaidDate> {
+    Some(SaidDate {
+        field: DateField::of_number(by?)?,
+        date: WrittenDate::parse(&date?)?,
+    })
+}
+
+/// The best date of a photo but for names' and files'.
+pub(super) fn dated(conn: &Connection, photo: i64) -> rusqlite::Result<Option<SaidDate>> {
+    let found = conn
+        .prepare_cached("SELECT dated, dated_by FROM photos WHERE id = ?1")?
+        .query_row([photo], |r| Ok(said_date(r.get(0)?, r.get(1)?)))
+        .optional()?;
+    Ok(found.flatten())
 }
 
 impl StoreReader {
@@ -198,6 +240,35 @@ pub(super) fn id(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<Opti
         .optional()
 }
 
+/// What `photos.facts_by` is set to: the version of what reads [`crate::said::Said`] out of files. A
+/// migration that sets it to 0 has all photos read again for it.
+const FACTS_VERSION: i64 = 1;
+
+/// Takes over what was read of some content again, for what is said of it; its picture and what was made of that
+/// stay. `None`: nothing can be read.
+pub(super) fn read_again(
+    conn: &Connection,
+    photo: i64,
+    seen: Option<&Inspection>,
+) -> rusqlite::Result<()> {
+    let captured = seen.and_then(|seen| seen.exif.captured_at.as_ref());
+    conn.prepare_cached(
+        "UPDATE photos SET facts_by = ?2, captured_local = coalesce(?3, captured_local),
+             captured_offset = coalesce(?4, captured_offset) WHERE id = ?1",
+    )?
+    .execute(params![
+        photo,
+        FACTS_VERSION,
+        captured.map(|c| c.local.as_str()),
+        captured.and_then(|c| c.offset_minutes),
+    ])?;
+    let Some(seen) = seen else {
+        return Ok(());
+    };
+    said::put(conn, photo, Layer::File, &said::worth_keeping(&seen.said))?;
+    said::settle(conn, photo, false)
+}
+
 /// Writes a photo and returns its key; a newer decoder's view replaces an older one's. A key is
 /// never given twice, not even that of a photo that was swept: derived files may still hold it.
 pub(super) fn put(
@@ -211,10 +282,10 @@ pub(super) fn put(
         "INSERT INTO photos (id, hash, format, width, height, orientation, captured_local,
              captured_offset, camera, lens, exposure_s, f_number, iso,
              focal_length_mm, lat, lon, altitude_m, phash, decoder_version, indexed_at,
-             pixels, pixels_kind, pixels_why)
+             pixels, pixels_kind, pixels_why, facts_by)
          VALUES ((SELECT 1 + max(last_photo, coalesce((SELECT max(id) FROM photos), 0)) FROM database),
              ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-             ?20, ?21, ?22)
+             ?20, ?21, ?22, ?23)
          ON CONFLICT (hash) DO UPDATE SET format = excluded.format, width = excluded.width,
              height = excluded.height, orientation = excluded.orientation,
              captured_local = excluded.captured_local, captured_offset = excluded.captured_offset,
@@ -223,7 +294,8 @@ pub(super) fn put(
              focal_length_mm = excluded.focal_length_mm, lat = excluded.lat, lon = excluded.lon,
              altitude_m = excluded.altitude_m, phash = excluded.phash,
              decoder_version = excluded.decoder_version, pixels = excluded.pixels,
-             pixels_kind = excluded.pixels_kind, pixels_why = excluded.pixels_why
+             pixels_kind = excluded.pixels_kind, pixels_why = excluded.pixels_why,
+             facts_by = excluded.facts_by
          RETURNING id",
     )?
     .query_row(
@@ -250,6 +322,7 @@ pub(super) fn put(
             pixels_column(&seen.pixels),
             seen.pixels.trouble().map(|t| t.kind.as_str()),
             seen.pixels.trouble().map(|t| t.message.as_str()),
+            FACTS_VERSION,
         ],
         |r| r.get(0),
     )

@@ -8,21 +8,24 @@
 
 use std::ops::ControlFlow;
 
+use rusqlite::params_from_iter;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::StoreReader;
 use super::error::{At, StoreError};
 use super::photos::{HIT_COLUMNS, Hit};
+use super::said_filter::{SaidFilter, carries, with_keyword};
 use super::tags::column;
 use super::when::{self, Moment, YearlyDay};
 use crate::photo::RelPath;
 
-/// Any of these terms, at or above the filter's confidence.
+/// Any of these terms at or above the filter's confidence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TagCondition {
-    /// Term keys; a photo that carries one of them matches.
+    /// Term keys; a photo that carries one of them matches …
     pub keys: Vec<String>,
+    /// … or one of these keywords that people gave (`keywords.id`).
+    pub keywords: Vec<i64>,
 }
 
 /// A circle on the map.
@@ -60,6 +63,8 @@ pub struct PhotoFilter<'a> {
     pub camera: Option<String>,
     /// Of whose picture less than all could be had.
     pub damaged: bool,
+    /// Of which people say so.
+    pub said: SaidFilter,
     /// Taken near here.
     pub near: Option<Circle>,
     /// In one of these folders (`folders.id`).
@@ -79,6 +84,7 @@ impl PhotoFilter<'_> {
             self.on.is_some(),
             self.camera.is_some(),
             self.damaged,
+            !self.said.is_empty(),
             self.near.is_some(),
             self.folders.is_some(),
             self.path.is_some(),
@@ -129,39 +135,44 @@ impl StoreReader {
     ) -> Result<(), StoreError> {
         let way = self.way(filter, limit).at(&self.path)?;
         let (wheres, values) = self.conditions(filter).at(&self.path)?;
-        // What is checked here and not in SQL may turn some of them down.
-        let limit = limit.filter(|_| filter.path.is_none() && filter.near.is_none());
-        let limit = limit.and_then(|n| i64::try_from(n).ok()).unwrap_or(-1);
-        let sql = format!(
-            "SELECT f.root, f.path FROM {} WHERE {wheres} ORDER BY f.taken DESC, f.photo DESC LIMIT {limit}",
-            way.from
-        );
-        let mut stmt = self.conn.prepare(&sql).at(&self.path)?;
-        let mut rows = stmt
-            .query(params_from_iter(way.values.iter().chain(&values)))
-            .at(&self.path)?;
-        let mut hit = self
-            .conn
-            .prepare(&format!(
-                "SELECT {HIT_COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
-                 JOIN roots r ON r.id = f.root WHERE f.root = ?1 AND f.path = ?2"
-            ))
-            .at(&self.path)?;
-        while let Some(row) = rows.next().at(&self.path)? {
-            let (root, path): (i64, Vec<u8>) =
-                (row.get(0).at(&self.path)?, row.get(1).at(&self.path)?);
-            let path = RelPath::from_bytes(path);
-            if filter.path.is_some_and(|fits| !fits(root, &path)) {
-                continue;
-            }
-            let found = hit
-                .query_row(rusqlite::params![root, path.as_bytes()], Hit::read)
-                .optional()
+        // What is checked here and not in SQL may turn some of them down, and some are shown with others:
+        // a few more than are wanted, and in the rare case that these do not do, all the rest.
+        let enough = limit.filter(|_| filter.path.is_none() && filter.near.is_none());
+        let enough = enough.and_then(|n| i64::try_from(n).ok()?.checked_mul(4));
+        let mut pages = vec![(-1, 0)];
+        if let Some(enough) = enough {
+            pages = vec![(enough, 0), (-1, enough)];
+        }
+        // Both are to see the same index.
+        let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
+        for (most, from) in pages {
+            let sql = format!(
+                "SELECT f.root, f.path FROM {} WHERE {wheres}
+                 ORDER BY f.taken DESC, f.photo DESC LIMIT {most} OFFSET {from}",
+                way.from
+            );
+            let mut stmt = snapshot.prepare(&sql).at(&self.path)?;
+            let mut rows = stmt
+                .query(params_from_iter(way.values.iter().chain(&values)))
                 .at(&self.path)?;
-            let Some(found) = found.filter(|h| is_within(h, filter.near)) else {
-                continue;
-            };
-            if visit(found).is_break() {
+            let mut seen = 0;
+            while let Some(row) = rows.next().at(&self.path)? {
+                seen += 1;
+                let (root, path): (i64, Vec<u8>) =
+                    (row.get(0).at(&self.path)?, row.get(1).at(&self.path)?);
+                let path = RelPath::from_bytes(path);
+                if filter.path.is_some_and(|fits| !fits(root, &path)) {
+                    continue;
+                }
+                let found = self.photo_at(root, &path)?;
+                let Some(found) = found.filter(|h| is_within(h, filter.near)) else {
+                    continue;
+                };
+                if visit(found).is_break() {
+                    return Ok(());
+                }
+            }
+            if seen < most {
                 break;
             }
         }
@@ -237,7 +248,7 @@ impl StoreReader {
     ) -> Result<Vec<Hit>, StoreError> {
         let (wheres, values) = self.conditions(filter).at(&self.path)?;
         let sql = format!(
-            "SELECT {HIT_COLUMNS}, f.root FROM json_each(?) ids CROSS JOIN photos p ON p.id = ids.value
+            "SELECT {HIT_COLUMNS} FROM json_each(?) ids CROSS JOIN photos p ON p.id = ids.value
              CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = p.id
              CROSS JOIN roots r ON r.id = f.root
              WHERE {wheres} ORDER BY p.id, r.path, f.path"
@@ -250,14 +261,13 @@ impl StoreReader {
         let rows = stmt
             .query_map(
                 params_from_iter(std::iter::once(&ids).chain(&values)),
-                |r| Ok((Hit::read(r)?, r.get::<_, i64>("root")?)),
+                Hit::read,
             )
             .at(&self.path)?;
         let mut hits = Vec::new();
         for row in rows {
-            let (hit, root) = row.at(&self.path)?;
-            let fits = filter.path.is_none_or(|fits| fits(root, &hit.path));
-            if fits && is_within(&hit, filter.near) {
+            let hit = row.at(&self.path)?;
+            if is_at(&hit, filter) {
                 hits.push(hit);
             }
         }
@@ -305,6 +315,9 @@ impl StoreReader {
         if let Some(on) = filter.on {
             gatherings.push(self.by_day(on)?);
         }
+        for photos in filter.said.photos() {
+            gatherings.push(self.by_photos(&photos)?);
+        }
         let mut walk = self.by_time(filter, all)?;
         // As if conditions had nothing to do with each other: the share that passes them all.
         let share: f64 = gatherings
@@ -326,12 +339,18 @@ impl StoreReader {
 
     fn by_tag(&self, condition: &TagCondition, min_confidence: f32) -> rusqlite::Result<Way> {
         let terms = self.terms(condition)?;
-        let from = format!(
-            "SELECT photo FROM tags INDEXED BY tags_by_term WHERE term IN ({terms}) AND confidence >= {}",
-            column(min_confidence)
-        );
+        self.by_photos(&format!(
+            "SELECT photo FROM tags INDEXED BY tags_by_term WHERE term IN ({terms}) AND confidence >= {}
+             UNION ALL {}",
+            column(min_confidence),
+            with_keyword(&condition.keywords)
+        ))
+    }
+
+    /// The photos that a statement gives, whatever it gives twice.
+    fn by_photos(&self, from: &str) -> rusqlite::Result<Way> {
         Ok(Way {
-            places: self.counted(&from, &[])?,
+            places: self.counted(from, &[])?,
             from: format!(
                 "(SELECT DISTINCT photo FROM ({from})) d CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = d.photo"
             ),
@@ -446,7 +465,10 @@ impl StoreReader {
 
     /// The filter as conditions over `files f`, with their values. What they let through, the filter's
     /// path and [`within`] must let through too.
-    fn conditions(&self, filter: &PhotoFilter<'_>) -> rusqlite::Result<(String, Vec<Value>)> {
+    pub(super) fn conditions(
+        &self,
+        filter: &PhotoFilter<'_>,
+    ) -> rusqlite::Result<(String, Vec<Value>)> {
         let mut wheres = vec!["f.photo IS NOT NULL AND f.missing_since IS NULL".to_owned()];
         let mut values: Vec<Value> = Vec::new();
         let wanted = filter
@@ -461,9 +483,12 @@ impl StoreReader {
             let least = column(least);
             let terms = self.terms(tag)?;
             wheres.push(format!(
-                "{not}EXISTS (SELECT 1 FROM tags g WHERE g.photo = f.photo AND g.term IN ({terms}) AND g.confidence >= {least})"
+                "{not}(EXISTS (SELECT 1 FROM tags g WHERE g.photo = f.photo AND g.term IN ({terms}) AND g.confidence >= {least})
+                    OR {})",
+                carries(&tag.keywords)
             ));
         }
+        wheres.extend(filter.said.conditions());
         let when = when::conditions((&filter.since, &filter.until), filter.on);
         wheres.extend(when.0);
         values.extend(when.1);
@@ -511,6 +536,11 @@ fn box_around(place: Circle) -> [f64; 4] {
         (-180.0, 180.0)
     };
     [place.lat - reach, place.lat + reach, west, east]
+}
+
+/// What is not asked of SQL.
+pub(super) fn is_at(hit: &Hit, filter: &PhotoFilter<'_>) -> bool {
+    filter.path.is_none_or(|fits| fits(hit.root_id, &hit.path)) && is_within(hit, filter.near)
 }
 
 fn is_within(hit: &Hit, near: Option<Circle>) -> bool {

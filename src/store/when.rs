@@ -27,11 +27,6 @@ pub struct YearlyDay {
 /// No clock on Earth is further from another.
 const CLOCKS_APART: i64 = 26 * 3600 * 1000;
 
-/// As `files.taken` has it.
-fn column(millis: i64) -> i64 {
-    millis.div_euclid(1000)
-}
-
 /// The conditions over `files f`, with their values.
 pub(super) fn conditions(
     (since, until): (&[Moment], &[Moment]),
@@ -43,26 +38,31 @@ pub(super) fn conditions(
     for (moment, sign, wider) in bounds {
         let Some(offset) = moment.offset_minutes else {
             wheres.push(format!("f.taken {sign} ?"));
-            values.push(Value::Integer(column(moment.millis)));
+            values.push(Value::Integer(moment.millis));
             continue;
         };
         // Off the index first, then by each photo's own clock.
         wheres.push(format!(
             "f.taken {sign} ? AND coalesce(
-                 (SELECT i.captured_offset * 60 + ? - f.taken FROM photos i WHERE i.id = f.photo), ? - f.taken) {} 0",
-            if sign == "<" { ">" } else { "<=" }
+                 (SELECT CAST(round(1000 * unixepoch(i.dated, 'subsec')) AS INTEGER) {sign} ? FROM photos i
+                  WHERE i.id = f.photo AND i.dated GLOB '*T*[-+Z]*'), f.taken {sign} ?)"
         ));
         let instant = moment.millis - i64::from(offset) * 60_000;
-        values.push(Value::Integer(column(moment.millis + wider * CLOCKS_APART)));
-        values.push(Value::Integer(column(instant)));
-        values.push(Value::Integer(column(moment.millis)));
+        for bound in [moment.millis + wider * CLOCKS_APART, instant, moment.millis] {
+            values.push(Value::Integer(bound));
+        }
     }
     if let Some(on) = on {
-        let (format, text) = match on.day {
-            Some(day) => ("%m-%d", format!("{:02}-{day:02}", on.month)),
-            None => ("%m", format!("{:02}", on.month)),
+        // What is known to the year or the month only is of no day.
+        let (format, text, told) = match on.day {
+            Some(day) => ("%m-%d", format!("{:02}-{day:02}", on.month), "2019-05-03".len()),
+            None => ("%m", format!("{:02}", on.month), "2019-05".len()),
         };
-        wheres.push(format!("strftime('{format}', f.taken, 'unixepoch') = ?"));
+        // Down to the second, also before 1970.
+        wheres.push(format!(
+            "strftime('{format}', (f.taken - (f.taken % 1000 + 1000) % 1000) / 1000, 'unixepoch') = ?
+             AND NOT EXISTS (SELECT 1 FROM photos y WHERE y.id = f.photo AND length(y.dated) < {told})"
+        ));
         values.push(Value::Text(text));
     }
     (wheres, values)
@@ -74,7 +74,7 @@ pub(super) fn every_year(on: YearlyDay, first: i64, last: i64) -> String {
     use jiff::ToSpan;
     use jiff::civil::Date;
     let year = |taken: i64| {
-        let at = jiff::Timestamp::from_second(taken);
+        let at = jiff::Timestamp::from_millisecond(taken);
         at.map_or(1970, |at| at.to_zoned(jiff::tz::TimeZone::UTC).year())
     };
     let mut ranges = Vec::new();
@@ -85,7 +85,7 @@ pub(super) fn every_year(on: YearlyDay, first: i64, last: i64) -> String {
         let length = if on.day.is_some() { 1.day() } else { 1.month() };
         let at = |date: Date| {
             let zoned = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-            Some(column(zoned.timestamp().as_millisecond()))
+            Some(zoned.timestamp().as_millisecond())
         };
         let end = begin.checked_add(length).ok();
         ranges.extend(at(begin).zip(end.and_then(at)));

@@ -16,8 +16,8 @@ const MAX_PLACES: i64 = 64;
 const MAX_QUERY_WORDS: usize = 64;
 
 impl StoreReader {
-    /// Photos whose file or folder names say every one of these words, ascending: as they stand or
-    /// in their parts, without case, accents and English endings. Nothing in a word is syntax; one
+    /// Photos whose file or folder names, or what people say of them, have every one of these words,
+    /// ascending: as they stand or in their parts, without case, accents and English endings. Nothing in a word is syntax; one
     /// without a letter or digit matches nothing.
     ///
     /// Cost: proportional to the photos that match.
@@ -31,9 +31,11 @@ impl StoreReader {
             Some(each) if !each.is_empty() => each.join(" AND "),
             _ => return Ok(Vec::new()),
         };
-        // Rows come in the order of rowid, which is how the index is kept.
         self.conn
-            .prepare_cached("SELECT rowid FROM path_words WHERE path_words MATCH ?1 ORDER BY rowid")
+            .prepare_cached(
+                "SELECT rowid FROM path_words WHERE path_words MATCH ?1
+                 UNION SELECT rowid FROM said_words WHERE said_words MATCH ?1 ORDER BY rowid",
+            )
             .and_then(|mut s| s.query_map([expression], |r| r.get(0))?.collect())
             .at(&self.path)
     }
@@ -99,6 +101,20 @@ pub(super) fn refresh_all(conn: &Connection, mut photos: Vec<i64>) -> rusqlite::
 /// Takes the words of a photo away.
 pub(super) fn remove(conn: &Connection, photo: i64) -> rusqlite::Result<()> {
     conn.prepare_cached("DELETE FROM path_words WHERE rowid = ?1")?
+        .execute([photo])?;
+    Ok(())
+}
+
+/// Keeps what is said of a photo in words, where nothing is kept of it.
+pub(super) fn put_said(conn: &Connection, photo: i64, text: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT OR REPLACE INTO said_words (rowid, words) VALUES (?1, ?2)")?
+        .execute(params![photo, words::of_text(text)])?;
+    Ok(())
+}
+
+/// Takes what is said of a photo away.
+pub(super) fn remove_said(conn: &Connection, photo: i64) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM said_words WHERE rowid = ?1")?
         .execute([photo])?;
     Ok(())
 }

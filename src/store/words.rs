@@ -38,6 +38,17 @@ pub(super) fn of_places<'a>(places: impl IntoIterator<Item = &'a [u8]>) -> Strin
     text
 }
 
+/// The different words of a text, cut as names are.
+pub(super) fn of_text(text: &str) -> String {
+    let mut seen = HashSet::new();
+    let words = runs(text).flat_map(of_run);
+    let words: Vec<String> = words
+        .filter(|word| seen.insert(word.clone()))
+        .take(MAX_WORDS)
+        .collect();
+    words.join(" ")
+}
+
 /// A word somebody asks for, as a full-text expression: all of its runs, each as it stands or in
 /// its parts. `None` if there is no letter or digit in it.
 pub(super) fn expression(asked: &str) -> Option<String> {

@@ -80,6 +80,20 @@ pub(super) fn nearness(asked: &str, known: &str) -> Option<usize> {
     spelt.or_else(|| (length >= 3 && known.split(' ').any(|part| part == asked)).then_some(limit))
 }
 
+/// Names that are near a word that is not among them, the nearest first; each once.
+pub fn near(asked: &str, names: &[String]) -> Vec<String> {
+    let asked = normalise(asked);
+    let with_distance = |name: &String| Some((nearness(&asked, &normalise(name))?, name.clone()));
+    let mut found: Vec<(usize, String)> = names.iter().filter_map(with_distance).collect();
+    found.sort();
+    found.dedup();
+    found
+        .into_iter()
+        .take(SUGGESTIONS)
+        .map(|(_, name)| name)
+        .collect()
+}
+
 /// Edit distance (insert, delete, replace, swap of neighbours), if it is at most `limit`.
 fn edits(a: &str, b: &str, limit: usize) -> Option<usize> {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());

@@ -14,15 +14,15 @@ use serde::{Deserialize, Serialize};
 use super::sandbox::Walls;
 use crate::embedding::{Fit, InputSpec, Tensor};
 use crate::media::{Extent, Refusal};
-use crate::photo::{
-    CapturedAt, Exif, Format, Inspection, PerceptualHash, PixelTrouble, Pixels, Thumbnail,
-};
+use crate::photo::{Exif, Format, Inspection, PerceptualHash, PixelTrouble, Pixels, Thumbnail};
+use crate::said::Said;
 
 /// Bytes at the beginning of the shared memory that are the reply's: tensors of a few models and a
 /// thumbnail; 224² × 3 × 4 is 602,112.
 pub(super) const REPLY_ROOM: usize = 8 << 20;
-/// The longest message; a reply without its pictures has some hundred bytes.
-pub(super) const LONGEST: usize = 64 << 10;
+/// The longest message. A reply without its pictures has some hundred bytes, and what is said of the
+/// photo: at most [`crate::said::MAX_TEXT`] bytes, which JSON may double, with some signs about each word.
+pub(super) const LONGEST: usize = 512 << 10;
 /// Writes a message with its length before it.
 pub(super) fn send(socket: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
     let body = serde_json::to_vec(message)?;
@@ -133,13 +133,12 @@ pub(super) struct Seen {
     width: u32,
     height: u32,
     orientation: u8,
-    local: Option<String>,
-    offset: Option<i32>,
     camera: Option<String>,
     lens: Option<String>,
     /// exposure, f-number, focal length, latitude, longitude, altitude
     numbers: [Option<f64>; 6],
     iso: Option<u32>,
+    said: Said,
     pixels: u8,
     trouble: Option<(String, String)>,
     phash: Vec<u8>,
@@ -180,8 +179,6 @@ pub(super) fn reply(seen: Result<Inspection, Refusal>, memory: &mut [u8]) -> Rep
         width: seen.width,
         height: seen.height,
         orientation: seen.orientation,
-        local: exif.captured_at.as_ref().map(|c| c.local.clone()),
-        offset: exif.captured_at.and_then(|c| c.offset_minutes),
         camera: exif.camera,
         lens: exif.lens,
         numbers: [
@@ -193,6 +190,7 @@ pub(super) fn reply(seen: Result<Inspection, Refusal>, memory: &mut [u8]) -> Rep
             exif.altitude_m,
         ],
         iso: exif.iso,
+        said: seen.said,
         pixels: match seen.pixels {
             Pixels::Whole => 0,
             Pixels::Damaged(_) => 1,
@@ -317,26 +315,14 @@ pub(super) fn inspection(
     for name in [&seen.camera, &seen.lens].into_iter().flatten() {
         check(name.len() <= LONGEST_NAME && is_printable(name), "a name")?;
     }
-    let captured_at = match seen.local {
-        None => None,
-        Some(local) => {
-            let valid = local.parse::<jiff::civil::DateTime>().is_ok() && local.len() == 19;
-            check(valid, "its date")?;
-            let offset = seen.offset;
-            check(offset.is_none_or(|m| m.abs() <= 26 * 60), "its offset")?;
-            Some(CapturedAt {
-                local,
-                offset_minutes: offset,
-            })
-        }
-    };
+    check(seen.said.is_possible(), "what is said of it")?;
     Ok(Ok(Inspection {
         format,
         width: seen.width,
         height: seen.height,
         orientation: seen.orientation,
         exif: Exif {
-            captured_at,
+            captured_at: seen.said.captured_at(),
             camera: seen.camera,
             lens: seen.lens,
             exposure_s,
@@ -347,6 +333,7 @@ pub(super) fn inspection(
             lon,
             altitude_m,
         },
+        said: seen.said,
         pixels,
         perceptual_hash: PerceptualHash(seen.phash),
         thumbnail,

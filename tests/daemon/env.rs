@@ -253,7 +253,7 @@ impl TestEnv {
         let mut waiting = Waiting::new();
         loop {
             let mut index: Vec<(String, String)> = self
-                .query(&[])
+                .query(&["--all-files"])
                 .iter()
                 .map(|r| {
                     (

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::file::when;
 use super::{Asked, Explanation, Inside};
 use crate::cli::output::plural;
 use crate::cli::words::KnownWords;
 use crate::photo::Pixels;
 use crate::search::{PhotoJson, TagJson};
-use crate::store::Hit;
+use crate::store::{Hit, Layer};
 
 /// Copies named one by one.
 const MOST_COPIES: usize = 5;
@@ -27,11 +26,17 @@ impl Asked<'_> {
         };
         let known = KnownWords::read(self.context)?;
         let searcher = known.searcher(self.context, reader)?;
-        let tags = searcher.tags_json(&reader.tags_of(hit.photo.id, 0.0)?);
+        let row = searcher.json(&hit, 0.0)?;
         picture(explanation, &hit);
         facts(explanation, &hit);
+        said(explanation, &row);
+        for layer in [Layer::File, Layer::Beside] {
+            for reason in reader.said(hit.photo.id, layer)?.dropped {
+                explanation.say(format!("not taken from what is written of it: {reason}"));
+            }
+        }
         self.copies(explanation, inside, &hit)?;
-        self.tags(explanation, &tags);
+        self.tags(explanation, &row.tags);
         for (model, failure) in reader.failures_of(&hit.photo.hash)? {
             let by = match model {
                 Some(_) => "one of the models",
@@ -51,7 +56,7 @@ impl Asked<'_> {
             explanation.say(format!("seen by {}", seen_by.join(" and ")));
         }
         explanation.put("seen_by", json!(seen_by));
-        explanation.put("photo", serde_json::to_value(PhotoJson::new(&hit, tags))?);
+        explanation.put("photo", serde_json::to_value(row)?);
         Ok(())
     }
 
@@ -125,6 +130,23 @@ fn evidence(tag: &TagJson) -> String {
     )
 }
 
+/// What people and programs have written of it.
+fn said(explanation: &mut Explanation, row: &PhotoJson) {
+    let lists = [("keywords", &row.keywords), ("people", &row.people)];
+    for (what, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
+        explanation.say(format!("{what}: {}", names.join(", ")));
+    }
+    if let Some(title) = &row.title {
+        explanation.say(format!("title: {title}"));
+    }
+    if let Some(stars) = row.rating {
+        explanation.say(match stars {
+            -1 => "rejected by its rating".to_owned(),
+            stars => format!("rating: {stars} of 5 stars"),
+        });
+    }
+}
+
 fn picture(explanation: &mut Explanation, hit: &Hit) {
     let photo = &hit.photo;
     let state = match &photo.pixels {
@@ -144,13 +166,19 @@ fn picture(explanation: &mut Explanation, hit: &Hit) {
 
 fn facts(explanation: &mut Explanation, hit: &Hit) {
     let exif = &hit.photo.exif;
-    explanation.say(match &exif.captured_at {
-        Some(at) => format!("taken {}, as the file says", at.to_iso()),
-        None => format!(
-            "the file says no date: it goes by the file's own time, {}",
-            when(hit.mtime_ns.div_euclid(1_000_000_000))
-        ),
-    });
+    let date = hit.date();
+    let who = match date.field.source() {
+        "exif" => "as the camera's data in it (EXIF) say",
+        "xmp" => "as XMP in it says",
+        "iptc" => "as IPTC in it says",
+        "sidecar" => "as the sidecar beside it says",
+        "takeout" => "as Google's note beside it says",
+        "gps" => "by the satellites' clock",
+        "png" => "as the PNG says",
+        "name" => "by its name, for nothing better says it",
+        _ => "the file's own time, for nothing says when it was taken",
+    };
+    explanation.say(format!("taken {}: {who}", date.date));
     let mut parts = Vec::new();
     parts.extend(exif.camera.clone());
     parts.extend(exif.lens.clone());

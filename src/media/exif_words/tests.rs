@@ -1,4 +1,5 @@
 use super::*;
+use crate::media::exif_block::is_bounded;
 use crate::media::tests::push_directory;
 
 const BYTE: u16 = 1;
@@ -30,6 +31,10 @@ fn block(main: &[Entry], exif: &[Entry], gps: &[Entry]) -> Vec<u8> {
     };
     let (_, exif_at, gps_at) = build(0, 0);
     build(exif_at, gps_at).0
+}
+
+fn read(block: &[u8]) -> Said {
+    crate::media::exif::read(Some(block).filter(|block| is_bounded(block))).said
 }
 
 fn utf16(text: &str) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::media::text::latin1;
+use crate::said::text::latin1;
 
 /// The text of a packet, from its first tag to its last: packets are padded with blanks and zeros.
 pub(super) fn decode(packet: &[u8]) -> Cow<'_, str> {

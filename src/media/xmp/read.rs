@@ -10,11 +10,11 @@ use super::encoding::decode;
 use super::gps::{OUT_OF_RANGE, decimal, degrees, rational};
 use super::rdf::{RdfValue, Statement, statements};
 use super::{MAX_PACKET, regions};
-use crate::media::said::{
+use crate::said::text::{is_camera_default, line, paragraphs};
+use crate::said::{
     DateField, Keyword, MAX_CAPTION, MAX_TITLE, Position, Said, Standard, is_blank_date,
     stars_of_percent,
 };
-use crate::media::text::{is_camera_default, line, paragraphs};
 
 /// Whom values that are dropped were from.
 pub(super) const STANDARD: Standard = Standard::Xmp;

@@ -4,7 +4,7 @@
 use super::gps::decimal;
 use super::rdf::{RdfValue, Statement};
 use super::read::{STANDARD, find};
-use crate::media::said::{FaceArea, Said};
+use crate::said::{FaceArea, Said};
 
 const MWG: &str = "http://www.metadataworkinggroup.com/schemas/regions/";
 const AREA: &str = "http://ns.adobe.com/xmp/sType/Area#";

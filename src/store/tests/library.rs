@@ -7,6 +7,7 @@ use crate::embedding::{Embedding, ModelId, Sources, Tag};
 use crate::photo::{
     ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath, Thumbnail,
 };
+use crate::said::Said;
 use crate::store::{
     Change, Failure, FileKey, ModelResult, Results, SpaceKind, Stage, Store, StoreReader, Tagged,
 };
@@ -166,13 +167,14 @@ pub fn result(model: i64, n: u64) -> ModelResult {
     }
 }
 
-fn inspection() -> Inspection {
+pub fn inspection() -> Inspection {
     Inspection {
         format: Format::Jpeg,
         width: 4,
         height: 3,
         orientation: 1,
         exif: Exif::default(),
+        said: Said::default(),
         pixels: Pixels::Whole,
         perceptual_hash: PerceptualHash(vec![0; 32]),
         thumbnail: Some(Thumbnail {

@@ -5,6 +5,7 @@ pub(crate) mod library;
 mod migration;
 mod models;
 mod reading;
+mod said;
 mod steps;
 mod tags;
 mod word_search;

@@ -6,14 +6,15 @@
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// One line: runs of white space become one blank. At most `longest` characters.
-pub(super) fn line(text: &str, longest: usize) -> Option<String> {
+pub(crate) fn line(text: &str, longest: usize) -> Option<String> {
     cleaned(text, longest, false)
 }
 
 /// Like [`line`], but line breaks stay, at most one empty line together.
-pub(super) fn paragraphs(text: &str, longest: usize) -> Option<String> {
+pub(crate) fn paragraphs(text: &str, longest: usize) -> Option<String> {
     cleaned(text, longest, true)
 }
 
@@ -47,18 +48,41 @@ fn cleaned(text: &str, longest: usize, keeps_breaks: bool) -> Option<String> {
 }
 
 /// Terminals act on control characters; a mark of direction would turn the text after it as well.
-fn is_shown(c: char) -> bool {
+pub(crate) fn is_shown(c: char) -> bool {
     let turns = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     !c.is_control() && !turns && !matches!(c, '\u{FEFF}' | char::REPLACEMENT_CHARACTER)
 }
 
 /// What two spellings of one word have in common: no case, one Unicode form.
-pub(super) fn folded(text: &str) -> String {
+pub(crate) fn folded(text: &str) -> String {
     text.to_lowercase().nfc().collect()
 }
 
+/// What is left of a word for somebody who types it without accents: no case, `ß` as `ss`, `ø` as
+/// `o`, full-width letters as plain ones.
+pub(crate) fn bare(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.nfkd().filter(|c| !is_combining_mark(*c)) {
+        for c in c.to_lowercase() {
+            match c {
+                'ß' => out.push_str("ss"),
+                'æ' => out.push_str("ae"),
+                'œ' => out.push_str("oe"),
+                'ø' => out.push('o'),
+                'ł' => out.push('l'),
+                'đ' | 'ð' => out.push('d'),
+                'þ' => out.push_str("th"),
+                'ı' => out.push('i'),
+                '\u{307}' => {}
+                c => out.push(c),
+            }
+        }
+    }
+    out
+}
+
 /// UTF-8 where it is that, else Latin-1 as Windows has it.
-pub(super) fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(bytes.iter().map(|b| latin1(*b)).collect()),
@@ -66,7 +90,7 @@ pub(super) fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// Latin-1 has control characters from 128 to 159; what is found there was meant as Windows-1252.
-pub(super) fn latin1(byte: u8) -> char {
+pub(crate) fn latin1(byte: u8) -> char {
     const FROM_128: [char; 32] = [
         '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8D}', 'Ž',
         '\u{8F}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9D}',
@@ -79,7 +103,7 @@ pub(super) fn latin1(byte: u8) -> char {
 }
 
 /// UTF-16 of little-endian byte order, as Windows writes it into EXIF.
-pub(super) fn utf16_le(bytes: &[u8]) -> String {
+pub(crate) fn utf16_le(bytes: &[u8]) -> String {
     let units = bytes
         .chunks_exact(2)
         .map(|b| u16::from_le_bytes([b[0], b[1]]));
@@ -90,7 +114,7 @@ pub(super) fn utf16_le(bytes: &[u8]) -> String {
 
 /// True for what no person wrote about the picture: the maker's name, or a phone's code for the
 /// mode it was in. In EXIF's ImageDescription, and from there copied into the other standards.
-pub(super) fn is_camera_default(text: &str) -> bool {
+pub(crate) fn is_camera_default(text: &str) -> bool {
     /// Whole texts, in lower case.
     const TEXTS: [&str; 27] = [
         "binary comment",
@@ -145,6 +169,21 @@ mod tests {
         assert_eq!(line("abc def", 3).as_deref(), Some("abc"));
         assert_eq!(line("abc def", 4).as_deref(), Some("abc"));
         assert_eq!(line("Ku\u{308}ste", 99).as_deref(), Some("K\u{fc}ste"));
+    }
+
+    #[test]
+    fn words_are_found_without_their_accents() {
+        for (text, plain) in [
+            ("Küste", "kuste"),
+            ("KU\u{308}STE", "kuste"),
+            ("Straße", "strasse"),
+            ("Ærøskøbing", "aeroskobing"),
+            ("İstanbul", "istanbul"),
+            ("Łódź", "lodz"),
+            ("東京", "東京"),
+        ] {
+            assert_eq!(bare(text), plain, "{text}");
+        }
     }
 
     #[test]

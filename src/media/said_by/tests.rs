@@ -1,5 +1,9 @@
 use super::*;
-use crate::media::text::line;
+use crate::said::text::line;
+use crate::said::{
+    DateField, FaceArea, Keyword, MAX_KEYWORDS, MAX_LEVELS, MAX_WORD, Person, Position, SaidDate,
+    Standard, WrittenDate,
+};
 
 fn keywords(all: &[&str]) -> Vec<Keyword> {
     all.iter()
@@ -157,7 +161,7 @@ fn areas_end_where_the_picture_ends() {
 
 #[test]
 fn a_file_without_words_says_nothing() {
-    assert_eq!(said_by_file(None, None, None), none());
-    assert_eq!(said_by_file(Some(b""), None, Some(b"")), none());
+    assert_eq!(said_by_file(none(), None, None), none());
+    assert_eq!(said_by_file(none(), None, Some(b"")), none());
     assert_eq!(said_by_sidecar(b"").dropped, ["xmp: the packet is empty"]);
 }

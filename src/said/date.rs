@@ -11,6 +11,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::photo::CapturedAt;
 
@@ -20,33 +21,28 @@ const YEARS: RangeInclusive<i16> = 1500..=2199;
 
 /// A date as far as it is known: where a part is missing, so are all smaller ones. Local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct WrittenDate {
-    pub(crate) year: i16,
-    pub(crate) month: Option<u8>,
-    pub(crate) day: Option<u8>,
-    pub(crate) hour: Option<u8>,
-    pub(crate) minute: Option<u8>,
-    pub(crate) second: Option<u8>,
-    pub(crate) nanosecond: Option<u32>,
+pub struct WrittenDate {
+    /// Of our era.
+    pub year: i16,
+    /// 1 to 12.
+    pub month: Option<u8>,
+    /// 1 to 31.
+    pub day: Option<u8>,
+    /// 0 to 23.
+    pub hour: Option<u8>,
+    /// 0 to 59.
+    pub minute: Option<u8>,
+    /// 0 to 59.
+    pub second: Option<u8>,
+    /// Of the second.
+    pub nanosecond: Option<u32>,
     /// Minutes east of UTC, where the file says so.
-    pub(crate) offset_minutes: Option<i16>,
-}
-
-/// The smallest part of a date that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(dead_code)] // told with the date, once its source is
-pub(crate) enum Precision {
-    Year,
-    Month,
-    Day,
-    Hour,
-    Minute,
-    Second,
+    pub offset_minutes: Option<i16>,
 }
 
 impl WrittenDate {
     /// Reads `text` up to its first NUL. See the module for what it forgives.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.split('\0').next()?.trim();
         let mut rest = Cursor(text.as_bytes());
         let year = rest.digits(4).and_then(|y| i16::try_from(y).ok())?;
@@ -85,7 +81,7 @@ impl WrittenDate {
     }
 
     /// The same from the bytes of an EXIF or IPTC field.
-    pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
         /// More than any date has.
         const LONGEST: usize = 64;
         Self::parse(&String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]))
@@ -138,7 +134,7 @@ impl WrittenDate {
 
     /// With the digits of a sub-second field of its own, unless it has a fraction.
     #[must_use]
-    pub(crate) fn with_fraction(mut self, digits: &[u8]) -> Self {
+    pub fn with_fraction(mut self, digits: &[u8]) -> Self {
         if self.second.is_some() && self.nanosecond.is_none() {
             let end = digits.iter().position(|b| *b == 0);
             let digits = digits[..end.unwrap_or(digits.len())].trim_ascii();
@@ -150,29 +146,56 @@ impl WrittenDate {
 
     /// With the offset in a field of its own, unless it has one.
     #[must_use]
-    pub(crate) fn with_offset(mut self, text: &[u8]) -> Self {
+    pub fn with_offset(mut self, text: &[u8]) -> Self {
         if self.hour.is_some() && self.offset_minutes.is_none() {
             self.offset_minutes = std::str::from_utf8(text).ok().and_then(offset_minutes);
         }
         self
     }
 
-    #[allow(dead_code)]
-    pub(crate) fn precision(&self) -> Precision {
-        [
-            (self.second, Precision::Second),
-            (self.minute, Precision::Minute),
-            (self.hour, Precision::Hour),
-            (self.day, Precision::Day),
-            (self.month, Precision::Month),
-        ]
-        .into_iter()
-        .find_map(|(part, precision)| part.map(|_| precision))
-        .unwrap_or(Precision::Year)
+    /// The first moment that it can mean, in milliseconds since 1970 as if its clock were UTC's.
+    pub fn millis(&self) -> i64 {
+        let [month, day] = [self.month, self.day].map(|part| part.unwrap_or(1).cast_signed());
+        let [hour, minute, second] =
+            [self.hour, self.minute, self.second].map(|part| i64::from(part.unwrap_or(0)));
+        // Each part was checked when it was read.
+        let days = Date::new(self.year, month, day).map_or(0, |date| {
+            let since = date.duration_since(Date::constant(1970, 1, 1));
+            since.as_secs() / 86_400
+        });
+        let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+        seconds * 1000 + i64::from(self.nanosecond.unwrap_or(0) / 1_000_000)
+    }
+
+    /// A moment on UTC's clock, from seconds or milliseconds since 1970.
+    pub fn of_utc_millis(millis: i64) -> Option<Self> {
+        let moment = jiff::Timestamp::from_millisecond(millis).ok()?;
+        let text = moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let mut date = Self::parse(&text)?;
+        let rest = millis.rem_euclid(1000);
+        date.nanosecond = u32::try_from(rest * 1_000_000).ok().filter(|n| *n > 0);
+        Some(date)
+    }
+
+    /// A file's time of change, on the clock here.
+    pub fn of_file(mtime_ns: i64) -> Self {
+        let moment = jiff::Timestamp::from_nanosecond(i128::from(mtime_ns)).unwrap_or_default();
+        let here = moment.to_zoned(jiff::tz::TimeZone::system());
+        let part = |value: i8| Some(value.unsigned_abs());
+        Self {
+            year: here.year(),
+            month: part(here.month()),
+            day: part(here.day()),
+            hour: part(here.hour()),
+            minute: part(here.minute()),
+            second: part(here.second()),
+            nanosecond: None,
+            offset_minutes: i16::try_from(here.offset().seconds() / 60).ok(),
+        }
     }
 
     /// The first second that it can mean.
-    pub(crate) fn earliest(&self) -> CapturedAt {
+    pub fn earliest(&self) -> CapturedAt {
         let date = (self.month.unwrap_or(1), self.day.unwrap_or(1));
         let [hour, minute, second] =
             [self.hour, self.minute, self.second].map(|part| part.unwrap_or(0));
@@ -183,6 +206,20 @@ impl WrittenDate {
             ),
             offset_minutes: self.offset_minutes.map(i32::from),
         }
+    }
+}
+
+/// As it is displayed.
+impl Serialize for WrittenDate {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for WrittenDate {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("no date"))
     }
 }
 
@@ -219,7 +256,7 @@ impl fmt::Display for WrittenDate {
 
 /// `+05:30`, `+2:00`, `+0200`, `+02` or `Z` as minutes east of UTC; zones lie between −12 and +14
 /// hours.
-pub(crate) fn offset_minutes(text: &str) -> Option<i16> {
+pub fn offset_minutes(text: &str) -> Option<i16> {
     let text = text.split('\0').next()?.trim();
     if is_utc(text) {
         return Some(0);
@@ -320,6 +357,7 @@ impl Cursor<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 
@@ -456,11 +494,8 @@ mod tests {
     #[test]
     fn the_earliest_moment_of_a_month_is_its_first() {
         let date = WrittenDate::parse("1985:06:00");
-        let earliest = date.map(|d| (d.precision(), d.earliest().to_iso()));
-        assert_eq!(
-            earliest,
-            Some((Precision::Month, "1985-06-01T00:00:00".to_owned()))
-        );
+        let earliest = date.map(|d| d.earliest().to_iso());
+        assert_eq!(earliest.as_deref(), Some("1985-06-01T00:00:00"));
     }
 
     /// Anything that looks like a date, right or wrong.
@@ -468,7 +503,35 @@ mod tests {
         "[0-9]{4}[:/. -]?[0-9 ]{2}[:/. -]?[0-9 ]{0,2}[T ]{0,2}[0-9 ]{0,2}:?[0-9 ]{0,2}:?[0-9 ]{0,2}([.,][0-9]{0,12})?[Z+-]?[0-9:]{0,5}"
     }
 
+    #[test]
+    fn moments_are_counted_from_1970() {
+        for (text, millis) in [
+            ("1970", 0),
+            ("1970-01-01T00:00:00.25+05:00", 250),
+            ("2000-03-01", 951_868_800_000),
+            ("1969-12-31T23:59:59", -1000),
+            ("1890-06-01T12:00:00", -2_511_432_000_000),
+        ] {
+            assert_eq!(
+                WrittenDate::parse(text).map(|d| d.millis()),
+                Some(millis),
+                "{text}"
+            );
+        }
+        let moment = WrittenDate::of_utc_millis(1_341_917_312_345).map(|d| d.to_string());
+        assert_eq!(moment.as_deref(), Some("2012-07-10T10:48:32.345Z"));
+        assert_eq!(WrittenDate::of_utc_millis(i64::MAX), None);
+    }
+
     proptest! {
+        #[test]
+        fn kept_as_text_it_comes_back(text in date_like()) {
+            if let Some(date) = WrittenDate::parse(&text) {
+                let json = serde_json::to_string(&date).unwrap();
+                prop_assert_eq!(serde_json::from_str::<WrittenDate>(&json).unwrap(), date);
+            }
+        }
+
         #[test]
         fn no_text_panics(text in any::<String>(), bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = (WrittenDate::parse(&text), WrittenDate::of_bytes(&bytes), offset_minutes(&text));

@@ -1,0 +1,125 @@
+//! Photos of several files: a raw, and the JPEG or HEIC that the camera wrote beside it.
+//!
+//! They lie in one folder, their names differ in nothing but the ending, and they were taken at the same
+//! time. Found when a photo is about to be shown: nothing is kept, so nothing can be out of date. A pair
+//! is one result, shown as its *face*: the JPEG or HEIC where that is among what was asked for, else the
+//! file that is. A photo that is not its pair's face is passed over, for the face comes by itself; so no
+//! list of what was shown is needed, and the order is that of the faces.
+
+use jiff::civil::DateTime;
+
+use super::error::SearchError;
+use crate::photo::Format;
+use crate::store::{Hit, StoreReader};
+
+/// A result: the file that stands for it, and the others.
+#[derive(Debug, Clone)]
+pub struct Shot {
+    /// What is shown.
+    pub face: Hit,
+    /// The photos that belong to it.
+    pub members: Vec<Hit>,
+}
+
+/// Two clocks in one camera, or one that is read twice, differ by less than this many seconds; two
+/// photos that happen to have one name, from two cameras, hardly do.
+const SAME_TIME_S: i64 = 2;
+
+/// What a file is in a pair, the best face first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Jpeg,
+    Heic,
+    Raw,
+}
+
+fn part(hit: &Hit) -> Option<Part> {
+    match Format::from_name(&hit.photo.format)? {
+        Format::Jpeg => Some(Part::Jpeg),
+        Format::Heic => Some(Part::Heic),
+        Format::Raw => Some(Part::Raw),
+        _ => None,
+    }
+}
+
+/// Whether two siblings are a raw and its picture.
+fn belong_together(a: &Hit, b: &Hit) -> bool {
+    let is_raw = |hit| part(hit).map(|part| part == Part::Raw);
+    let (Some(a_raw), Some(b_raw)) = (is_raw(a), is_raw(b)) else {
+        return false;
+    };
+    a_raw != b_raw && same_time(a, b)
+}
+
+/// What has no date can be of any time.
+fn same_time(a: &Hit, b: &Hit) -> bool {
+    let time = |hit: &Hit| -> Option<DateTime> {
+        let captured = hit.photo.exif.captured_at.as_ref()?;
+        captured.local.parse().ok()
+    };
+    let (Some(a), Some(b)) = (time(a), time(b)) else {
+        return true;
+    };
+    a.duration_since(b).as_secs().abs() <= SAME_TIME_S
+}
+
+/// All files of the pair that a photo belongs to, the best face first; the photo alone if it is of one
+/// file.
+///
+/// # Errors
+/// The database.
+pub fn files_of(reader: &StoreReader, hit: &Hit) -> Result<Vec<Hit>, SearchError> {
+    let mut files = vec![hit.clone()];
+    if part(hit).is_none() {
+        return Ok(files);
+    }
+    let mut others = reader.siblings(hit.root_id, &hit.path)?;
+    let mut at = 0;
+    // Two raws may have one JPEG, and so belong together.
+    while at < files.len() && !others.is_empty() {
+        let (with, without) = others
+            .into_iter()
+            .partition(|other| belong_together(&files[at], other));
+        others = without;
+        files.extend::<Vec<Hit>>(with);
+        at += 1;
+    }
+    files.sort_by(|a, b| (part(a), &a.path).cmp(&(part(b), &b.path)));
+    Ok(files)
+}
+
+/// What is shown where the search comes to this photo; `None` if its pair is shown as another file,
+/// that `answers` the query too. The photo itself does.
+pub(super) fn shot(
+    reader: &StoreReader,
+    hit: Hit,
+    answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,
+) -> Result<Option<Shot>, SearchError> {
+    let mut files = files_of(reader, &hit)?;
+    for at in 0..files.len() {
+        if files[at].path == hit.path {
+            let face = files.remove(at);
+            return Ok(Some(Shot {
+                face,
+                members: files,
+            }));
+        }
+        if answers(&files[at])? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(Shot::of_one(hit)))
+}
+
+impl Shot {
+    /// A photo of one file, or a file shown by itself.
+    pub(super) fn of_one(face: Hit) -> Self {
+        Self {
+            face,
+            members: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
