@@ -11,14 +11,13 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::output::{count, plural, printable, span};
-use super::paths::as_glob;
 use super::words::KnownWords;
-use super::{Context_, Exit};
+use super::{Context_, Exit, nothing};
 use crate::model::ModelPack;
 use crate::said::{DateField, SaidDate, WrittenDate};
 use crate::search::{
-    Chosen, Member, Query, RankedHit, SearchError, Searcher, Shot, Space, TextSide, Videos, Wish,
-    choose,
+    Chosen, GivenPath, Member, Query, RankedHit, SearchError, Searcher, Shot, Space, TextSide,
+    Videos, Wish, choose,
 };
 use crate::store::{Hit, StoreReader};
 
@@ -84,9 +83,13 @@ pub(super) struct Args {
     /// Taken within KM kilometres (10 if not said) of a place
     #[arg(long, value_name = "LAT,LON[,KM]", allow_hyphen_values = true)]
     near: Option<String>,
-    /// In this folder, or whose path matches; `*` stays in a folder, `**` crosses folders
-    #[arg(long, value_name = "GLOB")]
+    /// In this folder, at any depth: a path, a folder's or file's name, or a pattern over whole paths
+    /// (`*` stays in a folder, `**` crosses folders; a folder that matches means all that is in it)
+    #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
     path: Option<OsString>,
+    /// Whose file name has this in it, or matches this pattern (`IMG_*.jpg`); case and accents aside
+    #[arg(long = "name", value_name = "NAME", allow_hyphen_values = true)]
+    names: Vec<OsString>,
     /// Confidence from which a tag counts, 0 to 1 [default: from the settings, 0.6]
     #[arg(long, value_name = "X", value_parser = confidence)]
     min_confidence: Option<f32>,
@@ -137,24 +140,9 @@ fn home(given: &OsStr) -> OsString {
     }
 }
 
-/// `~/` and paths from here become whole paths; a folder means all that lies in it.
-fn expand(given: &OsStr) -> String {
-    let path = home(given);
-    let bytes = path.as_bytes();
-    let literal = !bytes.iter().any(|b| b"*?[{".contains(b));
-    // What is really called so is meant, with all the brackets in its name.
-    if let Ok(real) = std::fs::canonicalize(&path) {
-        let below = if real.is_dir() { "/**" } else { "" };
-        return as_glob(real.as_os_str(), true) + below;
-    }
-    let from_here = bytes.starts_with(b"./") || bytes.starts_with(b"../");
-    if (from_here || (literal && bytes.starts_with(b".")))
-        && let Ok(here) = std::env::current_dir()
-    {
-        let here = as_glob(here.as_os_str(), true);
-        return format!("{here}/{}", as_glob(&path, false).trim_start_matches("./"));
-    }
-    as_glob(&path, false)
+/// A path, with the folder that it is told from.
+fn given_path(given: &OsStr) -> GivenPath {
+    GivenPath::new(home(given), std::env::current_dir().unwrap_or_default())
 }
 
 fn confidence(text: &str) -> Result<f32, String> {
@@ -201,7 +189,8 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         people: args.people,
         rating: args.rating,
         near: args.near,
-        path: args.path.map(|given| expand(&given)),
+        path: args.path.map(|given| given_path(&given)),
+        names: args.names,
         min_confidence: args.min_confidence,
         all: args.all,
         all_files: args.all_files,
@@ -228,6 +217,10 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         None => list(&mut rows),
     };
     let found = match found {
+        Ok(0) => {
+            nothing::say(context, &searcher, &query)?;
+            0
+        }
         // Nothing to be found, and why: not an error of the program's.
         Err(
             e @ (SearchError::UnknownTag { .. }
@@ -271,19 +264,6 @@ fn wishes(args: &Args) -> Result<Vec<Wish>, SearchError> {
 fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
     let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
     let found = searcher.run(query, &mut |shot| rows.row(shot, None))?;
-    if found == 0 && !query.tags.is_empty() {
-        let counts = searcher.reader.counts()?;
-        if counts.tagged() == 0 {
-            context
-                .out
-                .notice("no photo has tags yet: `photond doctor` says why");
-        }
-        for word in &query.tags {
-            if let Some(near) = searcher.unsaid(word)? {
-                context.out.notice(&unsaid(word, &near));
-            }
-        }
-    }
     if rows.format == Format::Table && !context.quiet {
         let below =
             found == 0 && !query.tags.is_empty() && !query.all && query.min_confidence.is_none();
@@ -297,16 +277,6 @@ fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
         context.out.notice(&format!("{count}{files}{hint}"));
     }
     Ok(found)
-}
-
-/// What to do about a word that the models in use cannot tell.
-fn unsaid(word: &str, near: &[String]) -> String {
-    let mut ways: Vec<String> = near.iter().map(|name| format!("--tag {name:?}")).collect();
-    ways.push(format!("--text {word:?}"));
-    format!(
-        "photond cannot tell {word:?} from other things by itself: {} come near",
-        ways.join(", ")
-    )
 }
 
 /// Time to wait from which a person is told why.

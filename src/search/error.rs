@@ -82,6 +82,12 @@ pub enum SearchError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file name without anything in it.
+    #[error("--name {given:?}: give a file's name, a part of it, or a pattern like \"IMG_*.jpg\"")]
+    EmptyName {
+        /// As given.
+        given: String,
+    },
     /// A sentence without words.
     #[error("{given:?} says nothing: give a few words, like \"waves on a beach\"")]
     EmptyText {

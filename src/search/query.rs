@@ -1,15 +1,18 @@
 //! A query and how it is answered.
 
+use std::ffi::OsString;
 use std::ops::ControlFlow;
 
 use super::dates::{Edge, OnDay, is_empty_span, parse_date, parse_on};
 use super::error::SearchError;
+use super::name::NamePattern;
 use super::pairs::{Shot, shot};
-use super::path::PathPattern;
+use super::path::{GivenPath, PathPattern};
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
 use super::said;
 use crate::embedding::Tag;
+use crate::photo::RelPath;
 use crate::store::{FitsPath, Hit, Moment, PhotoFilter, StoreReader, TagCondition, YearlyDay};
 use crate::tag::{Classifier, Lookup, Words};
 
@@ -38,8 +41,10 @@ pub struct Query {
     pub rating: Option<String>,
     /// `LAT,LON[,KM]`.
     pub near: Option<String>,
-    /// Glob over the whole path.
-    pub path: Option<String>,
+    /// A folder, a file or a pattern.
+    pub path: Option<GivenPath>,
+    /// Each must be in the file's name.
+    pub names: Vec<OsString>,
     /// Confidence from which a tag counts; the cutoff where absent.
     pub min_confidence: Option<f32>,
     /// Count tags below the cutoff too.
@@ -84,9 +89,9 @@ impl Searcher<'_> {
         query: &Query,
         visit: &mut dyn FnMut(&Shot) -> ControlFlow<()>,
     ) -> Result<usize, SearchError> {
-        let pattern = self.pattern(query)?;
-        let fits = |root, path: &_| pattern.as_ref().is_none_or(|p| p.fits(root, path));
-        let filter = self.filter(query, pattern.as_ref(), &fits)?;
+        let places = self.places_of(query)?;
+        let fits = |root, path: &_| places.fit(root, path);
+        let filter = self.filter(query, &places, &fits)?;
         let limit = query.limit.unwrap_or(usize::MAX);
         let mut shown = 0;
         if limit == 0 {
@@ -124,17 +129,20 @@ impl Searcher<'_> {
         shot(self.reader, hit, answers)
     }
 
-    pub(super) fn pattern(&self, query: &Query) -> Result<Option<PathPattern>, SearchError> {
-        let given = query.path.as_deref();
-        given
-            .map(|given| PathPattern::new(self.reader, given))
-            .transpose()
+    /// Where photos must lie.
+    pub(super) fn places_of(&self, query: &Query) -> Result<Places, SearchError> {
+        let path = query.path.as_ref();
+        let name = (!query.names.is_empty()).then(|| NamePattern::new(&query.names));
+        Ok(Places {
+            path: path.map(|p| PathPattern::new(self.reader, p)).transpose()?,
+            name: name.transpose()?,
+        })
     }
 
     pub(super) fn filter<'f>(
         &self,
         query: &Query,
-        pattern: Option<&PathPattern>,
+        places: &Places,
         fits: FitsPath<'f>,
     ) -> Result<PhotoFilter<'f>, SearchError> {
         let today = jiff::Zoned::now().date();
@@ -155,8 +163,8 @@ impl Searcher<'_> {
             damaged: query.damaged,
             said: self.said_filter(query)?,
             near: query.near.as_deref().map(parse_place).transpose()?,
-            folders: pattern.and_then(|p| p.folders.clone()),
-            path: pattern.is_some_and(PathPattern::is_checked).then_some(fits),
+            folders: places.path.as_ref().and_then(|p| p.folders.clone()),
+            path: places.are_checked().then_some(fits),
         })
     }
 
@@ -183,6 +191,16 @@ impl Searcher<'_> {
                 suggestions,
             }),
         }
+    }
+
+    /// Whether a camera's name is what a person typed: all its words, in any order, case and spacing
+    /// aside.
+    pub fn is_camera(&self, name: &str, typed: &str) -> bool {
+        let squeezed = |text: &str| text.replace([' ', '-', '_'], "").to_lowercase();
+        let name = squeezed(name);
+        typed
+            .split_whitespace()
+            .all(|word| name.contains(&squeezed(word)))
     }
 
     /// For a word that no model in use can tell: names near it that one can.
@@ -236,6 +254,24 @@ impl Searcher<'_> {
             .words
             .worth_showing(&named(&tags), min_confidence, self.cutoff);
         Ok(shown.into_iter().map(|at| tags[at].clone()).collect())
+    }
+}
+
+/// Where photos must lie, and what their files must be called.
+pub(super) struct Places {
+    path: Option<PathPattern>,
+    name: Option<NamePattern>,
+}
+
+impl Places {
+    /// Whether [`Self::fit`] has anything to say beside the folders.
+    fn are_checked(&self) -> bool {
+        self.name.is_some() || self.path.as_ref().is_some_and(PathPattern::is_checked)
+    }
+
+    pub fn fit(&self, root: i64, path: &RelPath) -> bool {
+        let named = self.name.as_ref().is_none_or(|name| name.fits(path.name()));
+        named && self.path.as_ref().is_none_or(|p| p.fits(root, path))
     }
 }
 

@@ -55,7 +55,11 @@ pub(super) fn conditions(
     if let Some(on) = on {
         // What is known to the year or the month only is of no day.
         let (format, text, told) = match on.day {
-            Some(day) => ("%m-%d", format!("{:02}-{day:02}", on.month), "2019-05-03".len()),
+            Some(day) => (
+                "%m-%d",
+                format!("{:02}-{day:02}", on.month),
+                "2019-05-03".len(),
+            ),
             None => ("%m", format!("{:02}", on.month), "2019-05".len()),
         };
         // Down to the second, also before 1970.
