@@ -88,9 +88,9 @@ impl Searcher<'_> {
         tell: Tell<'_>,
         visit: &mut dyn FnMut(RankedHit<'_>) -> ControlFlow<()>,
     ) -> Result<Ranked, SearchError> {
-        let pattern = self.pattern(query)?;
-        let fits = |root, path: &_| pattern.as_ref().is_none_or(|p| p.fits(root, path));
-        let filter = self.filter(query, pattern.as_ref(), &fits)?;
+        let places = self.places_of(query)?;
+        let fits = |root, path: &_| places.fit(root, path);
+        let filter = self.filter(query, &places, &fits)?;
         if wishes.iter().any(|w| w.sentence().is_some()) {
             space.pack.text_side()?;
         }

@@ -210,6 +210,20 @@ impl StoreReader {
 }
 
 impl StoreReader {
+    /// Every camera with its number of photos, most first. Looks at all photos.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn cameras(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT camera, count(*) FROM photos WHERE camera IS NOT NULL AND places > 0
+                 GROUP BY camera ORDER BY 2 DESC, 1",
+            )
+            .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect())
+            .at(&self.path)
+    }
+
     /// The key of some content, if it is indexed.
     ///
     /// # Errors
