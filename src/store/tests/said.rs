@@ -343,8 +343,6 @@ proptest! {
             let said = said.tidied();
             match layer {
                 0 => {
-                    // Of what lies beside it the writer makes sure; here nothing does.
-                    last.remove(&(n, 1));
                     put(&mut lib, root, &format!("{n}.jpg"), n, said.clone());
                 }
                 1 => lib.sidecar(root, &format!("{n}.xmp"), said.clone()),
