@@ -13,7 +13,7 @@ use photond::matrix::Matrix;
 use photond::media::{self, Inspector, Inspects, Limits, sniff};
 use photond::photo::{Exif, Format};
 use photond::said::{WrittenDate, date_of_name};
-use photond::search::{Edge, Wish, parse_date, parse_place};
+use photond::search::{Edge, Wish, parse_date, parse_on, parse_place};
 use photond::worker;
 
 /// A small model input: a real one is slower and no other code.
@@ -116,8 +116,9 @@ pub fn query(text: &str) {
     let today = jiff::civil::date(2024, 2, 29);
     let dates = [Edge::Start, Edge::End].map(|edge| parse_date(text, edge, today));
     if let [Ok(start), Ok(end)] = &dates {
-        assert!(start < end, "{text:?}: {start} to {end}");
+        assert!(start.millis < end.millis, "{text:?}: {start:?} to {end:?}");
     }
+    let _ = parse_on(text, today);
     assert_eq!(dates[0].is_ok(), dates[1].is_ok(), "{text:?}");
     if let Ok(place) = parse_place(text) {
         assert!(place.lat.abs() <= 90.0 && place.lon.abs() <= 180.0);

@@ -11,6 +11,7 @@ mod log;
 mod mark;
 mod metrics;
 mod model;
+mod nothing;
 mod observer;
 mod output;
 mod paths;

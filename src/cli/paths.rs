@@ -1,6 +1,5 @@
 //! Paths whose names are bytes and not text, in JSON and on the command line.
 
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -42,26 +41,14 @@ pub(super) fn real(path: &Path) -> PathBuf {
         .unwrap_or_else(|_| path.to_path_buf())
 }
 
-/// A glob, which is text, that matches these bytes: those that are no text match any byte.
-pub(super) fn as_glob(path: &OsStr, escape: bool) -> String {
-    let mut glob = String::new();
-    for chunk in path.as_bytes().utf8_chunks() {
-        if escape {
-            glob.push_str(&globset::escape(chunk.valid()));
-        } else {
-            glob.push_str(chunk.valid());
-        }
-        glob.extend(chunk.invalid().iter().map(|_| '?'));
-    }
-    glob
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
 
     #[test]
-    fn bytes_that_are_no_text_are_in_json_and_in_globs() {
+    fn bytes_that_are_no_text_are_in_json() {
         let odd = OsStr::from_bytes(b"/caf\xe9/[1].jpg");
         let value = with_path(Path::new(odd), serde_json::json!({ "state": "x" }));
         assert_eq!(value["path"], "/caf\u{fffd}/[1].jpg");
@@ -69,12 +56,5 @@ mod tests {
         assert_eq!(value["state"], "x");
         let plain = with_path(Path::new("/a"), serde_json::json!({}));
         assert!(plain.get("path_bytes").is_none());
-        let glob = globset::GlobBuilder::new(&as_glob(odd, true))
-            .build()
-            .unwrap();
-        let glob = glob.compile_matcher();
-        assert!(glob.is_match(odd));
-        assert!(!glob.is_match(OsStr::from_bytes(b"/caf\xe9/1.jpg")));
-        assert_eq!(as_glob(OsStr::new("a*"), false), "a*");
     }
 }

@@ -11,14 +11,13 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::output::{count, plural, printable, span};
-use super::paths::as_glob;
 use super::words::KnownWords;
-use super::{Context_, Exit};
+use super::{Context_, Exit, nothing};
 use crate::model::ModelPack;
 use crate::said::{DateField, SaidDate, WrittenDate};
 use crate::search::{
-    Chosen, Member, Query, RankedHit, SearchError, Searcher, Shot, Space, TextSide, Videos, Wish,
-    choose,
+    Chosen, GivenPath, Member, Query, RankedHit, SearchError, Searcher, Shot, Space, TextSide,
+    Videos, Wish, choose,
 };
 use crate::store::{Hit, StoreReader};
 
@@ -56,12 +55,16 @@ pub(super) struct Args {
     /// Without this tag
     #[arg(long = "not-tag", value_name = "T")]
     not_tags: Vec<String>,
-    /// Taken on or after: YYYY[-MM[-DD[THH:MM]]], today, yesterday, or an age (30d, 6w, 3m, 2y)
-    #[arg(long, value_name = "D")]
+    /// Taken on or after: 2019, 2019-05, 2019-05-03, "3 May 2019", 2019-05-03T10:15, monday, "last
+    /// week", 30d, "6 weeks"; with Z or +02:00 behind the time: that instant
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
     since: Option<String>,
     /// Taken on or before (a year or month counts whole)
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
     until: Option<String>,
+    /// Taken on that day, or in that month or year; without a year (12-24, "24 Dec") in any
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
+    on: Option<String>,
     /// Taken with a camera whose name contains this
     #[arg(long, value_name = "S")]
     camera: Option<String>,
@@ -86,9 +89,13 @@ pub(super) struct Args {
     /// Taken within KM kilometres (10 if not said) of a place
     #[arg(long, value_name = "LAT,LON[,KM]", allow_hyphen_values = true)]
     near: Option<String>,
-    /// In this folder, or whose path matches; `*` stays in a folder, `**` crosses folders
-    #[arg(long, value_name = "GLOB")]
+    /// In this folder, at any depth: a path, a folder's or file's name, or a pattern over whole paths
+    /// (`*` stays in a folder, `**` crosses folders; a folder that matches means all that is in it)
+    #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
     path: Option<OsString>,
+    /// Whose file name has this in it, or matches this pattern (`IMG_*.jpg`); case and accents aside
+    #[arg(long = "name", value_name = "NAME", allow_hyphen_values = true)]
+    names: Vec<OsString>,
     /// Confidence from which a tag counts, 0 to 1 [default: from the settings, 0.6]
     #[arg(long, value_name = "X", value_parser = confidence)]
     min_confidence: Option<f32>,
@@ -139,24 +146,9 @@ fn home(given: &OsStr) -> OsString {
     }
 }
 
-/// `~/` and paths from here become whole paths; a folder means all that lies in it.
-fn expand(given: &OsStr) -> String {
-    let path = home(given);
-    let bytes = path.as_bytes();
-    let literal = !bytes.iter().any(|b| b"*?[{".contains(b));
-    // What is really called so is meant, with all the brackets in its name.
-    if let Ok(real) = std::fs::canonicalize(&path) {
-        let below = if real.is_dir() { "/**" } else { "" };
-        return as_glob(real.as_os_str(), true) + below;
-    }
-    let from_here = bytes.starts_with(b"./") || bytes.starts_with(b"../");
-    if (from_here || (literal && bytes.starts_with(b".")))
-        && let Ok(here) = std::env::current_dir()
-    {
-        let here = as_glob(here.as_os_str(), true);
-        return format!("{here}/{}", as_glob(&path, false).trim_start_matches("./"));
-    }
-    as_glob(&path, false)
+/// A path, with the folder that it is told from.
+fn given_path(given: &OsStr) -> GivenPath {
+    GivenPath::new(home(given), std::env::current_dir().unwrap_or_default())
 }
 
 fn confidence(text: &str) -> Result<f32, String> {
@@ -196,6 +188,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         not_tags: args.not_tags,
         since: args.since,
         until: args.until,
+        on: args.on,
         camera: args.camera,
         damaged: args.damaged,
         keywords: args.keywords,
@@ -204,7 +197,8 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         places: args.places,
         no_place: args.no_place,
         near: args.near,
-        path: args.path.map(|given| expand(&given)),
+        path: args.path.map(|given| given_path(&given)),
+        names: args.names,
         min_confidence: args.min_confidence,
         all: args.all,
         all_files: args.all_files,
@@ -231,6 +225,10 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         None => list(&mut rows),
     };
     let found = match found {
+        Ok(0) => {
+            nothing::say(context, &searcher, &query)?;
+            0
+        }
         // Nothing to be found, and why: not an error of the program's.
         Err(
             e @ (SearchError::UnknownTag { .. }
@@ -276,19 +274,6 @@ fn wishes(args: &Args) -> Result<Vec<Wish>, SearchError> {
 fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
     let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
     let found = searcher.run(query, &mut |shot| rows.row(shot, None))?;
-    if found == 0 && !query.tags.is_empty() {
-        let counts = searcher.reader.counts()?;
-        if counts.tagged() == 0 {
-            context
-                .out
-                .notice("no photo has tags yet: `photond doctor` says why");
-        }
-        for word in &query.tags {
-            if let Some(near) = searcher.unsaid(word)? {
-                context.out.notice(&unsaid(word, &near));
-            }
-        }
-    }
     if rows.format == Format::Table && !context.quiet {
         let below =
             found == 0 && !query.tags.is_empty() && !query.all && query.min_confidence.is_none();
@@ -302,16 +287,6 @@ fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
         context.out.notice(&format!("{count}{files}{hint}"));
     }
     Ok(found)
-}
-
-/// What to do about a word that the models in use cannot tell.
-fn unsaid(word: &str, near: &[String]) -> String {
-    let mut ways: Vec<String> = near.iter().map(|name| format!("--tag {name:?}")).collect();
-    ways.push(format!("--text {word:?}"));
-    format!(
-        "photond cannot tell {word:?} from other things by itself: {} come near",
-        ways.join(", ")
-    )
 }
 
 /// Time to wait from which a person is told why.

@@ -64,11 +64,29 @@ pub enum SearchError {
     },
     /// A date that is none.
     #[error(
-        "{given:?} is no date: give YYYY, YYYY-MM, YYYY-MM-DD, YYYY-MM-DDTHH:MM, today, yesterday, or an age like 30d, 6w, 3m, 2y"
+        "{given:?} is no date: give 2019, 2019-05, 2019-05-03, 3 May 2019, 2019-05-03T10:15 (with +02:00 or Z: that instant), today, monday, last week, or how long ago it was: 30d, 6 weeks, 3m, 2y"
     )]
     BadDate {
         /// As given.
         given: String,
+    },
+    /// A date that may be two.
+    #[error("{given:?} may be {one} or {other}: give it like that")]
+    AmbiguousDate {
+        /// As given.
+        given: String,
+        /// With the day first.
+        one: String,
+        /// With the month first.
+        other: String,
+    },
+    /// Nothing is at or after the one and before the other.
+    #[error("{after} and {before}: no photo can be both")]
+    EmptySpan {
+        /// `--since …`
+        after: String,
+        /// `--until …`
+        before: String,
     },
     /// A place that is none.
     #[error(
@@ -85,6 +103,12 @@ pub enum SearchError {
         given: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A file name without anything in it.
+    #[error("--name {given:?}: give a file's name, a part of it, or a pattern like \"IMG_*.jpg\"")]
+    EmptyName {
+        /// As given.
+        given: String,
     },
     /// A sentence without words.
     #[error("{given:?} says nothing: give a few words, like \"waves on a beach\"")]

@@ -1,16 +1,19 @@
 //! A query and how it is answered.
 
+use std::ffi::OsString;
 use std::ops::ControlFlow;
 
-use super::dates::{Edge, parse_date};
+use super::dates::{Edge, OnDay, is_empty_span, parse_date, parse_on};
 use super::error::SearchError;
-use super::pairs::{Shot, shot};
-use super::path::PathPattern;
+use super::name::NamePattern;
+use super::pairs::{Shot, Shots};
+use super::path::{GivenPath, PathPattern};
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
 use super::said;
 use crate::embedding::Tag;
-use crate::store::{FitsPath, Hit, PhotoFilter, StoreReader, TagCondition};
+use crate::photo::RelPath;
+use crate::store::{FitsPath, Hit, Moment, PhotoFilter, StoreReader, TagCondition, YearlyDay};
 use crate::tag::{Classifier, Lookup, Words};
 
 /// What a person asked for, as given.
@@ -24,6 +27,8 @@ pub struct Query {
     pub since: Option<String>,
     /// Up to and including this date.
     pub until: Option<String>,
+    /// On this day or in this month or year; of any year, if none is named.
+    pub on: Option<String>,
     /// Part of the camera's name.
     pub camera: Option<String>,
     /// Only those whose picture is not whole.
@@ -40,8 +45,10 @@ pub struct Query {
     pub no_place: bool,
     /// `LAT,LON[,KM]`.
     pub near: Option<String>,
-    /// Glob over the whole path.
-    pub path: Option<String>,
+    /// A folder, a file or a pattern.
+    pub path: Option<GivenPath>,
+    /// Each must be in the file's name.
+    pub names: Vec<OsString>,
     /// Confidence from which a tag counts; the cutoff where absent.
     pub min_confidence: Option<f32>,
     /// Count tags below the cutoff too.
@@ -86,18 +93,19 @@ impl Searcher<'_> {
         query: &Query,
         visit: &mut dyn FnMut(&Shot) -> ControlFlow<()>,
     ) -> Result<usize, SearchError> {
-        let pattern = self.pattern(query)?;
-        let fits = |root, path: &_| pattern.as_ref().is_none_or(|p| p.fits(root, path));
-        let filter = self.filter(query, pattern.as_ref(), &fits)?;
+        let places = self.places_of(query)?;
+        let fits = |root, path: &_| places.fit(root, path);
+        let filter = self.filter(query, &places, &fits)?;
         let limit = query.limit.unwrap_or(usize::MAX);
         let mut shown = 0;
         if limit == 0 {
             return Ok(0);
         }
         let condition = self.reader.condition(&filter)?;
+        let mut shots = Shots::new(self.reader, query.all_files);
         let mut failed = None;
         self.reader.list(&filter, query.limit, &mut |hit| {
-            let shot = self.shot(query, hit, &mut |other| Ok(condition.holds(other)?));
+            let shot = shots.shot(hit, &mut |other| Ok(condition.holds(other)?));
             match shot {
                 Ok(None) => return ControlFlow::Continue(()),
                 Ok(Some(shot)) => {
@@ -113,57 +121,43 @@ impl Searcher<'_> {
         failed.map_or(Ok(shown), Err)
     }
 
-    /// What is shown where the search comes to this photo, if anything.
-    pub(super) fn shot(
-        &self,
-        query: &Query,
-        hit: Hit,
-        answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,
-    ) -> Result<Option<Shot>, SearchError> {
-        if query.all_files {
-            return Ok(Some(Shot::of_one(hit)));
-        }
-        shot(self.reader, hit, answers)
-    }
-
-    pub(super) fn pattern(&self, query: &Query) -> Result<Option<PathPattern>, SearchError> {
-        let given = query.path.as_deref();
-        given
-            .map(|given| PathPattern::new(self.reader, given))
-            .transpose()
+    /// Where photos must lie.
+    pub(super) fn places_of(&self, query: &Query) -> Result<Places, SearchError> {
+        let path = query.path.as_ref();
+        let name = (!query.names.is_empty()).then(|| NamePattern::new(&query.names));
+        Ok(Places {
+            path: path.map(|p| PathPattern::new(self.reader, p)).transpose()?,
+            name: name.transpose()?,
+        })
     }
 
     pub(super) fn filter<'f>(
         &self,
         query: &Query,
-        pattern: Option<&PathPattern>,
+        places: &Places,
         fits: FitsPath<'f>,
     ) -> Result<PhotoFilter<'f>, SearchError> {
         let today = jiff::Zoned::now().date();
         let terms = |words: &[String]| -> Result<Vec<TagCondition>, SearchError> {
             words.iter().map(|word| self.terms(word)).collect()
         };
-        let date = |given: &Option<String>, edge| {
-            given
-                .as_deref()
-                .map(|d| parse_date(d, edge, today))
-                .transpose()
-        };
+        let span = Span::of(query, today)?;
         Ok(PhotoFilter {
             tags: terms(&query.tags)?,
             not_tags: terms(&query.not_tags)?,
             min_confidence: self.min_confidence(query),
             // `--all` shows more, and hides no more.
             not_confidence: query.min_confidence.unwrap_or(self.cutoff),
-            since: date(&query.since, Edge::Start)?,
-            until: date(&query.until, Edge::End)?,
+            since: span.since,
+            until: span.until,
+            on: span.on,
             camera: query.camera.clone(),
             damaged: query.damaged,
             said: self.said_filter(query)?,
             taken: self.taken(query)?,
             near: query.near.as_deref().map(parse_place).transpose()?,
-            folders: pattern.and_then(|p| p.folders.clone()),
-            path: pattern.is_some_and(PathPattern::is_checked).then_some(fits),
+            folders: places.path.as_ref().and_then(|p| p.folders.clone()),
+            path: places.are_checked().then_some(fits),
         })
     }
 
@@ -190,6 +184,16 @@ impl Searcher<'_> {
                 suggestions,
             }),
         }
+    }
+
+    /// Whether a camera's name is what a person typed: all its words, in any order, case and spacing
+    /// aside.
+    pub fn is_camera(&self, name: &str, typed: &str) -> bool {
+        let squeezed = |text: &str| text.replace([' ', '-', '_'], "").to_lowercase();
+        let name = squeezed(name);
+        typed
+            .split_whitespace()
+            .all(|word| name.contains(&squeezed(word)))
     }
 
     /// For a word that no model in use can tell: names near it that one can.
@@ -244,6 +248,74 @@ impl Searcher<'_> {
             .words
             .worth_showing(&named(&tags), min_confidence, self.cutoff);
         Ok(shown.into_iter().map(|at| tags[at].clone()).collect())
+    }
+}
+
+/// Where photos must lie, and what their files must be called.
+pub(super) struct Places {
+    path: Option<PathPattern>,
+    name: Option<NamePattern>,
+}
+
+impl Places {
+    /// Whether [`Self::fit`] has anything to say beside the folders.
+    fn are_checked(&self) -> bool {
+        self.name.is_some() || self.path.as_ref().is_some_and(PathPattern::is_checked)
+    }
+
+    pub fn fit(&self, root: i64, path: &RelPath) -> bool {
+        let named = self.name.as_ref().is_none_or(|name| name.fits(path.name()));
+        named && self.path.as_ref().is_none_or(|p| p.fits(root, path))
+    }
+}
+
+/// When photos were taken, as a query has it.
+#[derive(Debug, Default, PartialEq)]
+struct Span {
+    since: Vec<Moment>,
+    until: Vec<Moment>,
+    on: Option<YearlyDay>,
+}
+
+impl Span {
+    fn of(query: &Query, today: jiff::civil::Date) -> Result<Self, SearchError> {
+        let mut span = Self::default();
+        // With the words that say so, for a person.
+        let (mut after, mut before) = (Vec::new(), Vec::new());
+        if let Some(given) = &query.since {
+            after.push((
+                parse_date(given, Edge::Start, today)?,
+                format!("--since {given:?}"),
+            ));
+        }
+        if let Some(given) = &query.until {
+            before.push((
+                parse_date(given, Edge::End, today)?,
+                format!("--until {given:?}"),
+            ));
+        }
+        if let Some(given) = &query.on {
+            match parse_on(given, today)? {
+                OnDay::AnyYear(day) => span.on = Some(day),
+                OnDay::Stretch(from, to) => {
+                    after.push((from, format!("--on {given:?}")));
+                    before.push((to, format!("--on {given:?}")));
+                }
+            }
+        }
+        for (since, after) in &after {
+            for (until, before) in &before {
+                if is_empty_span(*since, *until) {
+                    return Err(SearchError::EmptySpan {
+                        after: after.clone(),
+                        before: before.clone(),
+                    });
+                }
+            }
+        }
+        span.since = after.into_iter().map(|(moment, _)| moment).collect();
+        span.until = before.into_iter().map(|(moment, _)| moment).collect();
+        Ok(span)
     }
 }
 

@@ -18,7 +18,7 @@ use super::background::{Background, Needed, Of};
 use super::error::SearchError;
 use super::example::{Examples, TextSide};
 use super::judge::{Judge, Standing, Why, asks};
-use super::pairs::Shot;
+use super::pairs::{Shot, Shots};
 use super::query::{Query, Searcher};
 use super::vectors::{Tell, VectorIndex, Vectors};
 use super::wish::{Like, Wish};
@@ -88,9 +88,9 @@ impl Searcher<'_> {
         tell: Tell<'_>,
         visit: &mut dyn FnMut(RankedHit<'_>) -> ControlFlow<()>,
     ) -> Result<Ranked, SearchError> {
-        let pattern = self.pattern(query)?;
-        let fits = |root, path: &_| pattern.as_ref().is_none_or(|p| p.fits(root, path));
-        let filter = self.filter(query, pattern.as_ref(), &fits)?;
+        let places = self.places_of(query)?;
+        let fits = |root, path: &_| places.fit(root, path);
+        let filter = self.filter(query, &places, &fits)?;
         if wishes.iter().any(|w| w.sentence().is_some()) {
             space.pack.text_side()?;
         }
@@ -127,6 +127,7 @@ impl Searcher<'_> {
         };
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         let condition = self.reader.condition(&filter)?;
+        let mut shots = Shots::new(self.reader, query.all_files);
         let found = OnceCell::<HashSet<i64>>::new();
         let (mut done, mut wanted) = (0, 0);
         while ranked.shown < limit && done < standings.len() {
@@ -143,7 +144,7 @@ impl Searcher<'_> {
             for (standing, hits) in self.places(&standings[best], &filter)? {
                 let before = ranked.shown;
                 for hit in hits {
-                    let shot = self.shot(query, hit, &mut |other| {
+                    let shot = shots.shot(hit, &mut |other| {
                         Ok(is_found(&other.photo.id) && condition.holds(other)?)
                     })?;
                     let Some(shot) = shot else {

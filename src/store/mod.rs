@@ -43,6 +43,7 @@ pub(crate) mod tests;
 mod thumbs;
 mod verify;
 mod wal;
+mod when;
 mod word_index;
 mod words;
 
@@ -76,6 +77,7 @@ pub use status::Counts;
 pub use tags::{TagConfidence, TagCount, Tagged, ask_again_beside};
 pub use thumbs::{THUMBS_FILE, ThumbStore};
 pub use verify::IndexedFile;
+pub use when::{Moment, YearlyDay};
 
 /// Seconds since the Unix epoch, for the columns that people read. Nothing is ordered by it.
 pub(crate) fn unix_now() -> i64 {

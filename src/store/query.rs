@@ -8,15 +8,16 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::StoreReader;
 use super::error::{At, StoreError};
 use super::localities::LocalityFilter;
-use super::photos::{HIT_COLUMNS, Hit};
+use super::photos::{HIT_COLUMNS, Hit, hit_at};
 use super::said_filter::{SaidFilter, carries, with_keyword};
 use super::tags::column;
+use super::when::{self, Moment, YearlyDay};
 use crate::photo::RelPath;
 
 /// Any of these terms at or above the filter's confidence.
@@ -53,11 +54,13 @@ pub struct PhotoFilter<'a> {
     pub min_confidence: f32,
     /// … and one that may not be there.
     pub not_confidence: f32,
-    /// Taken at or after this local time (`YYYY-MM-DDTHH:MM:SS`).
-    pub since: Option<String>,
-    /// Taken before this local time.
-    pub until: Option<String>,
-    /// Part of the camera's name, any case.
+    /// Taken at or after each of these.
+    pub since: Vec<Moment>,
+    /// Taken before each of these.
+    pub until: Vec<Moment>,
+    /// Taken on this day of any year.
+    pub on: Option<YearlyDay>,
+    /// Words of the camera's name in any order, case and spacing aside.
     pub camera: Option<String>,
     /// Of whose picture less than all could be had.
     pub damaged: bool,
@@ -79,8 +82,9 @@ impl PhotoFilter<'_> {
         let conditions = [
             !self.tags.is_empty(),
             !self.not_tags.is_empty(),
-            self.since.is_some(),
-            self.until.is_some(),
+            !self.since.is_empty(),
+            !self.until.is_empty(),
+            self.on.is_some(),
             self.camera.is_some(),
             self.damaged,
             !self.said.is_empty(),
@@ -145,6 +149,7 @@ impl StoreReader {
         }
         // Both are to see the same index.
         let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
+        let mut hit = snapshot.prepare(&hit_at()).at(&self.path)?;
         for (most, from) in pages {
             let sql = format!(
                 "SELECT f.root, f.path FROM {} WHERE {wheres}
@@ -164,7 +169,10 @@ impl StoreReader {
                 if filter.path.is_some_and(|fits| !fits(root, &path)) {
                     continue;
                 }
-                let found = self.photo_at(root, &path)?;
+                let found = hit
+                    .query_row(rusqlite::params![root, path.as_bytes()], Hit::read)
+                    .optional()
+                    .at(&self.path)?;
                 let Some(found) = found.filter(|h| is_within(h, filter.near)) else {
                     continue;
                 };
@@ -312,6 +320,9 @@ impl StoreReader {
         if filter.damaged {
             gatherings.push(self.by_damage()?);
         }
+        if let Some(on) = filter.on {
+            gatherings.push(self.by_day(on)?);
+        }
         for photos in filter
             .said
             .photos()
@@ -401,9 +412,28 @@ impl StoreReader {
         })
     }
 
+    fn by_day(&self, on: YearlyDay) -> rusqlite::Result<Way> {
+        let ends = "SELECT min(taken), max(taken) FROM files INDEXED BY files_by_taken
+                    WHERE photo IS NOT NULL AND missing_since IS NULL";
+        let ends = self.conn.prepare_cached(ends)?.query_row([], |r| {
+            Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<i64>>(1)?))
+        })?;
+        let (first, last) = (ends.0.unwrap_or(0), ends.1.unwrap_or(0));
+        let from = "json_each(?) d CROSS JOIN files f INDEXED BY files_by_taken
+            ON f.taken >= d.value ->> 0 AND f.taken < d.value ->> 1
+            AND f.photo IS NOT NULL AND f.missing_since IS NULL";
+        let values = vec![Value::Text(when::every_year(on, first, last))];
+        Ok(Way {
+            // Read off the index, in a run for each year.
+            places: self.counted(&format!("SELECT 1 FROM {from}"), &values)? / GATHERING,
+            from: from.to_owned(),
+            values,
+        })
+    }
+
     fn by_time(&self, filter: &PhotoFilter<'_>, all: f64) -> rusqlite::Result<Way> {
         let mut places = all;
-        if filter.since.is_some() || filter.until.is_some() {
+        if !filter.since.is_empty() || !filter.until.is_empty() {
             let only = PhotoFilter {
                 since: filter.since.clone(),
                 until: filter.until.clone(),
@@ -473,18 +503,18 @@ impl StoreReader {
         }
         wheres.extend(filter.said.conditions());
         wheres.extend(filter.taken.conditions());
-        for (bound, sign) in [(&filter.since, ">="), (&filter.until, "<")] {
-            if let Some(bound) = bound {
-                wheres.push(format!("f.taken {sign} 1000 * unixepoch(?)"));
-                values.push(Value::Text(bound.clone()));
-            }
-        }
+        let when = when::conditions((&filter.since, &filter.until), filter.on);
+        wheres.extend(when.0);
+        values.extend(when.1);
         if let Some(camera) = &filter.camera {
-            wheres.push(
-                "EXISTS (SELECT 1 FROM photos c WHERE c.id = f.photo AND instr(lower(c.camera), lower(?)) > 0)"
-                    .to_owned(),
-            );
-            values.push(Value::Text(camera.clone()));
+            let squeezed = |text: &str| text.replace(['-', '_'], "").to_lowercase();
+            let words: Vec<String> = camera.split_whitespace().map(squeezed).collect();
+            let each = "AND instr(replace(replace(replace(lower(c.camera), ' ', ''), '-', ''), '_', ''), ?) > 0 ";
+            wheres.push(format!(
+                "EXISTS (SELECT 1 FROM photos c WHERE c.id = f.photo AND c.camera IS NOT NULL {})",
+                each.repeat(words.len())
+            ));
+            values.extend(words.into_iter().map(Value::Text));
         }
         if filter.damaged {
             wheres.push(

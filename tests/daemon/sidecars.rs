@@ -96,6 +96,8 @@ impl Opens {
         self.strace.stop();
         let text = fs::read_to_string(&self.log).unwrap();
         let names = text.lines().filter_map(|line| line.split('"').nth(1));
+        // Photos and what lies beside them are opened from their folder; by whole paths go files of its own.
+        let names = names.filter(|name| !name.starts_with('/'));
         let mut names: Vec<String> = names
             // Others are opened by their whole path.
             .filter(|name| !name.starts_with('/'))

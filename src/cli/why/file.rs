@@ -247,7 +247,7 @@ fn failure_json(failure: &PathFailure) -> serde_json::Value {
 }
 
 /// The local date and time of a moment.
-pub(super) fn when(unix: i64) -> String {
+fn when(unix: i64) -> String {
     jiff::Timestamp::from_second(unix).map_or_else(
         |_| String::new(),
         |t| {

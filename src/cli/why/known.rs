@@ -6,8 +6,8 @@ use super::{Asked, Explanation, Inside};
 use crate::cli::output::plural;
 use crate::cli::words::KnownWords;
 use crate::photo::Pixels;
-use crate::search::TagJson;
-use crate::store::Hit;
+use crate::search::{PhotoJson, TagJson};
+use crate::store::{Hit, Layer};
 
 /// Copies named one by one.
 const MOST_COPIES: usize = 5;
@@ -29,6 +29,12 @@ impl Asked<'_> {
         let row = searcher.json(&hit, 0.0)?;
         picture(explanation, &hit);
         facts(explanation, &hit);
+        said(explanation, &row);
+        for layer in [Layer::File, Layer::Beside] {
+            for reason in reader.said(hit.photo.id, layer)?.dropped {
+                explanation.say(format!("not taken from what is written of it: {reason}"));
+            }
+        }
         self.copies(explanation, inside, &hit)?;
         for sidecar in reader.sidecars_of(hit.root_id, &hit.path)? {
             let name = String::from_utf8_lossy(sidecar.path.name());
@@ -129,6 +135,23 @@ fn evidence(tag: &TagJson) -> String {
         tag.name,
         tag.sources.join(" and ")
     )
+}
+
+/// What people and programs have written of it.
+fn said(explanation: &mut Explanation, row: &PhotoJson) {
+    let lists = [("keywords", &row.keywords), ("people", &row.people)];
+    for (what, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
+        explanation.say(format!("{what}: {}", names.join(", ")));
+    }
+    if let Some(title) = &row.title {
+        explanation.say(format!("title: {title}"));
+    }
+    if let Some(stars) = row.rating {
+        explanation.say(match stars {
+            -1 => "rejected by its rating".to_owned(),
+            stars => format!("rating: {stars} of 5 stars"),
+        });
+    }
 }
 
 fn picture(explanation: &mut Explanation, hit: &Hit) {

@@ -8,9 +8,12 @@ use proptest::prelude::*;
 use super::library::{Library, failure, hash, key};
 use crate::photo::FileStamp;
 use crate::store::{
-    Change, Circle, Hit, LocalityFilter, PhotoFilter, SaidFilter, Stage, TagCondition,
-    TagConfidence,
+    Change, Circle, Hit, LocalityFilter, Moment, PhotoFilter, SaidFilter, Stage, TagCondition,
+    TagConfidence, YearlyDay,
 };
+
+/// 2020-01-01T00:00:00, milliseconds as if it were UTC.
+const FIRST_OF_2020: i64 = 1_577_836_800_000;
 
 /// A few photos in all states that matter to listings.
 fn library() -> (Library, i64, i64) {
@@ -35,7 +38,9 @@ fn library() -> (Library, i64, i64) {
         .conn
         .execute(
             "UPDATE photos SET lat = 52.5, lon = 13.4, camera = 'Canon', captured_local =
-             '2020-01-0' || id || 'T00:00:00' WHERE id <> 5",
+             '2020-01-0' || id || 'T00:00:00',
+             dated = '2020-01-0' || id || 'T00:00:00' || CASE WHEN id % 2 = 0 THEN '+0' || id || ':00' ELSE '' END
+             WHERE id <> 5",
             [],
         )
         .unwrap();
@@ -55,7 +60,7 @@ impl std::fmt::Debug for PhotoFilter<'_> {
         f.debug_struct("PhotoFilter")
             .field("tags", &(&self.tags, &self.not_tags))
             .field("confidence", &(self.min_confidence, self.not_confidence))
-            .field("time", &(&self.since, &self.until))
+            .field("time", &(&self.since, &self.until, self.on))
             .field("camera", &self.camera)
             .field("taken", &self.taken)
             .field("place", &(&self.near, &self.folders))
@@ -75,13 +80,22 @@ fn filter() -> impl Strategy<Value = PhotoFilter<'static>> {
         lon,
         km: 20.0,
     });
-    let date = (1..9u8).prop_map(|d| format!("2020-01-0{d}T00:00:00"));
+    // Days around those of the photos, on no clock in particular or on one.
+    let date = (1..9i64, prop::option::of(-600..600i32)).prop_map(|(day, offset_minutes)| Moment {
+        millis: FIRST_OF_2020 + (day - 1) * 86_400_000,
+        offset_minutes,
+    });
+    let on = (0..2i8, prop::option::of(1..9i8)).prop_map(|(month, day)| YearlyDay {
+        month: month + 1,
+        day,
+    });
     (
         prop::collection::vec(condition.clone(), 0..2),
         prop::collection::vec(condition, 0..2),
         (0f32..1.0, 0f32..1.0),
-        prop::option::of(date.clone()),
-        prop::option::of(date),
+        prop::collection::vec(date.clone(), 0..2),
+        prop::collection::vec(date, 0..2),
+        prop::option::weighted(0.3, on),
         prop::option::of(prop_oneof![Just("canon"), Just("nikon")]),
         prop::option::of(place),
         prop::option::of(prop::sample::subsequence(vec![1, 2, 3, 9], 0..=3)),
@@ -91,7 +105,7 @@ fn filter() -> impl Strategy<Value = PhotoFilter<'static>> {
         ),
     )
         .prop_map(
-            |(tags, not_tags, (min, not), since, until, camera, near, folders, taken)| {
+            |(tags, not_tags, (min, not), since, until, on, camera, near, folders, taken)| {
                 PhotoFilter {
                     taken: LocalityFilter {
                         within: taken.0,
@@ -104,6 +118,7 @@ fn filter() -> impl Strategy<Value = PhotoFilter<'static>> {
                     not_confidence: not,
                     since,
                     until,
+                    on,
                     camera: camera.map(str::to_owned),
                     damaged: false,
                     near,
@@ -151,9 +166,20 @@ fn plainly(lib: &Library, filter: &PhotoFilter<'_>) -> Vec<Shown> {
         ))
     });
     let rows: Vec<(i64, PathBuf, Vec<u8>, i64, i64)> = rows.unwrap().map(Result::unwrap).collect();
-    let seconds = |text: &str| -> i64 {
-        let mut stmt = reader.conn.prepare("SELECT 1000 * unixepoch(?1)").unwrap();
-        stmt.query_row([text], |r| r.get(0)).unwrap()
+    let offset = |photo: i64| -> Option<i32> {
+        // As the library above has it.
+        (photo != 5 && photo % 2 == 0).then(|| 60 * i32::try_from(photo).unwrap())
+    };
+    // Milliseconds by which it was taken after a moment; an instant by its own clock, if it tells it.
+    let after = |photo: i64, taken: i64, moment: &Moment| -> i64 {
+        let clocks = moment.offset_minutes.zip(offset(photo));
+        let apart = clocks.map_or(0, |(asked, own)| i64::from(asked - own) * 60_000);
+        taken - moment.millis + apart
+    };
+    let yearly = |taken: i64| {
+        let date = jiff::Timestamp::from_millisecond(taken).unwrap();
+        let date = date.to_zoned(jiff::tz::TimeZone::UTC);
+        (date.month(), date.day())
     };
     let carries = |photo: i64, condition: &TagCondition, least: f32| {
         let tags = reader.tags_of(photo, least).unwrap();
@@ -171,14 +197,12 @@ fn plainly(lib: &Library, filter: &PhotoFilter<'_>) -> Vec<Shown> {
                     .not_tags
                     .iter()
                     .any(|t| carries(*photo, t, filter.not_confidence))
-                && filter
-                    .since
-                    .as_deref()
-                    .is_none_or(|since| *taken >= seconds(since))
-                && filter
-                    .until
-                    .as_deref()
-                    .is_none_or(|until| *taken < seconds(until))
+                && filter.since.iter().all(|m| after(*photo, *taken, m) >= 0)
+                && filter.until.iter().all(|m| after(*photo, *taken, m) < 0)
+                && filter.on.is_none_or(|on| {
+                    let (month, day) = yearly(*taken);
+                    on.month == month && on.day.is_none_or(|d| d == day)
+                })
                 && filter
                     .camera
                     .as_deref()

@@ -1,0 +1,124 @@
+//! What to say where a query finds nothing: which of its words is to blame, and what comes near.
+
+use std::path::PathBuf;
+
+use super::Context_;
+use crate::search::{PathHint, Query, SearchError, Searcher};
+
+/// Says why nothing was found, as far as that can be told.
+///
+/// # Errors
+/// The database.
+pub(super) fn say(
+    context: &Context_,
+    searcher: &Searcher<'_>,
+    query: &Query,
+) -> Result<(), SearchError> {
+    let notice = |line: &str| context.out.notice(line);
+    if let Some(given) = &query.path
+        && let Some(hint) = searcher.nothing_at(given)?
+    {
+        notice(&where_is(&hint, &given.typed.to_string_lossy()));
+    }
+    if !query.tags.is_empty() {
+        if searcher.reader.counts()?.tagged() == 0 {
+            notice("no photo has tags yet: `photond doctor` says why");
+        }
+        for word in &query.tags {
+            if let Some(near) = searcher.unsaid(word)? {
+                notice(&unsaid(word, &near));
+            }
+        }
+    }
+    if let Some(camera) = &query.camera {
+        let cameras = searcher.reader.cameras()?;
+        if !cameras
+            .iter()
+            .any(|(name, _)| searcher.is_camera(name, camera))
+        {
+            let names: Vec<&str> = cameras.iter().map(|(name, _)| name.as_str()).collect();
+            notice(&no_camera(camera, &names));
+        }
+    }
+    Ok(())
+}
+
+/// Where a path lies that finds nothing, and what it may have been meant for.
+fn where_is(hint: &PathHint, typed: &str) -> String {
+    let list = |paths: &[PathBuf]| {
+        let shown: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
+        shown.join(", ")
+    };
+    let mut said = match (&hint.path, &hint.root) {
+        (Some(path), Some(root)) => format!(
+            "{} lies in {}, and no photo is known there",
+            path.display(),
+            root.display()
+        ),
+        (Some(_), None) if hint.roots.is_empty() => "photond looks at no folder yet".to_owned(),
+        (Some(path), None) => format!(
+            "{} lies outside all folders that photond looks at ({}), and no folder or file in them is called {typed:?}",
+            path.display(),
+            list(&hint.roots)
+        ),
+        (None, _) => format!("no path that is known matches {typed:?}"),
+    };
+    if !hint.similar.is_empty() {
+        said += &format!("; do you mean {}?", list(&hint.similar));
+    }
+    said
+}
+
+/// What to do about a word that the models in use cannot tell.
+fn unsaid(word: &str, near: &[String]) -> String {
+    let mut ways: Vec<String> = near.iter().map(|name| format!("--tag {name:?}")).collect();
+    ways.push(format!("--text {word:?}"));
+    format!(
+        "photond cannot tell {word:?} from other things by itself: {} come near",
+        ways.join(", ")
+    )
+}
+
+fn no_camera(typed: &str, names: &[&str]) -> String {
+    /// More are no help.
+    const MOST: usize = 8;
+    if names.is_empty() {
+        return "no photo tells its camera".to_owned();
+    }
+    let more = if names.len() > MOST { ", …" } else { "" };
+    format!(
+        "no photo is by a camera called {typed:?}; there are {}{more}",
+        names[..names.len().min(MOST)].join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_finds_nothing_is_told_where_it_lies() {
+        let hint = |path: Option<&str>, root: Option<&str>, similar: &[&str]| PathHint {
+            path: path.map(PathBuf::from),
+            root: root.map(PathBuf::from),
+            roots: vec!["/p".into(), "/q".into()],
+            similar: similar.iter().map(PathBuf::from).collect(),
+        };
+        let say = |hint: &PathHint| where_is(hint, "x");
+        let inside = say(&hint(Some("/p/x"), Some("/p"), &[]));
+        assert_eq!(inside, "/p/x lies in /p, and no photo is known there");
+        let outside = say(&hint(Some("/x"), None, &["/p/X"]));
+        assert!(outside.contains("outside all folders that photond looks at (/p, /q)"));
+        assert!(outside.ends_with("do you mean /p/X?"), "{outside}");
+        let pattern = say(&hint(None, None, &[]));
+        assert_eq!(pattern, "no path that is known matches \"x\"");
+    }
+
+    #[test]
+    fn cameras_that_there_are_are_named() {
+        assert!(no_camera("x", &["Canon"]).ends_with("there are Canon"));
+        assert!(no_camera("x", &[]).starts_with("no photo"));
+        let many = ["a"; 20];
+        assert!(no_camera("x", &many).ends_with(", …"));
+    }
+}
