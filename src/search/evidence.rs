@@ -5,7 +5,7 @@ use super::error::SearchError;
 use super::sentence::Sentence;
 use super::wish::Wish;
 use crate::store::StoreReader;
-use crate::tag::Vocabulary;
+use crate::tag::{Vocabulary, forms};
 
 /// Words that the vocabulary knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,12 @@ impl Reading {
     }
 }
 
+/// Each word with its other forms, as names may have it.
+pub(super) fn forms_of_each(words: &[String]) -> Vec<Vec<String>> {
+    let all = |word: &String| std::iter::once(word.clone()).chain(forms(word)).collect();
+    words.iter().map(all).collect()
+}
+
 /// Words as terms that photos can be tagged with.
 fn phrase(said: &str, words: &Vocabulary) -> Option<Phrase> {
     let named = words.named(said);
@@ -133,8 +139,7 @@ impl Evidence {
             }
         }
         if !reading.words.is_empty() {
-            let words: Vec<&str> = reading.words.iter().map(String::as_str).collect();
-            evidence.named = reader.named(&words)?;
+            evidence.named = reader.named(&forms_of_each(&reading.words))?;
         }
         Ok(evidence)
     }
@@ -143,6 +148,11 @@ impl Evidence {
     pub fn said(&self, photo: i64) -> Option<(f32, usize)> {
         let at = usize::try_from(photo).ok()?;
         self.said.get(at).copied().flatten()
+    }
+
+    /// Whether any photo's names say every word.
+    pub fn has_names(&self) -> bool {
+        !self.named.is_empty()
     }
 
     /// Whether file and folder names say every word.

@@ -1,5 +1,6 @@
 //! A query and how it is answered.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::ops::ControlFlow;
 
@@ -51,6 +52,8 @@ pub struct Query {
     pub all: bool,
     /// Show every file by itself, also those that are one photo.
     pub all_files: bool,
+    /// Show a photo at each of its places, not once.
+    pub all_paths: bool,
     /// Most rows shown.
     pub limit: Option<usize>,
 }
@@ -99,11 +102,21 @@ impl Searcher<'_> {
         }
         let condition = self.reader.condition(&filter)?;
         let mut failed = None;
+        // Of those at several places only, which are few.
+        let mut seen = HashSet::new();
         self.reader.list(&filter, query.limit, &mut |hit| {
+            let copies = !query.all_paths && hit.photo.places > 1;
+            let photo = hit.photo.id;
+            if copies && seen.contains(&photo) {
+                return ControlFlow::Continue(());
+            }
             let shot = self.shot(query, hit, &mut |other| Ok(condition.holds(other)?));
             match shot {
                 Ok(None) => return ControlFlow::Continue(()),
                 Ok(Some(shot)) => {
+                    if copies {
+                        seen.insert(photo);
+                    }
                     shown += 1;
                     if visit(&shot).is_continue() && shown < limit {
                         return ControlFlow::Continue(());
@@ -178,7 +191,7 @@ impl Searcher<'_> {
     }
 
     /// What a word means as a tag: terms that photond tells, and keywords that people gave.
-    fn terms(&self, word: &str) -> Result<TagCondition, SearchError> {
+    pub(super) fn terms(&self, word: &str) -> Result<TagCondition, SearchError> {
         let keywords = self.reader.keywords_called(word)?;
         match self.words.look_up(word) {
             Lookup::Found(keys) => Ok(TagCondition { keys, keywords }),
@@ -186,10 +199,16 @@ impl Searcher<'_> {
                 keys: Vec::new(),
                 keywords,
             }),
-            Lookup::Unknown(suggestions) => Err(SearchError::UnknownTag {
-                tag: word.to_owned(),
-                suggestions,
-            }),
+            Lookup::Unknown(suggestions) => match negated(word) {
+                Some(rest) => Err(SearchError::Negated {
+                    given: word.to_owned(),
+                    word: rest.to_owned(),
+                }),
+                None => Err(SearchError::UnknownTag {
+                    tag: word.to_owned(),
+                    suggestions,
+                }),
+            },
         }
     }
 
@@ -323,6 +342,17 @@ impl Span {
         span.until = before.into_iter().map(|(moment, _)| moment).collect();
         Ok(span)
     }
+}
+
+/// What is meant not to be there: `dog` of `-dog`, `!dog` and `not dog`.
+pub fn negated(word: &str) -> Option<&str> {
+    let word = word.trim();
+    let lower = word.to_ascii_lowercase();
+    let sign = ["-", "!", "not ", "no ", "without "]
+        .into_iter()
+        .find(|sign| lower.starts_with(sign))?;
+    let rest = word[sign.len()..].trim();
+    (!rest.is_empty()).then_some(rest)
 }
 
 fn named(tags: &[Tag]) -> Vec<(&str, &str, f32)> {
