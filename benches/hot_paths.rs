@@ -7,6 +7,7 @@ use image::imageops::FilterType;
 use image::{Rgb, RgbImage};
 use ndarray::{Array1, Array2};
 use photond::daemon::classifier;
+use photond::geo::Gazetteer;
 use photond::media::{Inspector, Limits};
 use photond::model::default_pack;
 use photond::photo::FileStamp;
@@ -32,6 +33,24 @@ fn large_jpeg() -> Vec<u8> {
     let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 78);
     picture.write_with_encoder(encoder).expect("it encodes");
     bytes
+}
+
+/// Place names: made, then asked about points around Germany, where there are most.
+fn places(c: &mut Criterion) {
+    let mut group = c.benchmark_group("place names");
+    group.sample_size(20).bench_function("inflated", |b| {
+        b.iter(|| Gazetteer::built_in().expect("the built-in place names"));
+    });
+    let places = Gazetteer::built_in().expect("the built-in place names");
+    let mut at = 0u32;
+    group.bench_function("nearest", |b| {
+        b.iter(|| {
+            at = at.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let aside = |bits: u32| f64::from(bits & 0xFFFF) / 65536.0 * 7.0;
+            places.nearest(47.5 + aside(at >> 16), 7.0 + aside(at))
+        });
+    });
+    group.finish();
 }
 
 fn inspect(c: &mut Criterion) {
@@ -132,5 +151,5 @@ fn prefilter(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, inspect, score, prefilter);
+criterion_group!(benches, inspect, score, prefilter, places);
 criterion_main!(benches);

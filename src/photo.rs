@@ -4,12 +4,15 @@
 //! [`RelPath`] is one of the places where it lies, [`FileStamp`] is what the file system says of
 //! that place without opening the file.
 
+mod locality;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::said::Said;
+pub use locality::{Locality, LocalityNames};
 
 /// What one `stat` tells about a file: enough to say "unchanged" without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -27,8 +27,12 @@ pub(crate) const MAX_KEYWORDS: usize = 1000;
 pub(crate) const MAX_LEVELS: usize = 16;
 /// People on one photo. A school's group picture has some hundred.
 const MAX_PEOPLE: usize = 500;
-/// Bytes of all words of one photo together.
-pub(crate) const MAX_TEXT: usize = 128 << 10;
+/// Bytes of all keywords and names of one photo together.
+const MAX_TEXT: usize = 64 << 10;
+/// Longest of those, in characters.
+const MAX_TOLD: usize = 200;
+/// Bringing a text into one Unicode form makes it longer at times, by this at most (UAX 15, 9).
+const MOST_LONGER: usize = 3;
 /// Dates of one photo.
 const MAX_DATES: usize = 32;
 /// Reasons that are told of one photo.
@@ -245,7 +249,7 @@ impl Keyword {
     }
 
     /// `Places|Portugal|Lisbon`, with `separator` between the levels.
-    pub(crate) fn path(text: &str, separator: char) -> Option<Self> {
+    pub fn path(text: &str, separator: char) -> Option<Self> {
         Self::of_levels(text.split(separator))
     }
 
@@ -351,32 +355,25 @@ fn each_person_once(people: Vec<Person>) -> Vec<Person> {
 impl Said {
     /// With its dates in order, keywords and people each once, and no more of all than are kept.
     #[must_use]
-    pub(crate) fn tidied(mut self) -> Self {
+    pub fn tidied(mut self) -> Self {
         self.dates.sort_by_key(|date| date.field);
         self.dates.truncate(MAX_DATES);
         self.keywords = each_once(self.keywords);
-        if self.keywords.len() > MAX_KEYWORDS {
-            self.keywords.truncate(MAX_KEYWORDS);
-            self.dropped
-                .push(format!("more than {MAX_KEYWORDS} keywords"));
-        }
         self.people = each_person_once(self.people);
+        let words = (self.keywords.len(), self.people.len());
+        self.keywords.truncate(MAX_KEYWORDS);
         self.people.truncate(MAX_PEOPLE);
-        let mut left = MAX_TEXT - 5 * MAX_CAPTION;
-        let mut fits = |keyword: &Keyword| {
-            let len: usize = keyword.0.iter().map(String::len).sum();
+        let mut left = MAX_TEXT;
+        let mut fits = |len: usize| {
             left = left.saturating_sub(len);
             left > 0
         };
-        let fitting = self
-            .keywords
-            .iter()
-            .take_while(|keyword| fits(keyword))
-            .count();
-        if fitting < self.keywords.len() {
-            self.keywords.truncate(fitting);
+        self.keywords
+            .retain(|keyword| fits(keyword.0.iter().map(String::len).sum()));
+        self.people.retain(|person| fits(person.name.len()));
+        if words != (self.keywords.len(), self.people.len()) {
             self.dropped
-                .push("more keywords than can be kept".to_owned());
+                .push("more keywords and people than are kept of one photo".to_owned());
         }
         self.dropped.truncate(MAX_DROPPED);
         self
@@ -395,7 +392,9 @@ impl Said {
     /// Whether it can have come out of [`Said::tidied`].
     pub fn is_possible(&self) -> bool {
         let clean = |text: &str, most: usize| {
-            text.chars().count() <= most && !text.is_empty() && text.chars().all(text::is_shown)
+            text.chars().count() <= MOST_LONGER * most
+                && !text.is_empty()
+                && text.chars().all(text::is_shown)
         };
         let words = self.keywords.iter().flat_map(|keyword| &keyword.0);
         let names = self.people.iter().map(|person| &person.name);
@@ -426,7 +425,7 @@ impl Said {
                 .into_iter()
                 .all(|a| [a.left, a.top, a.width, a.height].into_iter().all(is_part))
             && self.dropped.len() <= MAX_DROPPED
-            && self.dropped.iter().all(|why| clean(why, MAX_TITLE))
+            && self.dropped.iter().all(|why| clean(why, MAX_TOLD))
     }
 
     /// Tells that a field's value was not taken.
@@ -438,7 +437,8 @@ impl Said {
     /// Tells something about all of a standard's data.
     pub(crate) fn tell(&mut self, from: Standard, what: impl Display) {
         if self.dropped.len() < MAX_DROPPED {
-            self.dropped.push(format!("{}: {what}", from.name()));
+            let what = format!("{}: {what}", from.name());
+            self.dropped.extend(line(&what, MAX_TOLD));
         }
     }
 
@@ -452,7 +452,7 @@ impl Said {
     }
 
     /// False when there are too many already, which is told.
-    pub(crate) fn add_keyword(&mut self, from: Standard, keyword: Option<Keyword>) -> bool {
+    pub fn add_keyword(&mut self, from: Standard, keyword: Option<Keyword>) -> bool {
         // Of these some may still be the same.
         if self.keywords.len() >= 4 * MAX_KEYWORDS {
             self.tell(from, "too many keywords, the rest is left out");
@@ -463,12 +463,7 @@ impl Said {
     }
 
     /// False when there are too many already, which is told.
-    pub(crate) fn add_person(
-        &mut self,
-        from: Standard,
-        name: &str,
-        area: Option<FaceArea>,
-    ) -> bool {
+    pub fn add_person(&mut self, from: Standard, name: &str, area: Option<FaceArea>) -> bool {
         if self.people.len() >= MAX_PEOPLE {
             self.tell(from, "too many people, the rest is left out");
             return false;

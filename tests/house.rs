@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// Module, floor, and whether it may import its siblings on the same floor.
 const FLOORS: &[(&str, u8)] = &[
     ("photo", 0),
+    ("sidecar", 0),
     ("embedding", 0),
     ("failpoint", 0),
     ("said", 0),
@@ -19,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("media", 2),
     ("model", 2),
     ("tag", 2),
+    ("geo", 2),
     ("store", 2),
     ("index", 3),
     ("search", 3),

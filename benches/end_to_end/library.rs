@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use photond::embedding::{Embedding, ModelId};
+use photond::index::BuiltInNames;
 use photond::media::DECODER_VERSION;
 use photond::model::{ModelPack, Projection, default_pack, packs};
 use photond::photo::{
     CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath,
     Thumbnail,
 };
-use photond::said::{DateField, Said, SaidDate, WrittenDate};
+use photond::said::{DateField, Keyword, Position, Said, SaidDate, Standard, WrittenDate};
 use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, Tagged};
 use photond::tag::{Classifier, SearchWords, Tagger};
 
@@ -21,6 +22,19 @@ pub const SYNTHETIC: &str = "synthetic@1";
 pub const DIMS: usize = 768;
 /// One photo in so many shows a dog.
 const DOG_EVERY: u64 = 5;
+/// Two in three photos were taken around one of these.
+const CITIES: [(f64, f64); 10] = [
+    (35.01, 135.77),
+    (35.68, 139.69),
+    (48.86, 2.35),
+    (52.52, 13.40),
+    (40.71, -74.01),
+    (33.66, -95.56),
+    (-33.87, 151.21),
+    (38.72, -9.14),
+    (19.43, -99.13),
+    (30.04, 31.24),
+];
 /// Changes in one transaction, about as many as the pipeline's.
 const BATCH: usize = 256;
 
@@ -100,6 +114,8 @@ pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
         tagger: store.adopt_tagger(identity.identity()).expect("writable"),
         words,
     };
+    let places = BuiltInNames::new().expect("the built-in place names");
+    store.name_localities(Box::new(places)).expect("writable");
     let root = Path::new("/photond-bench/library");
     let root = store
         .adopt_root(root, ("bench", ""), None)
@@ -124,6 +140,34 @@ pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
     derived
 }
 
+/// Up to 40 km around a city.
+fn position(number: u64) -> Option<Position> {
+    let (lat, lon) = CITIES[(number / 3) as usize % CITIES.len()];
+    let mut random = Random::new(number);
+    let mut aside = || f64::from(random.share() - 0.5) * 0.7;
+    (!number.is_multiple_of(3)).then(|| Position {
+        lat: lat + aside(),
+        lon: lon + aside(),
+        altitude_m: None,
+        source: Standard::Exif,
+    })
+}
+
+/// What people say of one photo in four: three keywords out of 500 in 20 groups, and somebody out of 50.
+fn words(number: u64) -> Said {
+    let mut random = Random::new(number);
+    let mut said = Said::default();
+    if number.is_multiple_of(4) {
+        for _ in 0..3 {
+            let word = random.below(500);
+            let keyword = Keyword::path(&format!("Topics|Group {}|Word {word}", word % 20), '|');
+            said.add_keyword(Standard::Xmp, keyword);
+        }
+        said.add_person(Standard::Xmp, &format!("Person {}", random.below(50)), None);
+    }
+    said.tidied()
+}
+
 impl Maker {
     fn photo(&self, root: i64, number: u64, hash: ContentHash) -> Change {
         let (year, month) = (2005 + number % 20, 1 + number / 20 % 12);
@@ -139,7 +183,9 @@ impl Maker {
         };
         let said = Said {
             dates: exif.captured_at.iter().filter_map(said_date).collect(),
-            ..Said::default()
+            position: position(number),
+            rating: number.is_multiple_of(4).then_some((number % 6) as i8),
+            ..words(number)
         };
         Change::Indexed {
             place: Some((

@@ -82,6 +82,42 @@ fn commands(data: &Path, example: &Path) {
             "(--tag beagle --limit 100)",
             &["--tag", "beagle", "--limit", "100"],
         ),
+        (
+            "(--place kyoto --limit 100)",
+            &["--place", "kyoto", "--limit", "100"],
+        ),
+        (
+            "(--place \"united states\" --limit 100)",
+            &["--place", "united states", "--limit", "100"],
+        ),
+        (
+            "(--place \"Paris, Texas\" --limit 100)",
+            &["--place", "Paris, Texas", "--limit", "100"],
+        ),
+        (
+            "(--no-place --limit 100)",
+            &["--no-place", "--limit", "100"],
+        ),
+        (
+            "(--keyword \"group 7\" --limit 100)",
+            &["--keyword", "group 7", "--limit", "100"],
+        ),
+        (
+            "(--keyword \"word 123\" --limit 100)",
+            &["--keyword", "word 123", "--limit", "100"],
+        ),
+        (
+            "(--person \"person 7\" --rating 3- --limit 100)",
+            &["--person", "person 7", "--rating", "3-", "--limit", "100"],
+        ),
+        (
+            "(--name IMG_0004711 --limit 100)",
+            &["--name", "IMG_0004711", "--limit", "100"],
+        ),
+        (
+            "(--on 12-24 --limit 100)",
+            &["--on", "12-24", "--limit", "100"],
+        ),
         ("(--limit 1, newest of all)", &["--limit", "1"]),
     ];
     let mut times = vec![Vec::new(); queries.len()];

@@ -12,6 +12,7 @@ use photond::embedding::{Fit, InputSpec};
 use photond::matrix::Matrix;
 use photond::media::{self, Inspector, Inspects, Limits, sniff};
 use photond::photo::{Exif, Format};
+use photond::said::{WrittenDate, date_of_name};
 use photond::search::{Edge, Wish, parse_date, parse_on, parse_place};
 use photond::worker;
 
@@ -76,7 +77,19 @@ fn exif_is_possible(exif: &Exif) {
 
 /// An EXIF block, wherever it was.
 pub fn exif(block: &[u8]) {
-    exif_is_possible(&media::fuzzing::exif(block));
+    let (exif, said) = media::fuzzing::exif(block);
+    exif_is_possible(&exif);
+    assert!(said.is_possible(), "{said:?}");
+}
+
+/// An XMP packet, IPTC records, a PNG's texts, a file's name.
+pub fn words(bytes: &[u8]) {
+    for said in media::fuzzing::words(bytes) {
+        assert!(said.is_possible(), "{said:?}");
+    }
+    if let Some(date) = date_of_name(bytes) {
+        assert_eq!(WrittenDate::parse(&date.to_string()), Some(date));
+    }
 }
 
 /// What is read of a file before its pixels.

@@ -16,6 +16,7 @@ mod observer;
 mod output;
 mod paths;
 mod people;
+mod places;
 mod query;
 mod retag;
 mod searching;
@@ -50,7 +51,7 @@ use output::Output;
 /// thumbnail, and what a small built-in model sees in it) and keeps the result in a local index.
 /// Nothing leaves this machine, and photos are never written to.
 #[derive(Parser)]
-#[command(name = "photond", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "photond", version, long_version = VERSION, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     /// Settings file [default: config.toml in the platform's configuration directory]
     #[arg(
@@ -87,6 +88,12 @@ struct Cli {
     command: Command,
 }
 
+/// The place names' licence wants to be said where people look.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\nPlace names: GeoNames (geonames.org), CC-BY-4.0, selected and packed; Unicode CLDR"
+);
+
 const EXAMPLES: &str = "Examples:
   photond watch ~/Pictures            index what is there, then keep it current
   photond query --tag beach           photos of beaches, newest first
@@ -117,12 +124,14 @@ enum Command {
     Tags(tags::Args),
     /// List the people that photos name, with their number of photos
     People(people::Args),
+    /// List where photos were taken, by country, region and place
+    Places(places::Args),
     /// Show all that is known of one photo, as JSON
     Show(show::Args),
-    /// Say why a file or folder is indexed or not, and what is known of it and why
-    Why(why::Args),
     /// Give photos words, stars or a title of your own
     Mark(mark::Args),
+    /// Say why a file or folder is indexed or not, and what is known of it and why
+    Why(why::Args),
     /// Show, install, choose and check the models that make tags and that photos are searched with
     Model(model::Args),
     /// Add words of your own to those that photos are tagged with
@@ -291,6 +300,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Tags(args) => tags::run(&context, &args),
         Command::Mark(args) => mark::run(&context, &args),
         Command::People(args) => people::run(&context, &args),
+        Command::Places(args) => places::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
         Command::Why(args) => why::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),

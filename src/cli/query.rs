@@ -83,6 +83,12 @@ pub(super) struct Args {
     /// With this person on it, by name; several: with all of them
     #[arg(long = "person", value_name = "NAME")]
     people: Vec<String>,
+    /// Taken in this city, region or country: Kyoto, japan, "Paris, Texas"; or some way outside
+    #[arg(long = "place", value_name = "NAME")]
+    places: Vec<String>,
+    /// Whose coordinates are not known
+    #[arg(long, conflicts_with_all = ["places", "near"])]
+    no_place: bool,
     /// Taken within KM kilometres (10 if not said) of a place
     #[arg(long, value_name = "LAT,LON[,KM]", allow_hyphen_values = true)]
     near: Option<String>,
@@ -189,6 +195,8 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         keywords: args.keywords,
         people: args.people,
         rating: args.rating,
+        places: args.places,
+        no_place: args.no_place,
         near: args.near,
         path: args.path.map(|given| given_path(&given)),
         names: args.names,
@@ -232,6 +240,8 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
             e @ (SearchError::UnknownTag { .. }
             | SearchError::UnknownKeyword { .. }
             | SearchError::UnknownPerson { .. }
+            | SearchError::UnknownPlace { .. }
+            | SearchError::NotTakenThere { .. }
             | SearchError::NothingSeen { .. }),
         ) => {
             context.out.notice(&format!("photond: {e}"));

@@ -74,6 +74,10 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let people = reader.people_of(hit.photo.id)?;
     let people: Vec<_> = people.iter().map(person_json).collect();
     fields.insert("people_areas".into(), json!(people));
+    let sidecars = reader.sidecars_of(hit.root_id, &hit.path)?;
+    let sidecars = sidecars.iter().map(|s| s.path.under(&hit.root));
+    let sidecars: Vec<_> = sidecars.map(|s| s.to_string_lossy().into_owned()).collect();
+    fields.insert("sidecars".into(), json!(sidecars));
     let said = reader.said(hit.photo.id, Layer::File)?;
     let beside = reader.said(hit.photo.id, Layer::Beside)?;
     let dropped: Vec<_> = said.dropped.iter().chain(&beside.dropped).collect();

@@ -12,7 +12,9 @@ use super::{Context_, Exit, durability, verify};
 use crate::daemon::{Report, RootReport, RootStanding, VerifyState, held_says, is_held};
 use crate::index::{Activity, Skipped, TagReport};
 use crate::model::{default_pack, find_runtime};
-use crate::store::{Counts, FailureRow, RootRow, StoreError, StoreReader, unix_now};
+use crate::store::{
+    Counts, FailureRow, RootRow, StoreError, StoreReader, TroubledSidecar, unix_now,
+};
 
 /// Show what is indexed, what is going on, and what failed
 #[derive(clap::Args)]
@@ -41,6 +43,8 @@ pub(super) struct Status {
     pub roots: Vec<RootRow>,
     pub kinds: Vec<(String, i64)>,
     pub failures: Option<Vec<FailureRow>>,
+    /// Sidecars that cannot be read: one of them, or all where they are asked for.
+    pub troubled_sidecars: Vec<TroubledSidecar>,
     /// Somebody works on the data directory.
     pub alive: bool,
     pub pid: Option<u32>,
@@ -118,6 +122,7 @@ pub(super) fn read(
         roots,
         kinds: reader.failure_kinds()?,
         failures: errors.then(|| reader.failures()).transpose()?,
+        troubled_sidecars: reader.troubled_sidecars(if errors { usize::MAX } else { 1 })?,
         alive,
         pid: daemon.as_ref().map(|d| d.pid),
         started_at: daemon.as_ref().map(|d| d.started_at),
@@ -194,7 +199,12 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
             kinds.join(", ")
         ));
     }
-    if s.failures.is_none() && c.failed + c.damaged + c.thumbnail_only + c.without_picture > 0 {
+    let sidecars = i64::from(!s.troubled_sidecars.is_empty());
+    if sidecars > 0 {
+        lines.push("some sidecars cannot be read; what they say does not count".to_owned());
+    }
+    let more = c.failed + c.damaged + c.thumbnail_only + c.without_picture + sidecars;
+    if s.failures.is_none() && more > 0 {
         lines.push(out.dim("  `photond status --errors` lists them, each with what to do"));
     }
     if c.troubled > 0 {
@@ -216,6 +226,14 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
             printable(&f.path.under(&f.root).to_string_lossy()),
             out.red(&f.kind),
             printable(&f.message)
+        ));
+    }
+    for row in s.troubled_sidecars.iter().filter(|_| s.failures.is_some()) {
+        lines.push(format!(
+            "  {}  {}: {}",
+            printable(&row.path.under(&row.root).to_string_lossy()),
+            out.red("sidecar"),
+            printable(&row.why)
         ));
     }
     lines
@@ -624,6 +642,11 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             })
             .collect();
         fields.insert("errors".to_owned(), Value::Array(rows));
+        let sidecar = |row: &TroubledSidecar| {
+            with_path(&row.path.under(&row.root), json!({ "error": row.why }))
+        };
+        let sidecars: Vec<Value> = s.troubled_sidecars.iter().map(sidecar).collect();
+        fields.insert("sidecar_errors".to_owned(), Value::Array(sidecars));
     }
     value
 }

@@ -111,27 +111,37 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn make(&self, options: OnceOptions) -> Result<(), DaemonError> {
-        self.look_through()?;
-        if self.is_stopping() {
-            return Ok(());
-        }
-        // On a thread of its own, so that a stop is heard: it waits for the models.
-        let caught_up = std::thread::scope(|scope| {
+    /// On a thread of its own, so that a stop is heard: it waits for the models.
+    fn catch_up(&self) -> Result<u64, IndexError> {
+        std::thread::scope(|scope| {
             let work = scope.spawn(|| self.indexer.catch_up());
             while !work.is_finished() && !self.is_stopping() {
                 std::thread::sleep(Duration::from_millis(50));
                 self.show();
             }
             work.join().map_err(|_| IndexError::StageDied("catch-up"))?
-        });
+        })
+    }
+
+    fn make(&self, options: OnceOptions) -> Result<(), DaemonError> {
+        self.look_through()?;
         if self.is_stopping() {
             return Ok(());
         }
-        caught_up?;
-        self.drain()?;
-        if self.is_stopping() {
-            return Ok(());
+        // A photo that is in work for one reason is passed over for another, and not in work the second time.
+        for _ in 0..2 {
+            let caught_up = self.catch_up();
+            if self.is_stopping() {
+                return Ok(());
+            }
+            let caught_up = caught_up?;
+            self.drain()?;
+            if self.is_stopping() {
+                return Ok(());
+            }
+            if caught_up == 0 {
+                break;
+            }
         }
         self.indexer.settle_search()?;
         tags::finish(self.indexer, self.interrupted, self.observer);

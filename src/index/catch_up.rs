@@ -38,6 +38,9 @@ const PAGE: usize = 512;
 /// Photos whose names are put into the full-text index in one transaction.
 const NAMES: usize = 2000;
 
+/// Photos that are asked about in one transaction, a few hundredths of a second.
+const LOCATED: usize = 1000;
+
 pub(super) struct CatchUp {
     pub shared: Arc<Shared>,
     /// What the derived space is made with.
@@ -175,9 +178,20 @@ impl CatchUp {
     /// Queues the photos that were seen by their small picture, and those of which an older photond read less:
     /// whatever else there is to do comes before them. Returns how many.
     pub fn look_again(&self, goes_on: &dyn Fn() -> bool) -> Result<u64, IndexError> {
+        self.locate(goes_on)?;
         let reader = StoreReader::open(&self.data_dir)?;
         let seen = self.requeue(&|after| reader.previews(after, PAGE), Task::Whole, goes_on)?;
         Ok(seen + self.requeue(&|after| reader.unread(after, PAGE), Task::Facts, goes_on)?)
+    }
+
+    /// Where photos were taken that no place names, or older ones, have been asked about. No photo is opened.
+    fn locate(&self, goes_on: &dyn Fn() -> bool) -> Result<(), IndexError> {
+        while !self.stopping()
+            && self.may_work()
+            && goes_on()
+            && self.ask(|store| store.locate_again(LOCATED))?
+        {}
+        Ok(())
     }
 
     /// A few at a time.

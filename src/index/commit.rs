@@ -19,7 +19,7 @@ use super::probe::Look;
 use super::progress::{Progress, Ticket};
 use super::roots::RootHandle;
 use super::worker::Shared;
-use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
+use crate::photo::{ContentHash, FileStamp, Pixels, RelPath, Verdict};
 use crate::source::FileKind;
 use crate::store::{Change, FileKey, Stage, Store, StoreError, ThumbStore};
 
@@ -55,9 +55,20 @@ impl Pending {
             Change::Gone {
                 key,
                 excluded: false,
+            }
+            | Change::SidecarGone {
+                key,
+                excluded: false,
             } => Some(&key.path),
             _ => None,
         }
+    }
+
+    pub fn is_of_a_sidecar(&self) -> bool {
+        matches!(
+            self.change,
+            Change::Sidecar { .. } | Change::SidecarGone { .. }
+        )
     }
 
     /// What is left of it if the handle it was made under has ended: nothing of the path; but content
@@ -254,8 +265,8 @@ impl CommitThread {
         let on_path = root.as_ref().zip(path_of(&change));
         let kind = on_path.map(|(root, path)| root.filter.file_kind(path));
         // What an ignore file leaves out by now has no row.
-        let left_out =
-            is_of_a_file(&change) && kind.is_some_and(|kind| kind != FileKind::Candidate);
+        let wanted = kind_of(&change);
+        let left_out = wanted.is_some() && kind.is_some() && kind != wanted;
         if left_out
             && kind == Some(FileKind::Undecided)
             && let Some((_, path)) = on_path
@@ -292,6 +303,8 @@ impl CommitThread {
             | Change::Missing { .. }
             | Change::Troubled { .. }
             | Change::Found { .. }
+            | Change::Sidecar { .. }
+            | Change::SidecarGone { .. }
                 if look == Look::Away =>
             {
                 return None;
@@ -301,6 +314,12 @@ impl CommitThread {
                 ref stamp,
                 hash: Some(_),
                 ..
+            } if !still_holds(stamp, look) => {
+                again(&key.path);
+                return None;
+            }
+            Change::Sidecar {
+                ref key, ref stamp, ..
             } if !still_holds(stamp, look) => {
                 again(&key.path);
                 return None;
@@ -323,7 +342,18 @@ impl CommitThread {
                 again(&key.path);
                 return None;
             }
+            Change::SidecarGone {
+                ref key,
+                excluded: true,
+            } if matches!(look, Look::File(_)) && kind == Some(FileKind::Sidecar) => {
+                again(&key.path);
+                return None;
+            }
             Change::Gone {
+                ref key,
+                excluded: false,
+            }
+            | Change::SidecarGone {
                 ref key,
                 excluded: false,
             }
@@ -355,10 +385,10 @@ impl CommitThread {
             let (Some(root), Some(path)) = (&p.root, path_of(&p.change)) else {
                 return true;
             };
-            let left_out = || root.filter.file_kind(path) != FileKind::Candidate;
+            let left_out = |wanted| root.filter.file_kind(path) != wanted;
             let as_written = match (&p.change, look) {
                 // Its row is taken out again.
-                (change, _) if is_of_a_file(change) && left_out() => false,
+                (change, _) if kind_of(change).is_some_and(left_out) => false,
                 (Change::Failed { failure, .. }, Look::Unknown | Look::Silent | Look::Absent)
                     if failure.stage == Stage::Scan =>
                 {
@@ -377,13 +407,17 @@ impl CommitThread {
                         place: Some((_, stamp)),
                         ..
                     }
-                    | Change::Failed { stamp, .. },
+                    | Change::Failed { stamp, .. }
+                    | Change::Sidecar { stamp, .. },
                     Look::File(now),
                 ) => holds_exactly(stamp, &now),
-                (Change::Gone { excluded, .. }, Look::File(_)) => *excluded,
+                (
+                    Change::Gone { excluded, .. } | Change::SidecarGone { excluded, .. },
+                    Look::File(_),
+                ) => *excluded,
                 (Change::Missing { .. }, Look::File(_)) => false,
                 (Change::Indexed { .. } | Change::Found { .. }, Look::Absent) => false,
-                (Change::Failed { .. }, Look::Absent) => false,
+                (Change::Failed { .. } | Change::Sidecar { .. }, Look::Absent) => false,
                 _ => true,
             };
             if !as_written {
@@ -463,6 +497,11 @@ impl CommitThread {
         let done = written.iter().zip(as_written).filter(|(_, done)| **done);
         for (pending, _) in done {
             match &pending.change {
+                // Counted when it has been seen whole.
+                Change::Indexed {
+                    inspection: Some(inspection),
+                    ..
+                } if inspection.pixels == Pixels::Preview => {}
                 Change::Indexed {
                     place: Some((key, _)),
                     ..
@@ -481,14 +520,16 @@ impl CommitThread {
     }
 }
 
-/// Whether a change makes a row that says something of a file.
-fn is_of_a_file(change: &Change) -> bool {
-    match change {
+/// What its path must say of the file that a change makes a row of, if it makes one.
+fn kind_of(change: &Change) -> Option<FileKind> {
+    let is_of_a_photo = match change {
+        Change::Sidecar { .. } => return Some(FileKind::Sidecar),
         Change::Indexed { place, .. } => place.is_some(),
         Change::Failed { failure, .. } => failure.stage != Stage::Scan,
         Change::Troubled { .. } | Change::Found { .. } => true,
         _ => false,
-    }
+    };
+    is_of_a_photo.then_some(FileKind::Candidate)
 }
 
 /// The path that a change writes a row of, where that row is to be true of what lies there.
@@ -499,7 +540,9 @@ fn path_of(change: &Change) -> Option<&RelPath> {
         | Change::Gone { key, .. }
         | Change::Missing { key }
         | Change::Troubled { key, .. }
-        | Change::Found { key } => key,
+        | Change::Found { key }
+        | Change::Sidecar { key, .. }
+        | Change::SidecarGone { key, .. } => key,
         Change::Embedded { .. } | Change::NotEmbedded { .. } | Change::ReadAgain { .. } => {
             return None;
         }

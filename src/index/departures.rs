@@ -75,8 +75,10 @@ impl Departures {
                 continue;
             }
             let mut waiting = std::mem::take(&mut leaving.waiting);
+            // Sidecars after their photos: those of photos that are held are held too.
+            let order = |p: &Pending| (p.is_of_a_sidecar(), p.leaves().cloned());
+            waiting.sort_by_cached_key(order);
             // Heard of twice, it has left once.
-            waiting.sort_unstable_by(|a, b| a.leaves().cmp(&b.leaves()));
             waiting.dedup_by(|a, b| a.leaves() == b.leaves());
             let (since, before) = leaving.together;
             let before = if now.duration_since(since) > TOGETHER {
@@ -87,7 +89,8 @@ impl Departures {
             if before == 0 {
                 leaving.together = (now, 0);
             }
-            let gone = before + waiting.len() as u64;
+            let photos = waiting.iter().filter(|p| !p.is_of_a_sidecar()).count();
+            let gone = before + photos as u64;
             let known = store.files_of(leaving.root.id)?;
             leaving.holding |= is_mass(gone, known + i64::try_from(before).unwrap_or(0));
             if leaving.holding {
@@ -95,9 +98,8 @@ impl Departures {
                     hold(&mut pending.change);
                 }
                 tracing::warn!(
-                    "{}: {} files disappeared at once and are held",
+                    "{}: {photos} files disappeared at once and are held",
                     leaving.root.path.display(),
-                    waiting.len()
                 );
             } else {
                 leaving.together.1 = gone;

@@ -1,5 +1,6 @@
 //! What stops the pipeline as a whole. One bad photo never does.
 
+use crate::geo::GeoError;
 use crate::store::StoreError;
 
 /// A failure of the pipeline.
@@ -8,6 +9,9 @@ pub enum IndexError {
     /// The database could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The built-in place names cannot be read.
+    #[error(transparent)]
+    Geo(#[from] GeoError),
     /// A stage has ended before its time.
     #[error(
         "the {0} thread has ended unexpectedly; restart photond (nothing that was indexed is lost)"

@@ -22,6 +22,7 @@ use super::job::{Job, Write};
 use super::lanes::ModelPlan;
 use super::later::Later;
 use super::links::LinkNames;
+use super::localities::BuiltInNames;
 use super::priority;
 use super::probe::Probe;
 use super::progress::Progress;
@@ -145,6 +146,7 @@ impl Indexer {
             .unzip();
         let tag_report = tagging.as_ref().map(Tagging::report).unwrap_or_default();
         let text_lent = tagging.as_ref().map(Tagging::lent).unwrap_or_default();
+        store.name_localities(Box::new(BuiltInNames::new()?))?;
         let commit = CommitThread {
             shared: Arc::clone(&shared),
             inflight,

@@ -17,6 +17,8 @@ pub struct Progress {
     pub opened: AtomicU64,
     /// Bytes read.
     pub bytes: AtomicU64,
+    /// Sidecars opened and read.
+    pub sidecars: AtomicU64,
     /// Paths committed as pointing at a photo.
     pub indexed: AtomicU64,
     /// Of those, the ones whose content was known (rename, copy): not decoded.
@@ -80,6 +82,8 @@ pub struct Snapshot {
     pub unchanged: u64,
     pub opened: u64,
     pub bytes: u64,
+    #[serde(default)]
+    pub sidecars: u64,
     pub indexed: u64,
     pub deduplicated: u64,
     pub inspected: u64,
@@ -108,6 +112,7 @@ impl Progress {
             unchanged: get(&self.unchanged),
             opened: get(&self.opened),
             bytes: get(&self.bytes),
+            sidecars: get(&self.sidecars),
             indexed: get(&self.indexed),
             deduplicated: get(&self.deduplicated),
             inspected: get(&self.inspected),

@@ -4,7 +4,6 @@
 //! one walk and one ordered read. Rows without a file are not deleted here; they are looked at
 //! again by a worker, and in a mass disappearance they are held for a person to confirm.
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,15 +13,16 @@ use crossbeam_channel::{SendTimeoutError, Sender};
 use serde::{Deserialize, Serialize};
 
 use super::job::{Job, Write};
+use super::known_rows::KnownRows;
 use super::progress::Progress;
 use super::roots::{RootHandle, Visit};
 use super::wanted::ScanScope;
 use super::worker::Shared;
-use super::{failing, prefilter};
+use super::{failing, prefilter, sidecars};
 use crate::media::DECODER_VERSION;
 use crate::photo::{FileStamp, RelPath, Verdict};
 use crate::source::{FileKind, RuleCounts, WalkError, WalkEvent, WalkSummary, is_passing, walk};
-use crate::store::{Change, FileKey, FileRow, StoreError, StoreReader};
+use crate::store::{Change, FileKey, FileRow, SidecarRow, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.
 pub trait ArmDirectory: Send + Sync {
@@ -97,8 +97,6 @@ const MASS_SHARE: u64 = 5;
 /// From this many on, a root with nothing left in it is held too: an empty folder may be put where
 /// the photos were.
 const EMPTIED_COUNT: u64 = 10;
-/// Rows read from the database at a time.
-const PAGE: usize = 4096;
 
 pub(super) struct Scanner {
     pub shared: Arc<Shared>,
@@ -125,8 +123,10 @@ impl Scanner {
             root,
             scope,
             known: KnownRows::new(&self.reader, root.id, scope.dir.clone()),
+            sidecars: KnownRows::new(&self.reader, root.id, scope.dir.clone()),
             outcome: ScanOutcome::default(),
             gone: Vec::new(),
+            sidecars_gone: Vec::new(),
             unreadable: Vec::new(),
             failed: None,
         };
@@ -193,9 +193,11 @@ struct Run<'a> {
     scanner: &'a Scanner,
     root: &'a Arc<RootHandle>,
     scope: &'a ScanScope,
-    known: KnownRows<'a>,
+    known: KnownRows<'a, FileRow>,
+    sidecars: KnownRows<'a, SidecarRow>,
     outcome: ScanOutcome,
     gone: Vec<FileRow>,
+    sidecars_gone: Vec<SidecarRow>,
     unreadable: Vec<RelPath>,
     failed: Option<StoreError>,
 }
@@ -216,10 +218,7 @@ impl Run<'_> {
             WalkEvent::File { path, stamp } => {
                 self.outcome.files += 1;
                 Progress::add(&self.scanner.shared.progress.seen, 1);
-                while let Some(row) = self.known.next_before(path)? {
-                    self.gone.push(row);
-                }
-                let row = self.known.take_equal(path)?;
+                let row = self.known.take(path, &mut self.gone)?;
                 match prefilter::verdict(row.as_ref(), Some(stamp), DECODER_VERSION) {
                     Verdict::Unchanged if row.as_ref().is_none_or(|r| !r.is_in_doubt()) => {
                         Progress::add(&self.scanner.shared.progress.unchanged, 1);
@@ -251,6 +250,12 @@ impl Run<'_> {
                     self.root.wanted.unfinished(folder, false);
                 } else {
                     // The worker records why it cannot be read.
+                    self.queue((*path).clone(), &|| visit.goes_on());
+                }
+            }
+            WalkEvent::Sidecar { path, stamp } => {
+                let row = self.sidecars.take(path, &mut self.sidecars_gone)?;
+                if !sidecars::is_known(row.as_ref(), stamp) {
                     self.queue((*path).clone(), &|| visit.goes_on());
                 }
             }
@@ -303,6 +308,9 @@ impl Run<'_> {
         while let Some(row) = self.known.next()? {
             self.gone.push(row);
         }
+        while let Some(row) = self.sidecars.next()? {
+            self.sidecars_gone.push(row);
+        }
         if !self.scope.dir.is_root() {
             // The row of the folder itself: that it could not be read, which is over.
             let key = self.key(self.scope.dir.clone());
@@ -310,8 +318,9 @@ impl Run<'_> {
         }
         // Of what lies in a directory that cannot be read, nothing is known.
         let unreadable = std::mem::take(&mut self.unreadable);
-        self.gone
-            .retain(|row| !unreadable.iter().any(|dir| row.path.is_within(dir)));
+        let is_readable = |path: &RelPath| !unreadable.iter().any(|dir| path.is_within(dir));
+        self.gone.retain(|row| is_readable(&row.path));
+        self.sidecars_gone.retain(|row| is_readable(&row.path));
         self.outcome.complete = true;
         // What failed was a folder's reading, which is over: no file has left.
         let readable: Vec<FileRow> = self.gone.extract_if(.., |row| row.is_folder).collect();
@@ -345,6 +354,10 @@ impl Run<'_> {
                 self.queue(row.path, &|| {});
             }
         }
+        // After their photos: those of photos that are held are held too.
+        for row in std::mem::take(&mut self.sidecars_gone) {
+            self.queue(row.path, &|| {});
+        }
         Ok(self.outcome)
     }
 }
@@ -352,58 +365,4 @@ impl Run<'_> {
 /// Whether so many files of so many, gone at once, are held instead of forgotten.
 pub(super) fn is_mass(gone: u64, known: i64) -> bool {
     gone > MASS_COUNT && gone * MASS_SHARE > u64::try_from(known).unwrap_or(0)
-}
-
-/// The rows of a subtree in path order, read a page at a time.
-struct KnownRows<'a> {
-    reader: &'a StoreReader,
-    root: i64,
-    dir: RelPath,
-    page: VecDeque<FileRow>,
-    last: Option<RelPath>,
-    done: bool,
-}
-
-impl<'a> KnownRows<'a> {
-    fn new(reader: &'a StoreReader, root: i64, dir: RelPath) -> Self {
-        Self {
-            reader,
-            root,
-            dir,
-            page: VecDeque::new(),
-            last: None,
-            done: false,
-        }
-    }
-
-    fn fill(&mut self) -> Result<(), StoreError> {
-        if self.page.is_empty() && !self.done {
-            self.page = self
-                .reader
-                .files_page(self.root, &self.dir, self.last.as_ref(), PAGE)?
-                .into();
-            self.done = self.page.len() < PAGE;
-            if let Some(row) = self.page.back() {
-                self.last = Some(row.path.clone());
-            }
-        }
-        Ok(())
-    }
-
-    fn next(&mut self) -> Result<Option<FileRow>, StoreError> {
-        self.fill()?;
-        Ok(self.page.pop_front())
-    }
-
-    fn next_before(&mut self, path: &RelPath) -> Result<Option<FileRow>, StoreError> {
-        self.fill()?;
-        let before = self.page.front().is_some_and(|row| row.path < *path);
-        Ok(if before { self.page.pop_front() } else { None })
-    }
-
-    fn take_equal(&mut self, path: &RelPath) -> Result<Option<FileRow>, StoreError> {
-        self.fill()?;
-        let equal = self.page.front().is_some_and(|row| row.path == *path);
-        Ok(if equal { self.page.pop_front() } else { None })
-    }
 }

@@ -22,6 +22,7 @@ use super::{failing, prefilter, priority};
 use crate::embedding::{InputSpec, Tensor};
 use crate::media::{DECODER_VERSION, Extent, Inspects};
 use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
+use crate::sidecar::SidecarKind;
 use crate::source::{FileKind, is_passing, stamp_beneath};
 use crate::store::{Change, Failure, FileRow, Known, StoreError, StoreReader};
 
@@ -230,21 +231,33 @@ impl Worker {
         answer
     }
 
-    fn look_at(&mut self, root: &Arc<RootHandle>, job: Job) -> Result<(), StoreError> {
-        Progress::add(&self.shared.progress.seen, 1);
-        let path = &job.key.path;
-        let row = self.reader.file(&job.key)?;
-        let mut kind = root.filter.file_kind(path);
-        if kind == FileKind::Undecided {
-            // The folder with the unusable ignore file may have left meanwhile.
-            let folder = path.parent().unwrap_or_default();
-            self.ask(root, |_| root.filter.learn_with_ancestors(&folder));
-            kind = root.filter.file_kind(path);
-            if kind == FileKind::Undecided {
-                root.wanted.unfinished(folder, true);
-                return Ok(());
-            }
+    /// What a path says of a file; `None`: that cannot be said, and it is asked again later.
+    pub(super) fn decided_kind(&self, root: &Arc<RootHandle>, path: &RelPath) -> Option<FileKind> {
+        let kind = root.filter.file_kind(path);
+        if kind != FileKind::Undecided {
+            return Some(kind);
         }
+        // The folder with the unusable ignore file may have left meanwhile.
+        let folder = path.parent().unwrap_or_default();
+        self.ask(root, |_| root.filter.learn_with_ancestors(&folder));
+        let kind = root.filter.file_kind(path);
+        if kind == FileKind::Undecided {
+            root.wanted.unfinished(folder, true);
+            return None;
+        }
+        Some(kind)
+    }
+
+    fn look_at(&mut self, root: &Arc<RootHandle>, job: Job) -> Result<(), StoreError> {
+        let path = &job.key.path;
+        if let Some(kind) = SidecarKind::of(path.name()) {
+            return self.look_at_sidecar(root, job, kind);
+        }
+        Progress::add(&self.shared.progress.seen, 1);
+        let row = self.reader.file(&job.key)?;
+        let Some(kind) = self.decided_kind(root, path) else {
+            return Ok(());
+        };
         if kind != FileKind::Candidate {
             // Left out since it was indexed, or never a photo.
             if row.is_some() && kind != FileKind::Temporary {
@@ -618,7 +631,13 @@ impl Worker {
         self.write(root, change, job.urgent, job.ticket);
     }
 
-    fn write(&self, root: &Arc<RootHandle>, change: Change, urgent: bool, ticket: Ticket) {
+    pub(super) fn write(
+        &self,
+        root: &Arc<RootHandle>,
+        change: Change,
+        urgent: bool,
+        ticket: Ticket,
+    ) {
         self.send(Write::Change {
             change,
             root: Some(Arc::clone(root)),
@@ -659,13 +678,13 @@ fn by_name(failure: &Failure) -> bool {
     matches!(failure.kind.as_str(), "not-an-image" | "unsupported")
 }
 
-fn is_denied(error: &std::io::Error) -> bool {
+pub(super) fn is_denied(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::PermissionDenied
 }
 
 /// A file that cannot even be asked for lies in a folder that may not be entered: that is the folder's
 /// trouble, and its scan says so or finds it mended.
-fn look_at_folder(root: &RootHandle, path: &RelPath) {
+pub(super) fn look_at_folder(root: &RootHandle, path: &RelPath) {
     let folder = path.parent().unwrap_or_default();
     root.wanted.scan(ScanScope::folder(folder));
 }

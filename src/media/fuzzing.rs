@@ -4,7 +4,7 @@ use super::exif::{self, Metadata};
 use super::exif_block::is_bounded;
 use super::facts::facts;
 use super::limits::Limits;
-use super::raw;
+use super::{iptc, png_words, raw, xmp};
 use crate::photo::{Exif, Format};
 use crate::said::Said;
 
@@ -12,7 +12,16 @@ use crate::said::Said;
 pub fn exif(block: &[u8]) -> (Exif, Said) {
     let block = Some(block).filter(|block| is_bounded(block));
     let Metadata { exif, said, .. } = exif::read(block);
-    (exif, said)
+    (exif, said.tidied())
+}
+
+/// What XMP, IPTC and a PNG's texts say, each of the same bytes.
+pub fn words(bytes: &[u8]) -> [Said; 3] {
+    let png = Said {
+        dates: png_words::dates(bytes),
+        ..Said::default()
+    };
+    [xmp::read(bytes), iptc::read(bytes), png].map(Said::tidied)
 }
 
 /// Size and length of the EXIF block, by the container's own reader; a raw file's previews are

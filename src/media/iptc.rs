@@ -356,8 +356,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_to_their_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            read(&bytes);
-            read(&[&[0x1C, 2, 25][..], &bytes].concat());
+            prop_assert!(read(&bytes).tidied().is_possible());
+            let keyword = read(&[&[0x1C, 2, 25][..], &bytes].concat());
+            prop_assert!(keyword.tidied().is_possible());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! JPEG XL: bare codestreams and files with boxes, to 8-bit grey or sRGB.
 //!
 //! The decoder turns the picture as the codestream says, so EXIF orientation must not be applied again. Of an animation
-//! the first frame counts. Colours in a described colour space (Display P3, BT.2100 with PQ or HLG, linear light, …) become
-//! sRGB; those in an ICC profile of a picture without loss stay as they are.
+//! the first frame counts. Colours become sRGB, from a described colour space (Display P3, BT.2100 with PQ or HLG, linear
+//! light, …) as from an ICC profile, which pictures without loss have and JPEGs packed anew.
 
 mod colour;
 
@@ -12,8 +12,8 @@ use std::io::Read;
 use brotli_decompressor::Decompressor;
 use jxl::api::ExtraChannel;
 use jxl::api::{
-    AlphaMode, Endianness, Event, JxlBasicInfo, JxlColorType, JxlDataFormat, JxlDecoder,
-    JxlDecoderOptions, JxlOutputBuffer, JxlPixelFormat, ProfileLevel,
+    AlphaMode, Endianness, Event, JxlBasicInfo, JxlColorProfile, JxlColorType, JxlDataFormat,
+    JxlDecoder, JxlDecoderOptions, JxlOutputBuffer, JxlPixelFormat, ProfileLevel,
 };
 use jxl::error::Error;
 
@@ -21,7 +21,7 @@ use crate::media::facts::{Facts, NoPixels};
 use crate::media::jxl::colour::ToSrgb;
 use crate::media::limits::Limits;
 use crate::media::picture::{Channels, Picture};
-use crate::media::srgb;
+use crate::media::srgb::{self, Profile8, ToSrgb8};
 
 /// A file with boxes starts with this box (ISO/IEC 18181-2).
 const SIGNATURE_BOX: &[u8] = b"\0\0\0\x0CJXL \r\n\x87\n";
@@ -186,6 +186,8 @@ struct Form {
     is_cmyk: bool,
     /// `Some`: samples come with 16 bits and are to be converted.
     to_srgb: Option<ToSrgb>,
+    /// `Some`: samples come with 8 bits and are to be converted.
+    icc: Option<ToSrgb8>,
 }
 
 impl Form {
@@ -204,11 +206,16 @@ impl Form {
             has_alpha: has(ExtraChannel::Alpha) && !is_cmyk,
             is_cmyk,
             to_srgb: None,
+            icc: None,
         };
         let count = info.extra_channels.len();
         form.ask(decoder, count)?;
         if let Some(profile) = decoder.output_color_profile() {
             form.to_srgb = ToSrgb::from_profile(profile);
+            form.icc = match profile {
+                JxlColorProfile::Icc(icc) if !is_grey && !is_cmyk => by_icc(icc),
+                _ => None,
+            };
         }
         if form.to_srgb.is_some() {
             form.ask(decoder, count)?;
@@ -256,6 +263,9 @@ impl Form {
         } else {
             (3, Channels::Rgb)
         };
+        if let Some(icc) = &self.icc {
+            srgb::convert(data, self.step(), icc);
+        }
         match &self.to_srgb {
             Some(to_srgb) => srgb::in_place(data, self.step(), colours, |pixel, out| {
                 let sample = |i: usize| u16::from_ne_bytes([pixel[2 * i], pixel[2 * i + 1]]);
@@ -280,6 +290,14 @@ impl Form {
             None => {}
         }
         channels
+    }
+}
+
+/// `None`: the colours stay as they are.
+fn by_icc(profile: &[u8]) -> Option<ToSrgb8> {
+    match Profile8::read(profile)? {
+        Profile8::Srgb => None,
+        Profile8::Other(to_srgb) => Some(to_srgb),
     }
 }
 

@@ -26,11 +26,13 @@
 //! | `orientation` | the eight EXIF orientations, applied to small pictures only |
 //! | `exif_block`, `exif` | where each container keeps EXIF; range-checked camera facts from it |
 //! | `xmp`, `iptc`, `exif_words` | what people and programs say of a photo, in each standard |
+//! | `beside`, `takeout` | what files beside a photo say of it |
 //! | `said`, `date`, `text` | the same of all standards together; dates of all forms; text made safe to show |
 //! | `perceptual_hash`, `thumbnail`, `tensor` | the three things made from pixels |
 //! | `wording` | which error a decoder's complaint is, and what of its words is worth reading |
 //! | `inspect` | the order of all this, and the panic fence |
 
+mod beside;
 mod decode;
 mod error;
 mod exif;
@@ -58,6 +60,7 @@ mod room;
 pub(crate) mod said_by;
 mod sniff;
 mod srgb;
+mod takeout;
 mod tensor;
 #[cfg(test)]
 mod testing;
@@ -69,6 +72,7 @@ mod wholeness;
 mod wording;
 mod xmp;
 
+pub use beside::{largest_sidecar, read_sidecar};
 pub use error::{InspectError, Refusal};
 pub use inspect::{Extent, Inspector, Inspects};
 pub use limits::Limits;

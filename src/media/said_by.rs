@@ -17,14 +17,6 @@ pub(crate) fn said_by_file(exif: Said, xmp: Option<&[u8]>, iptc: Option<&[u8]>) 
     merged([xmp, iptc, exif])
 }
 
-/// What an XMP sidecar says of the photo beside it.
-#[allow(dead_code)] // sidecars come with keywords
-pub(crate) fn said_by_sidecar(text: &[u8]) -> Said {
-    let said = xmp::read(text);
-    let none = Said::default;
-    merged([said, none(), none()])
-}
-
 /// One after the other in their order for words; for facts EXIF, which is the last, goes first.
 fn merged([xmp, iptc, exif]: [Said; 3]) -> Said {
     let caption = xmp.caption.or(iptc.caption).or(exif.caption);

@@ -1,5 +1,9 @@
 //! Colour conversions that several formats share, on 8-bit samples.
 
+use std::sync::Arc;
+
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
+
 /// Rewrites pixels of `from` bytes as pixels of `to` bytes (at most as many) inside one buffer.
 ///
 /// `convert` gets a pixel of the first kind (at most eight bytes) and fills one of the second.
@@ -19,6 +23,70 @@ pub(crate) fn in_place(
         convert(&pixel[..from], &mut data[i * to..(i + 1) * to]);
     }
     data.truncate(count * to);
+}
+
+/// A conversion of pixels of three bytes.
+pub(crate) type ToSrgb8 = Arc<dyn TransformExecutor<u8> + Send + Sync>;
+
+/// What an ICC profile means for 8-bit RGB.
+pub(crate) enum Profile8 {
+    /// These colours are sRGB, or so near that nobody sees it.
+    Srgb,
+    /// They are to be converted.
+    Other(ToSrgb8),
+}
+
+impl Profile8 {
+    /// `None` if the profile cannot be used: it is not one for RGB, or broken.
+    pub(crate) fn read(profile: &[u8]) -> Option<Self> {
+        let from = ColorProfile::new_from_slice(profile).ok()?;
+        Self::of(&from)
+    }
+
+    pub(crate) fn of(from: &ColorProfile) -> Option<Self> {
+        if from.color_space != DataColorSpace::Rgb {
+            return None;
+        }
+        let (to, options) = (ColorProfile::new_srgb(), TransformOptions::default());
+        let transform = from
+            .create_transform_8bit(Layout::Rgb, &to, Layout::Rgb, options)
+            .ok()?;
+        // Many profiles are sRGB's own: colours that it would not change need no work.
+        let probes: Vec<u8> = (0..9 * 9 * 9)
+            .flat_map(|n: u32| [n % 9, n / 9 % 9, n / 81].map(|level| (level * 255 / 8) as u8))
+            .collect();
+        let mut changed = vec![0; probes.len()];
+        transform.transform(&probes, &mut changed).ok()?;
+        let is_srgb = probes
+            .iter()
+            .zip(&changed)
+            .all(|(a, b)| a.abs_diff(*b) <= 1);
+        Some(if is_srgb {
+            Self::Srgb
+        } else {
+            Self::Other(transform)
+        })
+    }
+}
+
+/// Converts the first three bytes of pixels of `step` bytes.
+pub(crate) fn convert(data: &mut [u8], step: usize, to_srgb: &ToSrgb8) {
+    /// Pixels at a time: enough that a call costs nothing, few enough to stay in the cache.
+    const PIECE: usize = 1024;
+    let (mut from, mut to) = (vec![0; 3 * PIECE], vec![0; 3 * PIECE]);
+    for piece in data.chunks_mut(step * PIECE) {
+        let pixels = piece.len() / step;
+        let (from, to) = (&mut from[..3 * pixels], &mut to[..3 * pixels]);
+        for (colours, pixel) in from.chunks_exact_mut(3).zip(piece.chunks_exact(step)) {
+            colours.copy_from_slice(&pixel[..3]);
+        }
+        if to_srgb.transform(from, to).is_err() {
+            return;
+        }
+        for (colours, pixel) in to.chunks_exact(3).zip(piece.chunks_exact_mut(step)) {
+            pixel[..3].copy_from_slice(colours);
+        }
+    }
 }
 
 /// Lays colours over white by `alpha`.

@@ -28,8 +28,8 @@ mod regions;
 mod tests;
 
 pub(super) use find::{is_about_these_pixels, xmp_block};
-pub(super) use read::read;
+pub(super) use read::{read, read_sidecar};
 
 /// Bytes of a packet that is read. Camera raw programs write some hundred kilobytes for a picture
 /// with many masks; phones that put a depth map into XMP write megabytes.
-const MAX_PACKET: usize = 16 << 20;
+pub(super) const MAX_PACKET: usize = 16 << 20;

@@ -153,6 +153,28 @@ impl WrittenDate {
         self
     }
 
+    /// Whether the other date says nothing that this one does not. Fractions of seconds do not count,
+    /// nor does an offset that only the other one has: programs put their own there.
+    pub fn covers(&self, other: &Self) -> bool {
+        let moment = |date: &Self| {
+            let offset = date.offset_minutes.filter(|_| date.second.is_some());
+            offset.map(|minutes| date.millis() / 1000 - i64::from(minutes) * 60)
+        };
+        if let (Some(mine), Some(others)) = (moment(self), moment(other)) {
+            return mine == others;
+        }
+        self.year == other.year
+            && [
+                (self.month, other.month),
+                (self.day, other.day),
+                (self.hour, other.hour),
+                (self.minute, other.minute),
+                (self.second, other.second),
+            ]
+            .into_iter()
+            .all(|(mine, others)| others.is_none() || mine == others)
+    }
+
     /// The first moment that it can mean, in milliseconds since 1970 as if its clock were UTC's.
     pub fn millis(&self) -> i64 {
         let [month, day] = [self.month, self.day].map(|part| part.unwrap_or(1).cast_signed());

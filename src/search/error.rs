@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::geo::GeoError;
 use crate::matrix::ScanError;
 use crate::model::{InstallError, ModelError};
 use crate::store::StoreError;
@@ -33,6 +34,27 @@ pub enum SearchError {
         name: String,
         /// Names that are close.
         suggestions: Vec<String>,
+    },
+    /// A name of nothing on Earth.
+    #[error("no place is called {given:?}{}", .suggestions.first().map_or_else(
+        || "; `photond places` lists where photos were taken".to_owned(), |_| hint(.suggestions)))]
+    UnknownPlace {
+        /// As given.
+        given: String,
+        /// Places with photos that are spelt nearly so.
+        suggestions: Vec<String>,
+    },
+    /// A place where no photo was taken.
+    #[error("no photo was taken in {place}; `photond places` lists where photos were taken")]
+    NotTakenThere {
+        /// Its name.
+        place: String,
+    },
+    /// Coordinates where a name belongs.
+    #[error("--place takes a name; for coordinates there is --near {given}")]
+    CoordinatesAsPlace {
+        /// As given.
+        given: String,
     },
     /// Stars that cannot be.
     #[error("--rating {given:?}: give 4, 4- (four or more) or 2-3; 0 is none, -1 is rejected")]
@@ -153,6 +175,9 @@ pub enum SearchError {
     /// The search model's pack.
     #[error(transparent)]
     Pack(#[from] InstallError),
+    /// The place names.
+    #[error(transparent)]
+    Geo(#[from] GeoError),
     /// The words.
     #[error(transparent)]
     Tag(#[from] TagError),

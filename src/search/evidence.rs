@@ -1,7 +1,8 @@
-//! What words say: tags, file and folder names. The other half of a ranked
+//! What words say: tags, file and folder names, places. The other half of a ranked
 //! query beside the vectors.
 
 use super::error::SearchError;
+use super::locality;
 use super::sentence::Sentence;
 use super::wish::Wish;
 use crate::store::StoreReader;
@@ -73,7 +74,7 @@ impl Reading {
 }
 
 /// Each word with its other forms, as names may have it.
-pub(super) fn forms_of_each(words: &[String]) -> Vec<Vec<String>> {
+fn forms_of_each(words: &[String]) -> Vec<Vec<String>> {
     let all = |word: &String| std::iter::once(word.clone()).chain(forms(word)).collect();
     words.iter().map(all).collect()
 }
@@ -97,7 +98,7 @@ fn phrase(said: &str, words: &Vocabulary) -> Option<Phrase> {
 pub struct Evidence {
     /// By photo: the strongest tag among the sayings, and which saying.
     said: Vec<Option<(f32, usize)>>,
-    /// Photos whose names say every word, ascending.
+    /// Photos whose names and places say every word, ascending.
     named: Vec<i64>,
 }
 
@@ -139,7 +140,7 @@ impl Evidence {
             }
         }
         if !reading.words.is_empty() {
-            evidence.named = reader.named(&forms_of_each(&reading.words))?;
+            evidence.named = named(reader, &reading.words)?;
         }
         Ok(evidence)
     }
@@ -155,8 +156,30 @@ impl Evidence {
         !self.named.is_empty()
     }
 
-    /// Whether file and folder names say every word.
+    /// Whether names of files, folders and places say every word.
     pub fn named(&self, photo: i64) -> bool {
         !self.named.is_empty() && self.named.binary_search(&photo).is_ok()
     }
+}
+
+/// Photos that have every one of these words, ascending: in the names of their files and folders, in what
+/// people say of them, or in the name of where they were taken.
+pub(super) fn named(reader: &StoreReader, words: &[String]) -> Result<Vec<i64>, SearchError> {
+    let mut named = reader.named(&forms_of_each(words))?;
+    let each: Vec<&str> = words.iter().map(String::as_str).collect();
+    for (said, localities) in locality::said(&reader.locality_counts()?, &each) {
+        let there = reader.taken_in(&localities)?;
+        let rest = words.iter().filter(|word| !said.contains(&word.as_str()));
+        let rest: Vec<String> = rest.cloned().collect();
+        if rest.is_empty() {
+            named.extend(there);
+        } else {
+            let of_the_rest = reader.named(&forms_of_each(&rest))?;
+            let there = there.into_iter();
+            named.extend(there.filter(|photo| of_the_rest.binary_search(photo).is_ok()));
+        }
+    }
+    named.sort_unstable();
+    named.dedup();
+    Ok(named)
 }

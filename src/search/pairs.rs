@@ -6,6 +6,8 @@
 //! file that is. A photo that is not its pair's face is passed over, for the face comes by itself; so no
 //! list of what was shown is needed, and the order is that of the faces.
 
+use std::collections::HashSet;
+
 use jiff::civil::DateTime;
 
 use super::error::SearchError;
@@ -88,32 +90,87 @@ pub fn files_of(reader: &StoreReader, hit: &Hit) -> Result<Vec<Hit>, SearchError
     Ok(files)
 }
 
-/// What is shown where the search comes to this photo; `None` if its pair is shown as another file,
-/// that `answers` the query too. The photo itself does.
-pub(super) fn shot(
-    reader: &StoreReader,
-    hit: Hit,
-    answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,
-) -> Result<Option<Shot>, SearchError> {
-    let mut files = files_of(reader, &hit)?;
-    for at in 0..files.len() {
-        if files[at].path == hit.path {
-            let face = files.remove(at);
-            return Ok(Some(Shot {
-                face,
-                members: files,
-            }));
-        }
-        if answers(&files[at])? {
-            return Ok(None);
+/// Results in which nothing belongs together, after which it is asked whether there is any raw at all: a
+/// look through 100,000 photos costs what 20,000 of these look-ups cost.
+const WORTH_ASKING: usize = 2000;
+
+/// What one query shows.
+pub(super) struct Shots<'a> {
+    reader: &'a StoreReader,
+    /// Photos of one file so far, until it is asked.
+    alone: usize,
+    /// Every photo is of one file, or is to be shown as if it were.
+    each_file: bool,
+    /// Each content is shown at every place.
+    each_place: bool,
+    /// What has been shown and lies at other places too: few do.
+    shown: HashSet<i64>,
+}
+
+impl<'a> Shots<'a> {
+    pub fn new(reader: &'a StoreReader, each_file: bool, each_place: bool) -> Self {
+        Self {
+            reader,
+            alone: 0,
+            each_file,
+            each_place,
+            shown: HashSet::new(),
         }
     }
-    Ok(Some(Shot::of_one(hit)))
+
+    /// What is shown where the search comes to this photo; `None` if it has been shown at another place,
+    /// or its pair is shown as another file, that `answers` the query too. The photo itself does.
+    pub fn shot(
+        &mut self,
+        hit: Hit,
+        answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,
+    ) -> Result<Option<Shot>, SearchError> {
+        let (photo, has_copies) = (hit.photo.id, hit.photo.places > 1);
+        if self.shown.contains(&photo) {
+            return Ok(None);
+        }
+        let shot = self.of_pair(hit, answers)?;
+        if has_copies && !self.each_place && shot.is_some() {
+            self.shown.insert(photo);
+        }
+        Ok(shot)
+    }
+
+    fn of_pair(
+        &mut self,
+        hit: Hit,
+        answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,
+    ) -> Result<Option<Shot>, SearchError> {
+        if self.each_file {
+            return Ok(Some(Shot::of_one(hit)));
+        }
+        let mut files = files_of(self.reader, &hit)?;
+        if files.len() == 1 {
+            self.alone += 1;
+            if self.alone == WORTH_ASKING {
+                self.each_file = !self.reader.has_format(Format::Raw)?;
+            }
+            return Ok(Some(Shot::of_one(hit)));
+        }
+        for at in 0..files.len() {
+            if files[at].path == hit.path {
+                let face = files.remove(at);
+                return Ok(Some(Shot {
+                    face,
+                    members: files,
+                }));
+            }
+            if answers(&files[at])? {
+                break;
+            }
+        }
+        Ok(None)
+    }
 }
 
 impl Shot {
     /// A photo of one file, or a file shown by itself.
-    pub(super) fn of_one(face: Hit) -> Self {
+    fn of_one(face: Hit) -> Self {
         Self {
             face,
             members: Vec::new(),

@@ -49,7 +49,7 @@ enum Files {
     One(i64, RelPath),
     /// Whose whole path ends with this, a slash first.
     EndingWith(Vec<u8>),
-    Matching(Glob),
+    Matching(Box<Glob>),
 }
 
 impl PathPattern {
@@ -230,7 +230,7 @@ impl Known {
         let files = if glob.is_all_files() {
             Files::All
         } else {
-            Files::Matching(glob)
+            Files::Matching(Box::new(glob))
         };
         PathPattern {
             whole,

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::error::SearchError;
-use super::evidence::forms_of_each;
-use super::pairs::Shot;
+use super::evidence::named;
+use super::pairs::{Shot, Shots};
 use super::query::{Query, Searcher};
 use super::ranked::DEFAULT_LIMIT;
 use super::sentence::Sentence;
@@ -46,20 +46,16 @@ impl Searcher<'_> {
         hits.sort_by_key(|hit| std::cmp::Reverse((hit.date().date.millis(), hit.photo.id)));
         let condition = self.reader.condition(&filter)?;
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-        let (mut shown, mut seen) = (0, HashSet::new());
+        let mut shots = Shots::new(self.reader, query.all_files, query.all_paths);
+        let mut shown = 0;
         for hit in hits {
             if shown >= limit {
                 break;
             }
-            let photo = hit.photo.id;
-            if !query.all_paths && seen.contains(&photo) {
-                continue;
-            }
-            let shot = self.shot(query, hit, &mut |other| {
+            let shot = shots.shot(hit, &mut |other| {
                 Ok(found.contains(&other.photo.id) && condition.holds(other)?)
             })?;
             if let Some(shot) = shot {
-                seen.insert(photo);
                 shown += 1;
                 if visit(&shot).is_break() {
                     break;
@@ -81,7 +77,7 @@ impl Searcher<'_> {
             found.extend(self.reader.photo_ids(&tagged)?);
         }
         let words: Vec<String> = word.split(' ').map(str::to_owned).collect();
-        found.extend(self.reader.named(&forms_of_each(&words))?);
+        found.extend(named(self.reader, &words)?);
         Ok(found)
     }
 }

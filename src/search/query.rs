@@ -1,13 +1,12 @@
 //! A query and how it is answered.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::ops::ControlFlow;
 
 use super::dates::{Edge, OnDay, is_empty_span, parse_date, parse_on};
 use super::error::SearchError;
 use super::name::NamePattern;
-use super::pairs::{Shot, shot};
+use super::pairs::{Shot, Shots};
 use super::path::{GivenPath, PathPattern};
 use super::place::parse_place;
 use super::row::{PhotoJson, TagJson};
@@ -40,6 +39,10 @@ pub struct Query {
     pub people: Vec<String>,
     /// Stars: `4`, `4-`, `3-5`.
     pub rating: Option<String>,
+    /// Names of places; taken in each of them.
+    pub places: Vec<String>,
+    /// Without coordinates.
+    pub no_place: bool,
     /// `LAT,LON[,KM]`.
     pub near: Option<String>,
     /// A folder, a file or a pattern.
@@ -101,22 +104,13 @@ impl Searcher<'_> {
             return Ok(0);
         }
         let condition = self.reader.condition(&filter)?;
+        let mut shots = Shots::new(self.reader, query.all_files, query.all_paths);
         let mut failed = None;
-        // Of those at several places only, which are few.
-        let mut seen = HashSet::new();
         self.reader.list(&filter, query.limit, &mut |hit| {
-            let copies = !query.all_paths && hit.photo.places > 1;
-            let photo = hit.photo.id;
-            if copies && seen.contains(&photo) {
-                return ControlFlow::Continue(());
-            }
-            let shot = self.shot(query, hit, &mut |other| Ok(condition.holds(other)?));
+            let shot = shots.shot(hit, &mut |other| Ok(condition.holds(other)?));
             match shot {
                 Ok(None) => return ControlFlow::Continue(()),
                 Ok(Some(shot)) => {
-                    if copies {
-                        seen.insert(photo);
-                    }
                     shown += 1;
                     if visit(&shot).is_continue() && shown < limit {
                         return ControlFlow::Continue(());
@@ -127,19 +121,6 @@ impl Searcher<'_> {
             ControlFlow::Break(())
         })?;
         failed.map_or(Ok(shown), Err)
-    }
-
-    /// What is shown where the search comes to this photo, if anything.
-    pub(super) fn shot(
-        &self,
-        query: &Query,
-        hit: Hit,
-        answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,
-    ) -> Result<Option<Shot>, SearchError> {
-        if query.all_files {
-            return Ok(Some(Shot::of_one(hit)));
-        }
-        shot(self.reader, hit, answers)
     }
 
     /// Where photos must lie.
@@ -175,6 +156,7 @@ impl Searcher<'_> {
             camera: query.camera.clone(),
             damaged: query.damaged,
             said: self.said_filter(query)?,
+            taken: self.taken(query)?,
             near: query.near.as_deref().map(parse_place).transpose()?,
             folders: places.path.as_ref().and_then(|p| p.folders.clone()),
             path: places.are_checked().then_some(fits),
@@ -251,7 +233,8 @@ impl Searcher<'_> {
         let keywords = keywords.into_iter().map(|keyword| keyword.name).collect();
         let people = self.reader.people_of(photo)?;
         let people = people.into_iter().map(|person| person.name).collect();
-        Ok(PhotoJson::new(hit, tags, keywords, people))
+        let row = PhotoJson::new(hit, tags, keywords, people);
+        Ok(row.taken_at(self.reader.locality_of(photo)?))
     }
 
     /// Tags as JSON, those worth showing marked.

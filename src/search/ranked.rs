@@ -19,7 +19,7 @@ use super::error::SearchError;
 use super::example::{Examples, TextSide};
 use super::judge::{Judge, Standing, Why, WordEvidence, asks};
 use super::language::Foreign;
-use super::pairs::Shot;
+use super::pairs::{Shot, Shots};
 use super::query::{Query, Searcher};
 use super::vectors::{Tell, VectorIndex, Vectors};
 use super::wish::{Like, Wish};
@@ -133,6 +133,7 @@ impl Searcher<'_> {
         };
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         let condition = self.reader.condition(&filter)?;
+        let mut shots = Shots::new(self.reader, query.all_files, true);
         let found = OnceCell::<HashSet<i64>>::new();
         let (mut done, mut wanted) = (0, 0);
         while ranked.shown < limit && done < standings.len() {
@@ -149,17 +150,17 @@ impl Searcher<'_> {
             for (standing, hits) in self.places(&standings[best], &filter)? {
                 let before = ranked.shown;
                 for hit in hits {
-                    let shot = self.shot(query, hit, &mut |other| {
+                    let is_copy = ranked.shown > before;
+                    if is_copy && !query.all_paths {
+                        break;
+                    }
+                    let shot = shots.shot(hit, &mut |other| {
                         Ok(is_found(&other.photo.id) && condition.holds(other)?)
                     })?;
                     let Some(shot) = shot else {
                         ranked.passed_over += 1;
                         continue;
                     };
-                    let is_copy = ranked.shown > before;
-                    if is_copy && !query.all_paths {
-                        break;
-                    }
                     ranked.photos += usize::from(!is_copy);
                     ranked.shown += 1;
                     let why = judge.why(standing, &words);

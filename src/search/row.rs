@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::query::SourceNames;
 use crate::embedding::{Sources, Tag};
-use crate::photo::{Pixels, hex};
+use crate::photo::{Locality, Pixels, hex};
 use crate::store::Hit;
 
 /// One tag in JSON.
@@ -98,6 +98,21 @@ fn as_text(path: &Path) -> (String, Option<String>) {
     }
 }
 
+/// Where a photo was taken, in JSON.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub struct LocalityJson {
+    /// City, town or village; none where only the region is known.
+    pub name: Option<String>,
+    /// The photo was taken some way outside of it.
+    pub near: bool,
+    /// The country's first-level division.
+    pub region: Option<String>,
+    /// The country.
+    pub country: String,
+    /// Its ISO 3166 code.
+    pub code: String,
+}
+
 /// One photo at one of its places.
 #[derive(Debug, Clone, Serialize, PartialEq)]
 pub struct PhotoJson {
@@ -133,6 +148,10 @@ pub struct PhotoJson {
     pub lat: Option<f64>,
     /// Degrees east.
     pub lon: Option<f64>,
+    /// Where that is: `Kyoto, Japan`, `near Uji, Kyoto, Japan`.
+    pub place: Option<String>,
+    /// The same in parts.
+    pub locality: Option<LocalityJson>,
     /// Keywords that people gave, a hierarchy as `Places|Portugal|Lisbon`.
     pub keywords: Vec<String>,
     /// 0 to 5 stars; −1: rejected.
@@ -182,6 +201,20 @@ fn degrees(of: f64) -> f64 {
 }
 
 impl PhotoJson {
+    /// With where it was taken.
+    #[must_use]
+    pub fn taken_at(mut self, locality: Option<Locality>) -> Self {
+        self.place = locality.as_ref().map(ToString::to_string);
+        self.locality = locality.map(|at| LocalityJson {
+            name: at.name,
+            near: at.near,
+            region: at.region,
+            country: at.country,
+            code: at.code,
+        });
+        self
+    }
+
     /// From a hit, its tags and what people say of it.
     pub fn new(hit: &Hit, tags: Vec<TagJson>, keywords: Vec<String>, people: Vec<String>) -> Self {
         let (text, bytes) = as_text(&hit.path.under(&hit.root));
@@ -206,6 +239,8 @@ impl PhotoJson {
             camera: photo.exif.camera.clone(),
             lat: photo.exif.lat.map(degrees),
             lon: photo.exif.lon.map(degrees),
+            place: None,
+            locality: None,
             keywords,
             rating: photo.rating,
             title: photo.title.clone(),

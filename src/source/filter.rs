@@ -28,6 +28,7 @@ use super::names;
 use super::open::{descend, open_root, read_small_at};
 use super::rule::{LeftOut, Rule};
 use crate::photo::RelPath;
+use crate::sidecar::SidecarKind;
 
 /// The name of the file with a directory's own rules, in gitignore syntax.
 pub const IGNORE_FILE: &str = ".photondignore";
@@ -60,12 +61,21 @@ pub enum FileKind {
     Candidate,
     /// Left out by a rule.
     Excluded(Rule),
-    /// Known by its name not to be a photo (video, document, sidecar…).
+    /// Known by its name not to be a photo (video, document…).
     OtherKind,
+    /// May speak of a photo beside it.
+    Sidecar,
     /// Not finished yet; it gets another name when it is (downloads, synchronisation).
     Temporary,
     /// The ignore file of a folder above it cannot be read: nothing is done about it, neither way.
     Undecided,
+}
+
+impl FileKind {
+    /// Files of this kind are looked at when they change.
+    pub fn may_matter(self) -> bool {
+        matches!(self, Self::Candidate | Self::Sidecar | Self::Undecided)
+    }
 }
 
 /// The rules of one root.
@@ -449,12 +459,16 @@ impl Filter {
             FileKind::Excluded(rule)
         } else if !self.hidden && name.starts_with(b".") {
             FileKind::Excluded(Rule::Hidden)
-        } else if names::never_a_photo(name) {
-            FileKind::OtherKind
-        } else if let Some(rule) = self.ruled_out(scope, path, false) {
-            FileKind::Excluded(rule)
         } else {
-            FileKind::Candidate
+            let kind = match SidecarKind::of(name) {
+                Some(_) => FileKind::Sidecar,
+                None if names::never_a_photo(name) => return FileKind::OtherKind,
+                None => FileKind::Candidate,
+            };
+            match self.ruled_out(scope, path, false) {
+                Some(rule) => FileKind::Excluded(rule),
+                None => kind,
+            }
         }
     }
 

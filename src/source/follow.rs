@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 
 use super::canary::{Canary, CanaryVerdict};
-use super::filter::{FileKind, Filter, is_rule_file};
+use super::filter::{Filter, is_rule_file};
 use super::live::{LiveConfig, RescanReason, SourceEvent};
 use super::open::{Probe, probe};
 use super::settle::{Hint, Settler};
@@ -260,7 +260,7 @@ impl Follower {
         let may_be_dir = matches!(hint, Hint::MovedIn | Hint::Doubt);
         // What is undecided now may be decided by the time it rests.
         let kind = self.filter.file_kind(&path);
-        let wanted = matches!(kind, FileKind::Candidate | FileKind::Undecided)
+        let wanted = kind.may_matter()
             || is_rule_file(path.name())
             || (may_be_dir && !self.filter.dir_excluded(&path));
         if wanted && !self.settler.note(path, hint, Instant::now()) {

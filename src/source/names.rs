@@ -7,8 +7,9 @@ use super::rule::Rule;
 
 /// Files that are never photos, by extension in lower case, sorted.
 ///
-/// Video and audio, documents, sidecars (`xmp`, `aae`, and `thm`/`lrv`, the previews cameras put
-/// beside videos), archives, code, databases, fonts, executables.
+/// Video and audio, documents, sidecars (`aae`, and `thm`/`lrv`, the previews cameras put beside
+/// videos; those that are read are told by [`SidecarKind`](crate::sidecar::SidecarKind)), archives,
+/// code, databases, fonts, executables.
 #[rustfmt::skip]
 const OTHER_EXTENSIONS: &[&str] = &[
     "3g2", "3gp", "3gpp", "7z", "a", "aac", "aae", "aif", "aiff", "amr", "ape", "apk", "asf",
@@ -16,7 +17,7 @@ const OTHER_EXTENSIONS: &[&str] = &[
     "cmd", "conf", "cpp", "cs", "css", "csv", "cue", "cxx", "db", "deb", "divx", "dll", "dmg",
     "doc", "docm", "docx", "dop", "dsf", "dv", "dylib", "ear", "eml", "epub", "exe", "f4v", "flac",
     "flv", "fon", "go", "gpx", "gz", "h", "hpp", "htm", "html", "ics", "idx", "img", "inc", "ini",
-    "ipynb", "iso", "jar", "java", "js", "json", "jsonl", "key", "kml", "kmz", "kt", "lnk", "lock",
+    "ipynb", "iso", "jar", "java", "js", "jsonl", "key", "kml", "kmz", "kt", "lnk", "lock",
     "log", "lrcat", "lrprev", "lrv", "lua", "lz4", "lzma", "m2ts", "m2v", "m3u", "m3u8", "m4a",
     "m4b", "m4v", "mbox", "md", "mdb", "mid", "midi", "mjs", "mkv", "mobi", "mod", "mov", "mp2",
     "mp3", "mp4", "mpa", "mpeg", "mpg", "msg", "msi", "mts", "nfo", "numbers", "o", "obj", "odb",
@@ -27,7 +28,7 @@ const OTHER_EXTENSIONS: &[&str] = &[
     "svgz", "swf", "swift", "sys", "tar", "tbz2", "tex", "tgz", "thm", "toml", "torrent", "ts",
     "tsv", "tsx", "ttc", "ttf", "txt", "txz", "url", "vb", "vcf", "vdi", "vhd", "vhdx", "vmdk",
     "vob", "vtt", "war", "wav", "webloc", "webm", "wma", "wmv", "woff", "woff2", "wv", "xls",
-    "xlsm", "xlsx", "xml", "xmp", "xz", "yaml", "yml", "zip", "zst",
+    "xlsm", "xlsx", "xml", "xz", "yaml", "yml", "zip", "zst",
 ];
 
 /// Files that are never photos, by whole name, compared without case.
@@ -52,6 +53,9 @@ const TEMPORARY_PREFIXES: &[&[u8]] = &[
     b"~syncthing~", b".syncthing.", b".goutputstream-", b".!", b"~$", b".fuse_hidden", b".nfs0",
     b".com.google.chrome.", b".org.chromium.", b".pending-",
 ];
+
+/// ExifTool writes `a.jpg_exiftool_tmp` and renames at the end.
+const EXIFTOOL_TEMPORARY: &[u8] = b"_exiftool_tmp";
 
 /// Directories never entered, whatever the settings say, compared without case: system folders,
 /// recycle bins and previews of NAS makers, version control, caches.
@@ -98,6 +102,7 @@ pub(super) fn never_a_photo(name: &[u8]) -> bool {
 pub(super) fn is_temporary(name: &[u8]) -> bool {
     extension(name).is_some_and(|ext| contains(TEMPORARY_EXTENSIONS, ext))
         || TEMPORARY_PREFIXES.iter().any(|p| starts_with(name, p))
+        || name.ends_with(EXIFTOOL_TEMPORARY)
         || is_rsync_temporary(name)
 }
 
@@ -254,6 +259,7 @@ mod tests {
             "~$a.jpg",
             "a.download",
             "a.jpg.!qB",
+            "a.xmp_exiftool_tmp",
             ".pending-1700000000-IMG_1.jpg",
         ] {
             assert!(is_temporary(name.as_bytes()), "{name}");

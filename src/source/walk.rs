@@ -26,12 +26,20 @@ use super::listing::{Listing, What};
 use super::open::{descend, open_root};
 use super::rule::{Rule, RuleCounts};
 use crate::photo::{FileStamp, RelPath};
+use crate::sidecar::SidecarKind;
 
 /// What a walk finds.
 #[derive(Debug)]
 pub enum WalkEvent<'a> {
     /// A file that may be a photo.
     File {
+        /// Where.
+        path: &'a RelPath,
+        /// What the file system says of it.
+        stamp: FileStamp,
+    },
+    /// A file that may speak of a photo beside it.
+    Sidecar {
         /// Where.
         path: &'a RelPath,
         /// What the file system says of it.
@@ -66,7 +74,9 @@ pub struct WalkSummary {
     pub files: u64,
     /// Directories entered, the one walked included.
     pub dirs: u64,
-    /// Files that are no photos by their names.
+    /// Files that may speak of photos.
+    pub sidecars: u64,
+    /// Files that are neither by their names.
     pub other: u64,
     /// Files and directories left out by rules.
     pub excluded: RuleCounts,
@@ -167,6 +177,10 @@ impl Walk<'_> {
             };
             let path = frame.path.join(name);
             let flow = match what {
+                What::File(stamp) if SidecarKind::of(name).is_some() => {
+                    self.sum.sidecars += 1;
+                    (self.visit)(WalkEvent::Sidecar { path: &path, stamp })
+                }
                 What::File(stamp) => {
                     self.sum.files += 1;
                     (self.visit)(WalkEvent::File { path: &path, stamp })
@@ -307,11 +321,12 @@ impl Walk<'_> {
                     (FileKind::Excluded(rule), _) => sum.excluded.add(rule),
                     (FileKind::Temporary, _) => sum.temporary += 1,
                     (FileKind::Undecided, _) => {}
-                    (FileKind::Candidate, FileType::RegularFile) => {
+                    (FileKind::Candidate | FileKind::Sidecar, FileType::RegularFile) => {
                         listing.push_unstamped(name, inode);
                     }
                     (FileKind::Candidate, FileType::Symlink) => listing.push(name, What::Link),
                     (FileKind::Candidate, _) => listing.push(name, What::Special),
+                    (FileKind::Sidecar, _) => sum.other += 1,
                 },
             }
         });

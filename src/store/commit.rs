@@ -2,13 +2,15 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use super::beside::{self, Touched};
 use super::error::{At, StoreError, failpoint};
 use super::failures::Failure;
 use super::files::{FileKey, Points};
 use super::said::{self, Layer};
-use super::{Store, Tagged, embeddings, failures, files, photos, tags};
+use super::{Store, Tagged, embeddings, failures, files, localities, photos, sidecars, tags};
 use crate::embedding::Embedding;
 use crate::photo::{ContentHash, FileStamp, Inspection};
+use crate::sidecar::SidecarWords;
 
 /// What one model made of one photo.
 #[derive(Debug, Clone)]
@@ -103,6 +105,24 @@ pub enum Change {
         /// Where it lies.
         key: FileKey,
     },
+    /// A file that may speak of photos has been read.
+    Sidecar {
+        /// Where it lies.
+        key: FileKey,
+        /// The stamp under which it was read.
+        stamp: FileStamp,
+        /// What it says (`None`: it speaks of no photo), or why it cannot be read.
+        read: Result<Option<SidecarWords>, String>,
+        /// Version of the image code that read it.
+        read_by: u32,
+    },
+    /// A sidecar is not there any more.
+    SidecarGone {
+        /// Where it lay.
+        key: FileKey,
+        /// It is there, but left out by the settings now.
+        excluded: bool,
+    },
 }
 
 impl Change {
@@ -131,8 +151,13 @@ impl Store {
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .at(&self.path)?;
+        let mut touched = Touched::default();
         for change in batch {
-            apply_one(&tx, change).at(&self.path)?;
+            apply_one(&tx, change, &mut touched).at(&self.path)?;
+        }
+        touched.settle(&tx).at(&self.path)?;
+        if let Some(gazetteer) = &mut self.gazetteer {
+            localities::locate_new(&tx, gazetteer).at(&self.path)?;
         }
         failpoint("commit.before").at(&self.path)?;
         tx.commit().at(&self.path)?;
@@ -140,7 +165,7 @@ impl Store {
     }
 }
 
-fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
+fn apply_one(conn: &Connection, change: &Change, touched: &mut Touched) -> rusqlite::Result<()> {
     match change {
         Change::Indexed {
             place,
@@ -149,6 +174,10 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
             decoder_version,
             results,
         } => {
+            let has_sidecars = match place {
+                Some((key, _)) => touched.place(conn, key)?,
+                None => false,
+            };
             let photo = match inspection {
                 Some(inspection) => {
                     let is_new = photos::id(conn, hash)?.is_none();
@@ -163,6 +192,9 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
                         Layer::File,
                         &said::worth_keeping(&inspection.said),
                     )?;
+                    if let Some((key, stamp)) = place.as_ref().filter(|_| has_sidecars) {
+                        beside::renew_before(conn, photo, key, stamp.mtime_ns)?;
+                    }
                     said::settle(conn, photo, is_new)?;
                     photo
                 }
@@ -172,6 +204,7 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
                     None => return Ok(()),
                 },
             };
+            touched.photo(conn, photo)?;
             if let Some(results) = results {
                 put_results(conn, photo, hash, results)?;
             }
@@ -181,7 +214,10 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
             }
         }
         Change::ReadAgain { hash, inspection } => match photos::id(conn, hash)? {
-            Some(photo) => photos::read_again(conn, photo, inspection.as_deref()),
+            Some(photo) => {
+                touched.photo(conn, photo)?;
+                photos::read_again(conn, photo, inspection.as_deref())
+            }
             None => Ok(()),
         },
         Change::Embedded { hash, results } => {
@@ -207,12 +243,26 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<()> {
                 .optional()?
                 .flatten();
             let id = failures::put(conn, hash.as_ref(), None, previous, failure)?;
+            touched.place(conn, key)?;
             files::put(conn, key, stamp, &Points::Failure(id))
         }
-        Change::Gone { key, .. } => files::remove(conn, key).map(|_| ()),
-        Change::Missing { key } => files::hold(conn, key),
+        Change::Gone { key, .. } => {
+            touched.place(conn, key)?;
+            files::remove(conn, key).map(|_| ())
+        }
+        Change::Missing { key } => {
+            touched.place(conn, key)?;
+            files::hold(conn, key)
+        }
         Change::Troubled { key, failure } => files::set_trouble(conn, key, failure),
         Change::Found { key } => files::vouch_for(conn, key),
+        Change::Sidecar {
+            key,
+            stamp,
+            read,
+            read_by,
+        } => sidecars::put(conn, (key, stamp), read, *read_by, touched),
+        Change::SidecarGone { key, excluded } => sidecars::remove(conn, key, *excluded, touched),
     }
 }
 

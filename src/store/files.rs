@@ -3,9 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{At, StoreError};
-use super::{Failure, Stage, Store, StoreReader, unix_now, word_index};
+use super::{Failure, Stage, Store, StoreReader, beside, unix_now, word_index};
 use crate::photo::{ContentHash, FileStamp, RelPath};
 use crate::said::SaidDate;
+use crate::sidecar::group;
 
 /// Where a file lies: a root's key and the path below it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -279,7 +280,9 @@ impl Store {
             .and_then(|mut s| s.query_map([root], |r| r.get(0))?.collect())
             .at(&self.path)?;
         let count = released.len();
-        word_index::refresh_all(&tx, released.into_iter().flatten().collect()).at(&self.path)?;
+        let photos: Vec<i64> = released.into_iter().flatten().collect();
+        word_index::refresh_all(&tx, photos.clone()).at(&self.path)?;
+        beside::refresh_all(&tx, photos).at(&self.path)?;
         super::failures::drop_all_unused(&tx).at(&self.path)?;
         tx.commit().at(&self.path)?;
         Ok(count)
@@ -311,8 +314,9 @@ pub(super) fn put(
     };
     let taken = SaidDate::of_place(dated, key.path.as_bytes(), stamp.mtime_ns);
     conn.prepare_cached(
-        "INSERT INTO files (root, path, size, mtime_ns, ctime_ns, inode, photo, failure, folder, taken)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        "INSERT INTO files (root, path, size, mtime_ns, ctime_ns, inode, photo, failure, folder, taken,
+             family)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
              ctime_ns = excluded.ctime_ns, inode = excluded.inode, photo = excluded.photo,
              failure = excluded.failure, missing_since = NULL, trouble = NULL, taken = excluded.taken",
@@ -328,6 +332,7 @@ pub(super) fn put(
         failure,
         folder(conn, key)?,
         taken.date.millis(),
+        group(key.path.name()),
     ])?;
     let replaced = old.failure.filter(|old| Some(*old) != failure);
     for unused in [replaced, old.trouble].into_iter().flatten() {
@@ -385,7 +390,7 @@ fn let_go_of_missing(conn: &Connection, here: &FileKey, photo: i64) -> rusqlite:
 }
 
 /// The key of the folder that a file lies in, made if it is new.
-fn folder(conn: &Connection, key: &FileKey) -> rusqlite::Result<i64> {
+pub(super) fn folder(conn: &Connection, key: &FileKey) -> rusqlite::Result<i64> {
     let path = folder_of(key.path.as_bytes());
     let known = conn
         .prepare_cached("SELECT id FROM folders WHERE root = ?1 AND path = ?2")?
@@ -525,10 +530,10 @@ pub(super) fn read_stamp(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result
     })
 }
 
-fn size_column(stamp: &FileStamp) -> i64 {
+pub(super) fn size_column(stamp: &FileStamp) -> i64 {
     stamp.size.cast_signed()
 }
 
-fn inode_column(stamp: &FileStamp) -> i64 {
+pub(super) fn inode_column(stamp: &FileStamp) -> i64 {
     stamp.inode.cast_signed()
 }

@@ -20,6 +20,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_roots.sql"),
     include_str!("../../migrations/0006_pixels.sql"),
     include_str!("../../migrations/0007_said.sql"),
+    include_str!("../../migrations/0008_places.sql"),
+    include_str!("../../migrations/0009_sidecars.sql"),
     include_str!("../../migrations/0010_asking.sql"),
 ];
 
@@ -79,7 +81,8 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreErr
     conn.pragma_update(None, "foreign_keys", "ON").at(path)
 }
 
-/// `folder_of(path)`, and `name_millis(path)`: the date in a file's name as `files.taken` has it.
+/// `folder_of(path)`; `name_millis(path)`, the date in a file's name as `files.taken` has it; and
+/// `family_of(path)`, what its sidecars' names have too.
 fn add_functions(conn: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     conn.create_scalar_function("folder_of", 1, flags, |arguments| {
@@ -89,6 +92,11 @@ fn add_functions(conn: &Connection) -> rusqlite::Result<()> {
     conn.create_scalar_function("name_millis", 1, flags, |arguments| {
         let path = arguments.get_raw(0).as_bytes().unwrap_or_default();
         Ok(date_of_name(path).map(|date| date.millis()))
+    })?;
+    conn.create_scalar_function("family_of", 1, flags, |arguments| {
+        let path = arguments.get_raw(0).as_bytes().unwrap_or_default();
+        let name = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        Ok(crate::sidecar::group(name))
     })
 }
 

@@ -9,6 +9,7 @@
 //! fsync-free WAL append. A photo's words cost about as much as its other rows together.
 
 mod backup;
+mod beside;
 mod catch_up;
 mod check;
 mod checked_pages;
@@ -19,6 +20,7 @@ mod error;
 mod failures;
 mod files;
 mod incidents;
+mod localities;
 mod maintenance;
 mod marker;
 mod migrate;
@@ -32,6 +34,7 @@ mod roots;
 mod said;
 mod said_filter;
 mod siblings;
+mod sidecars;
 mod standing;
 mod status;
 mod tags;
@@ -45,6 +48,7 @@ mod word_index;
 mod words;
 
 pub use backup::{BackedUp, back_up_if_older};
+pub use beside::{SidecarOf, SidecarState};
 pub use catch_up::Coverage;
 pub use check::{Checked, check_index};
 pub use commit::{Change, ModelResult, Results};
@@ -54,6 +58,7 @@ pub use error::StoreError;
 pub use failures::{Failure, FailureRow, Stage};
 pub use files::{FileKey, FileRow, Known};
 pub use incidents::{Incident, incidents};
+pub use localities::{LocalityCount, LocalityFilter, NamesLocalities};
 pub use maintenance::Swept;
 pub use migrate::{APPLICATION_ID, current_version};
 pub use models::{ModelRow, SpaceKind};
@@ -66,6 +71,7 @@ pub use roots::RootRow;
 pub use said::{KeywordRow, Layer, PersonRow, SaidCount, mark_beside};
 pub use said_filter::SaidFilter;
 pub use siblings::Condition;
+pub use sidecars::{SidecarRow, TroubledSidecar};
 pub use standing::{FolderCounts, PathFailure, PathState};
 pub use status::Counts;
 pub use tags::{TagConfidence, TagCount, Tagged, ask_again_beside};

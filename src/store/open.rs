@@ -41,6 +41,8 @@ pub struct Store {
     pub(super) conn: Connection,
     pub(super) path: PathBuf,
     pub(super) data_dir: PathBuf,
+    /// Who says where photos were taken, once somebody has said who.
+    pub(super) gazetteer: Option<super::localities::Gazetteer>,
     /// After the connection: dropped when that is closed.
     pub(super) mark: OpenMark,
 }
@@ -235,6 +237,7 @@ impl Store {
             conn,
             path: path.clone(),
             data_dir: data_dir.to_path_buf(),
+            gazetteer: None,
             mark,
         })
     }

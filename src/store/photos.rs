@@ -6,7 +6,8 @@ use super::error::{At, StoreError};
 use super::said::{self, Layer};
 use super::{StoreReader, unix_now};
 use crate::photo::{
-    CapturedAt, ContentHash, Exif, Inspection, PerceptualHash, PixelTrouble, Pixels, RelPath,
+    CapturedAt, ContentHash, Exif, Format, Inspection, PerceptualHash, PixelTrouble, Pixels,
+    RelPath,
 };
 use crate::said::{DateField, SaidDate, WrittenDate};
 
@@ -68,6 +69,14 @@ pub(super) const HIT_COLUMNS: &str = "r.path, f.path, f.size, f.mtime_ns, r.onli
      p.captured_offset, p.camera, p.lens, p.exposure_s, p.f_number, p.iso, p.focal_length_mm, \
      p.lat, p.lon, p.altitude_m, p.phash, p.pixels, p.pixels_kind, p.pixels_why, f.root, \
      p.dated, p.dated_by, p.title, p.caption, p.rating, p.places";
+
+/// The statement for the photo at one path.
+pub(super) fn hit_at() -> String {
+    format!(
+        "SELECT {HIT_COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
+         JOIN roots r ON r.id = f.root WHERE f.root = ?1 AND f.path = ?2"
+    )
+}
 
 impl Hit {
     /// Reads [`HIT_COLUMNS`].
@@ -159,16 +168,23 @@ impl StoreReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn photo_at(&self, root: i64, path: &RelPath) -> Result<Option<Hit>, StoreError> {
-        let sql = format!(
-            "SELECT {HIT_COLUMNS} FROM files f JOIN photos p ON p.id = f.photo
-             JOIN roots r ON r.id = f.root WHERE f.root = ?1 AND f.path = ?2"
-        );
         self.conn
-            .prepare_cached(&sql)
+            .prepare_cached(&hit_at())
             .and_then(|mut s| {
                 s.query_row(params![root, path.as_bytes()], Hit::read)
                     .optional()
             })
+            .at(&self.path)
+    }
+
+    /// Whether any photo has this format. Looks at all of them where none has.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn has_format(&self, format: Format) -> Result<bool, StoreError> {
+        self.conn
+            .prepare_cached("SELECT 1 FROM photos WHERE format = ?1")
+            .and_then(|mut s| s.exists([format.name()]))
             .at(&self.path)
     }
 

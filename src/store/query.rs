@@ -8,12 +8,13 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::StoreReader;
 use super::error::{At, StoreError};
-use super::photos::{HIT_COLUMNS, Hit};
+use super::localities::LocalityFilter;
+use super::photos::{HIT_COLUMNS, Hit, hit_at};
 use super::said_filter::{SaidFilter, carries, with_keyword};
 use super::tags::column;
 use super::when::{self, Moment, YearlyDay};
@@ -65,6 +66,8 @@ pub struct PhotoFilter<'a> {
     pub damaged: bool,
     /// Of which people say so.
     pub said: SaidFilter,
+    /// Taken where.
+    pub taken: LocalityFilter,
     /// Taken near here.
     pub near: Option<Circle>,
     /// In one of these folders (`folders.id`).
@@ -85,6 +88,7 @@ impl PhotoFilter<'_> {
             self.camera.is_some(),
             self.damaged,
             !self.said.is_empty(),
+            !self.taken.is_empty(),
             self.near.is_some(),
             self.folders.is_some(),
             self.path.is_some(),
@@ -145,6 +149,7 @@ impl StoreReader {
         }
         // Both are to see the same index.
         let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
+        let mut hit = snapshot.prepare(&hit_at()).at(&self.path)?;
         for (most, from) in pages {
             let sql = format!(
                 "SELECT f.root, f.path FROM {} WHERE {wheres}
@@ -164,7 +169,10 @@ impl StoreReader {
                 if filter.path.is_some_and(|fits| !fits(root, &path)) {
                     continue;
                 }
-                let found = self.photo_at(root, &path)?;
+                let found = hit
+                    .query_row(rusqlite::params![root, path.as_bytes()], Hit::read)
+                    .optional()
+                    .at(&self.path)?;
                 let Some(found) = found.filter(|h| is_within(h, filter.near)) else {
                     continue;
                 };
@@ -315,7 +323,12 @@ impl StoreReader {
         if let Some(on) = filter.on {
             gatherings.push(self.by_day(on)?);
         }
-        for photos in filter.said.photos() {
+        for photos in filter
+            .said
+            .photos()
+            .into_iter()
+            .chain(filter.taken.photos())
+        {
             gatherings.push(self.by_photos(&photos)?);
         }
         let mut walk = self.by_time(filter, all)?;
@@ -489,6 +502,7 @@ impl StoreReader {
             ));
         }
         wheres.extend(filter.said.conditions());
+        wheres.extend(filter.taken.conditions());
         let when = when::conditions((&filter.since, &filter.until), filter.on);
         wheres.extend(when.0);
         values.extend(when.1);

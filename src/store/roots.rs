@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::error::{At, StoreError, failpoint};
-use super::{Store, StoreReader, unix_now, word_index};
+use super::{Store, StoreReader, beside, unix_now, word_index};
 
 /// A watched folder as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +164,14 @@ impl Store {
             .and_then(|mut s| s.query_map([bytes], |r| r.get(0))?.collect())
             .at(&self.path)?;
         let count = files.len();
-        word_index::refresh_all(&tx, files.into_iter().flatten().collect()).at(&self.path)?;
+        let photos: Vec<i64> = files.into_iter().flatten().collect();
+        word_index::refresh_all(&tx, photos.clone()).at(&self.path)?;
+        tx.execute(
+            "DELETE FROM sidecars WHERE root IN (SELECT id FROM roots WHERE path = ?1)",
+            [bytes],
+        )
+        .at(&self.path)?;
+        beside::refresh_all(&tx, photos).at(&self.path)?;
         tx.execute(
             "DELETE FROM folders WHERE root IN (SELECT id FROM roots WHERE path = ?1)",
             [bytes],
@@ -264,10 +271,14 @@ fn own_all(conn: &Connection, owner: &RootRow) -> rusqlite::Result<()> {
             moved.extend(photos_between(conn, other.id, &[], None)?);
             // Rows of the owner at the same paths are replaced.
             moved.extend(photos_between(conn, owner.id, &low, Some(&high))?);
-            conn.execute(
-                "UPDATE OR REPLACE files SET root = ?1, path = CAST(?2 || '/' || path AS BLOB) WHERE root = ?3",
-                params![owner.id, inner, other.id],
-            )?;
+            for table in ["files", "sidecars"] {
+                conn.execute(
+                    &format!(
+                        "UPDATE OR REPLACE {table} SET root = ?1, path = CAST(?2 || '/' || path AS BLOB) WHERE root = ?3"
+                    ),
+                    params![owner.id, inner, other.id],
+                )?;
+            }
             refolder(conn, owner.id)?;
             conn.execute("DELETE FROM folders WHERE root = ?1", [other.id])?;
             conn.execute("DELETE FROM roots WHERE id = ?1", [other.id])?;
@@ -283,37 +294,46 @@ fn own_all(conn: &Connection, owner: &RootRow) -> rusqlite::Result<()> {
             if any {
                 moved.extend(photos_between(conn, owner.id, &[], None)?);
             }
-            conn.execute(
-                "UPDATE OR REPLACE files SET root = ?1, path = substr(path, ?2)
-                 WHERE root = ?3 AND path >= ?4 AND path < ?5",
-                params![
-                    owner.id,
-                    i64::try_from(low.len() + 1).unwrap_or(i64::MAX),
-                    other.id,
-                    low,
-                    high
-                ],
-            )?;
+            for table in ["files", "sidecars"] {
+                conn.execute(
+                    &format!(
+                        "UPDATE OR REPLACE {table} SET root = ?1, path = substr(path, ?2)
+                         WHERE root = ?3 AND path >= ?4 AND path < ?5"
+                    ),
+                    params![
+                        owner.id,
+                        i64::try_from(low.len() + 1).unwrap_or(i64::MAX),
+                        other.id,
+                        low,
+                        high
+                    ],
+                )?;
+            }
             refolder(conn, owner.id)?;
         }
     }
-    word_index::refresh_all(conn, moved)
+    word_index::refresh_all(conn, moved.clone())?;
+    beside::refresh_all(conn, moved)
 }
 
-/// Puts files whose root has changed into its folders.
+/// Puts files and sidecars whose root has changed into its folders.
 fn refolder(conn: &Connection, root: i64) -> rusqlite::Result<()> {
     let foreign = "root = ?1 AND folder NOT IN (SELECT id FROM folders WHERE root = ?1)";
-    conn.execute(
-        &format!("INSERT OR IGNORE INTO folders (root, path) SELECT root, folder_of(path) FROM files WHERE {foreign}"),
-        [root],
-    )?;
-    conn.execute(
-        &format!(
-            "UPDATE files SET folder = (SELECT d.id FROM folders d WHERE d.root = ?1 AND d.path = folder_of(files.path))
-             WHERE {foreign}"
-        ),
-        [root],
-    )?;
+    for table in ["files", "sidecars"] {
+        conn.execute(
+            &format!(
+                "INSERT OR IGNORE INTO folders (root, path) SELECT root, folder_of(path) FROM {table} WHERE {foreign}"
+            ),
+            [root],
+        )?;
+        conn.execute(
+            &format!(
+                "UPDATE {table} SET folder = (SELECT d.id FROM folders d WHERE d.root = ?1 AND d.path = folder_of({table}.path))
+                 WHERE {foreign}"
+            ),
+            [root],
+        )?;
+    }
     Ok(())
 }
 

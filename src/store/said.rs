@@ -263,7 +263,7 @@ impl StoreReader {
     }
 }
 
-fn said(conn: &Connection, photo: i64, layer: Layer) -> rusqlite::Result<Said> {
+pub(super) fn said(conn: &Connection, photo: i64, layer: Layer) -> rusqlite::Result<Said> {
     let text: Option<String> = match layer {
         Layer::File | Layer::Beside => conn
             .prepare_cached("SELECT said FROM said WHERE photo = ?1 AND layer = ?2")?

@@ -76,6 +76,10 @@ pub(super) fn with_keyword(ids: &[i64]) -> String {
 }
 
 fn list(ids: &[i64]) -> String {
+    // SQLite finds no plan for an index by which nothing is asked for.
+    if ids.is_empty() {
+        return "NULL".to_owned();
+    }
     let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
     ids.join(",")
 }

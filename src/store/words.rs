@@ -107,7 +107,9 @@ fn of_run(run: &str) -> Vec<String> {
 
 /// A word as it is stored and asked for.
 fn plain(word: &str) -> String {
-    bare(word).chars().take(MAX_CHARS).collect()
+    let word = bare(word);
+    // Of a fraction or a letter in a circle more is left than letters and digits.
+    word.chars().filter(|c| belongs(*c)).take(MAX_CHARS).collect()
 }
 
 /// A run as a whole (unless its script has no such thing) and its parts, if it has several:

@@ -162,7 +162,8 @@ mod tests {
     fn near_words_are_near() {
         assert_eq!(nearness("girafe", "giraffe"), Some(1));
         assert_eq!(nearness("beagel", "beagle"), Some(1));
-        assert_eq!(nearness("hour", "golden hour"), Some(0));
+        assert_eq!(nearness("hour", "golden hour"), Some(1));
+        assert_eq!(nearness("pupy", "puppy"), Some(1));
         assert_eq!(nearness("cat", "cut"), None);
         assert_eq!(nearness("giraffe", "agiraffe"), None);
         assert_eq!(nearness("", "a"), None);

@@ -21,8 +21,8 @@ use crate::said::Said;
 /// thumbnail; 224² × 3 × 4 is 602,112.
 pub(super) const REPLY_ROOM: usize = 8 << 20;
 /// The longest message. A reply without its pictures has some hundred bytes, and what is said of the
-/// photo: at most [`crate::said::MAX_TEXT`] bytes, which JSON may double, with some signs about each word.
-pub(super) const LONGEST: usize = 512 << 10;
+/// photo: 64 KB of words and a caption of 120 KB at most, which JSON may double, with some signs about each word.
+pub(super) const LONGEST: usize = 1 << 20;
 /// Writes a message with its length before it.
 pub(super) fn send(socket: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
     let body = serde_json::to_vec(message)?;

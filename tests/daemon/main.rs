@@ -18,6 +18,7 @@ mod metrics;
 mod models;
 mod names;
 mod pairs;
+mod places;
 mod roots;
 mod saying;
 mod searching;

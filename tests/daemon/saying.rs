@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::env::{TestEnv, jpeg};
 
 /// A JPEG with an XMP packet of these fields.
-fn with_xmp(seed: u32, fields: &str) -> Vec<u8> {
+pub fn with_xmp(seed: u32, fields: &str) -> Vec<u8> {
     let packet = format!(
         r#"<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
         <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the sample files beside it, each of at most 2 KB but one.
 
-Needs Pillow and brotli (pip), cjxl (libjxl-tools), tiffcp (libtiff-tools) and heif-enc (libheif-examples). All samples
+Needs Pillow, brotli and what make_heif_samples.py needs (pip), cjxl (libjxl-tools), tiffcp (libtiff-tools) and heif-enc (libheif-examples). All samples
 but that one show one drawn picture of 24 by 16 pixels whose colours the tests compute in the same way.
 """
 import pathlib
@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 
 import brotli
+from make_heif_samples import small_p3_profile
 from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT = 24, 16
@@ -69,6 +70,8 @@ def main():
         rgb.save(folder / "rgb.ppm")
         for name, space in [("p3", "RGB_D65_DCI_Rel_SRG"), ("pq", "RGB_D65_202_Rel_PeQ")]:
             run("cjxl", folder / "rgb.ppm", HERE / f"{name}.jxl", "-d", "0", "-x", f"color_space={space}")
+        rgb.save(folder / "p3.png", icc_profile=small_p3_profile())
+        run("cjxl", folder / "p3.png", HERE / "p3_profile.jxl", "-d", "0", "-e", "7")
         exif = Image.Exif()
         exif[0x0112] = 6  # a quarter to the right
         rgb.save(folder / "turned.jpg", quality=98, subsampling=0, exif=exif)

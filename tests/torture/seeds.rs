@@ -41,9 +41,15 @@ const SETTINGS: &str = "roots = ['~/Pictures']\nexclude = ['*.tmp']\nparallel = 
     max_file_mib = 512\ndecode = \"workers\"\ndecode_seconds = 60\nrescan_hours = 6.0\n\
     min_confidence = 0.6\non_battery = \"live\"\n[labels]\nterms = 1000\n";
 
+const XMP: &str = "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF \
+    xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description rdf:about='' \
+    xmlns:dc='http://purl.org/dc/elements/1.1/' xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmp:Rating='4' \
+    xmp:CreateDate='2019-05-03T10:11:12.34'><dc:subject><rdf:Bag><rdf:li>tram</rdf:li></rdf:Bag></dc:subject>\
+    </rdf:Description></rdf:RDF></x:xmpmeta>";
+
 /// What an honest process says of a photo with one input of 4 × 4.
 const REPLY: &str = r#"{"Seen":{"format":"jpeg","width":64,"height":48,"orientation":1,
-    "local":"2008-05-30T15:56:01","offset":120,"camera":"Canon EOS 40D","lens":null,
+    "said":{"dates":[{"field":"exif-original","date":"2008-05-30T15:56:01.5+02:00"}],"keywords":[["Places","Lisbon"]],"rating":4},"camera":"Canon EOS 40D","lens":null,
     "numbers":[0.00625,7.1,135.0,48.85,2.29,35.0],"iso":100,"pixels":0,"trouble":null,
     "phash":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17],"thumbnail":[64,48,100],"tensors":true}}"#;
 const REFUSED: &str =
@@ -71,6 +77,8 @@ fn seeds_of_the_fuzzer() {
         }
     }
     put("exif", "camera", &samples::camera_exif());
+    put("words", "xmp", XMP.as_bytes());
+    put("words", "name", b"IMG_20190503_101112.jpg");
     for (n, text) in QUERIES.iter().enumerate() {
         put("query", &n.to_string(), text.as_bytes());
     }

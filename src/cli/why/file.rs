@@ -7,7 +7,7 @@ use crate::cli::output::plural;
 use crate::index::Activity;
 use crate::photo::{FileStamp, Verdict};
 use crate::source::FileKind;
-use crate::store::{PathFailure, PathState};
+use crate::store::{PathFailure, PathState, SidecarState};
 
 impl Asked<'_> {
     pub(super) fn file(&self, inside: &Inside<'_>) -> anyhow::Result<Explanation> {
@@ -16,9 +16,14 @@ impl Asked<'_> {
             _ => None,
         };
         let left_out = inside.filter.explain(&inside.rel, false);
-        let mut explanation = match &state {
-            Some(state) => self.recorded(inside, state)?,
-            None => self.unrecorded(inside),
+        let sidecar = match (self.reader, inside.row) {
+            (Some(reader), Some(row)) => reader.sidecar_state(row.id, &inside.rel)?,
+            _ => None,
+        };
+        let mut explanation = match (&state, &sidecar) {
+            (Some(state), _) => self.recorded(inside, state)?,
+            (None, Some(sidecar)) => sidecar_explained(inside, sidecar),
+            (None, None) => self.unrecorded(inside),
         };
         if let Some(left_out) = &left_out {
             if state.is_some() {
@@ -169,7 +174,10 @@ impl Asked<'_> {
                     "{path} is not finished by its name (a download, a copy under way): it is looked at under the name that it gets in the end"
                 ),
             ),
-            FileKind::Excluded(_) | FileKind::Undecided | FileKind::Candidate => {
+            FileKind::Excluded(_)
+            | FileKind::Undecided
+            | FileKind::Candidate
+            | FileKind::Sidecar => {
                 let line = format!("{path} has not been looked at yet");
                 let mut explanation = Explanation::new("waiting", line);
                 explanation.say(self.when_seen(inside));
@@ -203,6 +211,29 @@ impl Asked<'_> {
             }
         }
     }
+}
+
+/// A file that may speak of photos, and has been read.
+fn sidecar_explained(inside: &Inside<'_>, sidecar: &SidecarState) -> Explanation {
+    let path = inside.path.display();
+    if !sidecar.speaks {
+        let line = format!("{path} says nothing of a photo: it is JSON of another kind");
+        return Explanation::new("other-kind", line);
+    }
+    let mut explanation =
+        Explanation::new("sidecar", format!("{path} speaks of the photo beside it"));
+    if let Some(why) = &sidecar.trouble {
+        explanation.say(format!("it cannot be read: {why}"));
+        explanation.put("error", json!(why));
+    }
+    let photos = sidecar.photos.iter().map(|photo| photo.under(&inside.root));
+    let photos: Vec<String> = photos.map(|photo| photo.display().to_string()).collect();
+    explanation.say(match &photos[..] {
+        [] => "no photo of its name is indexed in its folder".to_owned(),
+        photos => format!("which is {}", photos.join(", ")),
+    });
+    explanation.put("photos", json!(photos));
+    explanation
 }
 
 fn failure_json(failure: &PathFailure) -> serde_json::Value {

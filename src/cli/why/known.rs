@@ -36,6 +36,13 @@ impl Asked<'_> {
             }
         }
         self.copies(explanation, inside, &hit)?;
+        for sidecar in reader.sidecars_of(hit.root_id, &hit.path)? {
+            let name = String::from_utf8_lossy(sidecar.path.name());
+            explanation.say(match &sidecar.trouble {
+                None => format!("{name} beside it speaks of it"),
+                Some(why) => format!("{name} beside it cannot be read: {why}"),
+            });
+        }
         self.tags(explanation, &row.tags);
         for (model, failure) in reader.failures_of(&hit.photo.hash)? {
             let by = match model {

@@ -11,6 +11,7 @@ use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformO
 use super::primaries::{self, Matrix3, applied};
 use super::properties::Nclx;
 use super::yuv::Row;
+use crate::media::srgb::{Profile8, ToSrgb8};
 
 /// Entries of the table from linear light to sRGB: at black, where the curve is steepest, a step is a fifth
 /// of a level.
@@ -38,7 +39,7 @@ enum Step {
     /// The colours are sRGB already, or near enough.
     None,
     Curves(Curves),
-    Icc8(Arc<dyn TransformExecutor<u8> + Send + Sync>),
+    Icc8(ToSrgb8),
     Icc16(Arc<dyn TransformExecutor<u16> + Send + Sync>),
 }
 
@@ -120,31 +121,16 @@ fn from_icc(profile: &[u8], depth: u8) -> Option<Step> {
     if from.color_space != DataColorSpace::Rgb {
         return None;
     }
-    let to = ColorProfile::new_srgb();
-    let options = TransformOptions::default();
     if depth > 8 {
+        let (to, options) = (ColorProfile::new_srgb(), TransformOptions::default());
         let transform = from
             .create_transform_16bit(Layout::Rgb, &to, Layout::Rgb, options)
             .ok()?;
         return Some(Step::Icc16(transform));
     }
-    let transform = from
-        .create_transform_8bit(Layout::Rgb, &to, Layout::Rgb, options)
-        .ok()?;
-    // Many profiles are sRGB's own: colours that it would not change need no work.
-    let probes: Vec<u8> = (0..9 * 9 * 9)
-        .flat_map(|n: u32| [n % 9, n / 9 % 9, n / 81].map(|level| (level * 255 / 8) as u8))
-        .collect();
-    let mut changed = vec![0; probes.len()];
-    transform.transform(&probes, &mut changed).ok()?;
-    let is_srgb = probes
-        .iter()
-        .zip(&changed)
-        .all(|(a, b)| a.abs_diff(*b) <= 1);
-    Some(if is_srgb {
-        Step::None
-    } else {
-        Step::Icc8(transform)
+    Some(match Profile8::of(&from)? {
+        Profile8::Srgb => Step::None,
+        Profile8::Other(transform) => Step::Icc8(transform),
     })
 }
 

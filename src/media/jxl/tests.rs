@@ -69,6 +69,15 @@ fn wide_and_bright_colours_become_srgb() -> Result<(), NoPixels> {
     };
     assert_eq!(at(&picture, 3, 10), [0, 153, 69]);
     assert_eq!(at(&picture, 12, 8), [120, 120, 120]);
+    // The same by an ICC profile, whose curve is a plain power; computed by Little CMS.
+    let picture = decoded(include_bytes!("../../../tests/samples/p3_profile.jxl"))?;
+    for (x, y, expected) in [
+        (3, 10, [0, 154, 67]),
+        (12, 8, [121, 121, 121]),
+        (20, 3, [220, 0, 142]),
+    ] {
+        assert_data_close(&at(&picture, x, y), &expected, 1);
+    }
     // PQ 120/255 is 69 cd/m², a third of white: 157 in sRGB.
     let picture = decoded(include_bytes!("../../../tests/samples/pq.jxl"))?;
     assert_data_close(&at(&picture, 12, 8), &[157, 157, 157], 2);

@@ -1,5 +1,7 @@
+use proptest::prelude::*;
+
 use super::*;
-use crate::said::text::line;
+use crate::said::text::{line, paragraphs};
 use crate::said::{
     DateField, FaceArea, Keyword, MAX_KEYWORDS, MAX_LEVELS, MAX_WORD, Person, Position, SaidDate,
     Standard, WrittenDate,
@@ -58,7 +60,10 @@ fn there_are_only_so_many_keywords_and_levels() {
     };
     let said = merged([many, none(), none()]);
     assert_eq!(said.keywords.len(), MAX_KEYWORDS);
-    assert_eq!(said.dropped, ["more than 1000 keywords"]);
+    assert_eq!(
+        said.dropped,
+        ["more keywords and people than are kept of one photo"]
+    );
     let deep = Keyword::path(&"a|".repeat(5000), '|');
     assert_eq!(deep.map(|k| k.levels().len()), Some(MAX_LEVELS));
     let long = Keyword::flat(&"x".repeat(5000));
@@ -163,5 +168,25 @@ fn areas_end_where_the_picture_ends() {
 fn a_file_without_words_says_nothing() {
     assert_eq!(said_by_file(none(), None, None), none());
     assert_eq!(said_by_file(none(), None, Some(b"")), none());
-    assert_eq!(said_by_sidecar(b"").dropped, ["xmp: the packet is empty"]);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_read_a_parent_process_believes(
+        text in any::<String>(), words in prop::collection::vec("\\PC{0,300}", 0..40), long in 0usize..3000,
+    ) {
+        let mut xmp = none();
+        for word in &words {
+            xmp.add_keyword(Standard::Xmp, Keyword::path(&word.repeat(1 + long / 100), '|'));
+            xmp.add_person(Standard::Xmp, &word.repeat(1 + long / 50), None);
+        }
+        xmp.tell(Standard::Xmp, format_args!("{text}\n{}", text.repeat(long / 10)));
+        xmp.title = line(&text, crate::said::MAX_TITLE);
+        xmp.caption = paragraphs(&words.join("\n"), crate::said::MAX_CAPTION);
+        let said = merged([xmp, none(), none()]);
+        prop_assert!(said.is_possible(), "{said:?}");
+        let json = serde_json::to_string(&said).unwrap();
+        prop_assert!(json.len() < 900_000);
+        prop_assert_eq!(serde_json::from_str::<Said>(&json).unwrap(), said);
+    }
 }

@@ -3,6 +3,7 @@
 
 mod damage;
 mod fidelity;
+mod independent;
 mod metadata;
 mod size_limits;
 mod upright;

@@ -12,9 +12,10 @@ use super::rdf::{RdfValue, Statement, statements};
 use super::{MAX_PACKET, regions};
 use crate::said::text::{is_camera_default, line, paragraphs};
 use crate::said::{
-    DateField, Keyword, MAX_CAPTION, MAX_TITLE, Position, Said, Standard, is_blank_date,
+    DateField, Keyword, MAX_CAPTION, MAX_TITLE, MAX_WORD, Position, Said, Standard, is_blank_date,
     stars_of_percent,
 };
+use crate::sidecar::SidecarWords;
 
 /// Whom values that are dropped were from.
 pub(super) const STANDARD: Standard = Standard::Xmp;
@@ -32,6 +33,7 @@ const MICROSOFT: &str = "http://ns.microsoft.com/photo/1.0/";
 const PHOTOSHOP: &str = "http://ns.adobe.com/photoshop/1.0/";
 const TIFF: &str = "http://ns.adobe.com/tiff/1.0/";
 const XMP: &str = "http://ns.adobe.com/xap/1.0/";
+const XMP_MEDIA: &str = "http://ns.adobe.com/xap/1.0/mm/";
 
 /// Fields with keywords, and what is between the levels of a hierarchy in them.
 const KEYWORDS: [(&str, &str, Option<char>); 7] = [
@@ -44,21 +46,38 @@ const KEYWORDS: [(&str, &str, Option<char>); 7] = [
     (ACDSEE, "keywords", None),
 ];
 
-/// All that a packet or a sidecar says.
+/// All that a packet says.
 pub(crate) fn read(packet: &[u8]) -> Said {
-    let mut said = Said::default();
-    let done = with_statements(packet, |all| {
-        said.orientation = orientation_in(all, &mut said);
-        dates(all, &mut said);
-        position(all, &mut said);
-        keywords(all, &mut said);
-        said.rating = rating(all, &mut said);
-        words(all, &mut said);
-        regions::read(all, &mut said);
-    });
-    if let Err(why) = done {
+    with_statements(packet, all_said).unwrap_or_else(|why| {
+        let mut said = Said::default();
         said.tell(STANDARD, why);
-    }
+        said
+    })
+}
+
+/// All that an XMP file beside a photo says.
+///
+/// # Errors
+/// Why nothing can be read in it.
+pub(crate) fn read_sidecar(text: &[u8]) -> Result<SidecarWords, String> {
+    with_statements(text, |all| {
+        let derived_from = find(all, XMP_MEDIA, "DerivedFrom").map(RdfValue::text);
+        SidecarWords {
+            said: all_said(all),
+            derived_from: derived_from.and_then(|name| line(&name, MAX_WORD)),
+        }
+    })
+}
+
+fn all_said(all: &[Statement]) -> Said {
+    let mut said = Said::default();
+    said.orientation = orientation_in(all, &mut said);
+    dates(all, &mut said);
+    position(all, &mut said);
+    keywords(all, &mut said);
+    said.rating = rating(all, &mut said);
+    words(all, &mut said);
+    regions::read(all, &mut said);
     said
 }
 

@@ -424,7 +424,7 @@ fn damaged_packets_never_panic() {
 proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        read(&bytes);
+        prop_assert!(read(&bytes).tidied().is_possible());
     }
 
     #[test]
@@ -440,5 +440,6 @@ proptest! {
         prop_assert!(said.orientation.is_none_or(|o| (1..=8).contains(&o)));
         prop_assert!(said.rating.is_none_or(|r| (-1..=5).contains(&r)));
         prop_assert!(said.dropped.iter().all(|told| told.chars().count() < 120));
+        prop_assert!(said.tidied().is_possible());
     }
 }

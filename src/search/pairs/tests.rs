@@ -31,11 +31,12 @@ fn shown(lib: &Library, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
         ..PhotoFilter::default()
     };
     let condition = reader.condition(&filter).unwrap();
+    let mut shots = Shots::new(&reader, false, false);
     let mut shown = Vec::new();
     reader
         .list(&filter, None, &mut |hit| {
             let mut answers = |other: &Hit| Ok(condition.holds(other)?);
-            if let Some(shot) = shot(&reader, hit, &mut answers).unwrap() {
+            if let Some(shot) = shots.shot(hit, &mut answers).unwrap() {
                 let files = std::iter::once(&shot.face).chain(&shot.members);
                 let paths: Vec<String> = files.map(|hit| hit.path.to_string()).collect();
                 shown.push(paths.join(" + "));
@@ -160,4 +161,26 @@ fn a_pair_is_the_same_seen_from_each_of_its_files() {
         assert_eq!(files(path), ["x/1.jpg", "x/1.ARW", "x/1.dng"]);
     }
     assert_eq!(files("x/1.png"), ["x/1.png"]);
+}
+
+#[test]
+fn where_nothing_is_raw_the_search_for_pairs_ends() {
+    let (lib, root) = library(&[("1.jpg", "jpeg", Some(1)), ("2.jpg", "jpeg", Some(1))]);
+    let reader = lib.reader();
+    let path = RelPath::from_bytes("1.jpg");
+    let hit = reader.photo_at(root, &path).unwrap().unwrap();
+    let mut shots = Shots::new(&reader, false, false);
+    for _ in 0..WORTH_ASKING {
+        assert!(!shots.each_file);
+        let shot = shots.shot(hit.clone(), &mut |_| Ok(true)).unwrap().unwrap();
+        assert!(shot.members.is_empty());
+    }
+    assert!(shots.each_file);
+    // Where something is, it goes on.
+    lib.sql("UPDATE photos SET format = 'raw' WHERE id = 2");
+    let mut shots = Shots::new(&reader, false, false);
+    for _ in 0..=WORTH_ASKING {
+        shots.shot(hit.clone(), &mut |_| Ok(true)).unwrap();
+    }
+    assert!(!shots.each_file);
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::Follower;
 use crate::photo::RelPath;
-use crate::source::filter::{FileKind, is_rule_file};
+use crate::source::filter::is_rule_file;
 use crate::source::live::{Found, RescanReason, SourceEvent};
 use crate::source::open::{Probe, probe};
 use crate::source::settle::{Hint, Settled};
@@ -53,10 +53,7 @@ impl Follower {
             }
         }
         // What is undecided, a worker decides: the ignore file may be readable by now.
-        if matches!(
-            self.filter.file_kind(&path),
-            FileKind::Candidate | FileKind::Undecided
-        ) {
+        if self.filter.file_kind(&path).may_matter() {
             self.send(SourceEvent::Path {
                 root: self.id,
                 path,

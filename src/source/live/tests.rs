@@ -152,7 +152,7 @@ impl Drop for World {
 fn look(root: &Path, filter: &Filter) -> BTreeMap<RelPath, FileStamp> {
     let mut found = BTreeMap::new();
     walk(root, &rel(""), filter, &mut |e| {
-        if let WalkEvent::File { path, stamp } = e {
+        if let WalkEvent::File { path, stamp } | WalkEvent::Sidecar { path, stamp } = e {
             found.insert(path.clone(), stamp);
         }
         ControlFlow::Continue(())
@@ -167,7 +167,9 @@ fn scan(source: &LiveSource, root: &Path, filter: &Filter, dir: &RelPath, state:
     let _ = walk(root, dir, filter, &mut |e| {
         match e {
             WalkEvent::Dir { path } => drop(source.arm(7, path)),
-            WalkEvent::File { path, stamp } => drop(found.insert(path.clone(), stamp)),
+            WalkEvent::File { path, stamp } | WalkEvent::Sidecar { path, stamp } => {
+                found.insert(path.clone(), stamp);
+            }
             WalkEvent::Unreadable { .. } | WalkEvent::Special { .. } => {}
         }
         ControlFlow::Continue(())

@@ -147,6 +147,50 @@ fn links_and_special_files_are_named_and_never_followed() {
 }
 
 #[test]
+fn sidecars_come_in_their_place_with_their_stamps() {
+    let t = tempfile::tempdir().unwrap();
+    std::fs::create_dir(t.path().join("a.xmp")).unwrap();
+    for name in [
+        "a.jpg",
+        "a.jpg.xmp",
+        "b.json",
+        "a.xmp/c.jpg",
+        "x.JSON",
+        "v.mp4",
+    ] {
+        std::fs::write(t.path().join(name), name).unwrap();
+    }
+    std::fs::write(t.path().join(".photondignore"), "x.*\n").unwrap();
+    symlink("b.json", t.path().join("link.json")).unwrap();
+    let mut seen = Vec::new();
+    let sum = walk(t.path(), &rel(""), &filter(t.path()), &mut |e| {
+        match e {
+            WalkEvent::File { path, .. } => seen.push((path.clone(), false)),
+            WalkEvent::Sidecar { path, stamp } => {
+                let meta = std::fs::metadata(path.under(t.path())).unwrap();
+                assert_eq!(stamp, FileStamp::of(&meta));
+                seen.push((path.clone(), true));
+            }
+            WalkEvent::Dir { .. } => {}
+            other => panic!("{other:?}"),
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let want = [
+        ("a.jpg", false),
+        ("a.jpg.xmp", true),
+        ("a.xmp/c.jpg", false),
+        ("b.json", true),
+    ];
+    assert_eq!(seen, want.map(|(path, is_sidecar)| (rel(path), is_sidecar)));
+    assert_eq!(
+        (sum.files, sum.sidecars, sum.excluded.total(), sum.other),
+        (2, 2, 2, 2)
+    );
+}
+
+#[test]
 fn excluded_places_are_not_entered_and_ignore_files_hold() {
     let t = tempfile::tempdir().unwrap();
     for d in [".git", "node_modules", "keep/skip", "keep/sub"] {

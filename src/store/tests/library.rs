@@ -124,6 +124,12 @@ pub fn named(reader: &StoreReader) -> i64 {
         .unwrap()
 }
 
+pub fn numbers(lib: &Library, sql: &str) -> Vec<(String, i64)> {
+    let mut stmt = lib.store.conn.prepare(sql).unwrap();
+    let rows = stmt.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
 pub fn id(name: &str) -> ModelId {
     ModelId(name.to_owned())
 }

@@ -2,6 +2,7 @@
 
 mod durable;
 pub(crate) mod library;
+mod localities;
 mod migration;
 mod models;
 mod reading;

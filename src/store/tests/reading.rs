@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::library::{Library, failure, hash, key};
 use crate::photo::FileStamp;
 use crate::store::{
-    Change, Circle, Hit, Moment, PhotoFilter, SaidFilter, Stage, TagCondition, TagConfidence,
-    YearlyDay,
+    Change, Circle, Hit, LocalityFilter, Moment, PhotoFilter, SaidFilter, Stage, TagCondition,
+    TagConfidence, YearlyDay,
 };
 
 /// 2020-01-01T00:00:00, milliseconds as if it were UTC.
@@ -45,6 +45,10 @@ fn library() -> (Library, i64, i64) {
         )
         .unwrap();
     lib.sql(
+        "INSERT INTO localities (id, code, region, name, near, country) VALUES (1, 'DE', '', 'Berlin', 0, 'Germany'), (2, 'DE', '', 'Potsdam', 1, 'Germany');
+         UPDATE photos SET locality = 1 + id % 2 WHERE id NOT IN (5, 6)",
+    );
+    lib.sql(
         "UPDATE files SET taken = 1000 * unixepoch('2020-01-0' || photo || 'T00:00:00')
          WHERE photo IS NOT NULL AND photo <> 5",
     );
@@ -58,6 +62,7 @@ impl std::fmt::Debug for PhotoFilter<'_> {
             .field("confidence", &(self.min_confidence, self.not_confidence))
             .field("time", &(&self.since, &self.until, self.on))
             .field("camera", &self.camera)
+            .field("taken", &self.taken)
             .field("place", &(&self.near, &self.folders))
             .finish_non_exhaustive()
     }
@@ -94,22 +99,32 @@ fn filter() -> impl Strategy<Value = PhotoFilter<'static>> {
         prop::option::of(prop_oneof![Just("canon"), Just("nikon")]),
         prop::option::of(place),
         prop::option::of(prop::sample::subsequence(vec![1, 2, 3, 9], 0..=3)),
+        (
+            prop::option::weighted(0.3, prop::sample::subsequence(vec![1, 2, 7], 0..=3)),
+            prop::bool::weighted(0.1),
+        ),
     )
         .prop_map(
-            |(tags, not_tags, (min, not), since, until, on, camera, near, folders)| PhotoFilter {
-                said: SaidFilter::default(),
-                tags,
-                not_tags,
-                min_confidence: min,
-                not_confidence: not,
-                since,
-                until,
-                on,
-                camera: camera.map(str::to_owned),
-                damaged: false,
-                near,
-                folders,
-                path: None,
+            |(tags, not_tags, (min, not), since, until, on, camera, near, folders, taken)| {
+                PhotoFilter {
+                    taken: LocalityFilter {
+                        within: taken.0,
+                        nowhere: taken.1,
+                    },
+                    said: SaidFilter::default(),
+                    tags,
+                    not_tags,
+                    min_confidence: min,
+                    not_confidence: not,
+                    since,
+                    until,
+                    on,
+                    camera: camera.map(str::to_owned),
+                    damaged: false,
+                    near,
+                    folders,
+                    path: None,
+                }
             },
         )
 }
@@ -171,32 +186,37 @@ fn plainly(lib: &Library, filter: &PhotoFilter<'_>) -> Vec<Shown> {
         tags.iter()
             .any(|t| condition.keys.iter().any(|key| **key == *t.key))
     };
-    let fits = |(photo, _, _, folder, taken): &(i64, PathBuf, Vec<u8>, i64, i64)| {
-        let dated = *photo != 5;
-        filter
-            .tags
-            .iter()
-            .all(|t| carries(*photo, t, filter.min_confidence))
-            && !filter
-                .not_tags
+    let fits =
+        |(photo, _, _, folder, taken): &(i64, PathBuf, Vec<u8>, i64, i64)| {
+            let dated = *photo != 5;
+            filter
+                .tags
                 .iter()
-                .any(|t| carries(*photo, t, filter.not_confidence))
-            && filter.since.iter().all(|m| after(*photo, *taken, m) >= 0)
-            && filter.until.iter().all(|m| after(*photo, *taken, m) < 0)
-            && filter.on.is_none_or(|on| {
-                let (month, day) = yearly(*taken);
-                on.month == month && on.day.is_none_or(|d| d == day)
-            })
-            && filter
-                .camera
-                .as_deref()
-                .is_none_or(|camera| dated && camera == "canon")
-            && filter.near.is_none_or(|near| dated && near.lon < 14.0)
-            && filter
-                .folders
-                .as_ref()
-                .is_none_or(|folders| folders.contains(folder))
-    };
+                .all(|t| carries(*photo, t, filter.min_confidence))
+                && !filter
+                    .not_tags
+                    .iter()
+                    .any(|t| carries(*photo, t, filter.not_confidence))
+                && filter.since.iter().all(|m| after(*photo, *taken, m) >= 0)
+                && filter.until.iter().all(|m| after(*photo, *taken, m) < 0)
+                && filter.on.is_none_or(|on| {
+                    let (month, day) = yearly(*taken);
+                    on.month == month && on.day.is_none_or(|d| d == day)
+                })
+                && filter
+                    .camera
+                    .as_deref()
+                    .is_none_or(|camera| dated && camera == "canon")
+                && filter.near.is_none_or(|near| dated && near.lon < 14.0)
+                && filter.taken.within.as_ref().is_none_or(|within| {
+                    ![5, 6].contains(photo) && within.contains(&(1 + photo % 2))
+                })
+                && (!filter.taken.nowhere || !dated)
+                && filter
+                    .folders
+                    .as_ref()
+                    .is_none_or(|folders| folders.contains(folder))
+        };
     let rows = rows.into_iter().filter(|row| fits(row));
     rows.map(|(photo, root, path, ..)| (photo, root, path))
         .collect()

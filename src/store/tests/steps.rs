@@ -33,6 +33,7 @@ pub enum Step {
     Fill,
     Tag(u64, u8, f32),
     CountFrom(f32),
+    Move(u64, Option<i8>),
 }
 
 pub fn step() -> impl Strategy<Value = Step> {
@@ -52,6 +53,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Fill),
         3 => (0..4u64, 0..8u8, 0f32..1.0).prop_map(|(n, terms, c)| Step::Tag(n, terms, c)),
         1 => (0f32..1.0).prop_map(Step::CountFrom),
+        2 => (0..4u64, prop::option::of(-1..8i8)).prop_map(|(n, at)| Step::Move(n, at)),
     ]
 }
 
@@ -113,6 +115,14 @@ pub fn take(lib: &mut Library, step: &Step) {
             }
         }
         (Step::CountFrom(confidence), _) => lib.store.count_from(*confidence).unwrap(),
+        (Step::Move(n, at), _) => {
+            if let Some(photo) = lib.reader().photo_id(&hash(*n)).unwrap() {
+                let lat = at.map_or("NULL".to_owned(), |at| (i32::from(at) * 10).to_string());
+                lib.sql(&format!(
+                    "UPDATE photos SET lat = {lat}, lon = 5 WHERE id = {photo}"
+                ));
+            }
+        }
         (_, None) => {}
     }
 }

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::library::Library;
+use super::library::{Library, numbers};
+use super::localities::Halves;
 use super::steps::{step, take};
 use crate::embedding::{Sources, Tag};
 use crate::store::{SpaceKind, StoreReader, Tagged, ask_again_beside};
@@ -88,12 +89,6 @@ fn a_wish_is_counted_by_whoever_makes_it() {
     assert_eq!(std::fs::read_dir(nowhere.path()).unwrap().count(), 0);
 }
 
-fn numbers(lib: &Library, sql: &str) -> Vec<(String, i64)> {
-    let mut stmt = lib.store.conn.prepare(sql).unwrap();
-    let rows = stmt.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
-    rows.map(Result::unwrap).collect()
-}
-
 /// What is kept, and the same counted.
 pub const KEPT: &[(&str, &str)] = &[
     (
@@ -125,6 +120,11 @@ pub const KEPT: &[(&str, &str)] = &[
              AND EXISTS (SELECT 1 FROM files f WHERE f.photo = g.photo AND f.missing_since IS NULL))
          FROM terms t ORDER BY t.key",
     ),
+    (
+        "SELECT code || region || name || near, photos FROM localities ORDER BY id",
+        "SELECT l.code || l.region || l.name || l.near, (SELECT count(*) FROM photos p WHERE p.locality = l.id AND p.places > 0)
+         FROM localities l ORDER BY l.id",
+    ),
 ];
 
 proptest! {
@@ -133,6 +133,7 @@ proptest! {
     #[test]
     fn kept_numbers_are_those_that_a_count_gives(steps in prop::collection::vec(step(), 1..60)) {
         let mut lib = Library::new();
+        lib.store.name_localities(Box::new(Halves { edition: 1 })).unwrap();
         for root in ["/p", "/q"] {
             lib.root(root);
         }

@@ -47,6 +47,25 @@ fn moves_renames_and_removals_are_reported_promptly() {
 }
 
 #[test]
+fn sidecars_are_followed_as_photos_are() {
+    let w = World::new(LiveConfig::default());
+    w.write("a.jpg", b"a");
+    w.write("a.xmp", b"x");
+    w.write("b.jpg.JSON", b"{}");
+    w.write("video.mp4", b"v");
+    w.converge();
+    // Written beside it and put in its place, as programs do that mean to be safe.
+    w.write("a.xmp.tmp", b"new words");
+    fs::rename(w.path("a.xmp.tmp"), w.path("a.xmp")).unwrap();
+    wait_until("the new one", || w.reports("a.xmp") > 1);
+    w.converge();
+    fs::remove_file(w.path("b.jpg.JSON")).unwrap();
+    w.converge();
+    assert_eq!(w.state.lock().unwrap().index.len(), 2);
+    assert_eq!((w.reports("video.mp4"), w.reports("a.xmp.tmp")), (0, 0));
+}
+
+#[test]
 fn a_slowly_growing_file_is_reported_once_in_its_final_form() {
     let w = World::new(LiveConfig::default());
     let mut f = fs::File::create(w.path("slow.jpg")).unwrap();
