@@ -109,7 +109,10 @@ fn of_run(run: &str) -> Vec<String> {
 fn plain(word: &str) -> String {
     let word = bare(word);
     // Of a fraction or a letter in a circle more is left than letters and digits.
-    word.chars().filter(|c| belongs(*c)).take(MAX_CHARS).collect()
+    word.chars()
+        .filter(|c| belongs(*c))
+        .take(MAX_CHARS)
+        .collect()
 }
 
 /// A run as a whole (unless its script has no such thing) and its parts, if it has several:
