@@ -20,6 +20,7 @@ mod retag;
 mod scale;
 mod search;
 mod search_quality;
+mod sidecars;
 mod siglip;
 mod throughput;
 
@@ -29,6 +30,7 @@ const SECTIONS: &[Section] = &[
     ("large", throughput::large),
     ("small", throughput::small),
     ("facts", facts::run),
+    ("sidecars", sidecars::run),
     ("rescan", rescan::run),
     ("scale", scale::run),
     ("latency", latency::run),

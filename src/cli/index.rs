@@ -107,6 +107,12 @@ fn as_text(s: &Summary) -> Vec<String> {
             count(c.deduplicated)
         ));
     }
+    if c.sidecars > 0 {
+        lines.push(format!(
+            "{} read",
+            plural(c.sidecars, "sidecar", "sidecars")
+        ));
+    }
     if c.changing > 0 {
         lines.push(format!(
             "{} kept changing while being read; run it again when they are complete",
@@ -138,6 +144,7 @@ fn as_json(s: &Summary) -> serde_json::Value {
         "unchanged": c.unchanged,
         "opened": c.opened,
         "bytes_read": c.bytes,
+        "sidecars_read": c.sidecars,
         "indexed": c.indexed,
         "deduplicated": c.deduplicated,
         "decoded": c.inspected,

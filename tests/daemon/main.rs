@@ -23,6 +23,7 @@ mod roots;
 mod saying;
 mod searching;
 mod service;
+mod sidecars;
 mod stopping;
 mod switching;
 mod tags;

@@ -223,6 +223,7 @@ fn daemon_metrics(e: &mut Exposition, s: &Status) {
             now.unchanged,
         ),
         ("opened", "Files opened.", now.opened),
+        ("sidecars_read", "Sidecars read.", now.sidecars),
         ("read_bytes", "Bytes read from files.", now.bytes),
         ("indexed", "Files indexed.", now.indexed),
         (

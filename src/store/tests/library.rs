@@ -8,6 +8,7 @@ use crate::photo::{
     ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath, Thumbnail,
 };
 use crate::said::Said;
+use crate::sidecar::SidecarWords;
 use crate::store::{
     Change, Failure, FileKey, ModelResult, Results, SpaceKind, Stage, Store, StoreReader, Tagged,
 };
@@ -66,6 +67,22 @@ impl Library {
 
     pub fn gone(&mut self, root: i64, path: &str) {
         self.apply(Change::Gone {
+            key: key(root, path.as_bytes()),
+            excluded: false,
+        });
+    }
+
+    /// A sidecar lies at `path` and says this.
+    pub fn sidecar(&mut self, root: i64, path: &str, said: Said) {
+        let words = SidecarWords {
+            said,
+            derived_from: None,
+        };
+        self.apply(sidecar(root, path, 0, Ok(Some(words))));
+    }
+
+    pub fn sidecar_gone(&mut self, root: i64, path: &str) {
+        self.apply(Change::SidecarGone {
             key: key(root, path.as_bytes()),
             excluded: false,
         });
@@ -161,6 +178,24 @@ pub fn indexed(root: i64, path: &[u8], n: u64) -> Change {
         inspection: Some(Box::new(inspection())),
         decoder_version: 1,
         results: None,
+    }
+}
+
+/// A sidecar at `path` with this time of change has been read.
+pub fn sidecar(
+    root: i64,
+    path: &str,
+    mtime_ns: i64,
+    read: Result<Option<SidecarWords>, String>,
+) -> Change {
+    Change::Sidecar {
+        key: key(root, path.as_bytes()),
+        stamp: FileStamp {
+            mtime_ns,
+            ..FileStamp::default()
+        },
+        read,
+        read_by: 1,
     }
 }
 

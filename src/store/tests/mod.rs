@@ -7,6 +7,7 @@ mod migration;
 mod models;
 mod reading;
 mod said;
+mod sidecars;
 mod steps;
 mod tags;
 mod word_search;

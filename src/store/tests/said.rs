@@ -52,7 +52,7 @@ fn put(lib: &mut Library, root: i64, path: &str, n: u64, said: Said) -> i64 {
     lib.photo(n)
 }
 
-/// What lies beside photo `n` says this.
+/// What lies beside a photo says this, until it is asked again.
 fn beside(lib: &Library, photo: i64, text: &Said) {
     said::put(&lib.store.conn, photo, Layer::Beside, text).unwrap();
     said::settle(&lib.store.conn, photo, false).unwrap();
@@ -353,7 +353,7 @@ proptest! {
                 0 => {
                     put(&mut lib, root, &format!("{n}.jpg"), n, said.clone());
                 }
-                1 => beside(&lib, lib.photo(n), &said),
+                1 => lib.sidecar(root, &format!("{n}.xmp"), said.clone()),
                 _ => mark_beside(lib.dir.path(), &[hash(n)], &|mark| *mark = said.clone()).unwrap(),
             }
             last.insert((n, layer), said);
@@ -363,8 +363,8 @@ proptest! {
         for n in 1..4 {
             let of = |layer| last.get(&(n, layer)).cloned().unwrap_or_default();
             mark_beside(fresh.dir.path(), &[hash(n)], &|mark| *mark = of(2)).unwrap();
-            let photo = put(&mut fresh, root, &format!("{n}.jpg"), n, of(0));
-            beside(&fresh, photo, &of(1));
+            put(&mut fresh, root, &format!("{n}.jpg"), n, of(0));
+            fresh.sidecar(root, &format!("{n}.xmp"), of(1));
         }
         prop_assert_eq!(settled(&lib), settled(&fresh));
     }
