@@ -45,7 +45,11 @@ pub(super) fn say(
 
 /// That a sentence is in a language that the model does not read; if it may only be a name, nothing
 /// where something was found.
-pub(super) fn in_another_language(model: &str, ranked: &Ranked) -> Option<String> {
+pub(super) fn in_another_language(
+    searcher: &Searcher<'_>,
+    model: &str,
+    ranked: &Ranked,
+) -> Option<String> {
     let words = match ranked.foreign.as_ref()? {
         Foreign::Surely => {
             return Some(format!(
@@ -55,11 +59,18 @@ pub(super) fn in_another_language(model: &str, ranked: &Ranked) -> Option<String
         Foreign::Words(words) if ranked.confident == 0 => words,
         Foreign::Words(_) => return None,
     };
+    let near: Vec<String> = words.iter().flat_map(|word| searcher.near(word)).collect();
     let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
-    Some(format!(
-        "{model} reads English and does not know {}: if that is another language, say it in English",
-        words.join(", ")
-    ))
+    let words = words.join(", ");
+    Some(match near.is_empty() {
+        false => format!(
+            "{model} does not know {words}; did you mean {}?",
+            near.join(", ")
+        ),
+        true => format!(
+            "{model} reads English and does not know {words}: if that is another language, say it in English"
+        ),
+    })
 }
 
 /// Where a path lies that finds nothing, and what it may have been meant for.

@@ -442,7 +442,8 @@ fn rank(
         };
         context.out.notice(&line);
     }
-    if let Some(line) = nothing::in_another_language(&chosen.pack.id.to_string(), &ranked) {
+    if let Some(line) = nothing::in_another_language(searcher, &chosen.pack.id.to_string(), &ranked)
+    {
         context.out.notice(&line);
     }
     Ok(ranked.shown)

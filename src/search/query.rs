@@ -174,6 +174,16 @@ impl Searcher<'_> {
 
     /// What a word means as a tag: terms that photond tells, and keywords that people gave.
     pub(super) fn terms(&self, word: &str) -> Result<TagCondition, SearchError> {
+        let negation = || {
+            negated(word).map(|rest| SearchError::Negated {
+                given: word.to_owned(),
+                word: rest.to_owned(),
+            })
+        };
+        // A sign is none of a name's; a word may be.
+        if let Some(negated) = negation().filter(|_| word.trim().starts_with(['-', '!'])) {
+            return Err(negated);
+        }
         let keywords = self.reader.keywords_called(word)?;
         match self.words.look_up(word) {
             Lookup::Found(keys) => Ok(TagCondition { keys, keywords }),
@@ -181,16 +191,12 @@ impl Searcher<'_> {
                 keys: Vec::new(),
                 keywords,
             }),
-            Lookup::Unknown(suggestions) => match negated(word) {
-                Some(rest) => Err(SearchError::Negated {
-                    given: word.to_owned(),
-                    word: rest.to_owned(),
-                }),
-                None => Err(SearchError::UnknownTag {
+            Lookup::Unknown(suggestions) => {
+                Err(negation().unwrap_or_else(|| SearchError::UnknownTag {
                     tag: word.to_owned(),
                     suggestions,
-                }),
-            },
+                }))
+            }
         }
     }
 
@@ -202,6 +208,14 @@ impl Searcher<'_> {
         typed
             .split_whitespace()
             .all(|word| name.contains(&squeezed(word)))
+    }
+
+    /// Names that are nearly this word; none, if it is one itself.
+    pub fn near(&self, word: &str) -> Vec<String> {
+        match self.words.look_up(word) {
+            Lookup::Found(_) => Vec::new(),
+            Lookup::Unknown(near) => near,
+        }
     }
 
     /// For a word that no model in use can tell: names near it that one can.
