@@ -2,6 +2,8 @@
 //!
 //! Flags are merged by the command line (floor 5); nothing here reads the environment.
 
+mod mistakes;
+
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -128,7 +130,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// A value is out of range.
-    #[error("{path}, line {line}: {key} = {value} is out of range; allowed: {allowed}")]
+    #[error("{path}, line {line}: {key} = {value} is out of range; allowed: {allowed}{advice}")]
     Range {
         /// The file.
         path: PathBuf,
@@ -140,6 +142,8 @@ pub enum ConfigError {
         value: String,
         /// What is allowed.
         allowed: &'static str,
+        /// What was probably meant, and the way to say that.
+        advice: String,
     },
 }
 
@@ -161,69 +165,25 @@ impl Config {
     /// # Errors
     /// With the file, the line and what is allowed.
     pub fn parse(text: &str, path: &Path, home: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut config: Self = toml::from_str(text).map_err(|e| ConfigError::Parse {
+        let parse = |at: usize, reason: String| ConfigError::Parse {
             path: path.to_path_buf(),
-            line: e.span().map_or(1, |span| {
-                text[..span.start.min(text.len())].matches('\n').count() + 1
-            }),
-            reason: e.message().to_owned(),
+            line: line_at(text, at),
+            reason,
+        };
+        mistakes::look(text).map_err(|mistake| parse(mistake.at, mistake.reason))?;
+        let mut config: Self = toml::from_str(text).map_err(|e| {
+            let at = e.span().map_or(0, |span| span.start);
+            parse(at, e.message().to_owned())
         })?;
-        let range = |key, value: String, allowed| {
-            Err(ConfigError::Range {
+        if let Some((key, value, allowed, advice)) = config.out_of_range() {
+            return Err(ConfigError::Range {
                 path: path.to_path_buf(),
                 line: line_of(text, key),
                 key,
                 value,
                 allowed,
-            })
-        };
-        if config.parallel > 256 {
-            return range("parallel", config.parallel.to_string(), "0 to 256");
-        }
-        if !(1..=16_384).contains(&config.max_file_mib) {
-            return range(
-                "max_file_mib",
-                config.max_file_mib.to_string(),
-                "1 to 16384",
-            );
-        }
-        for (key, value, allowed, words) in [
-            (
-                "max_megapixels",
-                config.max_megapixels,
-                1..=4000,
-                "1 to 4000",
-            ),
-            (
-                "decode_seconds",
-                config.decode_seconds,
-                1..=3600,
-                "1 to 3600",
-            ),
-            (
-                "decode_memory_mib",
-                config.decode_memory_mib,
-                256..=65_536,
-                "256 to 65536",
-            ),
-        ] {
-            if !allowed.contains(&value) {
-                return range(key, value.to_string(), words);
-            }
-        }
-        if !(0.01..=8760.0).contains(&config.rescan_hours) {
-            return range(
-                "rescan_hours",
-                config.rescan_hours.to_string(),
-                "0.01 to 8760",
-            );
-        }
-        if !(0.0..=1.0).contains(&config.min_confidence) {
-            return range(
-                "min_confidence",
-                config.min_confidence.to_string(),
-                "0 to 1",
-            );
+                advice,
+            });
         }
         for root in &mut config.roots {
             if let (Ok(rest), Some(home)) = (root.strip_prefix("~"), home) {
@@ -231,6 +191,68 @@ impl Config {
             }
         }
         Ok(config)
+    }
+}
+
+impl Config {
+    /// The first value that is out of its range: key, value, what is allowed, and what was probably meant.
+    fn out_of_range(&self) -> Option<(&'static str, String, &'static str, String)> {
+        let wholes = [
+            ("parallel", self.parallel as u64, 0..=256, "0 to 256", ""),
+            (
+                "max_file_mib",
+                self.max_file_mib,
+                1..=16_384,
+                "1 to 16384",
+                "; 0 would mean that no file is read: for as good as no bound write 16384 (16 GiB)",
+            ),
+            (
+                "max_megapixels",
+                self.max_megapixels,
+                1..=4000,
+                "1 to 4000",
+                "",
+            ),
+            (
+                "decode_seconds",
+                self.decode_seconds,
+                1..=3600,
+                "1 to 3600",
+                "",
+            ),
+            (
+                "decode_memory_mib",
+                self.decode_memory_mib,
+                256..=65_536,
+                "256 to 65536",
+                "",
+            ),
+        ];
+        for (key, value, allowed, words, of_zero) in wholes {
+            if !allowed.contains(&value) {
+                let advice = if value == 0 { of_zero } else { "" };
+                return Some((key, value.to_string(), words, advice.to_owned()));
+            }
+        }
+        if !(0.01..=8760.0).contains(&self.rescan_hours) {
+            let advice = match self.rescan_hours {
+                0.0 => {
+                    "; 0 would mean without a pause: for as good as never write 8760 (once a year)"
+                }
+                _ => "",
+            };
+            let value = self.rescan_hours.to_string();
+            return Some(("rescan_hours", value, "0.01 to 8760", advice.to_owned()));
+        }
+        if !(0.0..=1.0).contains(&self.min_confidence) {
+            let percent = self.min_confidence;
+            let advice = match (1.0..=100.0).contains(&percent) {
+                true => format!("; {percent} % is {}", percent / 100.0),
+                false => String::new(),
+            };
+            return Some(("min_confidence", percent.to_string(), "0 to 1", advice));
+        }
+        None
     }
 }
 
@@ -286,6 +308,23 @@ mod tests {
         let err =
             parse("# min_confidence = 1\nhidden = true\n  min_confidence = 7.0\n").unwrap_err();
         assert!(err.contains("line 3") && err.contains("0 to 1"), "{err}");
+    }
+
+    #[test]
+    fn what_zero_or_percent_would_mean_is_told() {
+        for (text, wanted) in [
+            ("min_confidence = 30", "30 % is 0.3"),
+            ("rescan_hours = 0", "write 8760"),
+            ("max_file_mib = 0", "write 16384"),
+        ] {
+            let err = parse(text).unwrap_err();
+            assert!(
+                err.contains("out of range") && err.contains(wanted),
+                "{err}"
+            );
+        }
+        let err = parse("max_file_mib = 99999").unwrap_err();
+        assert!(!err.contains("no file"), "{err}");
     }
 
     #[test]

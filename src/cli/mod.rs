@@ -24,6 +24,7 @@ mod service;
 mod show;
 mod status;
 mod tags;
+mod usage;
 mod verify;
 mod vocab;
 mod watch;
@@ -187,7 +188,16 @@ struct Context_ {
 /// Runs the program and gives its exit code.
 pub fn run() -> u8 {
     crate::index::spend_little_memory();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => match usage::better(&e) {
+            Some(line) => {
+                Output::new(None).error(&line);
+                return 2;
+            }
+            None => e.exit(),
+        },
+    };
     if let Command::Decode { memory, megapixels } = cli.command {
         // Its descriptors are its parent's: nothing is to be said there.
         quiet_panics();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Context_;
-use crate::search::{PathHint, Query, SearchError, Searcher};
+use crate::search::{Foreign, PathHint, Query, Ranked, SearchError, Searcher};
 
 /// Says why nothing was found, as far as that can be told.
 ///
@@ -41,6 +41,36 @@ pub(super) fn say(
         }
     }
     Ok(())
+}
+
+/// That a sentence is in a language that the model does not read; if it may only be a name, nothing
+/// where something was found.
+pub(super) fn in_another_language(
+    searcher: &Searcher<'_>,
+    model: &str,
+    ranked: &Ranked,
+) -> Option<String> {
+    let words = match ranked.foreign.as_ref()? {
+        Foreign::Surely => {
+            return Some(format!(
+                "this seems to be another language, and {model} reads English: say it in English, or choose a model that reads many (`photond model list`)"
+            ));
+        }
+        Foreign::Words(words) if ranked.confident == 0 => words,
+        Foreign::Words(_) => return None,
+    };
+    let near: Vec<String> = words.iter().flat_map(|word| searcher.near(word)).collect();
+    let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    let words = words.join(", ");
+    Some(match near.is_empty() {
+        false => format!(
+            "{model} does not know {words}; did you mean {}?",
+            near.join(", ")
+        ),
+        true => format!(
+            "{model} reads English and does not know {words}: if that is another language, say it in English"
+        ),
+    })
 }
 
 /// Where a path lies that finds nothing, and what it may have been meant for.

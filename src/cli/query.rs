@@ -1,7 +1,7 @@
 //! `photond query`
 
 use std::ffi::{OsStr, OsString};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -16,8 +16,8 @@ use super::{Context_, Exit, nothing};
 use crate::model::ModelPack;
 use crate::said::{DateField, SaidDate, WrittenDate};
 use crate::search::{
-    Chosen, GivenPath, Member, Query, RankedHit, SearchError, Searcher, Shot, Space, TextSide,
-    Videos, Wish, choose,
+    Chosen, GivenPath, Like, Member, Query, RankedHit, SearchError, Searcher, Shot, Space,
+    TextSide, Videos, Wish, choose, negated,
 };
 use crate::store::{Hit, StoreReader};
 
@@ -34,10 +34,13 @@ use crate::store::{Hit, StoreReader};
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
+    /// Plain words: looking like them, tagged or called so (as one --text)
+    #[arg(value_name = "WORD")]
+    words: Vec<String>,
     /// Looking like this sentence; several: like all of it. A weight may stand before it
     #[arg(long = "text", value_name = "[W:]Q")]
     texts: Vec<String>,
-    /// Looking like this photo, indexed or not
+    /// Looking like this photo, indexed or not; `-`: the one on standard input
     #[arg(long = "like", value_name = "[W:]FILE")]
     likes: Vec<OsString>,
     /// Looking less like this sentence
@@ -50,7 +53,7 @@ pub(super) struct Args {
     #[arg(long)]
     explain: bool,
     /// With this tag; several: with all of them
-    #[arg(long = "tag", value_name = "T")]
+    #[arg(long = "tag", value_name = "T", allow_hyphen_values = true)]
     tags: Vec<String>,
     /// Without this tag
     #[arg(long = "not-tag", value_name = "T")]
@@ -105,6 +108,9 @@ pub(super) struct Args {
     /// Every file by itself, also those that are one photo (RAW and JPEG, Live Photos)
     #[arg(long)]
     all_files: bool,
+    /// A photo that lies at several places at each of them, not once
+    #[arg(long)]
+    all_paths: bool,
     /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -159,15 +165,10 @@ fn confidence(text: &str) -> Result<f32, String> {
 }
 
 pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
-    for (flag, words) in [("--tag", &args.tags), ("--not-tag", &args.not_tags)] {
-        if let Some(word) = words.iter().find_map(|word| word.strip_prefix('-')) {
-            anyhow::bail!(
-                "{flag}=-{word}: to leave photos with {word:?} out, say --not-tag {word:?}"
-            );
-        }
-    }
     let reader = StoreReader::open(&context.data_dir)?;
-    let wishes = wishes(&args)?;
+    let wishes = wishes(&args, context.config.max_file_mib << 20)?;
+    // Nothing but plain words: they mean something without a model too.
+    let plain = (wishes.len() == 1 && !args.words.is_empty()).then(|| args.words.join(" "));
     // The text model is loaded while words are read.
     let chosen = (!wishes.is_empty()).then(|| choose(&reader, &context.data_dir));
     let text = match &chosen {
@@ -202,6 +203,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         min_confidence: args.min_confidence,
         all: args.all,
         all_files: args.all_files,
+        all_paths: args.all_paths || args.all_files,
         limit: args.limit,
     };
     let mut rows = Rows {
@@ -223,6 +225,10 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
             rank(&mut rows, &known.pack, chosen, &wishes)
         }),
         None => list(&mut rows),
+    };
+    let found = match (found, plain) {
+        (Err(e), Some(text)) if e.is_of_the_model() => by_words(&mut rows, &text, &e),
+        (found, _) => found,
     };
     let found = match found {
         Ok(0) => {
@@ -252,8 +258,18 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
 }
 
 /// What is asked of the vectors.
-fn wishes(args: &Args) -> Result<Vec<Wish>, SearchError> {
+fn wishes(args: &Args, max_file: u64) -> Result<Vec<Wish>, SearchError> {
     let mut wishes = Vec::new();
+    if !args.words.is_empty() {
+        let text = args.words.join(" ");
+        if let Some(word) = negated(&text) {
+            return Err(SearchError::Negated {
+                given: text.clone(),
+                word: word.to_owned(),
+            });
+        }
+        wishes.push(Wish::text(&text, true)?);
+    }
     for (given, wanted) in [(&args.texts, true), (&args.minus_texts, false)] {
         for text in given {
             wishes.push(Wish::text(text, wanted)?);
@@ -264,10 +280,59 @@ fn wishes(args: &Args) -> Result<Vec<Wish>, SearchError> {
             wishes.push(Wish::photo(&home(file), wanted)?);
         }
     }
+    let is_input = |wish: &Wish| matches!(&wish.like, Like::Photo(path) if path == "-");
+    if wishes.iter().filter(|wish| is_input(wish)).count() > 1 {
+        return Err(SearchError::Example {
+            path: "-".into(),
+            reason: "standard input can be read once".to_owned(),
+        });
+    }
+    if let Some(wish) = wishes.iter_mut().find(|wish| is_input(wish)) {
+        wish.like = Like::Picture(standard_input(max_file)?.into());
+    }
     if !wishes.is_empty() && wishes.iter().all(|w| w.weight < 0.0) {
         return Err(SearchError::OnlyMinus);
     }
     Ok(wishes)
+}
+
+/// All of standard input.
+fn standard_input(most: u64) -> Result<Vec<u8>, SearchError> {
+    let bad = |reason: String| SearchError::Example {
+        path: "standard input".into(),
+        reason,
+    };
+    let mut bytes = Vec::new();
+    let mut input = std::io::stdin().lock().take(most + 1);
+    input
+        .read_to_end(&mut bytes)
+        .map_err(|e| bad(e.to_string()))?;
+    if bytes.is_empty() {
+        return Err(bad("there is nothing in it".to_owned()));
+    }
+    if bytes.len() as u64 > most {
+        let most = most >> 20;
+        return Err(bad(format!(
+            "it is larger than the {most} MiB that max_file_mib allows"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// Photos that say plain words in their tags or names, where no model reads sentences.
+fn by_words(rows: &mut Rows<'_>, text: &str, why: &SearchError) -> Result<usize, SearchError> {
+    let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
+    context.out.notice(&format!(
+        "photond: {why}; shown are photos whose tags or names say {text:?}"
+    ));
+    let found = searcher.by_words(query, text, &mut |shot| rows.row(shot, None))?;
+    if rows.format == Format::Table && !context.quiet {
+        let files = rows.in_files(found);
+        context
+            .out
+            .notice(&format!("{}{files}", plural(found, "photo", "photos")));
+    }
+    Ok(found)
 }
 
 /// Every photo that fits, newest first.
@@ -375,6 +440,10 @@ fn rank(
         } else {
             shown
         };
+        context.out.notice(&line);
+    }
+    if let Some(line) = nothing::in_another_language(searcher, &chosen.pack.id.to_string(), &ranked)
+    {
         context.out.notice(&line);
     }
     Ok(ranked.shown)
@@ -514,11 +583,15 @@ impl Rows<'_> {
             format!("{:5.2}{doubt} ", r.standing.score)
         });
         let away = if hit.online { "" } else { "  (offline)" };
+        let copies = match hit.photo.places {
+            2.. if !self.query.all_paths => format!(" (at {} places)", count(hit.photo.places)),
+            _ => String::new(),
+        };
         writeln!(
             self.out,
             "{score}{}{}  {}  {}{away}",
             printable(&path.to_string_lossy()),
-            context.out.dim(&printable(&endings(members))),
+            context.out.dim(&printable(&(endings(members) + &copies))),
             context.out.dim(&format!("{taken:16}")),
             tags.join(", ")
         )?;

@@ -6,11 +6,16 @@ use serde_json::json;
 
 use super::output::{count, printable};
 use super::{Context_, Exit, TableOrJson};
+use crate::said::text::bare;
 use crate::store::StoreReader;
+use crate::tag::forms;
 
 /// List every tag and keyword with its number of photos
 #[derive(clap::Args)]
 pub(super) struct Args {
+    /// Only those with all of these words in their names
+    #[arg(value_name = "WORD")]
+    words: Vec<String>,
     /// Shape of the list
     #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
     format: TableOrJson,
@@ -18,8 +23,11 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let reader = StoreReader::open(&context.data_dir)?;
-    let tags = reader.tag_counts(context.config.min_confidence)?;
-    let keywords = reader.keyword_counts()?;
+    let mut tags = reader.tag_counts(context.config.min_confidence)?;
+    let mut keywords = reader.keyword_counts()?;
+    let any = !tags.is_empty() || !keywords.is_empty();
+    tags.retain(|tag| says(&tag.name, &args.words));
+    keywords.retain(|keyword| says(&keyword.name, &args.words));
     let mut out = BufWriter::new(std::io::stdout().lock());
     match args.format {
         TableOrJson::Json => {
@@ -48,9 +56,43 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         }
     }
     out.flush()?;
-    if tags.is_empty() && keywords.is_empty() {
-        context.out.notice("no tags yet");
-        return Ok(Exit::Nothing);
+    if !tags.is_empty() || !keywords.is_empty() {
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    if any {
+        let words = args.words.join(" ");
+        context.out.notice(&format!(
+            "no photo has a tag with {words:?} in its name; `photond query {words}` looks for it in other ways too"
+        ));
+    } else {
+        context.out.notice("no tags yet");
+    }
+    Ok(Exit::Nothing)
+}
+
+/// Whether a name has all of these words in it, in one of their forms.
+fn says(name: &str, words: &[String]) -> bool {
+    let name = bare(name);
+    let parts: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).collect();
+    let mut words = words.iter().flat_map(|given| given.split_whitespace());
+    words.all(|word| {
+        forms(&bare(word))
+            .iter()
+            .any(|form| parts.contains(&form.as_str()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_word_is_in_a_name_in_any_form() {
+        let says = |name: &str, words: &[&str]| {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            super::says(name, &words)
+        };
+        assert!(
+            says("hot dog", &["Dogs"]) && says("dog", &[]) && says("Places|K\u{fc}ste", &["kuste"])
+        );
+        assert!(says("hot dog", &["dog hot"]) && !says("dogsled", &["dog"]));
+    }
 }

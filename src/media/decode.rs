@@ -7,7 +7,7 @@
 use std::error::Error as _;
 use std::io::{self, Cursor};
 
-use image::codecs::{bmp, gif, ico, jpeg as jpeg_codec, png, pnm, tga, webp};
+use image::codecs::{bmp, gif, ico, jpeg as jpeg_codec, pnm, tga, webp};
 use image::error::{LimitErrorKind, UnsupportedErrorKind};
 use image::{ColorType, ExtendedColorType, ImageDecoder, ImageError};
 
@@ -19,7 +19,7 @@ use super::limits::Limits;
 use super::picture::{Channels, Picture};
 use super::wholeness::is_cut_short;
 use super::wording;
-use super::{heif, jp2, jxl, psd, tiff};
+use super::{heif, jp2, jxl, png_rows, psd, tiff};
 use crate::photo::Format;
 
 /// Pixels, and the size the file says, which a scaled picture no longer shows.
@@ -41,33 +41,26 @@ pub(super) fn decode(
     need: Need,
     limits: &Limits,
 ) -> Result<Decoded, InspectError> {
-    if format == Format::Png
-        && let Some((width, height)) = png_size(bytes)
-    {
-        limits.check_size(format, width, height)?;
-    }
-    if is_cut_short(bytes, format) {
-        return match format {
-            Format::Png => half_a_png(bytes, limits),
-            _ => Err(InspectError::Truncated { format }),
-        };
+    if format != Format::Png && is_cut_short(bytes, format) {
+        return Err(InspectError::Truncated { format });
     }
     let input = Cursor::new(bytes);
     let fail = |e| failure(format, (0, 0), e);
     match format {
         Format::Jpeg => jpeg(bytes, need, limits),
         Format::Png => {
-            let decoder = png::PngDecoder::with_limits(input, codec_limits(limits));
-            let size = png_size(bytes).unwrap_or_default();
-            whole(
-                decoder.map_err(|e| failure(format, size, e))?,
-                format,
-                limits,
-            )
+            if let Some((width, height)) = png_size(bytes) {
+                limits.check_size(format, width, height)?;
+            }
+            png_rows::decode(bytes, format, limits)
         }
         Format::Gif => whole(gif::GifDecoder::new(input).map_err(fail)?, format, limits),
         Format::Webp => whole(webp::WebPDecoder::new(input).map_err(fail)?, format, limits),
         Format::Bmp => whole(bmp::BmpDecoder::new(input).map_err(fail)?, format, limits),
+        // What lies in an icon may have any of PNG's colours, but for the decoder here.
+        Format::Ico if let Some(picture) = png_rows::in_icon(bytes) => {
+            png_rows::decode(picture, format, limits)
+        }
         Format::Ico => whole(ico::IcoDecoder::new(input).map_err(fail)?, format, limits),
         Format::Tga => whole(tga::TgaDecoder::new(input).map_err(fail)?, format, limits),
         Format::Pnm => whole(pnm::PnmDecoder::new(input).map_err(fail)?, format, limits),
@@ -151,47 +144,6 @@ fn jpeg(bytes: &[u8], need: Need, limits: &Limits) -> Result<Decoded, InspectErr
         .map_err(|_| error)
 }
 
-/// The rows of a PNG that are there, the others white. An interlaced one shows what its passes brought.
-fn half_a_png(bytes: &[u8], limits: &Limits) -> Result<Decoded, InspectError> {
-    let format = Format::Png;
-    let cut_short = || InspectError::Truncated { format };
-    let mut decoder = ::png::Decoder::new(Cursor::new(bytes));
-    decoder.set_transformations(::png::Transformations::normalize_to_color8());
-    let mut reader = decoder.read_info().map_err(|_| cut_short())?;
-    let (width, height) = reader.info().size();
-    let (color, _) = reader.output_color_type();
-    let channels = color.samples();
-    limits.check_size(format, width, height)?;
-    let len = u64::from(width) * u64::from(height) * channels as u64;
-    limits.check_alloc(format, (width, height), len)?;
-    let mut data = Vec::new();
-    let row = width as usize * channels;
-    // Rows of an interlaced picture are parts of passes, which only the whole decoder puts in place.
-    if reader.info().interlaced {
-        return Err(cut_short());
-    }
-    while let Ok(Some(next)) = reader.next_row() {
-        data.extend_from_slice(next.data().get(..row).unwrap_or_default());
-    }
-    if data.is_empty() {
-        return Err(cut_short());
-    }
-    data.resize(row * height as usize, 255);
-    let color = match color {
-        ::png::ColorType::Grayscale => ColorType::L8,
-        ::png::ColorType::GrayscaleAlpha => ColorType::La8,
-        ::png::ColorType::Rgba => ColorType::Rgba8,
-        _ => ColorType::Rgb8,
-    };
-    let (channels, data) = reduce(data, color).ok_or_else(cut_short)?;
-    Ok(Decoded {
-        picture: Picture::new(width, height, channels, data),
-        damage: Some(cut_short()),
-        width,
-        height,
-    })
-}
-
 /// Width and height that the header claims, if it can be read; nothing is decoded.
 pub(super) fn stored_size(bytes: &[u8], format: Format) -> Option<(u32, u32)> {
     use image::ImageFormat;
@@ -223,7 +175,7 @@ pub(super) fn stored_size(bytes: &[u8], format: Format) -> Option<(u32, u32)> {
 }
 
 /// Width and height from the header chunk, before the decoder allocates anything by them.
-fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
+pub(super) fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
     let (width, rest) = bytes.get(16..)?.split_first_chunk::<4>()?;
     let height = rest.first_chunk::<4>()?;
     Some((u32::from_be_bytes(*width), u32::from_be_bytes(*height)))
@@ -277,7 +229,7 @@ fn whole(
 }
 
 /// Samples of any depth, with or without alpha, as 8-bit over white; in place.
-fn reduce(mut data: Vec<u8>, color: ColorType) -> Option<(Channels, Vec<u8>)> {
+pub(super) fn reduce(mut data: Vec<u8>, color: ColorType) -> Option<(Channels, Vec<u8>)> {
     let channels = if color.has_color() {
         Channels::Rgb
     } else {

@@ -15,7 +15,7 @@ use mozjpeg::{ColorSpace, Decompress};
 use mozjpeg_sys::{
     JERR_FILE_READ, JERR_INPUT_EMPTY, JERR_INPUT_EOF, JERR_OUT_OF_MEMORY, JWRN_BOGUS_PROGRESSION,
     JWRN_EXTRANEOUS_DATA, JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC,
-    c_int, jpeg_common_struct, jpeg_error_mgr, jpeg_std_error,
+    c_int, jpeg_common_struct, jpeg_decompress_struct, jpeg_error_mgr, jpeg_std_error,
 };
 
 use super::error::InspectError;
@@ -62,12 +62,16 @@ const LEAST_DATA: usize = 512;
 /// So many bytes between the last row and the end are what wrong codes have left over; some cameras
 /// leave a few.
 const LEFT_OVER: c_int = 64;
-/// The second byte of the marker that ends a picture.
+/// The second byte of the marker that ends a picture …
 const END_MARKER: c_int = 0xD9;
+/// … and of those that come before another scan: its tables, and its own.
+const SCAN_MARKERS: [c_int; 2] = [0xC4, 0xDA];
 
 thread_local! {
     /// The decoder of this thread has met data that cannot be what was written.
     static WRONG_DATA: Cell<bool> = const { Cell::new(false) };
+    /// It gathers several scans.
+    static MANY_SCANS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Decodes at the smallest scale that satisfies `need`. Also says whether some of the data was wrong,
@@ -111,12 +115,15 @@ pub(super) fn decode(
     let eighths = need.eighths(size.0, size.1);
     let side = |v: u32| u64::from((v * u32::from(eighths)).div_ceil(8));
     let mut memory = side(size.0) * side(size.1) * frame.components.len() as u64;
+    let mut lost_scan = false;
     let arithmetic = matches!(frame.coding, Coding::Arithmetic { .. });
     if layout.is_multi_scan() || arithmetic || ends_in_zeros(bytes) {
         let scans = layout.scans();
         limits.check_scans(size, scans.count)?;
         // Between scans, in arithmetic data and in zeros the decoder cannot notice the end itself.
-        // Scans that are missing before the end marker were left out on purpose: a coarse picture.
+        // Scans that are missing before the end marker were left out on purpose: a coarse picture. Unless
+        // something else stands there.
+        lost_scan = layout.is_multi_scan() && !scans.complete && scans.strays;
         let suspicious = !scans.complete || arithmetic || ends_in_zeros(bytes);
         if suspicious && !scans.ended && care == Care::WantAll {
             return Err(truncated());
@@ -130,6 +137,7 @@ pub(super) fn decode(
         return Err(truncated());
     }
     WRONG_DATA.set(false);
+    MANY_SCANS.set(layout.is_multi_scan());
     let decoded = catch_unwind(AssertUnwindSafe(|| {
         scaled(bytes, eighths, layout.adobe, care)
     }));
@@ -137,7 +145,7 @@ pub(super) fn decode(
         Ok(Ok(mut picture)) => {
             let scale = f64::from(eighths) / 8.0;
             picture.content = (f64::from(size.0) * scale, f64::from(size.1) * scale);
-            Ok((picture, WRONG_DATA.get()))
+            Ok((picture, WRONG_DATA.get() || lost_scan))
         }
         Ok(Err(e)) if e.kind() == io::ErrorKind::UnexpectedEof => Err(truncated()),
         Ok(Err(e)) => Err(wording::refusal(format, size, &e.to_string())),
@@ -271,6 +279,7 @@ unsafe extern "C-unwind" fn on_error(cinfo: &mut jpeg_common_struct) {
 /// Warnings and trace messages. Said to nobody; one pair of them means a half-copied file.
 #[cold]
 unsafe extern "C-unwind" fn on_message(cinfo: &mut jpeg_common_struct, _level: c_int) {
+    let is_after_a_scan = is_after_a_scan(cinfo);
     // SAFETY: as in `on_error`; libjpeg is single-threaded and holds no reference meanwhile.
     let errors = unsafe { &mut *cinfo.err };
     if errors.msg_code == JWRN_JPEG_EOF as c_int {
@@ -278,17 +287,28 @@ unsafe extern "C-unwind" fn on_message(cinfo: &mut jpeg_common_struct, _level: c
     } else if errors.msg_code == JWRN_HIT_MARKER as c_int && errors.num_warnings & FILE_ENDED != 0 {
         resume_unwind(Box::new(Stop::FileEnded));
     }
-    note_wrong_data(errors);
+    note_wrong_data(errors, is_after_a_scan);
 }
 
 /// The same where half a picture is better than none.
 #[cold]
 unsafe extern "C-unwind" fn on_message_about_a_part(cinfo: &mut jpeg_common_struct, _level: c_int) {
+    let is_after_a_scan = is_after_a_scan(cinfo);
     // SAFETY: as in `on_message`.
-    note_wrong_data(unsafe { &mut *cinfo.err });
+    note_wrong_data(unsafe { &mut *cinfo.err }, is_after_a_scan);
 }
 
-fn note_wrong_data(errors: &mut jpeg_error_mgr) {
+/// Whether a scan of a picture of several has been read.
+fn is_after_a_scan(cinfo: &jpeg_common_struct) -> bool {
+    if cinfo.is_decompressor == 0 || !MANY_SCANS.get() {
+        return false;
+    }
+    // SAFETY: what says that it is a decompressor is the beginning of one.
+    let decompressor = unsafe { &*std::ptr::from_ref(cinfo).cast::<jpeg_decompress_struct>() };
+    decompressor.input_scan_number > 0
+}
+
+fn note_wrong_data(errors: &mut jpeg_error_mgr, is_after_a_scan: bool) {
     let code = errors.msg_code;
     let wrong = [
         JWRN_HIT_MARKER,
@@ -303,7 +323,8 @@ fn note_wrong_data(errors: &mut jpeg_error_mgr) {
     if code == JWRN_EXTRANEOUS_DATA as c_int {
         // SAFETY: of a message with numbers these are eight, as libjpeg's own `WARNMS2` writes them.
         let [count, marker, ..] = unsafe { *errors.msg_parm.i() };
-        if count >= LEFT_OVER && marker == END_MARKER {
+        let is_next = is_after_a_scan && SCAN_MARKERS.contains(&marker);
+        if count >= LEFT_OVER && (marker == END_MARKER || is_next) {
             WRONG_DATA.set(true);
         }
     }

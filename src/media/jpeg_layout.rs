@@ -69,6 +69,8 @@ pub(super) struct Scans {
     pub(super) complete: bool,
     /// The end marker was found.
     pub(super) ended: bool,
+    /// Something else stands where a scan's marker should be.
+    pub(super) strays: bool,
 }
 
 /// The markers up to the first scan.
@@ -146,6 +148,7 @@ impl<'a> Layout<'a> {
             count: 0,
             complete: false,
             ended: false,
+            strays: false,
         };
         let (Some(frame), Some((start, _))) = (&self.frame, self.first_scan) else {
             return scans;
@@ -153,7 +156,10 @@ impl<'a> Layout<'a> {
         // Per component and coefficient: how many low bits are still missing. 255: all of them.
         let mut missing = vec![[u8::MAX; 64]; frame.components.len()];
         let mut at = start;
-        while let Some((marker, body, _)) = next_segment(self.bytes, at) {
+        while let Some((marker, body, found)) = next_segment(self.bytes, at) {
+            let between = self.bytes.get(at..found).unwrap_or_default();
+            // Markers may have any number of these before them.
+            scans.strays |= between.iter().any(|b| *b != 0xFF);
             at = body.as_ptr() as usize - self.bytes.as_ptr() as usize + body.len();
             match marker {
                 0xDA => {

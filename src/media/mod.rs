@@ -53,6 +53,7 @@ mod limits;
 mod orientation;
 mod perceptual_hash;
 mod picture;
+mod png_rows;
 mod png_words;
 mod psd;
 mod raw;
@@ -80,4 +81,4 @@ pub use sniff::{SNIFF_LEN, sniff};
 
 /// Bumped whenever this module learns a format, forgives something it refused, or changes a value
 /// it gives: failures recorded under an older version are tried again.
-pub const DECODER_VERSION: u32 = 2;
+pub const DECODER_VERSION: u32 = 3;

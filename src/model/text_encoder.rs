@@ -109,6 +109,21 @@ impl TextEncoder {
         self.tokens.count(text)
     }
 
+    /// Into how many pieces a word is cut: one, if the model knows it.
+    ///
+    /// # Errors
+    /// If the tokenizer fails on it.
+    pub fn pieces(&self, word: &str) -> Result<usize, ModelError> {
+        self.tokens.pieces(word)
+    }
+
+    /// Whether it reads one language only: those have 30,000 to 50,000 pieces of words, those for many
+    /// languages more than 100,000.
+    pub fn reads_english_only(&self) -> bool {
+        const MANY: usize = 80_000;
+        self.tokens.vocabulary() < MANY
+    }
+
     /// Most tokens, special ones included, that the model reads of a text.
     pub fn limit(&self) -> usize {
         self.spec.length

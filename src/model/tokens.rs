@@ -75,6 +75,16 @@ impl Tokens {
         Ok(self.cut(text)?.len() + self.added)
     }
 
+    /// Into how many pieces a word is cut.
+    pub(super) fn pieces(&self, word: &str) -> Result<usize, ModelError> {
+        Ok(self.cut(word)?.len())
+    }
+
+    /// How many pieces the tokenizer knows.
+    pub(super) fn vocabulary(&self) -> usize {
+        self.tokenizer.get_vocab_size(false)
+    }
+
     /// The row of a text, cut off at the pack's length and padded if the pack says so.
     ///
     /// # Errors

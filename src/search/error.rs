@@ -62,6 +62,14 @@ pub enum SearchError {
         /// As given.
         given: String,
     },
+    /// A tag that is not wanted, said in the place of one that is.
+    #[error("{given:?}: to leave photos with {word:?} out, say --not-tag {word:?}")]
+    Negated {
+        /// As given.
+        given: String,
+        /// What may not be there.
+        word: String,
+    },
     /// A date that is none.
     #[error(
         "{given:?} is no date: give 2019, 2019-05, 2019-05-03, 3 May 2019, 2019-05-03T10:15 (with +02:00 or Z: that instant), today, monday, last week, or how long ago it was: 30d, 6 weeks, 3m, 2y"
@@ -179,6 +187,16 @@ pub enum SearchError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl SearchError {
+    /// Whether it is the model that cannot answer, and not the question that is wrong.
+    pub fn is_of_the_model(&self) -> bool {
+        matches!(
+            self,
+            Self::Model(_) | Self::Pack(_) | Self::NothingSeen { .. }
+        )
+    }
 }
 
 fn hint(suggestions: &[String]) -> String {

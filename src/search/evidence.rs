@@ -6,7 +6,7 @@ use super::locality;
 use super::sentence::Sentence;
 use super::wish::Wish;
 use crate::store::StoreReader;
-use crate::tag::Vocabulary;
+use crate::tag::{Vocabulary, forms};
 
 /// Words that the vocabulary knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,12 @@ impl Reading {
     }
 }
 
+/// Each word with its other forms, as names may have it.
+fn forms_of_each(words: &[String]) -> Vec<Vec<String>> {
+    let all = |word: &String| std::iter::once(word.clone()).chain(forms(word)).collect();
+    words.iter().map(all).collect()
+}
+
 /// Words as terms that photos can be tagged with.
 fn phrase(said: &str, words: &Vocabulary) -> Option<Phrase> {
     let named = words.named(said);
@@ -134,8 +140,7 @@ impl Evidence {
             }
         }
         if !reading.words.is_empty() {
-            let words: Vec<&str> = reading.words.iter().map(String::as_str).collect();
-            evidence.named = named(reader, &words)?;
+            evidence.named = named(reader, &reading.words)?;
         }
         Ok(evidence)
     }
@@ -146,6 +151,11 @@ impl Evidence {
         self.said.get(at).copied().flatten()
     }
 
+    /// Whether any photo's names say every word.
+    pub fn has_names(&self) -> bool {
+        !self.named.is_empty()
+    }
+
     /// Whether names of files, folders and places say every word.
     pub fn named(&self, photo: i64) -> bool {
         !self.named.is_empty() && self.named.binary_search(&photo).is_ok()
@@ -154,19 +164,17 @@ impl Evidence {
 
 /// Photos that have every one of these words, ascending: in the names of their files and folders, in what
 /// people say of them, or in the name of where they were taken.
-fn named(reader: &StoreReader, words: &[&str]) -> Result<Vec<i64>, SearchError> {
-    let mut named = reader.named(words)?;
-    for (said, localities) in locality::said(&reader.locality_counts()?, words) {
+pub(super) fn named(reader: &StoreReader, words: &[String]) -> Result<Vec<i64>, SearchError> {
+    let mut named = reader.named(&forms_of_each(words))?;
+    let each: Vec<&str> = words.iter().map(String::as_str).collect();
+    for (said, localities) in locality::said(&reader.locality_counts()?, &each) {
         let there = reader.taken_in(&localities)?;
-        let rest: Vec<&str> = words
-            .iter()
-            .filter(|w| !said.contains(w))
-            .copied()
-            .collect();
+        let rest = words.iter().filter(|word| !said.contains(&word.as_str()));
+        let rest: Vec<String> = rest.cloned().collect();
         if rest.is_empty() {
             named.extend(there);
         } else {
-            let of_the_rest = reader.named(&rest)?;
+            let of_the_rest = reader.named(&forms_of_each(&rest))?;
             let there = there.into_iter();
             named.extend(there.filter(|photo| of_the_rest.binary_search(photo).is_ok()));
         }

@@ -9,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::error::SearchError;
+use super::language::{Foreign, foreign};
+use super::sentence::is_stop_word;
 use crate::embedding::Embedding;
 use crate::media::{Inspector, Limits};
 use crate::model::{
@@ -119,6 +121,23 @@ impl<'a> Examples<'a> {
         first(encoder.encode(&[text])?)
     }
 
+    /// What speaks against a sentence being in the language that the model reads.
+    ///
+    /// # Errors
+    /// As [`Self::sentence`].
+    pub fn foreign(
+        &mut self,
+        text: &str,
+        knows: &dyn Fn(&str) -> bool,
+    ) -> Result<Option<Foreign>, SearchError> {
+        let encoder = self.encoder()?;
+        if !encoder.reads_english_only() {
+            return Ok(None);
+        }
+        let mut pieces = |word: &str| encoder.pieces(word).unwrap_or(1);
+        Ok(foreign(text, &mut pieces, knows, &is_stop_word))
+    }
+
     /// The vectors of many short texts, of length one.
     ///
     /// # Errors
@@ -142,6 +161,14 @@ impl<'a> Examples<'a> {
         Ok(vectors)
     }
 
+    /// The vector of a picture that is no file, by whatever name it goes.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no picture, a missing runtime, a model that fails on it.
+    pub fn picture(&mut self, name: &Path, bytes: &[u8]) -> Result<Embedding, SearchError> {
+        self.of_bytes(name, bytes).map(|(_, vector, _)| vector)
+    }
+
     /// The vector of a photo, of length one: the stored one if the index knows its bytes.
     ///
     /// # Errors
@@ -159,13 +186,21 @@ impl<'a> Examples<'a> {
         path: &Path,
     ) -> Result<(ContentHash, Embedding, bool), SearchError> {
         let bytes = self.read(path)?;
-        let hash = ContentHash(*blake3::hash(&bytes).as_bytes());
+        self.of_bytes(path, &bytes)
+    }
+
+    fn of_bytes(
+        &mut self,
+        name: &Path,
+        bytes: &[u8],
+    ) -> Result<(ContentHash, Embedding, bool), SearchError> {
+        let hash = ContentHash(*blake3::hash(bytes).as_bytes());
         if let Some(photo) = self.reader.photo_id(&hash)?
             && let Some(stored) = self.reader.embedding(photo, self.model)?
         {
             return Ok((hash, stored, true));
         }
-        Ok((hash, self.see(path, &bytes)?, false))
+        Ok((hash, self.see(name, bytes)?, false))
     }
 
     fn see(&mut self, path: &Path, bytes: &[u8]) -> Result<Embedding, SearchError> {

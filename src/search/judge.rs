@@ -160,6 +160,13 @@ pub(super) struct WordEvidence {
     unwanted: Evidence,
 }
 
+impl WordEvidence {
+    /// Whether names, or what people say, have all words of what is wanted.
+    pub fn are_names(&self) -> bool {
+        self.wanted.has_names()
+    }
+}
+
 impl Judge {
     /// The rule for `wishes` in the space of `pack`; `least_tag` is a person's own idea of how
     /// confident a tag must be.

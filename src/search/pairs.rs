@@ -6,6 +6,8 @@
 //! file that is. A photo that is not its pair's face is passed over, for the face comes by itself; so no
 //! list of what was shown is needed, and the order is that of the faces.
 
+use std::collections::HashSet;
+
 use jiff::civil::DateTime;
 
 use super::error::SearchError;
@@ -99,20 +101,42 @@ pub(super) struct Shots<'a> {
     alone: usize,
     /// Every photo is of one file, or is to be shown as if it were.
     each_file: bool,
+    /// Each content is shown at every place.
+    each_place: bool,
+    /// What has been shown and lies at other places too: few do.
+    shown: HashSet<i64>,
 }
 
 impl<'a> Shots<'a> {
-    pub fn new(reader: &'a StoreReader, each_file: bool) -> Self {
+    pub fn new(reader: &'a StoreReader, each_file: bool, each_place: bool) -> Self {
         Self {
             reader,
             alone: 0,
             each_file,
+            each_place,
+            shown: HashSet::new(),
         }
     }
 
-    /// What is shown where the search comes to this photo; `None` if its pair is shown as another file,
-    /// that `answers` the query too. The photo itself does.
+    /// What is shown where the search comes to this photo; `None` if it has been shown at another place,
+    /// or its pair is shown as another file, that `answers` the query too. The photo itself does.
     pub fn shot(
+        &mut self,
+        hit: Hit,
+        answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,
+    ) -> Result<Option<Shot>, SearchError> {
+        let (photo, has_copies) = (hit.photo.id, hit.photo.places > 1);
+        if self.shown.contains(&photo) {
+            return Ok(None);
+        }
+        let shot = self.of_pair(hit, answers)?;
+        if has_copies && !self.each_place && shot.is_some() {
+            self.shown.insert(photo);
+        }
+        Ok(shot)
+    }
+
+    fn of_pair(
         &mut self,
         hit: Hit,
         answers: &mut dyn FnMut(&Hit) -> Result<bool, SearchError>,

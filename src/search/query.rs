@@ -55,6 +55,8 @@ pub struct Query {
     pub all: bool,
     /// Show every file by itself, also those that are one photo.
     pub all_files: bool,
+    /// Show a photo at each of its places, not once.
+    pub all_paths: bool,
     /// Most rows shown.
     pub limit: Option<usize>,
 }
@@ -102,7 +104,7 @@ impl Searcher<'_> {
             return Ok(0);
         }
         let condition = self.reader.condition(&filter)?;
-        let mut shots = Shots::new(self.reader, query.all_files);
+        let mut shots = Shots::new(self.reader, query.all_files, query.all_paths);
         let mut failed = None;
         self.reader.list(&filter, query.limit, &mut |hit| {
             let shot = shots.shot(hit, &mut |other| Ok(condition.holds(other)?));
@@ -171,7 +173,17 @@ impl Searcher<'_> {
     }
 
     /// What a word means as a tag: terms that photond tells, and keywords that people gave.
-    fn terms(&self, word: &str) -> Result<TagCondition, SearchError> {
+    pub(super) fn terms(&self, word: &str) -> Result<TagCondition, SearchError> {
+        let negation = || {
+            negated(word).map(|rest| SearchError::Negated {
+                given: word.to_owned(),
+                word: rest.to_owned(),
+            })
+        };
+        // A sign is none of a name's; a word may be.
+        if let Some(negated) = negation().filter(|_| word.trim().starts_with(['-', '!'])) {
+            return Err(negated);
+        }
         let keywords = self.reader.keywords_called(word)?;
         match self.words.look_up(word) {
             Lookup::Found(keys) => Ok(TagCondition { keys, keywords }),
@@ -179,10 +191,12 @@ impl Searcher<'_> {
                 keys: Vec::new(),
                 keywords,
             }),
-            Lookup::Unknown(suggestions) => Err(SearchError::UnknownTag {
-                tag: word.to_owned(),
-                suggestions,
-            }),
+            Lookup::Unknown(suggestions) => {
+                Err(negation().unwrap_or_else(|| SearchError::UnknownTag {
+                    tag: word.to_owned(),
+                    suggestions,
+                }))
+            }
         }
     }
 
@@ -194,6 +208,14 @@ impl Searcher<'_> {
         typed
             .split_whitespace()
             .all(|word| name.contains(&squeezed(word)))
+    }
+
+    /// Names that are nearly this word; none, if it is one itself.
+    pub fn near(&self, word: &str) -> Vec<String> {
+        match self.words.look_up(word) {
+            Lookup::Found(_) => Vec::new(),
+            Lookup::Unknown(near) => near,
+        }
     }
 
     /// For a word that no model in use can tell: names near it that one can.
@@ -317,6 +339,17 @@ impl Span {
         span.until = before.into_iter().map(|(moment, _)| moment).collect();
         Ok(span)
     }
+}
+
+/// What is meant not to be there: `dog` of `-dog`, `!dog` and `not dog`.
+pub fn negated(word: &str) -> Option<&str> {
+    let word = word.trim();
+    let lower = word.to_ascii_lowercase();
+    let sign = ["-", "!", "not ", "no ", "without "]
+        .into_iter()
+        .find(|sign| lower.starts_with(sign))?;
+    let rest = word[sign.len()..].trim();
+    (!rest.is_empty()).then_some(rest)
 }
 
 fn named(tags: &[Tag]) -> Vec<(&str, &str, f32)> {

@@ -17,7 +17,8 @@ use super::allowed::Allowed;
 use super::background::{Background, Needed, Of};
 use super::error::SearchError;
 use super::example::{Examples, TextSide};
-use super::judge::{Judge, Standing, Why, asks};
+use super::judge::{Judge, Standing, Why, WordEvidence, asks};
+use super::language::Foreign;
 use super::pairs::{Shot, Shots};
 use super::query::{Query, Searcher};
 use super::vectors::{Tell, VectorIndex, Vectors};
@@ -26,6 +27,7 @@ use crate::embedding::Embedding;
 use crate::matrix::Scan;
 use crate::model::ModelPack;
 use crate::store::{Hit, PhotoFilter, StoreReader};
+use crate::tag::Lookup;
 
 /// Results shown where the query does not say how many.
 pub const DEFAULT_LIMIT: usize = 100;
@@ -61,7 +63,7 @@ pub struct RankedHit<'a> {
 }
 
 /// How a ranked query ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ranked {
     /// Rows shown: places.
     pub shown: usize,
@@ -73,6 +75,8 @@ pub struct Ranked {
     pub confident: usize,
     /// Photos that were compared.
     pub compared: usize,
+    /// What speaks against a sentence being in the language that the model reads.
+    pub foreign: Option<Foreign>,
 }
 
 impl Searcher<'_> {
@@ -112,6 +116,7 @@ impl Searcher<'_> {
         let words = judge.words(self.reader, query.all)?;
         let allowed = self.allowed(&filter)?;
         let directions = Directions::new(&mut examples, wishes)?;
+        let foreign = self.foreign(&mut examples, wishes, &words)?;
         drop(examples);
         let (mut standings, compared) =
             vectors.standings(&directions, &allowed, &|photo, scores| {
@@ -124,10 +129,11 @@ impl Searcher<'_> {
             passed_over: 0,
             confident: standings.iter().filter(|s| s.confident).count(),
             compared,
+            foreign,
         };
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         let condition = self.reader.condition(&filter)?;
-        let mut shots = Shots::new(self.reader, query.all_files);
+        let mut shots = Shots::new(self.reader, query.all_files, true);
         let found = OnceCell::<HashSet<i64>>::new();
         let (mut done, mut wanted) = (0, 0);
         while ranked.shown < limit && done < standings.len() {
@@ -144,6 +150,10 @@ impl Searcher<'_> {
             for (standing, hits) in self.places(&standings[best], &filter)? {
                 let before = ranked.shown;
                 for hit in hits {
+                    let is_copy = ranked.shown > before;
+                    if is_copy && !query.all_paths {
+                        break;
+                    }
                     let shot = shots.shot(hit, &mut |other| {
                         Ok(is_found(&other.photo.id) && condition.holds(other)?)
                     })?;
@@ -151,7 +161,7 @@ impl Searcher<'_> {
                         ranked.passed_over += 1;
                         continue;
                     };
-                    ranked.photos += usize::from(ranked.shown == before);
+                    ranked.photos += usize::from(!is_copy);
                     ranked.shown += 1;
                     let why = judge.why(standing, &words);
                     let row = RankedHit {
@@ -166,6 +176,25 @@ impl Searcher<'_> {
             }
         }
         Ok(ranked)
+    }
+
+    /// Whether a sentence is in a language that the model does not read, and no name says it either.
+    fn foreign(
+        &self,
+        examples: &mut Examples<'_>,
+        wishes: &[Wish],
+        words: &WordEvidence,
+    ) -> Result<Option<Foreign>, SearchError> {
+        let sentences = wishes.iter().filter_map(Wish::sentence);
+        let sentences = sentences.filter(|_| !words.are_names());
+        let knows = |word: &str| matches!(self.words.look_up(word), Lookup::Found(_));
+        for sentence in sentences {
+            let foreign = examples.foreign(sentence, &knows)?;
+            if foreign.is_some() {
+                return Ok(foreign);
+            }
+        }
+        Ok(None)
     }
 
     fn examples<'e>(&'e self, space: &Space<'e>) -> Examples<'e> {
@@ -370,6 +399,7 @@ impl Directions {
             let vector = match &wish.like {
                 Like::Text(text) => examples.sentence(text)?,
                 Like::Photo(path) => examples.photo(path)?,
+                Like::Picture(bytes) => examples.picture(Path::new("-"), bytes)?,
             };
             vectors.push((wish.weight, vector));
         }

@@ -166,6 +166,9 @@ pub struct PhotoJson {
     pub phash: String,
     /// Most confident first.
     pub tags: Vec<TagJson>,
+    /// Places that its content lies at, if they are several: `show` lists them.
+    #[serde(skip_serializing_if = "is_one")]
+    pub copies: i64,
     /// The other files of the same photo: the raw of a JPEG, the video of a Live Photo.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<Member>,
@@ -185,6 +188,16 @@ pub struct PhotoJson {
 
 fn is_true(b: &bool) -> bool {
     *b
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde asks for it
+fn is_one(copies: &i64) -> bool {
+    *copies <= 1
+}
+
+/// Degrees to a tenth of a metre: more digits are noise.
+fn degrees(of: f64) -> f64 {
+    (of * 1e6).round() / 1e6
 }
 
 impl PhotoJson {
@@ -224,8 +237,8 @@ impl PhotoJson {
             date: date.date.to_string(),
             date_source: date.field.source(),
             camera: photo.exif.camera.clone(),
-            lat: photo.exif.lat,
-            lon: photo.exif.lon,
+            lat: photo.exif.lat.map(degrees),
+            lon: photo.exif.lon.map(degrees),
             place: None,
             locality: None,
             keywords,
@@ -235,6 +248,7 @@ impl PhotoJson {
             people,
             phash: photo.phash.to_hex(),
             tags,
+            copies: photo.places,
             members: Vec::new(),
             score: None,
             confident: None,

@@ -114,6 +114,21 @@ const GENERIC: &[&str] = &[
     "snapshots",
 ];
 
+/// Endings of pictures' names, which say nothing of what is in them.
+#[rustfmt::skip]
+const ENDINGS: &[&str] = &[
+    "arw", "avif", "bmp", "cr2", "cr3", "crw", "dng", "gif", "heic", "heif", "hif", "jfif", "jp2", "jpeg", "jpg",
+    "jxl", "mrw", "nef", "orf", "pef", "png", "psd", "raf", "rw2", "srw", "tif", "tiff", "webp", "x3f",
+];
+
+/// A file's name without its ending, else what it is.
+fn without_ending(chunk: &str) -> &str {
+    match chunk.rsplit_once('.') {
+        Some((name, ending)) if !name.is_empty() && ENDINGS.binary_search(&ending).is_ok() => name,
+        _ => chunk,
+    }
+}
+
 /// Most words of a phrase that the vocabulary is asked for.
 const LONGEST_PHRASE: usize = 5;
 
@@ -128,11 +143,13 @@ impl Sentence {
     pub fn new(text: &str) -> Self {
         let mut words = Vec::new();
         let lower = text.to_lowercase().replace('\u{2019}', "'");
-        for run in lower.split(|c: char| !c.is_alphanumeric() && c != '\'') {
-            let run = run.trim_matches('\'');
-            let word = run.strip_suffix("'s").unwrap_or(run);
-            if !word.is_empty() {
-                words.push(word.to_owned());
+        for chunk in lower.split_whitespace() {
+            for run in without_ending(chunk).split(|c: char| !c.is_alphanumeric() && c != '\'') {
+                let run = run.trim_matches('\'');
+                let word = run.strip_suffix("'s").unwrap_or(run);
+                if !word.is_empty() {
+                    words.push(word.to_owned());
+                }
             }
         }
         Self { words }
@@ -177,6 +194,11 @@ impl Sentence {
     }
 }
 
+/// Whether an English word has no content of its own.
+pub(super) fn is_stop_word(word: &str) -> bool {
+    STOP.binary_search(&word).is_ok()
+}
+
 fn is_empty_word(word: &str) -> bool {
     STOP.binary_search(&word).is_ok() || GENERIC.contains(&word)
 }
@@ -189,6 +211,7 @@ mod tests {
     #[test]
     fn the_stop_words_are_in_order() {
         assert!(STOP.windows(2).all(|w| w[0] < w[1]));
+        assert!(ENDINGS.windows(2).all(|w| w[0] < w[1]));
     }
 
     #[test]
@@ -197,6 +220,8 @@ mod tests {
         assert_eq!(s.content(), ["grandmother", "dog", "beach"]);
         assert_eq!(s.core().as_deref(), Some("grandmother dog on the beach"));
         assert_eq!(Sentence::new("the photo").core(), None);
+        assert_eq!(Sentence::new("IMG_0001.JPG").content(), ["img", "0001"]);
+        assert_eq!(Sentence::new("rain.snow").content(), ["rain", "snow"]);
         assert_eq!(
             Sentence::new("l'été à la mer").content(),
             ["l'été", "à", "la", "mer"]

@@ -18,6 +18,8 @@ pub enum Like {
     Text(String),
     /// Another photo, indexed or not.
     Photo(PathBuf),
+    /// A picture that is no file.
+    Picture(std::sync::Arc<[u8]>),
 }
 
 /// One part of a ranked query.
@@ -89,7 +91,7 @@ impl Wish {
     pub fn sentence(&self) -> Option<&str> {
         match &self.like {
             Like::Text(text) => Some(text),
-            Like::Photo(_) => None,
+            Like::Photo(_) | Like::Picture(_) => None,
         }
     }
 }

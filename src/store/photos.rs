@@ -40,6 +40,8 @@ pub struct PhotoRow {
     pub pixels: Pixels,
     /// Perceptual hash; empty without pixels.
     pub phash: PerceptualHash,
+    /// Places that it lies at, those held as missing not counted.
+    pub places: i64,
 }
 
 /// A photo at one of its places.
@@ -66,7 +68,7 @@ pub(super) const HIT_COLUMNS: &str = "r.path, f.path, f.size, f.mtime_ns, r.onli
      p.id, p.hash, p.format, p.width, p.height, p.orientation, p.captured_local, \
      p.captured_offset, p.camera, p.lens, p.exposure_s, p.f_number, p.iso, p.focal_length_mm, \
      p.lat, p.lon, p.altitude_m, p.phash, p.pixels, p.pixels_kind, p.pixels_why, f.root, \
-     p.dated, p.dated_by, p.title, p.caption, p.rating";
+     p.dated, p.dated_by, p.title, p.caption, p.rating, p.places";
 
 /// The statement for the photo at one path.
 pub(super) fn hit_at() -> String {
@@ -116,6 +118,7 @@ impl Hit {
                 title: r.get(29)?,
                 caption: r.get(30)?,
                 rating: r.get(31)?,
+                places: r.get(32)?,
             },
         })
     }

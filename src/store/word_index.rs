@@ -17,27 +17,39 @@ const MAX_QUERY_WORDS: usize = 64;
 
 impl StoreReader {
     /// Photos whose file or folder names, or what people say of them, have every one of these words,
-    /// ascending: as they stand or in their parts, without case, accents and English endings. Nothing in a word is syntax; one
-    /// without a letter or digit matches nothing.
+    /// ascending: in one of the forms given of it, as it stands or in its parts, without case and accents.
+    /// Nothing in a word is syntax; one without a letter or digit matches nothing.
     ///
     /// Cost: proportional to the photos that match.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn named(&self, words: &[&str]) -> Result<Vec<i64>, StoreError> {
-        let each = words.iter().take(MAX_QUERY_WORDS);
-        let each: Option<Vec<String>> = each.map(|word| words::expression(word)).collect();
-        let expression = match each {
-            Some(each) if !each.is_empty() => each.join(" AND "),
-            _ => return Ok(Vec::new()),
-        };
-        self.conn
-            .prepare_cached(
-                "SELECT rowid FROM path_words WHERE path_words MATCH ?1
-                 UNION SELECT rowid FROM said_words WHERE said_words MATCH ?1 ORDER BY rowid",
-            )
-            .and_then(|mut s| s.query_map([expression], |r| r.get(0))?.collect())
-            .at(&self.path)
+    pub fn named(&self, words: &[Vec<String>]) -> Result<Vec<i64>, StoreError> {
+        let mut named: Option<Vec<i64>> = None;
+        for forms in words.iter().take(MAX_QUERY_WORDS) {
+            let forms = forms.iter().filter_map(|form| words::expression(form));
+            let forms: Vec<String> = forms.map(|form| format!("({form})")).collect();
+            if forms.is_empty() {
+                return Ok(Vec::new());
+            }
+            // Of a photo's words some may stand in its name and some in what is said of it.
+            let found: Vec<i64> = self
+                .conn
+                .prepare_cached(
+                    "SELECT rowid FROM path_words WHERE path_words MATCH ?1
+                     UNION SELECT rowid FROM said_words WHERE said_words MATCH ?1 ORDER BY rowid",
+                )
+                .and_then(|mut s| s.query_map([forms.join(" OR ")], |r| r.get(0))?.collect())
+                .at(&self.path)?;
+            named = Some(match named {
+                None => found,
+                Some(mut before) => {
+                    before.retain(|photo| found.binary_search(photo).is_ok());
+                    before
+                }
+            });
+        }
+        Ok(named.unwrap_or_default())
     }
 }
 

@@ -28,7 +28,7 @@ pub use head::Head;
 pub use lexicon::{LexTerm, Lexicon};
 pub use own_terms::{Example, LONGEST_NAME, OWN_TERMS_DIR, OwnTerm, OwnTerms, OwnTermsError};
 pub use pools::{Pools, WORTH};
-pub use spelling::near;
+pub use spelling::{forms, near};
 pub use tagger::{OwnWord, SearchWords, SeenByModels, Tagger};
 pub use vocabulary::{Aspect, Group, Term, Vocabulary};
 pub use words::{Lookup, MOST_SHOWN, Words};

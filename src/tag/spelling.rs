@@ -33,7 +33,7 @@ const IRREGULAR: [(&str, &str); 8] = [
 
 /// The word itself, then its singular and plural forms, then what is done with it or who does it
 /// (`ski`, `skiing`). The last word of several is the one that changes.
-pub(super) fn forms(word: &str) -> Vec<String> {
+pub fn forms(word: &str) -> Vec<String> {
     let word = normalise(word);
     let mut forms = vec![word.clone()];
     for (plural, singular) in ENDINGS.iter().chain(&IRREGULAR) {
@@ -68,11 +68,11 @@ fn undoubled(stem: &str) -> Option<String> {
 /// How far a known word is from one that is not there: none if it is not near. A word of several of
 /// which one is the word asked for counts as the farthest that is near.
 pub(super) fn nearness(asked: &str, known: &str) -> Option<usize> {
-    // Short words have too many neighbours: `water` is no misspelt `wader`.
+    // Short words have too many neighbours: `cat` is no misspelt `cut`.
     let length = asked.chars().count();
     let limit = match length {
-        0..=4 => 0,
-        5..=7 => 1,
+        0..=3 => 0,
+        4..=7 => 1,
         _ => 2,
     };
     let same_start = asked.chars().next() == known.chars().next();
@@ -162,7 +162,8 @@ mod tests {
     fn near_words_are_near() {
         assert_eq!(nearness("girafe", "giraffe"), Some(1));
         assert_eq!(nearness("beagel", "beagle"), Some(1));
-        assert_eq!(nearness("hour", "golden hour"), Some(0));
+        assert_eq!(nearness("hour", "golden hour"), Some(1));
+        assert_eq!(nearness("pupy", "puppy"), Some(1));
         assert_eq!(nearness("cat", "cut"), None);
         assert_eq!(nearness("giraffe", "agiraffe"), None);
         assert_eq!(nearness("", "a"), None);

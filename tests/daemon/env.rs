@@ -142,9 +142,9 @@ impl TestEnv {
         self.json(&["status", "--format", "json", "--errors"])
     }
 
-    /// Rows of a query; empty where nothing is found.
+    /// Rows of a query, one a place; empty where nothing is found.
     pub fn query(&self, args: &[&str]) -> Vec<Value> {
-        let mut all = vec!["query", "--format", "json"];
+        let mut all = vec!["query", "--all-paths", "--format", "json"];
         all.extend(args);
         let output = self.run(&all);
         let code = output.status.code();

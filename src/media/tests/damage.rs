@@ -113,6 +113,170 @@ fn a_progressive_file_without_its_first_scan_is_damaged() {
 }
 
 #[test]
+fn a_progressive_file_that_has_lost_one_scan_is_damaged() {
+    let whole = jpeg(&scene(640, 480), Jpeg::Progressive, None);
+    assert!(look(&whole, "jpg").is_ok());
+    let starts: Vec<usize> = (0..whole.len() - 1)
+        .filter(|i| whole[*i..*i + 2] == [0xFF, 0xDA])
+        .collect();
+    assert!(starts.len() > 4, "{starts:?}");
+    // Its marker, and all of it from there on as far as a sector reaches.
+    for (start, zeros) in starts.iter().flat_map(|s| [(*s, 2), (*s, 40), (*s, 512)]) {
+        let mut lost = whole.clone();
+        let end = (start + zeros).min(whole.len() - 2);
+        lost[start..end].fill(0);
+        let seen = see(&lost, "jpg").unwrap();
+        assert!(
+            !matches!(seen.pixels, Pixels::Whole),
+            "{zeros} zeros at {start} of {}",
+            whole.len()
+        );
+    }
+}
+
+/// The blocks of a PNG anew, with right checksums, the pixels' data as `change` leaves them.
+fn png_with(bytes: &[u8], change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = bytes[..8].to_vec();
+    let mut at = 8;
+    while at < bytes.len() {
+        let len = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        let kind = &bytes[at + 4..at + 8];
+        let mut data = bytes[at + 8..at + 8 + len].to_vec();
+        if kind == b"IDAT" {
+            change(&mut data);
+        }
+        out.extend((data.len() as u32).to_be_bytes());
+        let block = [kind, &data].concat();
+        out.extend(&block);
+        out.extend(crc32fast::hash(&block).to_be_bytes());
+        at += 12 + len;
+    }
+    out
+}
+
+#[test]
+fn a_png_with_a_wrong_checksum_is_shown_and_called_damaged() {
+    let bytes = png(&scene(200, 150), None);
+    let whole = look(&bytes, "png").unwrap();
+    assert_eq!(
+        look(&png_with(&bytes, |_| {}), "png").unwrap().tensors,
+        whole.tensors
+    );
+    // Of the block that the pixels end in, and of all pixels.
+    let mut block = bytes.clone();
+    let end = block.len() - 12 - 1;
+    block[end] ^= 1;
+    let all = png_with(&bytes, |data| *data.last_mut().unwrap() ^= 1);
+    for wrong in [block, all] {
+        let seen = see(&wrong, "png").unwrap();
+        assert!(
+            matches!(&seen.pixels, Pixels::Damaged(t) if t.kind == "corrupt"),
+            "{:?}",
+            seen.pixels
+        );
+        assert_eq!(seen.tensors, whole.tensors);
+    }
+    // Wrong in the middle: what comes before is seen.
+    let broken = png_with(&bytes, |data| {
+        let middle = data.len() / 2;
+        data[middle..middle + 64].fill(0xFF);
+    });
+    let seen = see(&broken, "png").unwrap();
+    assert!(
+        matches!(&seen.pixels, Pixels::Damaged(_)),
+        "{:?}",
+        seen.pixels
+    );
+    assert_ne!(seen.tensors, whole.tensors);
+}
+
+/// The same PNG in seven passes (Adam7), so many bytes of pixels' data left out at the end.
+fn interlaced(picture: &RgbImage, left_out: usize) -> Vec<u8> {
+    use std::io::Write;
+    let (width, height) = picture.dimensions();
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    for (x0, dx, y0, dy) in [
+        (0, 8, 0, 8),
+        (4, 8, 0, 8),
+        (0, 4, 4, 8),
+        (2, 4, 0, 4),
+        (0, 2, 2, 4),
+        (1, 2, 0, 2),
+        (0, 1, 1, 2),
+    ] {
+        for y in (y0..height).step_by(dy) {
+            packed.write_all(&[0]).unwrap();
+            for x in (x0..width).step_by(dx) {
+                packed.write_all(&picture.get_pixel(x, y).0).unwrap();
+            }
+        }
+    }
+    let packed = packed.finish().unwrap();
+    let mut bytes = png_with(&png(picture, None), |data| data.clone_from(&packed));
+    bytes[28] = 1;
+    let header = crc32fast::hash(&bytes[12..29]).to_be_bytes();
+    bytes[29..33].copy_from_slice(&header);
+    bytes.truncate(bytes.len() - 12 - 4 - left_out);
+    if left_out == 0 {
+        let rest = png(picture, None);
+        bytes.extend(crc32fast::hash(&[&b"IDAT"[..], &packed].concat()).to_be_bytes());
+        bytes.extend(&rest[rest.len() - 12..]);
+    }
+    bytes
+}
+
+#[test]
+fn an_interlaced_png_is_seen_as_far_as_it_has_come() {
+    let picture = scene(203, 150);
+    let plain = look(&png(&picture, None), "png").unwrap();
+    let whole = look(&interlaced(&picture, 0), "png").unwrap();
+    assert_eq!(whole.tensors, plain.tensors);
+    // Half of the data is a quarter of the pixels, all over the picture: coarse, and the same picture.
+    let half = see(&interlaced(&picture, 40_000), "png").unwrap();
+    assert!(
+        matches!(&half.pixels, Pixels::Damaged(t) if t.kind == "truncated"),
+        "{:?}",
+        half.pixels
+    );
+    let apart = half.perceptual_hash.distance(&plain.perceptual_hash);
+    assert!(apart.is_some_and(|bits| bits <= 24), "{apart:?} bits");
+}
+
+#[test]
+fn an_icon_may_hold_a_png_of_any_kind() {
+    let picture = scene(48, 40);
+    let icon = |entries: &[(u8, u8, u16, &[u8])]| {
+        let mut bytes = vec![0, 0, 1, 0, entries.len() as u8, 0];
+        let mut at = 6 + 16 * entries.len();
+        for (width, height, bits, data) in entries {
+            bytes.extend([*width, *height, 0, 0, 1, 0]);
+            bytes.extend(bits.to_le_bytes());
+            bytes.extend((data.len() as u32).to_le_bytes());
+            bytes.extend((at as u32).to_le_bytes());
+            at += data.len();
+        }
+        entries.iter().for_each(|entry| bytes.extend(entry.3));
+        bytes
+    };
+    let colour = png(&picture, None);
+    let expected = look(&colour, "png").unwrap();
+    let mut grey = Vec::new();
+    let small = image::imageops::grayscale(&scene(16, 16));
+    small
+        .write_with_encoder(PngEncoder::new(&mut grey))
+        .unwrap();
+    // The deepest counts, of those the largest.
+    let two = icon(&[(16, 16, 8, &grey), (48, 40, 24, &colour)]);
+    let seen = look(&two, "ico").unwrap();
+    assert_eq!((seen.width, seen.height), (48, 40));
+    assert_eq!(seen.tensors, expected.tensors);
+    let alone = look(&icon(&[(16, 16, 8, &grey)]), "ico").unwrap();
+    assert_eq!((alone.width, alone.height), (16, 16));
+    let cut = &two[..two.len() - 100];
+    assert_eq!(look(cut, "ico").unwrap_err().kind(), "truncated");
+}
+
+#[test]
 fn a_picture_with_one_side_only_has_no_size() {
     let mut psd = b"8BPS\0\x01\0\0\0\0\0\0\0\x03".to_vec();
     psd.extend([0, 0, 0, 0, 0, 0, 0, 48, 0, 8, 0, 3]);

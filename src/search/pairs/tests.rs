@@ -31,7 +31,7 @@ fn shown(lib: &Library, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
         ..PhotoFilter::default()
     };
     let condition = reader.condition(&filter).unwrap();
-    let mut shots = Shots::new(&reader, false);
+    let mut shots = Shots::new(&reader, false, false);
     let mut shown = Vec::new();
     reader
         .list(&filter, None, &mut |hit| {
@@ -169,7 +169,7 @@ fn where_nothing_is_raw_the_search_for_pairs_ends() {
     let reader = lib.reader();
     let path = RelPath::from_bytes("1.jpg");
     let hit = reader.photo_at(root, &path).unwrap().unwrap();
-    let mut shots = Shots::new(&reader, false);
+    let mut shots = Shots::new(&reader, false, false);
     for _ in 0..WORTH_ASKING {
         assert!(!shots.each_file);
         let shot = shots.shot(hit.clone(), &mut |_| Ok(true)).unwrap().unwrap();
@@ -178,7 +178,7 @@ fn where_nothing_is_raw_the_search_for_pairs_ends() {
     assert!(shots.each_file);
     // Where something is, it goes on.
     lib.sql("UPDATE photos SET format = 'raw' WHERE id = 2");
-    let mut shots = Shots::new(&reader, false);
+    let mut shots = Shots::new(&reader, false, false);
     for _ in 0..=WORTH_ASKING {
         shots.shot(hit.clone(), &mut |_| Ok(true)).unwrap();
     }

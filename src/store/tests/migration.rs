@@ -197,7 +197,8 @@ fn words_are_filled_in_by_and_by() {
     assert_eq!(steps, 3);
     assert!(!store.fill_words(7).unwrap());
     let reader = store.reader().unwrap();
-    let photos = ["beach", "dune", "hill", "5"].map(|word| reader.named(&[word]).unwrap());
+    let photos =
+        ["beach", "dune", "hill", "5"].map(|word| reader.named(&[vec![word.to_owned()]]).unwrap());
     let beaches: Vec<i64> = (1..=20).filter(|n| *n != 5 && *n != 6).collect();
     assert_eq!(photos, [beaches, vec![21], vec![5], vec![]]);
     assert_eq!(named(&store.reader().unwrap()), 20);

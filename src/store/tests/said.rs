@@ -103,7 +103,10 @@ fn words_of_all_layers_are_put_together_and_each_goes_with_its_own() {
     for typed in ["lisb", "spain|lisbon", "", "|"] {
         assert!(with_keyword(&lib, typed).is_empty(), "{typed}");
     }
-    assert_eq!(lib.reader().named(&["portugal"]).unwrap(), [photo]);
+    assert_eq!(
+        lib.reader().named(&[vec!["portugal".to_owned()]]).unwrap(),
+        [photo]
+    );
     let counts = lib.reader().keyword_counts().unwrap();
     let counts: Vec<_> = counts.iter().map(|c| (c.name.as_str(), c.photos)).collect();
     assert!(counts.contains(&("Places|Portugal", 1)), "{counts:?}");
@@ -111,7 +114,12 @@ fn words_of_all_layers_are_put_together_and_each_goes_with_its_own() {
     beside(&lib, photo, &Said::default());
     assert_eq!(shown(&lib, photo), ["Küste file", "Lisbon file"]);
     assert!(with_keyword(&lib, "portugal").is_empty());
-    assert!(lib.reader().named(&["portugal"]).unwrap().is_empty());
+    assert!(
+        lib.reader()
+            .named(&[vec!["portugal".to_owned()]])
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
