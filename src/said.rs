@@ -323,16 +323,20 @@ impl FaceArea {
     }
 }
 
-/// A word that stands somewhere in a hierarchy is not there a second time without it.
+/// What stands in the hierarchy of another keyword is not there a second time: programs write all its
+/// levels as keywords of their own, flat and in their places.
 fn each_once(keywords: Vec<Keyword>) -> Vec<Keyword> {
-    let placed = keywords.iter().filter(|keyword| keyword.0.len() > 1);
-    let placed: HashSet<String> = placed.map(|keyword| folded(keyword.word())).collect();
+    let folded: Vec<Vec<String>> = keywords.iter().map(Keyword::folded).collect();
+    let placed = || folded.iter().filter(|levels| levels.len() > 1);
+    let words: HashSet<&String> = placed().flatten().collect();
+    let above: HashSet<&[String]> = placed()
+        .flat_map(|levels| (1..levels.len()).map(move |depth| &levels[..depth]))
+        .collect();
     let mut seen = HashSet::new();
     let mut once = Vec::new();
-    for keyword in keywords {
-        let levels = keyword.folded();
-        let is_placed = matches!(&levels[..], [word] if placed.contains(word));
-        if !is_placed && seen.insert(levels) {
+    for (keyword, levels) in keywords.into_iter().zip(&folded) {
+        let is_placed = matches!(&levels[..], [word] if words.contains(word));
+        if !is_placed && !above.contains(&levels[..]) && seen.insert(levels) {
             once.push(keyword);
         }
     }

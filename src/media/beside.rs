@@ -58,9 +58,12 @@ mod tests {
   <rdf:Description rdf:about="" xmlns:exif="http://ns.adobe.com/exif/1.0/"
     xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/"
     xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"
-    exif:DateTimeOriginal="2019:05:03 10:11:12.345" xmp:Rating="3" tiff:Orientation="6"
+    xmlns:lr="http://ns.adobe.com/lightroom/1.0/" exif:DateTimeOriginal="2019:05:03 10:11:12.345" xmp:Rating="3" tiff:Orientation="6"
     xmpMM:DerivedFrom="bay.CR2">
-   <dc:subject><rdf:Seq><rdf:li>darktable|format|cr2</rdf:li><rdf:li>boat</rdf:li></rdf:Seq></dc:subject>
+   <dc:subject><rdf:Seq><rdf:li>darktable</rdf:li><rdf:li>format</rdf:li><rdf:li>cr2</rdf:li>
+    <rdf:li>Lisbon</rdf:li><rdf:li>Places</rdf:li><rdf:li>boat</rdf:li></rdf:Seq></dc:subject>
+   <lr:hierarchicalSubject><rdf:Seq><rdf:li>darktable|format|cr2</rdf:li><rdf:li>Places|Lisbon</rdf:li>
+    <rdf:li>boat</rdf:li></rdf:Seq></lr:hierarchicalSubject>
   </rdf:Description>
  </rdf:RDF>
 </x:xmpmeta>"#;
@@ -73,7 +76,8 @@ mod tests {
         let said = words.said;
         assert_eq!((said.rating, said.orientation), (Some(3), None));
         assert_eq!(said.dates[0].date.to_string(), "2019-05-03T10:11:12.345");
-        assert!(said.keywords.iter().any(|k| k.word() == "boat"));
+        let words: Vec<String> = said.keywords.iter().map(ToString::to_string).collect();
+        assert_eq!(words, ["boat", "Places|Lisbon"]);
     }
 
     #[test]

@@ -181,6 +181,7 @@ fn altitude(all: &[Statement], said: &mut Said) -> Option<f64> {
 }
 
 fn keywords(all: &[Statement], said: &mut Said) {
+    let mut bookkeeping: Vec<String> = Vec::new();
     for (space, name, separator) in KEYWORDS {
         for value in each(all, space, name) {
             for item in value.items() {
@@ -192,13 +193,24 @@ fn keywords(all: &[Statement], said: &mut Said) {
                         Some(separator) => Keyword::path(word, separator),
                         None => Keyword::flat(word),
                     };
-                    if !said.add_keyword(STANDARD, keyword.filter(|k| !is_bookkeeping(k))) {
+                    let keyword = match keyword {
+                        Some(keyword) if is_bookkeeping(&keyword) => {
+                            bookkeeping.extend(keyword.levels().iter().cloned());
+                            None
+                        }
+                        keyword => keyword,
+                    };
+                    if !said.add_keyword(STANDARD, keyword) {
                         return;
                     }
                 }
             }
         }
     }
+    // Each level of it stands among the flat words too.
+    let is_level =
+        |k: &Keyword| matches!(k.levels(), [word] if bookkeeping.iter().any(|level| level == word));
+    said.keywords.retain(|keyword| !is_level(keyword));
     let is_categories =
         |s: &&Statement| s.is(ACDSEE, s.name) && s.name.eq_ignore_ascii_case("categories");
     for categories in all.iter().filter(is_categories) {
