@@ -76,7 +76,10 @@ fn a_sidecar_counts_whether_it_comes_before_or_after_and_takes_its_words_with_it
     lib.put(root, "b.jpg", 2);
     lib.sidecar(root, "b.JPG.xmp", word("after"));
     assert_eq!(has(&lib, 2), "after");
-    assert_eq!(lib.reader().named(&["after"]).unwrap(), [lib.photo(2)]);
+    assert_eq!(
+        lib.reader().named(&[vec!["after".to_owned()]]).unwrap(),
+        [lib.photo(2)]
+    );
     lib.sidecar(root, "b.JPG.xmp", word("changed"));
     assert_eq!(has(&lib, 2), "changed");
     lib.sidecar(root, "b.xmp", word("more"));
