@@ -1,6 +1,6 @@
 //! `photond pause`, `resume`, `rescan`, `confirm` and `forget`: what a living daemon is told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -8,7 +8,7 @@ use super::output::{plural, span};
 use super::paths::real;
 use super::{Context_, Exit};
 use crate::daemon::{ControlAnswer, ControlOrder, HexPath, Pause, is_held, obey_alone, order};
-use crate::store::unix_now;
+use crate::store::{StoreReader, unix_now};
 
 /// Index nothing for a while, or until `photond resume`; queries go on
 #[derive(clap::Args)]
@@ -145,8 +145,13 @@ pub(super) fn confirm(context: &Context_, args: &ConfirmArgs) -> anyhow::Result<
 }
 
 pub(super) fn forget(context: &Context_, args: &ForgetArgs) -> anyhow::Result<Exit> {
+    forget_all(context, &args.roots)
+}
+
+/// Takes roots out of the index, by the daemon if one runs.
+pub(super) fn forget_all(context: &Context_, roots: &[PathBuf]) -> anyhow::Result<Exit> {
     let mut found = false;
-    for root in &args.roots {
+    for root in roots {
         let path = real(root);
         let shown = path.display();
         let order = ControlOrder::Forget {
@@ -165,10 +170,27 @@ pub(super) fn forget(context: &Context_, args: &ForgetArgs) -> anyhow::Result<Ex
                     ));
                 }
             }
-            None => context.out.notice(&format!("{shown} is not in the index")),
+            None => context.out.notice(&not_a_root(context, &path)),
         }
     }
     Ok(if found { Exit::Done } else { Exit::Nothing })
+}
+
+/// Why a folder cannot be forgotten by itself.
+fn not_a_root(context: &Context_, path: &Path) -> String {
+    let shown = path.display();
+    let roots = StoreReader::open(&context.data_dir).and_then(|reader| reader.roots());
+    let roots = roots.unwrap_or_default();
+    match roots.iter().find(|row| path.starts_with(&row.path)) {
+        Some(row) => {
+            let below = path.strip_prefix(&row.path).unwrap_or(path).display();
+            let root = row.path.display();
+            format!(
+                "{shown} is a part of {root}, which is indexed as a whole: a line `/{below}/` in {root}/.photondignore, or in `exclude` of the settings, leaves it out"
+            )
+        }
+        None => format!("{shown} is not in the index"),
+    }
 }
 
 /// Gives an order to the daemon, or does it here if none lives.
@@ -183,6 +205,7 @@ fn obey(context: &Context_, what: &ControlOrder) -> anyhow::Result<Option<u64>> 
     };
     match answer {
         ControlAnswer::Done(count) => Ok(count),
+        ControlAnswer::Indexed(_) => Ok(None),
         ControlAnswer::Failed(why) => bail!("{why}"),
     }
 }

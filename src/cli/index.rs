@@ -7,8 +7,12 @@ use serde_json::json;
 
 use super::observer::Terminal;
 use super::output::{count, plural};
-use super::{Context_, Exit, TableOrJson};
-use crate::daemon::{Observer, OnceOptions, Setup, Summary, forget_roots, index_once};
+use super::paths::real;
+use super::{Context_, Exit, TableOrJson, control};
+use crate::daemon::{
+    ControlAnswer, ControlOrder, HexPath, Observer, OnceOptions, Pause, Setup, Summary, index_once,
+    is_held, order,
+};
 
 /// Index folders once, with a summary, then exit
 ///
@@ -33,18 +37,23 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
-    let setup = super::watch::setup(context, "index", args.roots, args.parallel)?;
     if args.forget {
-        return forget(context, &setup);
+        return control::forget_all(context, &args.roots);
     }
-    let terminal = Arc::new(Terminal::new(context.out, context.quiet));
-    let observer: Arc<dyn Observer> = terminal.clone();
-    let options = OnceOptions {
-        confirm_deletions: args.confirm_deletions,
+    let setup = super::watch::setup(context, "index", args.roots, args.parallel)?;
+    let summary = match by_daemon(context, &setup, args.confirm_deletions)? {
+        Some(summary) => summary,
+        None => {
+            let terminal = Arc::new(Terminal::new(context.out, context.quiet));
+            let observer: Arc<dyn Observer> = terminal.clone();
+            let options = OnceOptions {
+                confirm_deletions: args.confirm_deletions,
+            };
+            let result = index_once(&setup, options, &observer);
+            terminal.finish();
+            result?
+        }
     };
-    let result = index_once(&setup, options, &observer);
-    terminal.finish();
-    let summary = result?;
     match args.format {
         TableOrJson::Json => context.out.line(&as_json(&summary).to_string())?,
         TableOrJson::Table => {
@@ -60,7 +69,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         let missing: Vec<String> = summary
             .missing
             .iter()
-            .map(|(path, why)| format!("{}: {why}", path.display()))
+            .map(|(path, why)| format!("{}: {why}", path.path().display()))
             .collect();
         anyhow::bail!("not indexed now: {}", missing.join("; "));
     }
@@ -73,22 +82,48 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn forget(context: &Context_, setup: &Setup) -> anyhow::Result<Exit> {
-    let mut found = false;
-    for (path, files) in forget_roots(setup)? {
-        let path = path.display();
-        match files {
-            Some(n) => {
-                found = true;
-                let n = plural(n as u64, "file", "files");
-                context
-                    .out
-                    .line(&format!("{path}: {n} forgotten; the photos are untouched"))?;
-            }
-            None => context.out.notice(&format!("{path} is not in the index")),
+/// The pass as the running daemon makes it; `None`: none runs, or what runs takes no orders.
+fn by_daemon(
+    context: &Context_,
+    setup: &Setup,
+    confirm_deletions: bool,
+) -> anyhow::Result<Option<Summary>> {
+    let dir = &context.data_dir;
+    if !is_held(dir) {
+        return Ok(None);
+    }
+    if Pause::now(dir).is_some() {
+        anyhow::bail!("photond is running and paused: `photond resume` lets it go on");
+    }
+    let folders: Vec<HexPath> = setup
+        .roots
+        .iter()
+        .map(|root| HexPath::new(&real(root)))
+        .collect();
+    if !context.quiet {
+        context
+            .out
+            .notice("photond is running: it makes the pass, and this waits for it");
+    }
+    let asked = ControlOrder::Index {
+        folders: folders.clone(),
+    };
+    let Ok(answer) = order(dir, &asked) else {
+        return Ok(None);
+    };
+    let summary = match answer {
+        ControlAnswer::Indexed(summary) => *summary,
+        ControlAnswer::Failed(why) => anyhow::bail!("{why}"),
+        ControlAnswer::Done(_) => return Ok(None),
+    };
+    if confirm_deletions {
+        let roots = folders;
+        if let ControlAnswer::Done(Some(n)) = order(dir, &ControlOrder::Confirm { roots })? {
+            let n = plural(n, "missing file", "missing files");
+            context.out.notice(&format!("{n} forgotten"));
         }
     }
-    Ok(if found { Exit::Done } else { Exit::Nothing })
+    Ok(Some(summary))
 }
 
 fn as_text(s: &Summary) -> Vec<String> {

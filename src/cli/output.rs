@@ -144,6 +144,17 @@ pub(super) fn span(seconds: u64) -> String {
     }
 }
 
+/// The local date and time of a moment.
+pub(super) fn moment(unix: i64) -> String {
+    jiff::Timestamp::from_second(unix).map_or_else(
+        |_| String::new(),
+        |t| {
+            let local = t.to_zoned(jiff::tz::TimeZone::system());
+            local.strftime("%Y-%m-%d %H:%M").to_string()
+        },
+    )
+}
+
 /// True if the reader of our output has gone away (`photond query | head`).
 pub(super) fn is_broken_pipe(e: &anyhow::Error) -> bool {
     e.chain().any(|c| {

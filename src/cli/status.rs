@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use clap::ValueEnum;
 
 use super::metrics;
-use super::output::{count, plural, printable, span};
+use super::output::{count, moment, plural, printable, span};
 use super::paths::{put_path_as, with_path};
 use super::searching::Searching;
 use super::{Context_, Exit, durability, verify};
@@ -169,9 +169,8 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
     }
     lines.push(String::new());
     lines.push(format!(
-        "{} in {}, {} with tags from {}",
-        plural(c.photos, "photo", "photos"),
-        plural(c.indexed, "file", "files"),
+        "{}, {} with tags from {}",
+        photos_in_files(c.photos, c.indexed),
         count(c.tagged()),
         s.model
     ));
@@ -293,7 +292,7 @@ pub(super) fn root_lines(
     let mut line = format!(
         "{}  {}",
         out.bold(&printable(&root.path.to_string_lossy())),
-        plural(root.photos, "photo", "photos")
+        photos_in_files(root.contents, root.photos)
     );
     if root.failed > 0 {
         line += &format!(", {} failed", count(root.failed));
@@ -331,12 +330,22 @@ pub(super) fn root_lines(
         lines.push(format!(
             "  {}",
             out.red(&format!(
-                "{} disappeared at once and are held: bring them back, or let go of them with `photond confirm`",
-                plural(root.missing, "file", "files")
+                "{} disappeared at once and are held{}: bring them back, or let go of them with `photond confirm`",
+                plural(root.missing, "file", "files"),
+                root.missing_since.map_or_else(String::new, |at| format!(" since {}", moment(at)))
             ))
         ));
     }
     lines
+}
+
+/// `30 photos in 32 files`: a content that lies at several places is one photo.
+fn photos_in_files(photos: i64, files: i64) -> String {
+    format!(
+        "{} in {}",
+        plural(photos, "photo", "photos"),
+        plural(files, "file", "files")
+    )
 }
 
 /// What the last full scan passed over: of the one that runs, or as it was stored.
@@ -561,9 +570,11 @@ fn as_json(context: &Context_, s: &Status) -> Value {
                 "volume": r.volume,
                 "state": if r.online { "online" } else { "offline" },
                 "note": r.note,
+                "photos": r.contents,
                 "indexed": r.photos,
                 "failed": r.failed,
                 "missing": r.missing,
+                "missing_since": r.missing_since,
                 "other_files": r.other_files,
                 "skipped": passed_over(r, s.report_of(r)),
                 "last_full_scan": r.last_full_scan,

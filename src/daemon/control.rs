@@ -6,10 +6,12 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::once::Summary;
 use crate::photo::RelPath;
 
 const SOCKET: &str = "photond.sock";
@@ -35,6 +37,11 @@ pub enum ControlOrder {
     Confirm {
         /// Roots.
         roots: Vec<HexPath>,
+    },
+    /// Look through folders, watched or not, and answer when all that is in them is indexed.
+    Index {
+        /// Folders.
+        folders: Vec<HexPath>,
     },
     /// Take a root out of the index, and do not watch it until the next start.
     Forget {
@@ -70,10 +77,12 @@ impl HexPath {
 }
 
 /// What became of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ControlAnswer {
     /// How many roots or files it concerned; `None`: there is no such root.
     Done(Option<u64>),
+    /// What a pass over folders did.
+    Indexed(Box<Summary>),
     /// Why nothing was done.
     Failed(String),
 }
@@ -89,15 +98,16 @@ impl Control {
         Ok(Self(UnixListener::bind(short(dir)?.path())?))
     }
 
-    /// Answers orders until the process ends.
-    pub fn serve(&self, obey: impl Fn(ControlOrder) -> ControlAnswer) {
+    /// Answers orders until the process ends. One that takes long has a thread of its own.
+    pub fn serve(&self, obey: impl Fn(ControlOrder) -> ControlAnswer + Send + Sync + 'static) {
+        let obey = Arc::new(obey);
         for stream in self.0.incoming() {
             // Out of descriptors, perhaps: they come back.
             let Ok(stream) = stream else {
                 std::thread::sleep(Duration::from_millis(500));
                 continue;
             };
-            if let Err(e) = answer(&stream, &obey) {
+            if let Err(e) = answer(stream, &obey) {
                 tracing::debug!("control: {e}");
             }
         }
@@ -110,17 +120,23 @@ impl Control {
 }
 
 fn answer(
-    stream: &UnixStream,
-    obey: &impl Fn(ControlOrder) -> ControlAnswer,
+    stream: UnixStream,
+    obey: &Arc<impl Fn(ControlOrder) -> ControlAnswer + Send + Sync + 'static>,
 ) -> std::io::Result<()> {
     stream.set_read_timeout(Some(MANNERS))?;
     stream.set_write_timeout(Some(MANNERS))?;
-    let order = read_line(stream)?;
-    let answer = match serde_json::from_str(&order) {
+    let answer = match serde_json::from_str(&read_line(&stream)?) {
+        Ok(order @ ControlOrder::Index { .. }) => {
+            let obey = Arc::clone(obey);
+            std::thread::Builder::new()
+                .name("photond-guest".to_owned())
+                .spawn(move || write_line(&stream, &obey(order)))?;
+            return Ok(());
+        }
         Ok(order) => obey(order),
         Err(e) => ControlAnswer::Failed(format!("this photond does not understand that: {e}")),
     };
-    write_line(stream, &answer)
+    write_line(&stream, &answer)
 }
 
 /// Gives an order to the daemon of a data directory.
@@ -129,7 +145,8 @@ fn answer(
 /// If there is none, or it does not answer.
 pub fn order(data_dir: &Path, order: &ControlOrder) -> std::io::Result<ControlAnswer> {
     let stream = UnixStream::connect(short(data_dir)?.path())?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let patience = !matches!(order, ControlOrder::Index { .. });
+    stream.set_read_timeout(patience.then_some(PATIENCE))?;
     write_line(&stream, order)?;
     Ok(serde_json::from_str(&read_line(&stream)?)?)
 }

@@ -112,6 +112,25 @@ impl Keeper {
         self.turn()
     }
 
+    /// Whether a folder is kept, or lies in one that is.
+    pub fn is_kept(&self, path: &Path) -> bool {
+        let state = self.state();
+        state.plans.iter().any(|plan| path.starts_with(&plan.path))
+    }
+
+    /// A folder in this one that is kept.
+    pub fn kept_in(&self, path: &Path) -> Option<PathBuf> {
+        let state = self.state();
+        let inner = state.plans.iter().find(|plan| plan.path.starts_with(path));
+        inner.map(|plan| plan.path.clone())
+    }
+
+    /// This root is wanted too, until it is dropped or the settings are read again.
+    pub fn invite(&self, plan: RootPlan) {
+        self.state().plans.push(plan);
+        self.indexer.progress().turn();
+    }
+
     /// Looks around: actors that have ended make room for others. To be called now and then.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 mod actor;
 mod control;
 mod error;
+mod guest;
 mod keeper;
 mod lock;
 mod once;
@@ -26,7 +27,7 @@ mod watch;
 pub use control::{ControlAnswer, ControlOrder, HexPath, order};
 pub use error::DaemonError;
 pub use lock::{DataDirLock, held_says, is_held};
-pub use once::{OnceOptions, Summary, forget_roots, index_once};
+pub use once::{OnceOptions, Summary, index_once};
 pub use orders::obey_alone;
 pub use pause::Pause;
 pub use report::{

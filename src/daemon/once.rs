@@ -1,18 +1,18 @@
 //! `photond index`: one pass over the folders, then an end.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::control::HexPath;
 use super::error::DaemonError;
 use super::keeper::Keeper;
-use super::lock::DataDirLock;
 use super::report::ModelReport;
 use super::start::{Setup, Started, Way};
 use super::{Observer, tags, upkeep, watch};
+use serde::{Deserialize, Serialize};
+
 use crate::index::{Ending, IndexError, Indexer, Snapshot};
-use crate::store::Store;
 
 /// How long folders that could not be read are tried again: out of descriptors, perhaps, or a disk
 /// that fails.
@@ -28,7 +28,7 @@ pub struct OnceOptions {
 }
 
 /// What one pass did.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Counters.
     pub counters: Snapshot,
@@ -43,7 +43,7 @@ pub struct Summary {
     /// A stop came first; what was done stays done.
     pub interrupted: bool,
     /// Folders that were not there or did not answer, and why. The others are indexed.
-    pub missing: Vec<(PathBuf, String)>,
+    pub missing: Vec<(HexPath, String)>,
     /// Folders of which not everything could be read.
     pub left_over: usize,
 }
@@ -97,7 +97,10 @@ pub fn index_once(
         held,
         model,
         interrupted: interrupted.load(Ordering::Relaxed),
-        missing,
+        missing: missing
+            .iter()
+            .map(|(path, why)| (HexPath::new(path), why.clone()))
+            .collect(),
         left_over,
     })
 }
@@ -198,19 +201,4 @@ impl Pass<'_> {
         }
         self.indexer.is_stopping()
     }
-}
-
-/// Takes the setup's roots out of the index; for each, how many files that were.
-///
-/// # Errors
-/// If another process works on the index, or it cannot be written.
-pub fn forget_roots(setup: &Setup) -> Result<Vec<(PathBuf, Option<usize>)>, DaemonError> {
-    let _lock = DataDirLock::take(&setup.data_dir)?;
-    let (mut store, _) = Store::open(&setup.data_dir)?;
-    let mut forgotten = Vec::new();
-    for path in setup.resolved_roots()? {
-        let files = store.forget_root(&path)?;
-        forgotten.push((path, files));
-    }
-    Ok(forgotten)
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::control::{Control, ControlAnswer, ControlOrder, HexPath};
 use super::error::DaemonError;
+use super::guest::look_through;
 use super::keeper::Keeper;
 use super::lock::DataDirLock;
+use super::start::Setup;
 use crate::index::{IndexError, Indexer};
 use crate::store::Store;
 
@@ -18,6 +20,10 @@ const LET_GO: Duration = Duration::from_secs(20);
 pub(super) struct Orders {
     pub indexer: Arc<Indexer>,
     pub keeper: Arc<Keeper>,
+    /// The settings that folders which are not watched are looked through with.
+    pub setup: Setup,
+    /// The model that makes tags, name and revision.
+    pub model: String,
 }
 
 impl Orders {
@@ -27,7 +33,7 @@ impl Orders {
         let started = Control::open(data_dir).and_then(|control| {
             std::thread::Builder::new()
                 .name("photond-control".to_owned())
-                .spawn(move || control.serve(|order| self.obey(order)))
+                .spawn(move || control.serve(move |order| self.obey(order)))
         });
         if let Err(e) = started {
             tracing::warn!("`photond pause` and the like cannot reach this daemon: {e}");
@@ -49,6 +55,13 @@ impl Orders {
                 .indexer
                 .with_store(move |store| confirm(store, &paths(&roots))),
             ControlOrder::Forget { path } => self.forget(path.path()),
+            ControlOrder::Index { folders } => {
+                let with = (&self.setup, self.model.as_str());
+                return match look_through(&self.indexer, &self.keeper, with, &paths(&folders)) {
+                    Ok(summary) => ControlAnswer::Indexed(Box::new(summary)),
+                    Err(why) => ControlAnswer::Failed(why),
+                };
+            }
         };
         done.map_or_else(
             |e| ControlAnswer::Failed(e.to_string()),
@@ -73,7 +86,7 @@ pub fn obey_alone(data_dir: &Path, order: &ControlOrder) -> Result<ControlAnswer
     let _lock = DataDirLock::take(data_dir)?;
     let (mut store, _) = Store::open(data_dir)?;
     let done = match order {
-        ControlOrder::Rest | ControlOrder::Rescan { .. } => None,
+        ControlOrder::Rest | ControlOrder::Rescan { .. } | ControlOrder::Index { .. } => None,
         ControlOrder::Confirm { roots } => confirm(&mut store, &paths(roots))?,
         ControlOrder::Forget { path } => store.forget_root(&path.path())?.map(|n| n as u64),
     };

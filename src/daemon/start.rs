@@ -20,6 +20,7 @@ use crate::tag::{ClassOdds, Classifier, Head, Lexicon, TagError, Vocabulary};
 use crate::worker::{Pool, PoolOptions};
 
 /// Settings of one run.
+#[derive(Debug, Clone)]
 pub struct Setup {
     /// Where the index lives.
     pub data_dir: PathBuf,

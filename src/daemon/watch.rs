@@ -125,6 +125,8 @@ fn watch_until_damage(
     let orders = Orders {
         indexer: Arc::clone(&indexer),
         keeper: Arc::clone(&keeper),
+        setup: setup.clone(),
+        model: model.clone(),
     };
     orders.take_from(&setup.data_dir);
 

@@ -98,6 +98,28 @@ pub struct Snapshot {
     pub queued: u64,
 }
 
+impl Snapshot {
+    /// What has been counted since then; what is queued is of now.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            seen: self.seen - before.seen,
+            unchanged: self.unchanged - before.unchanged,
+            opened: self.opened - before.opened,
+            bytes: self.bytes - before.bytes,
+            sidecars: self.sidecars - before.sidecars,
+            indexed: self.indexed - before.indexed,
+            deduplicated: self.deduplicated - before.deduplicated,
+            inspected: self.inspected - before.inspected,
+            embedded: self.embedded - before.embedded,
+            caught_up: self.caught_up - before.caught_up,
+            failed: self.failed - before.failed,
+            gone: self.gone - before.gone,
+            changing: self.changing - before.changing,
+            ..*self
+        }
+    }
+}
+
 impl Progress {
     /// Adds to a counter.
     pub(super) fn add(counter: &AtomicU64, n: u64) {

@@ -28,10 +28,14 @@ pub struct RootRow {
     pub note: Option<String>,
     /// Files that are photos.
     pub photos: i64,
+    /// Different photos among them.
+    pub contents: i64,
     /// Files that failed.
     pub failed: i64,
     /// Files held as missing.
     pub missing: i64,
+    /// Since when the first of those is held, Unix seconds.
+    pub missing_since: Option<i64>,
     /// JSON: what the last full scan passed over.
     pub skipped: String,
 }
@@ -53,7 +57,9 @@ impl RootRow {
     }
 }
 
-const COLUMNS: &str = "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark, skipped";
+const COLUMNS: &str = "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark, skipped, contents,
+     CASE WHEN missing > 0 THEN (SELECT min(missing_since) FROM files INDEXED BY files_missing
+         WHERE missing_since IS NOT NULL AND root = roots.id) END";
 
 impl RootRow {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -71,6 +77,8 @@ impl RootRow {
             missing: row.get(9)?,
             mark: row.get(10)?,
             skipped: row.get(11)?,
+            contents: row.get(12)?,
+            missing_since: row.get(13)?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Asked, Explanation, Inside, ago};
-use crate::cli::output::plural;
+use crate::cli::output::{moment, plural};
 use crate::index::Activity;
 use crate::photo::{FileStamp, Verdict};
 use crate::source::FileKind;
@@ -65,7 +65,7 @@ impl Asked<'_> {
         if let Some(since) = state.missing_since {
             explanation.say(format!(
                 "it is held as missing since {} ({}): it disappeared with very many others; bring them back, or let go of them with `photond confirm`",
-                when(since),
+                moment(since),
                 ago(since)
             ));
             explanation.put("missing_since", json!(since));
@@ -244,15 +244,4 @@ fn failure_json(failure: &PathFailure) -> serde_json::Value {
         "attempts": failure.attempts,
         "failed_at": failure.failed_at,
     })
-}
-
-/// The local date and time of a moment.
-fn when(unix: i64) -> String {
-    jiff::Timestamp::from_second(unix).map_or_else(
-        |_| String::new(),
-        |t| {
-            let local = t.to_zoned(jiff::tz::TimeZone::system());
-            local.strftime("%Y-%m-%d %H:%M").to_string()
-        },
-    )
 }

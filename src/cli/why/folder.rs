@@ -43,6 +43,7 @@ impl Asked<'_> {
         let mut explanation = Explanation::new("root", lines.next().unwrap_or_default());
         explanation.lines.extend(lines);
         explanation.put("online", json!(row.online));
+        explanation.put("photos", json!(row.contents));
         explanation.put("files", json!(row.photos));
         explanation.put("failed", json!(row.failed));
         explanation.put("missing", json!(row.missing));

@@ -109,6 +109,11 @@ pub const KEPT: &[(&str, &str)] = &[
          FROM roots r ORDER BY r.id",
     ),
     (
+        "SELECT CAST(id AS TEXT), contents FROM roots ORDER BY id",
+        "SELECT CAST(r.id AS TEXT), (SELECT count(DISTINCT f.photo) FROM files f WHERE f.root = r.id
+             AND f.photo IS NOT NULL AND f.missing_since IS NULL) FROM roots r ORDER BY r.id",
+    ),
+    (
         "SELECT CAST(id AS TEXT), photos FROM folders ORDER BY id",
         "SELECT CAST(d.id AS TEXT), (SELECT count(*) FROM files f WHERE f.folder = d.id
              AND f.photo IS NOT NULL AND f.missing_since IS NULL) FROM folders d ORDER BY d.id",
