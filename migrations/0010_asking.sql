@@ -2,6 +2,7 @@
 -- from its files.
 
 ALTER TABLE roots ADD COLUMN skipped TEXT NOT NULL DEFAULT '{}';  -- JSON: what the last full scan passed over, counted by rule
+ALTER TABLE roots ADD COLUMN linked_by INTEGER;                   -- roots.id of the root with a symbolic link to it, if that is why it is one
 
 -- Without a stemmer, which takes a university for the universe: forms of a word are asked for one by one. Words
 -- stand here without case and accents, `ß` as `ss`.

@@ -18,6 +18,8 @@ pub struct Config {
     pub exclude: Vec<String>,
     /// Index hidden files and folders too.
     pub hidden: bool,
+    /// Follow symbolic links: a folder that one leads to is indexed like one of `roots`.
+    pub follow_symlinks: bool,
     /// Photos worked on at once; 0: as many as there are processors.
     pub parallel: usize,
     /// Files larger than this many MiB are recorded as failed, not read.
@@ -91,6 +93,7 @@ impl Default for Config {
             roots: Vec::new(),
             exclude: Vec::new(),
             hidden: false,
+            follow_symlinks: false,
             parallel: 0,
             max_file_mib: 512,
             max_megapixels: 300,

@@ -294,6 +294,9 @@ pub(super) fn root_lines(
         out.bold(&printable(&root.path.to_string_lossy())),
         photos_in_files(root.contents, root.photos)
     );
+    if root.linked_by.is_some() {
+        line += ", by a symbolic link";
+    }
     if root.failed > 0 {
         line += &format!(", {} failed", count(root.failed));
     }

@@ -30,6 +30,7 @@ const SETTINGS: &[(&str, Kind)] = &[
     ("roots", Kind::Folders),
     ("exclude", Kind::Patterns),
     ("hidden", Kind::Bool),
+    ("follow_symlinks", Kind::Bool),
     ("parallel", Kind::Whole("0 means one a processor")),
     ("max_file_mib", Kind::Whole("of MiB")),
     ("max_megapixels", Kind::Whole("of millions of pixels")),

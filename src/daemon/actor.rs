@@ -6,12 +6,14 @@
 //! whole root's scans and its presence on one, folders that have just arrived or left on the other,
 //! since they must not wait behind the first scan of a large root.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Observer;
+use super::error::DaemonError;
 use super::report::{RootReport, RootStanding};
+use super::start::Setup;
 use crate::index::{
     ArmDirectory, Indexer, RootHandle, RootState, ScanOutcome, ScanScope, Scanning, Skipped,
     Wanted, WantedScans,
@@ -33,14 +35,39 @@ pub(super) struct RootPlan {
     pub filter: Arc<Filter>,
     pub filter_config: FilterConfig,
     pub rescan_every: Duration,
+    /// The root with a symbolic link to it, if that is why it is one.
+    pub linked_by: Option<PathBuf>,
+    /// What it was made from, for the folders that its links lead to.
+    pub setup: Arc<Setup>,
 }
 
 impl RootPlan {
+    /// A root as the settings have it.
+    ///
+    /// # Errors
+    /// A bad exclude pattern.
+    pub fn new(
+        setup: &Arc<Setup>,
+        path: &Path,
+        linked_by: Option<PathBuf>,
+    ) -> Result<Self, DaemonError> {
+        let filter_config = setup.filter_config(path);
+        Ok(Self {
+            filter: Arc::new(Filter::new(path, &filter_config)?),
+            filter_config,
+            path: path.to_path_buf(),
+            rescan_every: Duration::from_secs_f64(setup.config.rescan_hours * 3600.0),
+            linked_by,
+            setup: Arc::clone(setup),
+        })
+    }
+
     /// True if an actor that works by `other` need not be told anything.
     pub fn is_same(&self, other: &Self) -> bool {
         self.path == other.path
             && self.filter_config == other.filter_config
             && self.rescan_every == other.rescan_every
+            && self.linked_by == other.linked_by
     }
 }
 
@@ -58,6 +85,8 @@ struct LifeState {
     handle: Option<Arc<RootHandle>>,
     /// The first scan is through, or the root is known to be away.
     settled: bool,
+    /// A full scan of this life has read all of it.
+    scanned: bool,
     skipped: Skipped,
     unreadable: u64,
 }
@@ -73,6 +102,7 @@ impl Life {
                 since: Instant::now(),
                 handle: None,
                 settled: false,
+                scanned: false,
                 skipped: Skipped::default(),
                 unreadable: 0,
             }),
@@ -106,6 +136,11 @@ impl Life {
     /// True when the first scan is through, or the root is known to be away.
     pub fn is_settled(&self) -> bool {
         self.with(|s| s.settled)
+    }
+
+    /// The root, once all of it has been read.
+    pub fn scanned(&self) -> Option<i64> {
+        self.with(|s| s.handle.as_ref().filter(|_| s.scanned).map(|h| h.id))
     }
 
     /// Why it is not there, if it is not.
@@ -235,6 +270,13 @@ impl Actor {
             .attach(&plan.path, Arc::clone(&plan.filter), &self.life.wanted);
         match attached {
             Ok((RootState::Online { network, .. }, Some(handle))) => {
+                let (id, by) = (handle.id, plan.linked_by.clone());
+                let noted = self
+                    .indexer
+                    .with_store(move |store| store.set_linked_by(id, by.as_deref()));
+                if let Err(e) = noted {
+                    tracing::warn!("{e}");
+                }
                 if let Some(live) = &self.live
                     && let Err(e) =
                         live.add_root(number(handle.id), &handle.path, Arc::clone(&plan.filter))
@@ -335,6 +377,7 @@ impl Actor {
             return;
         };
         self.life.with(|s| {
+            s.scanned = true;
             s.unreadable = outcome.unreadable;
             s.skipped = outcome.skipped;
         });
@@ -374,7 +417,7 @@ impl Actor {
         if !self.indexer.is_stopping() {
             self.indexer.detach(handle);
         }
-        self.life.with(|s| s.handle = None);
+        self.life.with(|s| (s.handle, s.scanned) = (None, false));
         if let Some(live) = &self.live {
             live.remove_root(number(handle.id));
         }

@@ -5,6 +5,7 @@
 //! its disk takes. A root around or inside another one waits in the same way, since rows change
 //! hands between them.
 
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ use super::actor::{Actor, Life, RootPlan};
 use super::error::DaemonError;
 use super::report::{RootReport, RootStanding};
 use crate::index::{Ending, Indexer, ScanScope, WantedScans};
-use crate::source::{LiveSource, RescanReason, SourceEvent};
+use crate::source::{LiveSource, RescanReason, SharedLinks, SourceEvent};
 
 /// All actors, and what is wanted of them.
 pub(super) struct Keeper {
@@ -27,6 +28,7 @@ pub(super) struct Keeper {
     live: Option<Arc<LiveSource>>,
     observer: Arc<dyn Observer>,
     state: Mutex<Kept>,
+    links: Arc<SharedLinks>,
     /// Somebody has changed what the daemon looks at now and then.
     look: AtomicBool,
 }
@@ -34,7 +36,13 @@ pub(super) struct Keeper {
 #[derive(Default)]
 struct Kept {
     plans: Vec<RootPlan>,
+    /// Folders that symbolic links in the others lead to.
+    linked: Vec<RootPlan>,
+    /// Of those, the ones that a person does not want.
+    dropped: Vec<PathBuf>,
     actors: Vec<Keeping>,
+    /// By root: the folders it had links to when those that it no longer has were last forgotten.
+    swept: HashMap<i64, Vec<PathBuf>>,
 }
 
 struct Keeping {
@@ -54,6 +62,7 @@ impl Keeper {
             live: live.map(Arc::clone),
             observer: Arc::clone(observer),
             state: Mutex::default(),
+            links: Arc::default(),
             look: AtomicBool::new(false),
         }
     }
@@ -74,6 +83,7 @@ impl Keeper {
         {
             let mut state = self.state();
             state.plans.retain(|plan| plan.path != path);
+            state.dropped.push(path.to_path_buf());
             for actor in state.actors.iter().filter(|a| a.plan.path == path) {
                 actor.life.stop();
             }
@@ -103,10 +113,12 @@ impl Keeper {
         {
             let mut state = self.state();
             for actor in &state.actors {
-                if !plans.iter().any(|plan| plan.is_same(&actor.plan)) {
+                let linked = actor.plan.linked_by.is_some();
+                if !linked && !plans.iter().any(|plan| plan.is_same(&actor.plan)) {
                     actor.life.stop();
                 }
             }
+            state.dropped.clear();
             state.plans = plans;
         }
         self.turn()
@@ -146,7 +158,14 @@ impl Keeper {
                 tracing::error!("{}: its thread has died", actor.plan.path.display());
             }
         }
-        let plans = state.plans.clone();
+        state.linked = state.linked_folders();
+        let plans: Vec<RootPlan> = state.plans.iter().chain(&state.linked).cloned().collect();
+        for actor in state.actors.iter().filter(|a| a.plan.linked_by.is_some()) {
+            if !plans.iter().any(|plan| plan.is_same(&actor.plan)) {
+                actor.life.stop();
+            }
+        }
+        self.links.set_roots(plans.iter().map(|plan| plan.path.clone()).collect());
         for plan in plans {
             let in_the_way = |actor: &Keeping| {
                 actor.plan.path.starts_with(&plan.path) || plan.path.starts_with(&actor.plan.path)
@@ -160,6 +179,18 @@ impl Keeper {
         let scans = hanging.map(|a| a.life.wanted.scans()).sum();
         self.indexer.progress().set_hanging(scans);
         self.indexer.look_after_workers();
+        let unlinked = state.unlinked();
+        drop(state);
+        for (root, still) in unlinked {
+            let forgotten = self.indexer.with_store({
+                let still = still.clone();
+                move |store| store.forget_unlinked(root, &still)
+            });
+            match forgotten {
+                Ok(_) => drop(self.state().swept.insert(root, still)),
+                Err(e) => tracing::warn!("{e}"),
+            }
+        }
         Ok(())
     }
 
@@ -169,6 +200,7 @@ impl Keeper {
     }
 
     fn begin(&self, plan: RootPlan) -> Result<Keeping, DaemonError> {
+        plan.filter.share_links(&self.links);
         let wanted = Arc::new(WantedScans::new(self.indexer.progress()));
         let life = Arc::new(Life::new(plan.path.clone(), wanted));
         let actor = Actor {
@@ -199,7 +231,7 @@ impl Keeper {
     pub fn reports(&self) -> Vec<RootReport> {
         let state = self.state();
         let mut reports: Vec<RootReport> = state.actors.iter().map(|a| a.life.report()).collect();
-        for plan in &state.plans {
+        for plan in state.plans.iter().chain(&state.linked) {
             if !state.actors.iter().any(|a| a.plan.path == plan.path) {
                 reports.push(RootReport::busy(&plan.path));
             }
@@ -211,7 +243,9 @@ impl Keeper {
     pub fn is_settled(&self) -> bool {
         let state = self.state();
         let settled = |a: &Keeping| a.life.is_settled() || a.life.hangs().is_some();
-        state.actors.iter().all(settled) && state.actors.len() >= state.plans.len()
+        let linked = state.linked_folders();
+        let kept = |plan: &RootPlan| state.actors.iter().any(|a| a.plan.path == plan.path);
+        state.actors.iter().all(settled) && state.plans.iter().chain(&linked).all(kept)
     }
 
     /// Folders that could not be read to their end.
@@ -292,6 +326,65 @@ impl Keeper {
         for actor in actors {
             end.wait_for("folder's", Some(actor.thread));
         }
+    }
+}
+
+/// Folders that links lead to, at most: each is a root with threads of its own.
+const MOST_LINKED: usize = 64;
+
+impl Kept {
+    /// The folders that links in kept roots lead to, each once: none that lies in another one, and none
+    /// around one, which would be a circle.
+    fn linked_folders(&self) -> Vec<RootPlan> {
+        let mut linked: Vec<RootPlan> = Vec::new();
+        let mut queue: VecDeque<PathBuf> = self.plans.iter().map(|p| p.path.clone()).collect();
+        while let Some(from) = queue.pop_front() {
+            let Some(actor) = self.actors.iter().find(|a| a.plan.path == from) else {
+                // It waits for something; what is known of its links stays.
+                let before = self.linked.iter().filter(|p| p.linked_by.as_ref() == Some(&from));
+                linked.extend(before.cloned());
+                continue;
+            };
+            for folder in actor.plan.filter.linked_folders() {
+                let inside = |plan: &RootPlan| folder.starts_with(&plan.path);
+                let around = |plan: &RootPlan| plan.path.starts_with(&folder);
+                if self.plans.iter().chain(&linked).any(inside)
+                    || self.plans.iter().any(around)
+                    || self.dropped.contains(&folder)
+                    || linked.len() >= MOST_LINKED
+                {
+                    continue;
+                }
+                // Of two links to a folder and to one in it, the outer one is all it takes.
+                linked.retain(|plan| !around(plan));
+                let Ok(plan) = RootPlan::new(&actor.plan.setup, &folder, Some(from.clone())) else {
+                    continue;
+                };
+                // One that is kept has a filter that knows its own links.
+                let kept = self.actors.iter().find(|a| a.plan.is_same(&plan));
+                linked.push(kept.map_or(plan, |actor| actor.plan.clone()));
+                queue.push_back(folder);
+            }
+        }
+        linked
+    }
+
+    /// Roots that have been read to the end, with the folders they have links to, where the index may
+    /// still hold others, which nobody keeps any more.
+    fn unlinked(&self) -> Vec<(i64, Vec<PathBuf>)> {
+        let scanned = self.actors.iter().filter_map(|actor| {
+            let root = actor.life.scanned()?;
+            let folders = self.linked.iter();
+            let by = |plan: &&RootPlan| plan.linked_by.as_ref() == Some(&actor.plan.path);
+            let still: Vec<PathBuf> = folders.filter(by).map(|p| p.path.clone()).collect();
+            let leaving = self.actors.iter().any(|other| {
+                other.plan.linked_by.as_ref() == Some(&actor.plan.path)
+                    && !still.contains(&other.plan.path)
+            });
+            let is_news = self.swept.get(&root) != Some(&still);
+            (is_news && !leaving).then_some((root, still))
+        });
+        scanned.collect()
     }
 }
 

@@ -148,16 +148,8 @@ impl Setup {
     /// before: one that is away is waited for, but if there is none at all that is a mistake.
     pub(super) fn plans(&self) -> Result<Vec<RootPlan>, DaemonError> {
         let roots = self.resolved_roots()?;
-        let rescan_every = Duration::from_secs_f64(self.config.rescan_hours * 3600.0);
-        let plans = roots.iter().map(|path| {
-            let filter_config = self.filter_config(path);
-            Ok(RootPlan {
-                filter: Arc::new(Filter::new(path, &filter_config)?),
-                filter_config,
-                path: path.clone(),
-                rescan_every,
-            })
-        });
+        let setup = Arc::new(self.clone());
+        let plans = roots.iter().map(|path| RootPlan::new(&setup, path, None));
         let plans = plans.collect::<Result<Vec<_>, DaemonError>>()?;
         self.refuse_if_all_unknown(&roots)?;
         Ok(plans)
@@ -223,7 +215,7 @@ impl Setup {
         Ok(Filter::new(root, &self.filter_config(root))?)
     }
 
-    fn filter_config(&self, root: &Path) -> FilterConfig {
+    pub(super) fn filter_config(&self, root: &Path) -> FilterConfig {
         let mut exclude = self.config.exclude.clone();
         // Our own files are no photos.
         if let Ok(inside) = absolute(&self.data_dir).strip_prefix(root) {
@@ -232,6 +224,7 @@ impl Setup {
         FilterConfig {
             exclude,
             hidden: self.config.hidden,
+            follow_links: self.config.follow_symlinks,
         }
     }
 }

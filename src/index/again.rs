@@ -15,7 +15,7 @@ use super::spaces::LaneId;
 use super::worker::{Worker, in_lanes};
 use crate::embedding::InputSpec;
 use crate::photo::{ContentHash, RelPath};
-use crate::source::stamp_beneath;
+use crate::source::{Links, stamp_beneath};
 use crate::store::{Change, PhotoFilter, StoreError};
 
 impl Worker {
@@ -84,7 +84,8 @@ impl Worker {
         if handle.as_ref().is_some_and(|root| root.hangs().is_some()) {
             return Bytes::Gone;
         }
-        let size = || stamp_beneath(root, path).ok().flatten().map(|s| s.size);
+        let links = handle.as_ref().map_or(Links::Refused, |h| h.filter.links());
+        let size = || stamp_beneath(root, path, links).ok().flatten().map(|s| s.size);
         let size = match &handle {
             Some(handle) => self.ask(handle, |_| size()),
             None => size(),
@@ -97,9 +98,9 @@ impl Worker {
         let bounds = (self.shared.max_file, room);
         let bytes = match &handle {
             Some(handle) => self.ask(handle, |visit| {
-                read(root, path, bounds, &mut buffer, &|| visit.goes_on())
+                read(root, (path, links), bounds, &mut buffer, &|| visit.goes_on())
             }),
-            None => read(root, path, bounds, &mut buffer, &|| {}),
+            None => read(root, (path, links), bounds, &mut buffer, &|| {}),
         };
         self.buffer = buffer;
         bytes

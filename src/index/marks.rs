@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::photo::{FileStamp, RelPath};
-use crate::source::stamp_beneath;
+use crate::source::{Links, stamp_beneath};
 
 /// What a sample of the rows says of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,8 @@ impl Marks {
         let same = sample
             .iter()
             .filter(|(path, stamp)| {
-                stamp_beneath(root, path).is_ok_and(|found| {
+                // What is known of a link's target was found through it.
+                stamp_beneath(root, path, Links::Followed).is_ok_and(|found| {
                     found.is_some_and(|f| f.size == stamp.size && f.mtime_ns == stamp.mtime_ns)
                 })
             })

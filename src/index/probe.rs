@@ -134,7 +134,7 @@ impl ProbeThread {
                 .iter()
                 .map(|path| {
                     visit.goes_on();
-                    stamp_beneath(&root.path, path)
+                    stamp_beneath(&root.path, path, root.filter.links())
                 })
                 .collect();
             // After the look: what was seen before was seen on this volume too.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::photo::{ContentHash, FileStamp, RelPath};
-use crate::source::{OpenError, open_beneath};
+use crate::source::{Links, OpenError, open_beneath};
 
 /// What reading gave.
 pub(super) enum Bytes {
@@ -36,13 +36,13 @@ const PIECE: u64 = 4 << 20;
 /// whenever the disk has answered.
 pub(super) fn read(
     root: &Path,
-    rel: &RelPath,
+    (rel, links): (&RelPath, Links),
     (limit, room): (u64, u64),
     buffer: &mut Vec<u8>,
     goes_on: &dyn Fn(),
 ) -> Bytes {
     buffer.clear();
-    let (mut file, before) = match open_beneath(root, rel) {
+    let (mut file, before) = match open_beneath(root, rel, links) {
         Ok(opened) => opened,
         Err(OpenError::Unreadable { source, .. }) => return Bytes::Unreadable { error: source },
         Err(_) => return Bytes::Gone,

@@ -5,6 +5,7 @@
 //! again by a worker, and in a mass disappearance they are held for a person to confirm.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use super::worker::Shared;
 use super::{failing, prefilter, sidecars};
 use crate::media::DECODER_VERSION;
 use crate::photo::{FileStamp, RelPath, Verdict};
-use crate::source::{FileKind, RuleCounts, WalkError, WalkEvent, WalkSummary, is_passing, walk};
+use crate::source::{LinkTarget, FileKind, RuleCounts, WalkError, WalkEvent, WalkSummary, is_passing, walk};
 use crate::store::{Change, FileKey, FileRow, SidecarRow, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.
@@ -128,6 +129,8 @@ impl Scanner {
             gone: Vec::new(),
             sidecars_gone: Vec::new(),
             unreadable: Vec::new(),
+            links: Vec::new(),
+            linked_files: Vec::new(),
             failed: None,
         };
         let walked = walk(&root.path, &scope.dir, &root.filter, &mut |event| {
@@ -199,7 +202,19 @@ struct Run<'a> {
     gone: Vec<FileRow>,
     sidecars_gone: Vec<SidecarRow>,
     unreadable: Vec<RelPath>,
+    /// Links that were met, where they are followed.
+    links: Vec<(RelPath, LinkTarget)>,
+    /// Of those, the ones to files that are to be taken, unless another link leads to their folder.
+    linked_files: Vec<LinkedFile>,
     failed: Option<StoreError>,
+}
+
+/// A link to a file.
+struct LinkedFile {
+    path: RelPath,
+    target: PathBuf,
+    stamp: FileStamp,
+    row: Option<FileRow>,
 }
 
 impl Run<'_> {
@@ -216,18 +231,8 @@ impl Run<'_> {
                 }
             }
             WalkEvent::File { path, stamp } => {
-                self.outcome.files += 1;
-                Progress::add(&self.scanner.shared.progress.seen, 1);
                 let row = self.known.take(path, &mut self.gone)?;
-                match prefilter::verdict(row.as_ref(), Some(stamp), DECODER_VERSION) {
-                    Verdict::Unchanged if row.as_ref().is_none_or(|r| !r.is_in_doubt()) => {
-                        Progress::add(&self.scanner.shared.progress.unchanged, 1);
-                    }
-                    _ => {
-                        self.outcome.changed += 1;
-                        self.queue((*path).clone(), &|| visit.goes_on());
-                    }
-                }
+                self.file(path, stamp, row.as_ref(), &|| visit.goes_on());
             }
             WalkEvent::Unreadable {
                 path,
@@ -259,9 +264,71 @@ impl Run<'_> {
                     self.queue((*path).clone(), &|| visit.goes_on());
                 }
             }
+            WalkEvent::Link { path } => self.link(path)?,
             WalkEvent::Special { .. } => {}
         }
         Ok(())
+    }
+
+    /// Compares a file with its row.
+    fn file(
+        &mut self,
+        path: &RelPath,
+        stamp: &FileStamp,
+        row: Option<&FileRow>,
+        goes_on: &dyn Fn(),
+    ) {
+        self.outcome.files += 1;
+        Progress::add(&self.scanner.shared.progress.seen, 1);
+        match prefilter::verdict(row, Some(stamp), DECODER_VERSION) {
+            Verdict::Unchanged if row.is_none_or(|r| !r.is_in_doubt()) => {
+                Progress::add(&self.scanner.shared.progress.unchanged, 1);
+            }
+            _ => {
+                self.outcome.changed += 1;
+                self.queue(path.clone(), goes_on);
+            }
+        }
+    }
+
+    fn link(&mut self, path: &RelPath) -> Result<(), StoreError> {
+        let filter = &self.root.filter;
+        let Some(target) = filter.link_target(path) else {
+            return Ok(());
+        };
+        if let LinkTarget::File(target, stamp) = &target
+            && filter.takes_link(path, target)
+        {
+            let row = self.known.take(path, &mut self.gone)?;
+            self.linked_files.push(LinkedFile {
+                path: path.clone(),
+                target: target.clone(),
+                stamp: *stamp,
+                row,
+            });
+        }
+        self.links.push((path.clone(), target));
+        Ok(())
+    }
+
+    /// Now that all links are known: a file in a folder that a link leads to is found there.
+    fn follow_links(&mut self) {
+        let links = std::mem::take(&mut self.links);
+        let folder = |(_, target): &(RelPath, LinkTarget)| match target {
+            LinkTarget::Folder(folder) => Some(folder.clone()),
+            LinkTarget::File(..) | LinkTarget::Nowhere => None,
+        };
+        let folders: Vec<PathBuf> = links.iter().filter_map(folder).collect();
+        if self.root.filter.found_links(&self.scope.dir, links) {
+            self.scanner.shared.progress.turn();
+        }
+        for file in std::mem::take(&mut self.linked_files) {
+            if folders.iter().any(|folder| file.target.starts_with(folder)) {
+                self.gone.extend(file.row);
+            } else {
+                self.file(&file.path, &file.stamp, file.row.as_ref(), &|| {});
+            }
+        }
     }
 
     /// Queues a look at a file. Waiting for room is not waiting for the disk, and `goes_on` says so.
@@ -311,6 +378,7 @@ impl Run<'_> {
         while let Some(row) = self.sidecars.next()? {
             self.sidecars_gone.push(row);
         }
+        self.follow_links();
         if !self.scope.dir.is_root() {
             // The row of the folder itself: that it could not be read, which is over.
             let key = self.key(self.scope.dir.clone());

@@ -15,7 +15,7 @@ use super::worker::{Worker, is_denied, look_at_folder};
 use crate::media::{DECODER_VERSION, largest_sidecar, read_sidecar};
 use crate::photo::{FileStamp, Verdict};
 use crate::sidecar::{SidecarKind, SidecarWords, is_surely_note};
-use crate::source::{FileKind, is_passing, stamp_beneath};
+use crate::source::{FileKind, Links, is_passing, stamp_beneath};
 use crate::store::{Change, SidecarRow, StoreError};
 
 /// The pre-filter for sidecars: true if this one has been read as it is, by this version.
@@ -44,7 +44,7 @@ impl Worker {
                 return Ok(());
             }
         }
-        let stamp = match self.ask(root, |_| stamp_beneath(&root.path, path)) {
+        let stamp = match self.ask(root, |_| stamp_beneath(&root.path, path, Links::Refused)) {
             Ok(Some(stamp)) => stamp,
             Ok(None) => {
                 // Even without a row: one may be on its way to the writer.
@@ -71,7 +71,7 @@ impl Worker {
         let mut buffer = std::mem::take(&mut self.buffer);
         let (path, bounds) = (&job.key.path, (limit, room));
         let bytes = self.ask(root, |visit| {
-            read(&root.path, path, bounds, &mut buffer, &|| visit.goes_on())
+            read(&root.path, (path, Links::Refused), bounds, &mut buffer, &|| visit.goes_on())
         });
         self.buffer = buffer;
         match bytes {

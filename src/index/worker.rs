@@ -23,7 +23,7 @@ use crate::embedding::{InputSpec, Tensor};
 use crate::media::{DECODER_VERSION, Extent, Inspects};
 use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
 use crate::sidecar::SidecarKind;
-use crate::source::{FileKind, is_passing, stamp_beneath};
+use crate::source::{FileKind, LinkTarget, is_passing, stamp_beneath};
 use crate::store::{Change, Failure, FileRow, Known, StoreError, StoreReader};
 
 /// What all workers share.
@@ -265,7 +265,7 @@ impl Worker {
             }
             return Ok(());
         }
-        let stamp = match self.ask(root, |_| stamp_beneath(&root.path, path)) {
+        let stamp = match self.ask(root, |_| stamp_at(root, path)) {
             Ok(stamp) => stamp,
             Err(error) if is_denied(&error) => {
                 look_at_folder(root, path);
@@ -342,6 +342,7 @@ impl Worker {
         let mut buffer = std::mem::take(&mut self.buffer);
         let (path, bounds) = (&job.key.path, (self.shared.max_file, room));
         let bytes = self.ask(root, |visit| {
+            let path = (path, root.filter.links());
             read(&root.path, path, bounds, &mut buffer, &|| visit.goes_on())
         });
         self.buffer = buffer;
@@ -371,7 +372,7 @@ impl Worker {
             }
             Bytes::Gone => self.gone(root, job, false),
             Bytes::Unreadable { error } => {
-                let stamp = self.ask(root, |_| stamp_beneath(&root.path, &job.key.path));
+                let stamp = self.ask(root, |_| stamp_at(root, &job.key.path));
                 if matches!(&stamp, Err(e) if is_denied(e)) {
                     look_at_folder(root, &job.key.path);
                 } else {
@@ -663,6 +664,17 @@ impl Worker {
         // The writer goes last: this fails only when it has died, and then everything stops.
         let _ = self.out.write.send(write);
     }
+}
+
+/// The stamp of a file, which a link may lead to, if it is to be taken there.
+fn stamp_at(root: &RootHandle, path: &RelPath) -> std::io::Result<Option<FileStamp>> {
+    let links = root.filter.links();
+    match root.filter.link_target(path) {
+        Some(LinkTarget::File(target, _)) if root.filter.takes_link(path, &target) => {}
+        Some(_) => return Ok(None),
+        None => {}
+    }
+    stamp_beneath(&root.path, path, links)
 }
 
 pub(super) fn in_lanes(lanes: Vec<LaneId>, tensors: Vec<Tensor>) -> Vec<LaneTensor> {

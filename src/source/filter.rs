@@ -24,6 +24,7 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, statat};
 
 use super::error::{FilterError, is_gone, is_passing};
+use super::links::{LinkTarget, Links, RootLinks, SharedLinks, target_of};
 use super::names;
 use super::open::{descend, open_root, read_small_at};
 use super::rule::{LeftOut, Rule};
@@ -52,6 +53,8 @@ pub struct FilterConfig {
     pub exclude: Vec<String>,
     /// Look at hidden files and folders too (a leading dot). The built-in list stays in force.
     pub hidden: bool,
+    /// Follow symbolic links.
+    pub follow_links: bool,
 }
 
 /// What a file's path says of it, before anything is read.
@@ -83,6 +86,8 @@ impl FileKind {
 pub struct Filter {
     root: PathBuf,
     hidden: bool,
+    follow_links: bool,
+    links: RootLinks,
     configured: Gitignore,
     ignore_files: RwLock<BTreeMap<RelPath, Arc<Rules>>>,
     /// Held from opening a directory until the rules in it are put: what was read first is put first.
@@ -203,10 +208,50 @@ impl Filter {
         Ok(Self {
             root: root.to_path_buf(),
             hidden: cfg.hidden,
+            follow_links: cfg.follow_links,
+            links: RootLinks::default(),
             configured,
             ignore_files,
             learning: Mutex::default(),
         })
+    }
+
+    /// Whether the last name of a path may be a link.
+    pub fn links(&self) -> Links {
+        match self.follow_links {
+            true => Links::Followed,
+            false => Links::Refused,
+        }
+    }
+
+    /// What is known of links is shared with other roots from now on.
+    pub fn share_links(&self, shared: &Arc<SharedLinks>) {
+        self.links.share(shared);
+    }
+
+    /// Where the link at this path leads; `None`: there is none, or none is followed.
+    pub fn link_target(&self, path: &RelPath) -> Option<LinkTarget> {
+        self.follow_links.then(|| target_of(&self.root, path))?
+    }
+
+    /// Whether a link leads to a folder that is a root because of it, so that its leaving is news.
+    pub fn is_folder_link(&self, path: &RelPath) -> bool {
+        self.follow_links && self.links.is_known(path)
+    }
+
+    /// Whether the file that a link leads to is to be taken at this path.
+    pub fn takes_link(&self, path: &RelPath, target: &Path) -> bool {
+        self.links.takes(&path.under(&self.root), target)
+    }
+
+    /// All links that a scan has found at and below `dir`. True if others lead to folders than before.
+    pub fn found_links(&self, dir: &RelPath, links: Vec<(RelPath, LinkTarget)>) -> bool {
+        self.links.found(dir, links)
+    }
+
+    /// The folders that links lead to.
+    pub fn linked_folders(&self) -> Vec<PathBuf> {
+        self.links.folders()
     }
 
     /// True if nothing in the directory is looked at: it, or one above it, is left out, or the ignore

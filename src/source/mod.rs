@@ -8,14 +8,14 @@
 //! of any kind (overflow, errors, a directory that appears) becomes "scan this directory", and
 //! a scan arms each directory before it reads it, so that nothing falls between the two.
 //!
-//! What this module never does: open a photo by itself, follow a link below a root, write below
+//! What this module never does: open a photo by itself, go through a link below a root, write below
 //! a root, touch a database, look at a wall clock. It knows nothing of images.
 //!
 //! | file | what it decides |
 //! |---|---|
 //! | `names`, `rule`, `filter` | which paths matter |
 //! | `listing`, `walk` | what is there, in order |
-//! | `open` | how a file is opened without leaving the root |
+//! | `open`, `links` | how a file is opened without leaving the root, and where links lead |
 //! | `settle` | when a path with events is worth a look (pure) |
 //! | `watch`, `watched` | one root's watcher, and which directories have a watch |
 //! | `follow`, `shared`, `canary`, `live` | the thread of a root, and all roots together |
@@ -25,6 +25,7 @@ mod canary;
 mod error;
 mod filter;
 mod follow;
+mod links;
 mod listing;
 mod live;
 mod names;
@@ -41,6 +42,7 @@ mod watched;
 
 pub use error::{ArmError, FilterError, OpenError, SourceError, WalkError, is_passing};
 pub use filter::{FileKind, Filter, FilterConfig, IGNORE_FILE, MARKS};
+pub use links::{LinkTarget, Links, SharedLinks};
 pub use live::{Found, LiveConfig, LiveSource, RescanReason, RootHealth, SourceEvent, WatchHealth};
 pub use open::{open_beneath, stamp_beneath};
 pub use root::{

@@ -19,6 +19,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, open, openat, sta
 use rustix::io::Errno;
 
 use super::error::{OpenError, is_gone};
+use super::links::Links;
 use crate::photo::{FileStamp, RelPath, nanos};
 
 /// Most bytes of a path given to the kernel at once: PATH_MAX is 4,096 with its NUL; half of it
@@ -46,12 +47,17 @@ pub(super) enum Probe {
     Gone,
 }
 
-/// Opens a regular file below `root` for reading and says what it was at that moment.
+/// Opens a regular file below `root` for reading and says what it was at that moment. Its last name may
+/// be a link, if `links` says so.
 ///
 /// # Errors
 ///
 /// See [`OpenError`]: gone, unreadable, not a regular file, a link, or not a plain path.
-pub fn open_beneath(root: &Path, rel: &RelPath) -> Result<(File, FileStamp), OpenError> {
+pub fn open_beneath(
+    root: &Path,
+    rel: &RelPath,
+    links: Links,
+) -> Result<(File, FileStamp), OpenError> {
     let fail = |e: Errno| open_error(root, rel, e);
     if !is_plain(rel) {
         return Err(OpenError::BadPath {
@@ -67,13 +73,13 @@ pub fn open_beneath(root: &Path, rel: &RelPath) -> Result<(File, FileStamp), Ope
     let parent = rel.parent().unwrap_or_default();
     let dir = descend(base.as_fd(), parent.as_bytes()).map_err(fail)?;
     // Look before opening: opening a device or a FIFO can already do harm.
-    let seen = statat(&dir, rel.name(), AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
+    let seen = statat(&dir, rel.name(), at_flags(links)).map_err(fail)?;
     match FileType::from_raw_mode(seen.st_mode) {
         FileType::RegularFile => {}
         FileType::Symlink => return Err(fail(Errno::LOOP)),
         _ => return Err(not_regular()),
     }
-    let file = open_file_at(dir.as_fd(), rel.name()).map_err(fail)?;
+    let file = open_file_at(dir.as_fd(), rel.name(), links).map_err(fail)?;
     let now = fstat(&file).map_err(fail)?;
     if FileType::from_raw_mode(now.st_mode) != FileType::RegularFile {
         return Err(not_regular());
@@ -82,13 +88,17 @@ pub fn open_beneath(root: &Path, rel: &RelPath) -> Result<(File, FileStamp), Ope
 }
 
 /// The stamp of a regular file below `root`, without opening it; `None` if there is none (gone,
-/// a directory, a link or behind one, a FIFO…).
+/// a directory, a link or behind one, a FIFO…). Its last name may be a link, if `links` says so.
 ///
 /// # Errors
 ///
 /// Permission or I/O errors: the file may well be there.
-pub fn stamp_beneath(root: &Path, rel: &RelPath) -> Result<Option<FileStamp>, io::Error> {
-    Ok(match probe(root, rel)? {
+pub fn stamp_beneath(
+    root: &Path,
+    rel: &RelPath,
+    links: Links,
+) -> Result<Option<FileStamp>, io::Error> {
+    Ok(match look(root, rel, links)? {
         Probe::File(stamp) => Some(stamp),
         Probe::Dir | Probe::Special | Probe::Gone => None,
     })
@@ -96,6 +106,10 @@ pub fn stamp_beneath(root: &Path, rel: &RelPath) -> Result<Option<FileStamp>, io
 
 /// What lies at `rel` below `root`; links are not followed.
 pub(super) fn probe(root: &Path, rel: &RelPath) -> Result<Probe, io::Error> {
+    look(root, rel, Links::Refused)
+}
+
+fn look(root: &Path, rel: &RelPath, links: Links) -> Result<Probe, io::Error> {
     let found = (|| {
         let base = open_root(root)?;
         if rel.is_root() {
@@ -106,7 +120,7 @@ pub(super) fn probe(root: &Path, rel: &RelPath) -> Result<Probe, io::Error> {
         }
         let parent = rel.parent().unwrap_or_default();
         let dir = descend(base.as_fd(), parent.as_bytes())?;
-        let stat = statat(&dir, rel.name(), AtFlags::SYMLINK_NOFOLLOW)?;
+        let stat = statat(&dir, rel.name(), at_flags(links))?;
         Ok(match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Probe::File(stamp_of(&stat)),
             FileType::Directory => Probe::Dir,
@@ -195,10 +209,19 @@ fn is_link(dir: BorrowedFd<'_>, name: &[u8]) -> bool {
         .is_ok_and(|st| FileType::from_raw_mode(st.st_mode) == FileType::Symlink)
 }
 
-/// Opens the file `name` for reading: never blocks, follows no link, becomes no terminal.
-fn open_file_at(dir: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+fn at_flags(links: Links) -> AtFlags {
+    match links {
+        Links::Refused => AtFlags::SYMLINK_NOFOLLOW,
+        Links::Followed => AtFlags::empty(),
+    }
+}
+
+/// Opens the file `name` for reading: never blocks, follows no link unless it may, becomes no terminal.
+fn open_file_at(dir: BorrowedFd<'_>, name: &[u8], links: Links) -> Result<OwnedFd, Errno> {
+    let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    if links == Links::Refused {
+        flags |= OFlags::NOFOLLOW;
+    }
     #[cfg(target_os = "linux")]
     {
         // Only the owner may ask not to be noticed; everybody else reads as usual.
@@ -229,7 +252,7 @@ pub(super) fn read_small_at(
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(not_regular());
     }
-    let file = match open_file_at(dir, name.to_bytes()) {
+    let file = match open_file_at(dir, name.to_bytes(), Links::Refused) {
         Err(Errno::NOENT) => return Ok(None),
         other => File::from(other?),
     };
@@ -305,7 +328,7 @@ mod tests {
             FileStamp::of(&std::fs::metadata(t.path().join("d/a.jpg")).unwrap())
         );
         assert_eq!(
-            stamp_beneath(t.path(), &rel("d/a.jpg")).unwrap(),
+            stamp_beneath(t.path(), &rel("d/a.jpg"), Links::Refused).unwrap(),
             Some(stamp)
         );
     }
@@ -320,13 +343,13 @@ mod tests {
         symlink("a", real.join("in/filelink")).unwrap();
         symlink(&real, t.path().join("rootlink")).unwrap();
         let root = t.path().join("rootlink");
-        assert!(open_beneath(&root, &rel("in/a")).is_ok());
+        assert!(open_beneath(&root, &rel("in/a"), Links::Refused).is_ok());
         for p in ["dirlink/a", "in/filelink"] {
             assert!(
-                matches!(open_beneath(&root, &rel(p)), Err(OpenError::Symlink { .. })),
+                matches!(open_beneath(&root, &rel(p), Links::Refused), Err(OpenError::Symlink { .. })),
                 "{p}"
             );
-            assert_eq!(stamp_beneath(&root, &rel(p)).unwrap(), None);
+            assert_eq!(stamp_beneath(&root, &rel(p), Links::Refused).unwrap(), None);
         }
         let base = open_root(&root).unwrap();
         assert_eq!(
@@ -346,7 +369,7 @@ mod tests {
         for p in ["fifo.jpg", "s.jpg", "d"] {
             let r = open_beneath(t.path(), &rel(p));
             assert!(matches!(r, Err(OpenError::NotRegular { .. })), "{p}: {r:?}");
-            assert_eq!(stamp_beneath(t.path(), &rel(p)).unwrap(), None);
+            assert_eq!(stamp_beneath(t.path(), &rel(p), Links::Refused).unwrap(), None);
         }
         assert!(matches!(
             open_beneath(t.path(), &rel("nix")),
@@ -373,8 +396,8 @@ mod tests {
         let t = tempfile::tempdir().unwrap();
         let deepest = deep_tree(t.path(), 60, 200, b"deep.jpg");
         assert!(deepest.as_bytes().len() > 3 * 4096 - 300);
-        let (_, stamp) = open_beneath(t.path(), &deepest).unwrap();
-        assert_eq!(stamp_beneath(t.path(), &deepest).unwrap(), Some(stamp));
+        let (_, stamp) = open_beneath(t.path(), &deepest, Links::Refused).unwrap();
+        assert_eq!(stamp_beneath(t.path(), &deepest, Links::Refused).unwrap(), Some(stamp));
     }
 
     #[test]

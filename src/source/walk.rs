@@ -60,7 +60,12 @@ pub enum WalkEvent<'a> {
         /// What the system said.
         error: io::Error,
     },
-    /// A link, FIFO, socket or device: never opened or followed.
+    /// A symbolic link, which the walk does not go through.
+    Link {
+        /// Where.
+        path: &'a RelPath,
+    },
+    /// A FIFO, socket or device: never opened.
     Special {
         /// Where.
         path: &'a RelPath,
@@ -188,7 +193,7 @@ impl Walk<'_> {
                 What::Dir => self.descend_into(path),
                 What::Link => {
                     self.sum.links += 1;
-                    (self.visit)(WalkEvent::Special { path: &path })
+                    (self.visit)(WalkEvent::Link { path: &path })
                 }
                 What::Special => {
                     self.sum.special += 1;

@@ -38,6 +38,8 @@ pub struct RootRow {
     pub missing_since: Option<i64>,
     /// JSON: what the last full scan passed over.
     pub skipped: String,
+    /// The root with a symbolic link to it, if that is why it is one.
+    pub linked_by: Option<i64>,
 }
 
 impl RootRow {
@@ -57,7 +59,7 @@ impl RootRow {
     }
 }
 
-const COLUMNS: &str = "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark, skipped, contents,
+const COLUMNS: &str = "id, path, volume, online, last_full_scan, other_files, note, photos, failed, missing, mark, skipped, contents, linked_by,
      CASE WHEN missing > 0 THEN (SELECT min(missing_since) FROM files INDEXED BY files_missing
          WHERE missing_since IS NOT NULL AND root = roots.id) END";
 
@@ -78,7 +80,8 @@ impl RootRow {
             mark: row.get(10)?,
             skipped: row.get(11)?,
             contents: row.get(12)?,
-            missing_since: row.get(13)?,
+            linked_by: row.get(13)?,
+            missing_since: row.get(14)?,
         })
     }
 }
@@ -221,6 +224,44 @@ impl Store {
             .and_then(|mut s| s.query_row([root], |r| r.get(0)).optional())
             .map(Option::unwrap_or_default)
             .at(&self.path)
+    }
+
+    /// Notes which root has a link to this one, if that is why it is one.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn set_linked_by(&mut self, root: i64, by: Option<&Path>) -> Result<(), StoreError> {
+        let by = by.map(|path| self.root_at(path)).transpose()?.flatten();
+        self.conn
+            .execute(
+                "UPDATE roots SET linked_by = ?2 WHERE id = ?1 AND linked_by IS NOT ?2",
+                params![root, by.map(|row| row.id)],
+            )
+            .at(&self.path)?;
+        Ok(())
+    }
+
+    /// Forgets the roots that this one had links to, but for those at `still`, and those that they had
+    /// links to themselves. Returns how many.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn forget_unlinked(&mut self, by: i64, still: &[PathBuf]) -> Result<usize, StoreError> {
+        let linked: Vec<RootRow> = self
+            .conn
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM roots WHERE linked_by = ?1 AND id <> ?1"
+            ))
+            .and_then(|mut s| s.query_map([by], RootRow::read)?.collect())
+            .at(&self.path)?;
+        let mut forgotten = 0;
+        for row in linked.into_iter().filter(|row| !still.contains(&row.path)) {
+            // Taken out first, so that there is an end even if they named each other.
+            self.set_linked_by(row.id, None)?;
+            forgotten += 1 + self.forget_unlinked(row.id, &[])?;
+            self.forget_root(&row.path)?;
+        }
+        Ok(forgotten)
     }
 
     /// Marks a root as away, with the reason shown to people; its files stay.

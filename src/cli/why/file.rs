@@ -109,7 +109,11 @@ impl Asked<'_> {
         if !inside.disk_answers() {
             return;
         }
-        let Ok(found) = std::fs::symlink_metadata(inside.path) else {
+        let found = match self.context.config.follow_symlinks {
+            true => std::fs::metadata(inside.path),
+            false => std::fs::symlink_metadata(inside.path),
+        };
+        let Ok(found) = found else {
             if state.missing_since.is_none() {
                 explanation.say(format!(
                     "it is not there any more; {}",

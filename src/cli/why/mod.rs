@@ -121,8 +121,12 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
 
 impl<'a> Asked<'a> {
     fn explain(&'a self, given: &Path) -> anyhow::Result<Explanation> {
-        let path = real_path(given);
         let link = self.link_on_the_way(given);
+        // A link to a file is known at its own path, where it is followed.
+        let path = match &link {
+            Some(link) if self.is_recorded(link)? => link.clone(),
+            _ => real_path(given),
+        };
         let mut explanation = match self.inside(&path)? {
             Some(inside) => {
                 let mut explanation = self.within(&inside)?;
@@ -135,9 +139,10 @@ impl<'a> Asked<'a> {
             let target = std::fs::canonicalize(&link);
             let line = match &target {
                 Ok(target) => format!(
-                    "{} is a symbolic link to {}; links are not followed, what they lead to is indexed if it lies in a folder of its own right",
+                    "{} is a symbolic link to {}{}",
                     link.display(),
-                    target.display()
+                    target.display(),
+                    self.about_links()
                 ),
                 Err(e) => format!(
                     "{} is a symbolic link that leads nowhere: {e}",
@@ -146,11 +151,31 @@ impl<'a> Asked<'a> {
             };
             explanation.lines.insert(0, line);
             put_path_as(&mut explanation.fields, "link", &link);
-            if explanation.verdict == "outside" || target.is_err() {
+            let nowhere = target.is_err() && explanation.verdict != "photo";
+            if explanation.verdict == "outside" || nowhere {
                 explanation.verdict = "link";
             }
         }
         Ok(explanation)
+    }
+
+    fn about_links(&self) -> &'static str {
+        if self.context.config.follow_symlinks {
+            "; a folder that a link leads to is indexed under its own path, unless it lies around one that is looked at"
+        } else {
+            "; links are not followed (`follow_symlinks = true` in the settings follows them)"
+        }
+    }
+
+    /// Whether the index has something at this very path.
+    fn is_recorded(&self, path: &Path) -> anyhow::Result<bool> {
+        let Some((reader, inside)) = self.reader.zip(self.inside(path)?) else {
+            return Ok(false);
+        };
+        let Some(row) = inside.row else {
+            return Ok(false);
+        };
+        Ok(reader.path_state(row.id, &inside.rel)?.is_some())
     }
 
     /// The first symbolic link below a root that the path leads through.

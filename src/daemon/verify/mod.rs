@@ -25,7 +25,7 @@ use super::error::DaemonError;
 use super::{HexPath, watch};
 use crate::index::lower_priority;
 use crate::photo::{ContentHash, RelPath};
-use crate::source::stamp_beneath;
+use crate::source::{Links, stamp_beneath};
 use crate::store::{IndexedFile, RootRow, StoreError, StoreReader, unix_now};
 use places::{Place, each_file, places, why_offline};
 use reading::{Content, Throttle, content};
@@ -299,7 +299,7 @@ impl Work<'_> {
         let mut seen: Option<ContentHash> = None;
         for _ in 0..TRIES {
             // Others cost no reading.
-            let is_as_indexed = match stamp_beneath(&root.path, &file.path) {
+            let is_as_indexed = match stamp_beneath(&root.path, &file.path, Links::Followed) {
                 Ok(Some(now)) => (now.size, now.mtime_ns) == (file.stamp.size, file.stamp.mtime_ns),
                 Ok(None) => {
                     return verdict(VerifyVerdict::Gone, "it is not there any more", file.hash);

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::photo::{ContentHash, FileStamp, RelPath};
-use crate::source::{OpenError, open_beneath};
+use crate::source::{Links, OpenError, open_beneath};
 
 /// Read at a time; also how much of the file is in memory at most.
 const PIECE: usize = 1 << 20;
@@ -70,7 +70,7 @@ pub(super) fn content(
     throttle: &mut Throttle,
     stop: &dyn Fn() -> bool,
 ) -> Content {
-    let (mut file, before) = match open_beneath(root, path) {
+    let (mut file, before) = match open_beneath(root, path, Links::Followed) {
         Ok(opened) => opened,
         Err(OpenError::Unreadable { source, .. }) => return Content::Unreadable(source),
         Err(_) => return Content::Gone,

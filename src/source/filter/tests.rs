@@ -16,7 +16,11 @@ fn is_out(f: &Filter, path: &str) -> bool {
 
 fn filter(root: &Path, exclude: &[&str], hidden: bool) -> Filter {
     let exclude = exclude.iter().map(ToString::to_string).collect();
-    Filter::new(root, &FilterConfig { exclude, hidden }).unwrap()
+    Filter::new(root, &FilterConfig {
+        exclude,
+        hidden,
+        follow_links: false,
+    }).unwrap()
 }
 
 #[test]
@@ -94,7 +98,7 @@ fn configured_globs_are_relative_to_the_root() {
 fn a_bad_glob_is_named() {
     let cfg = FilterConfig {
         exclude: vec!["ok".into(), "a[b".into()],
-        hidden: false,
+        ..FilterConfig::default()
     };
     let e = Filter::new(Path::new("/x"), &cfg).unwrap_err();
     assert!(

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Follower;
 use crate::photo::RelPath;
 use crate::source::filter::is_rule_file;
+use crate::source::links::Links;
 use crate::source::live::{Found, RescanReason, SourceEvent};
 use crate::source::open::{Probe, probe};
 use crate::source::settle::{Hint, Settled};
@@ -51,6 +52,12 @@ impl Follower {
             if hint == Hint::Doubt {
                 return;
             }
+        }
+        // Only a scan of the folder knows all links in it.
+        let news = found == Found::Special && self.filter.links() == Links::Followed;
+        if news || self.filter.is_folder_link(&path) {
+            let folder = path.parent().unwrap_or_default();
+            self.dirs.entry(folder).or_insert(RescanReason::Moved);
         }
         // What is undecided, a worker decides: the ignore file may be readable by now.
         if self.filter.file_kind(&path).may_matter() {
