@@ -165,7 +165,8 @@ impl Keeper {
                 actor.life.stop();
             }
         }
-        self.links.set_roots(plans.iter().map(|plan| plan.path.clone()).collect());
+        self.links
+            .set_roots(plans.iter().map(|plan| plan.path.clone()).collect());
         for plan in plans {
             let in_the_way = |actor: &Keeping| {
                 actor.plan.path.starts_with(&plan.path) || plan.path.starts_with(&actor.plan.path)
@@ -341,7 +342,10 @@ impl Kept {
         while let Some(from) = queue.pop_front() {
             let Some(actor) = self.actors.iter().find(|a| a.plan.path == from) else {
                 // It waits for something; what is known of its links stays.
-                let before = self.linked.iter().filter(|p| p.linked_by.as_ref() == Some(&from));
+                let before = self
+                    .linked
+                    .iter()
+                    .filter(|p| p.linked_by.as_ref() == Some(&from));
                 linked.extend(before.cloned());
                 continue;
             };

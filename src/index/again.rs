@@ -85,7 +85,12 @@ impl Worker {
             return Bytes::Gone;
         }
         let links = handle.as_ref().map_or(Links::Refused, |h| h.filter.links());
-        let size = || stamp_beneath(root, path, links).ok().flatten().map(|s| s.size);
+        let size = || {
+            stamp_beneath(root, path, links)
+                .ok()
+                .flatten()
+                .map(|s| s.size)
+        };
         let size = match &handle {
             Some(handle) => self.ask(handle, |_| size()),
             None => size(),
@@ -98,7 +103,9 @@ impl Worker {
         let bounds = (self.shared.max_file, room);
         let bytes = match &handle {
             Some(handle) => self.ask(handle, |visit| {
-                read(root, (path, links), bounds, &mut buffer, &|| visit.goes_on())
+                read(root, (path, links), bounds, &mut buffer, &|| {
+                    visit.goes_on()
+                })
             }),
             None => read(root, (path, links), bounds, &mut buffer, &|| {}),
         };

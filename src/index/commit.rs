@@ -401,6 +401,13 @@ impl CommitThread {
                     root.put_off();
                     true
                 }
+                (change, Look::Unknown) if was_read(change) => {
+                    // No descriptors left, perhaps: it may have gone before its row was written, and
+                    // whoever looked at its folder then found nothing to take out.
+                    root.wanted
+                        .unfinished(path.parent().unwrap_or_default(), false);
+                    true
+                }
                 (_, Look::Unknown | Look::Away) => true,
                 (
                     Change::Indexed {
@@ -530,6 +537,16 @@ fn kind_of(change: &Change) -> Option<FileKind> {
         _ => false,
     };
     is_of_a_photo.then_some(FileKind::Candidate)
+}
+
+/// True if it makes a row of a file whose bytes were read.
+fn was_read(change: &Change) -> bool {
+    match change {
+        Change::Indexed { place, .. } => place.is_some(),
+        Change::Failed { hash, .. } => hash.is_some(),
+        Change::Sidecar { .. } => true,
+        _ => false,
+    }
 }
 
 /// The path that a change writes a row of, where that row is to be true of what lies there.

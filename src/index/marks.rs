@@ -12,7 +12,7 @@ pub enum Marks {
     Same,
     /// None of them lies there.
     Other,
-    /// Too few rows, or some here and some not.
+    /// Too few rows, some here and some not, or some that could not be asked for.
     Unknown,
 }
 
@@ -22,18 +22,19 @@ const ENOUGH: usize = 3;
 impl Marks {
     /// Compares a sample of rows (path, size and time) with what lies in a folder now.
     pub fn of(root: &Path, sample: &[(RelPath, FileStamp)]) -> Self {
-        let same = sample
-            .iter()
-            .filter(|(path, stamp)| {
-                // What is known of a link's target was found through it.
-                stamp_beneath(root, path, Links::Followed).is_ok_and(|found| {
-                    found.is_some_and(|f| f.size == stamp.size && f.mtime_ns == stamp.mtime_ns)
-                })
-            })
-            .count();
+        let (mut same, mut unsaid) = (0, 0);
+        for (path, stamp) in sample {
+            // What is known of a link's target was found through it.
+            match stamp_beneath(root, path, Links::Followed) {
+                Ok(Some(f)) if f.size == stamp.size && f.mtime_ns == stamp.mtime_ns => same += 1,
+                Ok(_) => {}
+                // No descriptors left, or a disk that fails: nothing speaks against it.
+                Err(_) => unsaid += 1,
+            }
+        }
         if same > 0 && same * 2 >= sample.len() {
             Self::Same
-        } else if same == 0 && sample.len() >= ENOUGH {
+        } else if same == 0 && unsaid == 0 && sample.len() >= ENOUGH {
             Self::Other
         } else {
             Self::Unknown

@@ -22,7 +22,9 @@ use super::worker::Shared;
 use super::{failing, prefilter, sidecars};
 use crate::media::DECODER_VERSION;
 use crate::photo::{FileStamp, RelPath, Verdict};
-use crate::source::{LinkTarget, FileKind, RuleCounts, WalkError, WalkEvent, WalkSummary, is_passing, walk};
+use crate::source::{
+    FileKind, LinkTarget, RuleCounts, WalkError, WalkEvent, WalkSummary, is_passing, walk,
+};
 use crate::store::{Change, FileKey, FileRow, SidecarRow, StoreError, StoreReader};
 
 /// Arms a watch on a directory before its entries are read.

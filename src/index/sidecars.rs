@@ -71,7 +71,13 @@ impl Worker {
         let mut buffer = std::mem::take(&mut self.buffer);
         let (path, bounds) = (&job.key.path, (limit, room));
         let bytes = self.ask(root, |visit| {
-            read(&root.path, (path, Links::Refused), bounds, &mut buffer, &|| visit.goes_on())
+            read(
+                &root.path,
+                (path, Links::Refused),
+                bounds,
+                &mut buffer,
+                &|| visit.goes_on(),
+            )
         });
         self.buffer = buffer;
         match bytes {

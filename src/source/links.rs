@@ -68,8 +68,11 @@ impl SharedLinks {
             return false;
         }
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = taken.entry(target.to_path_buf()).or_insert_with(|| link.to_path_buf());
-        if first != link && std::fs::canonicalize(&*first).is_ok_and(|leads_to| leads_to == target) {
+        let first = taken
+            .entry(target.to_path_buf())
+            .or_insert_with(|| link.to_path_buf());
+        if first != link && std::fs::canonicalize(&*first).is_ok_and(|leads_to| leads_to == target)
+        {
             return false;
         }
         *first = link.to_path_buf();
@@ -192,11 +195,20 @@ mod tests {
     fn a_link_that_leads_nowhere_for_now_is_kept() {
         let links = RootLinks::default();
         let folder = |path: &str| LinkTarget::Folder(path.into());
-        assert!(links.found(&rel(""), vec![(rel("a"), folder("/x")), (rel("b/c"), folder("/y"))]));
+        assert!(links.found(
+            &rel(""),
+            vec![(rel("a"), folder("/x")), (rel("b/c"), folder("/y"))]
+        ));
         assert!(!links.found(&rel("b"), vec![(rel("b/c"), LinkTarget::Nowhere)]));
         assert_eq!(links.folders(), [PathBuf::from("/x"), PathBuf::from("/y")]);
         assert!(links.found(&rel("b"), Vec::new()) && links.is_known(&rel("a")));
-        assert!(!links.found(&rel(""), vec![(rel("a"), LinkTarget::Nowhere), (rel("z"), LinkTarget::Nowhere)]));
+        assert!(!links.found(
+            &rel(""),
+            vec![
+                (rel("a"), LinkTarget::Nowhere),
+                (rel("z"), LinkTarget::Nowhere)
+            ]
+        ));
         assert_eq!(links.folders(), [PathBuf::from("/x")]);
     }
 }

@@ -319,7 +319,7 @@ mod tests {
         let t = tempfile::tempdir().unwrap();
         std::fs::create_dir(t.path().join("d")).unwrap();
         std::fs::write(t.path().join("d/a.jpg"), b"hello").unwrap();
-        let (mut f, stamp) = open_beneath(t.path(), &rel("d/a.jpg")).unwrap();
+        let (mut f, stamp) = open_beneath(t.path(), &rel("d/a.jpg"), Links::Refused).unwrap();
         let mut s = String::new();
         f.read_to_string(&mut s).unwrap();
         assert_eq!(s, "hello");
@@ -346,7 +346,10 @@ mod tests {
         assert!(open_beneath(&root, &rel("in/a"), Links::Refused).is_ok());
         for p in ["dirlink/a", "in/filelink"] {
             assert!(
-                matches!(open_beneath(&root, &rel(p), Links::Refused), Err(OpenError::Symlink { .. })),
+                matches!(
+                    open_beneath(&root, &rel(p), Links::Refused),
+                    Err(OpenError::Symlink { .. })
+                ),
                 "{p}"
             );
             assert_eq!(stamp_beneath(&root, &rel(p), Links::Refused).unwrap(), None);
@@ -367,16 +370,19 @@ mod tests {
         let _sock = std::os::unix::net::UnixListener::bind(t.path().join("s.jpg")).unwrap();
         std::fs::create_dir(t.path().join("d")).unwrap();
         for p in ["fifo.jpg", "s.jpg", "d"] {
-            let r = open_beneath(t.path(), &rel(p));
+            let r = open_beneath(t.path(), &rel(p), Links::Refused);
             assert!(matches!(r, Err(OpenError::NotRegular { .. })), "{p}: {r:?}");
-            assert_eq!(stamp_beneath(t.path(), &rel(p), Links::Refused).unwrap(), None);
+            assert_eq!(
+                stamp_beneath(t.path(), &rel(p), Links::Refused).unwrap(),
+                None
+            );
         }
         assert!(matches!(
-            open_beneath(t.path(), &rel("nix")),
+            open_beneath(t.path(), &rel("nix"), Links::Refused),
             Err(OpenError::Gone { .. })
         ));
         assert!(matches!(
-            open_beneath(t.path(), &rel("fifo.jpg/x")),
+            open_beneath(t.path(), &rel("fifo.jpg/x"), Links::Refused),
             Err(OpenError::Gone { .. })
         ));
     }
@@ -386,7 +392,7 @@ mod tests {
         let t = tempfile::tempdir().unwrap();
         std::fs::write(t.path().join("a"), b"").unwrap();
         for p in ["", "/a", "a/", "./a", "../a", "x/../a", "a//b", "a\0"] {
-            let r = open_beneath(t.path(), &rel(p));
+            let r = open_beneath(t.path(), &rel(p), Links::Refused);
             assert!(matches!(r, Err(OpenError::BadPath { .. })), "{p:?}: {r:?}");
         }
     }
@@ -397,7 +403,10 @@ mod tests {
         let deepest = deep_tree(t.path(), 60, 200, b"deep.jpg");
         assert!(deepest.as_bytes().len() > 3 * 4096 - 300);
         let (_, stamp) = open_beneath(t.path(), &deepest, Links::Refused).unwrap();
-        assert_eq!(stamp_beneath(t.path(), &deepest, Links::Refused).unwrap(), Some(stamp));
+        assert_eq!(
+            stamp_beneath(t.path(), &deepest, Links::Refused).unwrap(),
+            Some(stamp)
+        );
     }
 
     #[test]

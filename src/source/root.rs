@@ -11,6 +11,9 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags, fstat, fstatvfs, open};
 use rustix::io::Errno;
 
+#[cfg(target_os = "linux")]
+use super::error::is_passing;
+
 /// A volume, named so that the name survives unmounting, rebooting and another device number.
 ///
 /// `uuid:…` of the file system where the system lists it, else `source:TYPE:…` (an NFS export, a
@@ -178,11 +181,11 @@ fn look(root: &Path) -> Result<RootFacts, Errno> {
     let place = place(&fd)?;
     let vfs = fstatvfs(&fd)?;
     let empty = super::listing::is_empty(fd.as_fd())?;
-    let mount = mount_of(root, fd.as_fd());
+    let mount = mount_of(root, fd.as_fd())?;
     let fs_type = mount.as_ref().map(|m| m.fs_type.clone());
     let network_fs = is_network(fd.as_fd(), fs_type.as_deref());
     Ok(RootFacts {
-        identity: identity(place.device, vfs.f_fsid, network_fs, mount.as_ref()),
+        identity: identity(place.device, vfs.f_fsid, network_fs, mount.as_ref())?,
         place,
         empty,
         network_fs,
@@ -191,48 +194,75 @@ fn look(root: &Path) -> Result<RootFacts, Errno> {
     })
 }
 
-fn identity(device: u64, fsid: u64, network: bool, mount: Option<&Mount>) -> VolumeIdentity {
+fn identity(
+    device: u64,
+    fsid: u64,
+    network: bool,
+    mount: Option<&Mount>,
+) -> Result<VolumeIdentity, Errno> {
     let source = || {
         let named = mount.filter(|m| !matches!(m.source.as_str(), "" | "none"))?;
         Some(format!("source:{}:{}", named.fs_type, named.source))
     };
-    let uuid = || uuid_of(device).map(|u| format!("uuid:{u}"));
     let fsid = || (fsid != 0).then(|| format!("fsid:{fsid:016x}"));
     let name = if network {
         source().or_else(fsid)
     } else {
-        uuid().or_else(fsid).or_else(source)
+        let uuid = uuid_of(device)?.map(|u| format!("uuid:{u}"));
+        uuid.or_else(fsid).or_else(source)
     };
-    VolumeIdentity(name.unwrap_or_else(|| format!("device:{device:x}")))
+    Ok(VolumeIdentity(
+        name.unwrap_or_else(|| format!("device:{device:x}")),
+    ))
+}
+
+/// What the system lists, if it does; only a want of the moment (no descriptors left) is an error: a
+/// volume must not be called by another name because its own could not be looked up.
+#[cfg(target_os = "linux")]
+fn listed<T>(found: io::Result<T>) -> Result<Option<T>, Errno> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if is_passing(&e) => Err(Errno::from_io_error(&e).unwrap_or(Errno::NOMEM)),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The file system UUID that udev lists for a block device.
 #[cfg(target_os = "linux")]
-fn uuid_of(device: u64) -> Option<String> {
+fn uuid_of(device: u64) -> Result<Option<String>, Errno> {
     use std::os::unix::fs::MetadataExt;
-    let listed = std::fs::read_dir("/dev/disk/by-uuid").ok()?;
-    let found = listed
-        .flatten()
-        .find(|e| std::fs::metadata(e.path()).is_ok_and(|m| m.rdev() == device))?;
-    Some(found.file_name().to_string_lossy().into_owned())
+    let Some(dir) = listed(std::fs::read_dir("/dev/disk/by-uuid"))? else {
+        return Ok(None);
+    };
+    for entry in dir {
+        let Some(entry) = listed(entry)? else {
+            continue;
+        };
+        if listed(std::fs::metadata(entry.path()))?.is_some_and(|m| m.rdev() == device) {
+            return Ok(Some(entry.file_name().to_string_lossy().into_owned()));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn uuid_of(_: u64) -> Option<String> {
-    None
+fn uuid_of(_: u64) -> Result<Option<String>, Errno> {
+    Ok(None)
 }
 
 /// The mount that `root` lies in.
 #[cfg(target_os = "linux")]
-fn mount_of(root: &Path, _: rustix::fd::BorrowedFd<'_>) -> Option<Mount> {
-    let real = std::fs::canonicalize(root).ok()?;
-    let table = std::fs::read("/proc/self/mountinfo").ok()?;
-    innermost(&parse_mounts(&table), &real).cloned()
+fn mount_of(root: &Path, _: rustix::fd::BorrowedFd<'_>) -> Result<Option<Mount>, Errno> {
+    let real = listed(std::fs::canonicalize(root))?;
+    let table = listed(std::fs::read("/proc/self/mountinfo"))?;
+    Ok(real
+        .zip(table)
+        .and_then(|(real, table)| innermost(&parse_mounts(&table), &real).cloned()))
 }
 
 #[cfg(target_vendor = "apple")]
-fn mount_of(_: &Path, fd: rustix::fd::BorrowedFd<'_>) -> Option<Mount> {
-    let fs = rustix::fs::fstatfs(fd).ok()?;
+fn mount_of(_: &Path, fd: rustix::fd::BorrowedFd<'_>) -> Result<Option<Mount>, Errno> {
+    let fs = rustix::fs::fstatfs(fd)?;
     let text = |chars: &[std::ffi::c_char]| -> String {
         let bytes = chars
             .iter()
@@ -241,16 +271,16 @@ fn mount_of(_: &Path, fd: rustix::fd::BorrowedFd<'_>) -> Option<Mount> {
             .collect();
         String::from_utf8(bytes).unwrap_or_default()
     };
-    Some(Mount {
+    Ok(Some(Mount {
         point: PathBuf::from(text(&fs.f_mntonname)),
         fs_type: text(&fs.f_fstypename),
         source: text(&fs.f_mntfromname),
-    })
+    }))
 }
 
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-fn mount_of(_: &Path, _: rustix::fd::BorrowedFd<'_>) -> Option<Mount> {
-    None
+fn mount_of(_: &Path, _: rustix::fd::BorrowedFd<'_>) -> Result<Option<Mount>, Errno> {
+    Ok(None)
 }
 
 /// The deepest mount point above `path`; of several on one point the last, which hides the others.
@@ -449,7 +479,7 @@ mod tests {
             source: s.into(),
         };
         let nfs = mount("nfs4", "nas:/photos");
-        let name = |fsid, network, m| identity(u64::MAX, fsid, network, m).0;
+        let name = |fsid, network, m| identity(u64::MAX, fsid, network, m).unwrap().0;
         assert_eq!(name(7, true, Some(&nfs)), "source:nfs4:nas:/photos");
         assert_eq!(name(7, false, Some(&nfs)), "fsid:0000000000000007");
         assert_eq!(

@@ -79,16 +79,33 @@ pub fn settle(env: &TestEnv, seed: u64, what: &str, tags: bool) -> (usize, usize
         }
         if begun.elapsed() > patience {
             keep(env, seed);
+            // The log first, the verdict last: what is cut from a long output is its middle.
+            eprintln!("{:#}", env.status());
+            for wrong in found.wrong.iter().take(3) {
+                eprintln!("{}", said_of(env, wrong));
+            }
             panic!(
-                "PHOTOND_SEED={seed}, {what}: idle: {idle}, held: {}, {} agreed, wrong: {:#?}\n{:#}",
+                "PHOTOND_SEED={seed}, {what}: idle: {idle}, held: {}, {} agreed, {} wrong, the first ten: {:#?}",
                 found.held,
                 found.agreed,
-                found.wrong,
-                env.status()["daemon"]
+                found.wrong.len(),
+                found.wrong.iter().take(10).collect::<Vec<_>>(),
             );
         }
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// The last lines of the daemon's log that name the path of a disagreement.
+fn said_of(env: &TestEnv, wrong: &str) -> String {
+    let path = wrong.split('"').nth(1).unwrap_or_default();
+    let log = std::fs::read(env.outside("log")).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let top = path.split('/').next().unwrap_or(path);
+    let names = |line: &&str| line.contains(path) || line.contains(&format!("{top:?}"));
+    let lines: Vec<&str> = log.lines().filter(names).collect();
+    let last = &lines[lines.len().saturating_sub(40)..];
+    format!("of {path:?} the log says:\n{}", last.join("\n"))
 }
 
 /// Waits for what the daemon is to say; a trial in which it does not is kept.

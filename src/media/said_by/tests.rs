@@ -38,7 +38,7 @@ fn none() -> Said {
 #[test]
 fn keywords_are_each_there_once_whatever_their_spelling() {
     let xmp = Said {
-        keywords: keywords(&["Küste", "Lisbon", "Places|Portugal|Lisbon", "Portugal"]),
+        keywords: keywords(&["Küste", "Lisbon", "Places|Portugal|Lisbon", "sea"]),
         ..none()
     };
     let iptc = Said {
@@ -46,7 +46,7 @@ fn keywords_are_each_there_once_whatever_their_spelling() {
         ..none()
     };
     let said = merged([xmp, iptc, none()]);
-    let expected = ["Küste", "Places|Portugal|Lisbon", "Portugal", "harbour"];
+    let expected = ["Küste", "Places|Portugal|Lisbon", "sea", "harbour"];
     assert_eq!(joined(&said.keywords), expected);
 }
 

@@ -16,11 +16,15 @@ fn is_out(f: &Filter, path: &str) -> bool {
 
 fn filter(root: &Path, exclude: &[&str], hidden: bool) -> Filter {
     let exclude = exclude.iter().map(ToString::to_string).collect();
-    Filter::new(root, &FilterConfig {
-        exclude,
-        hidden,
-        follow_links: false,
-    }).unwrap()
+    Filter::new(
+        root,
+        &FilterConfig {
+            exclude,
+            hidden,
+            follow_links: false,
+        },
+    )
+    .unwrap()
 }
 
 #[test]

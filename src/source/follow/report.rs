@@ -59,6 +59,11 @@ impl Follower {
             let folder = path.parent().unwrap_or_default();
             self.dirs.entry(folder).or_insert(RescanReason::Moved);
         }
+        // It may be a folder that has just arrived: a scan finds out, when it can be read.
+        if found == Found::Unreadable && hint == Hint::MovedIn && !self.filter.dir_excluded(&path) {
+            let entry = self.dirs.entry(path.clone());
+            entry.or_insert(RescanReason::Moved);
+        }
         // What is undecided, a worker decides: the ignore file may be readable by now.
         if self.filter.file_kind(&path).may_matter() {
             self.send(SourceEvent::Path {

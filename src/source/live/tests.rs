@@ -170,7 +170,7 @@ fn scan(source: &LiveSource, root: &Path, filter: &Filter, dir: &RelPath, state:
             WalkEvent::File { path, stamp } | WalkEvent::Sidecar { path, stamp } => {
                 found.insert(path.clone(), stamp);
             }
-            WalkEvent::Unreadable { .. } | WalkEvent::Special { .. } => {}
+            WalkEvent::Unreadable { .. } | WalkEvent::Link { .. } | WalkEvent::Special { .. } => {}
         }
         ControlFlow::Continue(())
     });

@@ -21,13 +21,12 @@ fn our_own_reads_cause_no_events_and_idle_is_silent() {
         },
     );
     for i in 0..1000 {
-        let (mut file, _) =
-            crate::source::open_beneath(
-                w.dir.path(),
-                &rel(&format!("{i}.jpg")),
-                crate::source::Links::Refused,
-            )
-            .unwrap();
+        let (mut file, _) = crate::source::open_beneath(
+            w.dir.path(),
+            &rel(&format!("{i}.jpg")),
+            crate::source::Links::Refused,
+        )
+        .unwrap();
         std::io::copy(&mut file, &mut std::io::sink()).unwrap();
     }
     look(
