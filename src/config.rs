@@ -45,6 +45,8 @@ pub struct Config {
     pub max_watches: usize,
     /// Terms that photos are set against.
     pub labels: LabelsTable,
+    /// What is looked for in pictures beside the classifier's classes.
+    pub detect: DetectTable,
     /// A table of earlier versions: read, and of no effect.
     pub pools: Option<toml::Table>,
 }
@@ -81,6 +83,25 @@ pub struct LabelsTable {
     pub terms: usize,
 }
 
+/// `[detect]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectTable {
+    /// People and 79 kinds of things, where they are.
+    pub things: bool,
+    /// Faces, where they are; not whose.
+    pub faces: bool,
+}
+
+impl Default for DetectTable {
+    fn default() -> Self {
+        Self {
+            things: true,
+            faces: true,
+        }
+    }
+}
+
 impl Default for LabelsTable {
     fn default() -> Self {
         Self { terms: 1_000_000 }
@@ -106,6 +127,7 @@ impl Default for Config {
             on_battery: OnBattery::default(),
             max_watches: 0,
             labels: LabelsTable::default(),
+            detect: DetectTable::default(),
             pools: None,
         }
     }

@@ -22,10 +22,70 @@ pub enum Fit {
     CenterCrop(f32),
     /// The whole picture, squashed, bicubic.
     Squash,
+    /// The whole picture in its own shape, see [`Letterbox`]; sides are multiples of this.
+    Letterbox(u32),
 }
 
 /// One model input: `[3, size, size]`, channel-first RGB, normalised.
 pub type Tensor = ndarray::Array3<f32>;
+
+/// The whole upright picture, its longer side scaled to `size`, at the left and top of a black tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Letterbox {
+    /// `[height, width, 3]`, RGB as it lies in memory; both sides multiples of what the graph wants.
+    pub pixels: ndarray::Array3<u8>,
+    /// The picture's own width in it.
+    pub width: u32,
+    /// The picture's own height in it.
+    pub height: u32,
+}
+
+impl Letterbox {
+    /// Width and height that a picture of this size has in one.
+    pub fn scaled(size: u32, (width, height): (f64, f64)) -> (u32, u32) {
+        let scale = f64::from(size) / width.max(height);
+        // Halves to the even side, as Python rounds.
+        let side = |v: f64| ((v * scale).round_ties_even() as u32).clamp(1, size);
+        (side(width), side(height))
+    }
+
+    /// A black one with room for a picture of this size.
+    pub fn black((width, height): (u32, u32), multiple: u32) -> Self {
+        let [rows, columns] = [height, width].map(|v| v.next_multiple_of(multiple.max(1)) as usize);
+        Self {
+            pixels: ndarray::Array3::zeros((rows, columns, 3)),
+            width,
+            height,
+        }
+    }
+}
+
+/// What a model is shown of a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ModelInput {
+    /// An encoder's.
+    Square(Tensor),
+    /// A detector's.
+    Whole(Letterbox),
+}
+
+impl ModelInput {
+    /// An encoder's, if it is one.
+    pub fn square(&self) -> Option<&Tensor> {
+        match self {
+            Self::Square(tensor) => Some(tensor),
+            Self::Whole(_) => None,
+        }
+    }
+
+    /// A detector's, if it is one.
+    pub fn whole(&self) -> Option<&Letterbox> {
+        match self {
+            Self::Square(_) => None,
+            Self::Whole(whole) => Some(whole),
+        }
+    }
+}
 
 /// Which model made a vector: pack name and content revision, e.g. `efficientnet-lite0@1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,7 +123,7 @@ impl std::fmt::Display for ModelId {
 /// A photo's vector, every value finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding {
-    /// `dims` values.
+    /// `dims` values; of a detector that many for each box ([`crate::boxes`]).
     pub values: Vec<f32>,
 }
 
@@ -102,6 +162,10 @@ impl Sources {
     pub const VOCABULARY: Self = Self(2);
     /// A word of a person's own.
     pub const OWN: Self = Self(4);
+    /// The detector of things and people.
+    pub const THINGS: Self = Self(8);
+    /// The detector of faces.
+    pub const FACES: Self = Self(16);
 
     /// Whether any of these is among them.
     pub fn has(self, other: Self) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! The house and its floors are described in ARCHITECTURE.md.
 
+pub mod boxes;
 pub mod cli;
 pub mod config;
 pub mod daemon;

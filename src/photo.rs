@@ -446,5 +446,5 @@ pub struct Inspection {
     pub thumbnail: Option<Thumbnail>,
     /// Model inputs made from the upright picture, one a spec that was asked for, in their order; none
     /// without pixels.
-    pub tensors: Vec<crate::embedding::Tensor>,
+    pub tensors: Vec<crate::embedding::ModelInput>,
 }

@@ -10,6 +10,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("photo", 0),
     ("sidecar", 0),
     ("embedding", 0),
+    ("boxes", 0),
     ("failpoint", 0),
     ("said", 0),
     ("config", 1),

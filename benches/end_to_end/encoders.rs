@@ -234,6 +234,9 @@ fn tensors(pack: &ModelPack, photos: &[Vec<u8>]) -> Vec<Tensor> {
                 .tensors(bytes, Some("jpg"), &inputs)
                 .expect("a photo")
                 .remove(0)
+                .square()
+                .expect("an encoder's")
+                .clone()
         })
         .collect()
 }

@@ -101,7 +101,12 @@ pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
         .collect();
     dogs.sort_unstable();
     let revision = pack.manifest.label_revision.as_deref().unwrap_or_default();
-    let identity = Tagger::new(Arc::clone(&words), SearchWords::default(), revision, 0);
+    let identity = Tagger::new(
+        (Arc::clone(&words), Arc::default()),
+        SearchWords::default(),
+        revision,
+        0,
+    );
     let maker = Maker {
         others: (0..vocabulary.likely().len())
             .filter(|row| dogs.binary_search(row).is_err())

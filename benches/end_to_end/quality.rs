@@ -64,7 +64,7 @@ pub fn scaled_against_full() {
             .inspect(bitmap.get_ref(), Some("bmp"), &inputs)
             .expect("it is a picture");
         let vectors = encoder
-            .encode(&[&scaled.tensors[0], &full.tensors[0]])
+            .encode(&[&scaled, &full].map(|seen| seen.tensors[0].square().expect("an encoder's")))
             .expect("it runs");
         println!(
             "{name:28} cosine {:.4}   phash distance {}",

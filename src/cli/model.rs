@@ -14,7 +14,7 @@ use crate::model::install::{
 };
 use crate::model::packs::{Entry, Packs};
 use crate::model::{
-    EncoderOptions, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime, TextEncoder,
+    Detector, EncoderOptions, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime, TextEncoder,
     TextOptions, find_runtime,
 };
 use crate::store::{StoreError, StoreReader};
@@ -87,7 +87,7 @@ fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
     let pack = packs.open(name)?;
     if pack.kind != Kind::DualEncoder {
         anyhow::bail!(
-            "{name} makes the tags and always runs; it is no model for --text and --like (`photond model list` shows those)"
+            "{name} makes tags and runs anyway; it is no model for --text and --like (`photond model list` shows those)"
         );
     }
     fits_index(context, &pack)?;
@@ -104,7 +104,7 @@ fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
     }
     packs.set_in_use(name)?;
     let what = match &pack.image {
-        ImageSide::Graph(_) => "looks at every photo once more",
+        ImageSide::Graph(_) | ImageSide::Boxes(_) => "looks at every photo once more",
         ImageSide::Derived(_) => "makes its vectors from what is stored",
     };
     let who = if is_held(&context.data_dir) {
@@ -273,8 +273,14 @@ fn run_once(context: &Context_, packs: &[&ModelPack]) -> anyhow::Result<()> {
     let runtime = Runtime::load(&choice)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     for pack in packs {
-        if let ImageSide::Graph(_) = pack.image {
-            ImageEncoder::new(&runtime, pack, EncoderOptions { threads })?;
+        match pack.image {
+            ImageSide::Graph(_) => {
+                ImageEncoder::new(&runtime, pack, EncoderOptions { threads })?;
+            }
+            ImageSide::Boxes(_) => {
+                Detector::new(&runtime, pack)?;
+            }
+            ImageSide::Derived(_) => {}
         }
         if pack.text_side().is_ok() {
             let options = TextOptions {

@@ -13,10 +13,12 @@ use super::search_model;
 use crate::config::{Config, Decode};
 use crate::index::{Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind, lower_priority};
 use crate::media::{DECODER_VERSION, Inspector, Inspects, Limits};
-use crate::model::{self, ModelPack, default_pack};
+use crate::model::{self, ModelPack, default_pack, faces_pack, things_pack};
 use crate::source::{Filter, FilterConfig};
 use crate::store::{Recovery, Store, StoreReader, ThumbStore};
-use crate::tag::{ClassOdds, Classifier, Head, Lexicon, TagError, Vocabulary};
+use crate::tag::{
+    ClassOdds, Classifier, Detectors, FaceOdds, Head, Lexicon, TagError, ThingOdds, Vocabulary,
+};
 use crate::worker::{Pool, PoolOptions};
 
 /// Settings of one run.
@@ -41,6 +43,8 @@ pub fn classifier(pack: &ModelPack) -> Result<Classifier, DaemonError> {
         &table("concepts.tsv")?,
         &table("classes.tsv")?,
     )?;
+    // Words for what detectors see are there whether they are on or not, as those of the lexicon are.
+    let vocabulary = vocabulary.with_things(&things_pack()?.text_file("classes.tsv")?)?;
     let head = Head::parse(&pack.file("head.bin")?)?;
     if head.dims() != pack.dims {
         return Err(DaemonError::Tag(TagError::Mismatch {
@@ -65,6 +69,49 @@ pub fn classifier(pack: &ModelPack) -> Result<Classifier, DaemonError> {
         concepts,
     };
     Ok(Classifier::new(vocabulary, head, calibration)?)
+}
+
+/// What the boxes of these packs are worth.
+fn detectors(
+    things: Option<&ModelPack>,
+    faces: Option<&ModelPack>,
+) -> Result<Detectors, DaemonError> {
+    let uncalibrated = |pack: &ModelPack| DaemonError::Uncalibrated(pack.id.to_string());
+    let revision = |pack: &&ModelPack| pack.manifest.label_revision.clone().unwrap_or_default();
+    let label_revision: Vec<String> = [things, faces].iter().flatten().map(revision).collect();
+    let things = things.map(|pack| match (&pack.calibration, pack.manifest.people) {
+        (
+            Some(model::Calibration::SizedLogistic {
+                area,
+                per_area,
+                alone,
+                with_classifier,
+            }),
+            Some(people),
+        ) => Ok(ThingOdds {
+            area: *area,
+            per_area: *per_area,
+            alone: *alone,
+            with_classifier: *with_classifier,
+            people: people.weights,
+            people_constant: people.constant,
+            people_least: people.least,
+            face_area: people.face_area,
+        }),
+        _ => Err(uncalibrated(pack)),
+    });
+    let faces = faces.map(|pack| match pack.calibration {
+        Some(model::Calibration::Threshold { shown }) => Ok(FaceOdds {
+            shown,
+            after: pack.manifest.after.as_ref().map(|after| (after.class.clone(), after.score)),
+        }),
+        _ => Err(uncalibrated(pack)),
+    });
+    Ok(Detectors {
+        things: things.transpose()?,
+        faces: faces.transpose()?,
+        label_revision: label_revision.join(" "),
+    })
 }
 
 /// How decoding processes are kept, as the settings have it.
@@ -93,6 +140,8 @@ impl Setup {
         let plan = ModelPlan {
             tags: self.tag_plan(&classifier)?,
             classifier,
+            things: self.config.detect.things.then(things_pack).transpose()?,
+            faces: self.config.detect.faces.then(faces_pack).transpose()?,
             derived: search_model::derived(&self.data_dir)?,
             search: search_model::choice(&self.data_dir),
             before: search_model::before(&self.data_dir, &store)?,
@@ -131,9 +180,15 @@ impl Setup {
 
     /// What photos are tagged with.
     pub(super) fn tag_plan(&self, pack: &ModelPack) -> Result<TagPlan, DaemonError> {
+        let detect = &self.config.detect;
+        let things = detect.things.then(things_pack).transpose()?;
+        let faces = detect.faces.then(faces_pack).transpose()?;
         Ok(TagPlan {
             classifier: Arc::new(classifier(pack)?),
             label_revision: pack.manifest.label_revision.clone().unwrap_or_default(),
+            detectors: Arc::new(detectors(things.as_ref(), faces.as_ref())?),
+            things: things.map(|pack| pack.id),
+            faces: faces.map(|pack| pack.id),
             lexicon: Arc::new(Lexicon::built_in()?),
             terms: self.config.labels.terms,
             data_dir: self.data_dir.clone(),

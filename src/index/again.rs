@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::read::{Bytes, read};
 use super::spaces::LaneId;
 use super::worker::{Worker, in_lanes};
-use crate::embedding::InputSpec;
+use crate::embedding::{Embedding, InputSpec};
 use crate::photo::{ContentHash, RelPath};
 use crate::source::{Links, stamp_beneath};
 use crate::store::{Change, PhotoFilter, StoreError};
@@ -35,6 +35,12 @@ impl Worker {
                 models.push(model);
             }
         }
+        // Tags are made of what all models say.
+        let mut known = Vec::new();
+        for model in table.spaces.iter().filter_map(|space| space.model) {
+            let kept = self.reader.embedding(photo, model)?;
+            known.extend(kept.map(|kept| (model, kept)));
+        }
         if lanes.is_empty() {
             return Ok(());
         }
@@ -47,7 +53,7 @@ impl Worker {
                 } if found == *hash => {
                     Progress::add(&self.shared.progress.bytes, stamp.size);
                     let extension = place.path.extension();
-                    self.show(hash, extension.as_deref(), job, (lanes, inputs));
+                    self.show(hash, extension.as_deref(), job, (lanes, inputs), known);
                     return Ok(());
                 }
                 Bytes::Changing => changing = true,
@@ -120,6 +126,7 @@ impl Worker {
         extension: Option<&str>,
         job: Job,
         (lanes, inputs): (Vec<LaneId>, Vec<InputSpec>),
+        known: Vec<(i64, Embedding)>,
     ) {
         Progress::add(&self.shared.progress.inspected, 1);
         let seen = self
@@ -134,6 +141,7 @@ impl Worker {
                     place: None,
                     inspection: None,
                     tensors: in_lanes(lanes, tensors),
+                    known,
                     urgent: job.urgent,
                     ticket: Some(job.ticket),
                 });

@@ -21,7 +21,7 @@ use super::spaces::{LaneId, LaneTensor, ModelState, Role, Table};
 use super::tagging::Current;
 use super::worker::Shared;
 use super::{failing, priority};
-use crate::embedding::{Embedding, ModelId, Tensor};
+use crate::embedding::{Embedding, ModelId, ModelInput};
 use crate::media::DECODER_VERSION;
 use crate::model::{ModelError, Runtime};
 use crate::photo::Pixels;
@@ -84,6 +84,18 @@ struct BatchWork {
     failed: Vec<(Option<i64>, ModelError)>,
 }
 
+impl BatchWork {
+    /// What a model has made of the photo, now or before.
+    fn vector(&self, model: Option<i64>) -> Option<&[f32]> {
+        let model = model?;
+        let now = self.made.iter().find(|made| made.model == model);
+        let now = now.map(|made| &made.embedding);
+        let before = || self.seen.known.iter().find(|(of, _)| *of == model);
+        let found = now.or_else(|| before().map(|(_, kept)| kept));
+        found.map(|found| found.values.as_slice())
+    }
+}
+
 impl EmbedThread {
     /// The thread's state; the table of spaces says from here on what is to be loaded.
     pub fn new(
@@ -110,11 +122,23 @@ impl EmbedThread {
         if let Some(plan) = &thread.plan {
             let (classifier, derived) = (plan.classifier.clone(), plan.derived.clone());
             let (search, before) = (plan.search.clone(), plan.before.clone());
+            let detectors = [
+                (Role::Things, plan.things.clone()),
+                (Role::Faces, plan.faces.clone()),
+            ];
             thread.lanes = vec![
                 Lane::graph(0, Role::Tags, classifier),
                 Lane::derived(1, &derived),
             ];
             thread.next_lane = 2;
+            // Things before faces, which are looked for where there are people.
+            for (role, pack) in detectors {
+                let Some(pack) = pack else { continue };
+                thread
+                    .lanes
+                    .push(Lane::graph(thread.next_lane, role, pack));
+                thread.next_lane += 1;
+            }
             if let Some(before) = before {
                 thread.choose(SearchChoice::Graph(before));
             }
@@ -369,10 +393,15 @@ impl EmbedThread {
             .collect();
         let mut lanes = std::mem::take(&mut self.lanes);
         let mut lost = false;
+        let things = lanes.iter().find(|l| l.role == Role::Things);
+        let things = things.and_then(|lane| lane.model);
         for lane in &mut lanes {
             let Some(model) = lane.model else {
                 continue;
             };
+            if lane.role == Role::Faces {
+                self.pass_over(lane, model, things, &mut works);
+            }
             if lane.role == Role::Derived {
                 self.derive(lane, model, &mut works);
             } else if let Err(e) = self.see(lane, model, &mut works) {
@@ -388,37 +417,70 @@ impl EmbedThread {
             self.last_try = Instant::now();
             self.publish();
         }
-        let tagged = self.tag(&works);
+        let tagged = self.tag(&mut works);
         self.tagging.took(begun.elapsed());
         for (work, tagged) in works.into_iter().zip(tagged) {
             self.pass_on(work, tagged, expected);
         }
     }
 
-    /// The tags of those photos that a model has seen now. A photo that only another search model
-    /// has seen keeps the tags it has.
-    fn tag(&mut self, works: &[BatchWork]) -> Vec<Option<Tagged>> {
-        let Some(current) = self.current.as_ref().map(|c| c.get()) else {
+    /// The tags of those photos that the classifier or a detector has seen now, of all that is known of
+    /// them. A photo that only another search model has seen keeps the tags it has.
+    fn tag(&mut self, works: &mut [BatchWork]) -> Vec<Option<Tagged>> {
+        let (Some(current), Some(plan)) = (self.current.as_ref().map(|c| c.get()), &self.plan)
+        else {
             return works.iter().map(|_| None).collect();
         };
-        let searched = current.search;
+        let model = |role| self.lanes.iter().find(|l| l.role == role)?.model;
+        let [classifier, things, faces] = [Role::Tags, Role::Things, Role::Faces].map(model);
+        let makers = [classifier, things, faces];
+        let is_new = |work: &BatchWork| {
+            let mut made = work.made.iter();
+            made.any(|made| makers.contains(&Some(made.model)))
+        };
+        for work in works.iter_mut().filter(|work| is_new(work)) {
+            if let (None, Some(vector)) = (&work.logits, work.vector(classifier)) {
+                work.logits = plan.tags.classifier.logits(vector).ok();
+            }
+        }
+        let tagged_now: Vec<bool> = works.iter().map(is_new).collect();
         let seen: Vec<SeenByModels<'_>> = works
             .iter()
-            .map(|work| SeenByModels {
+            .zip(&tagged_now)
+            .filter(|(_, now)| **now)
+            .map(|(work, _)| SeenByModels {
                 logits: work.logits.as_deref(),
-                search: work
-                    .made
-                    .iter()
-                    .find(|made| Some(made.model) == searched)
-                    .map(|made| made.embedding.values.as_slice()),
+                search: work.vector(current.search),
+                things: work.vector(things),
+                faces: work.vector(faces),
             })
-            .filter(|seen| seen.logits.is_some())
             .collect();
         let mut tagged = self.tagging.tags(&current, &seen).into_iter();
-        let by_classifier = works.iter().map(|work| work.logits.is_some());
-        by_classifier
-            .map(|seen| seen.then(|| tagged.next()).flatten())
+        tagged_now
+            .into_iter()
+            .map(|now| now.then(|| tagged.next()).flatten())
             .collect()
+    }
+
+    /// Photos in which the other detector saw nobody have no faces, and are not shown to this one.
+    fn pass_over(&self, lane: &Lane, model: i64, things: Option<i64>, works: &mut [BatchWork]) {
+        let Some(plan) = &self.plan else {
+            return;
+        };
+        let (detectors, words) = (&plan.tags.detectors, plan.tags.classifier.vocabulary());
+        for work in works {
+            let Some(at) = work.tensors.iter().position(|t| t.lane == lane.id) else {
+                continue;
+            };
+            let found = work.vector(things).map(crate::boxes::of);
+            if found.is_some_and(|found| !detectors.faces_wanted(words, &found)) {
+                work.tensors.swap_remove(at);
+                work.made.push(ModelResult {
+                    model,
+                    embedding: crate::boxes::kept(&[]),
+                });
+            }
+        }
     }
 
     fn see(&self, lane: &mut Lane, model: i64, works: &mut [BatchWork]) -> Result<(), ModelError> {
@@ -437,7 +499,7 @@ impl EmbedThread {
             let how = (plan.threads, self.shared.background);
             lane.wake(runtime, how, &self.shared.stop)?;
         }
-        let (whose, tensors): (Vec<usize>, Vec<Tensor>) =
+        let (whose, tensors): (Vec<usize>, Vec<ModelInput>) =
             wanted.into_iter().map(|(i, t)| (i, t.tensor)).unzip();
         let answers = lane.see(tensors, &self.shared.stop)?;
         for (i, answer) in whose.into_iter().zip(answers) {

@@ -8,6 +8,7 @@ use super::error::IndexError;
 use super::progress::{Progress, Ticket};
 use super::roots::RootHandle;
 use super::spaces::LaneTensor;
+use crate::embedding::Embedding;
 use crate::photo::{ContentHash, FileStamp, Inspection, RelPath};
 use crate::store::{Change, FileKey, Store, StoreError};
 
@@ -79,6 +80,8 @@ pub(super) struct Seen {
     pub inspection: Option<Box<Inspection>>,
     /// The picture as each model wants it.
     pub tensors: Vec<LaneTensor>,
+    /// What models made of it before, by `models.id`: tags are made of all that is known.
+    pub known: Vec<(i64, Embedding)>,
     pub urgent: bool,
     pub ticket: Option<Ticket>,
 }

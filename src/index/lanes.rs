@@ -8,13 +8,17 @@ use std::time::{Duration, Instant};
 use super::runner::{Outcome, Runner};
 use super::spaces::{LaneId, LaneSpace, ModelState, Role};
 use super::tagging::TagPlan;
-use crate::embedding::{Embedding, ModelId, Tensor};
+use crate::embedding::{Embedding, ModelId, ModelInput};
 use crate::model::{ModelError, ModelPack, Projection, Runtime};
 
 /// Which models are to be used, and how.
 pub struct ModelPlan {
     /// The pack that makes tags.
     pub classifier: ModelPack,
+    /// The pack that finds things and people, if it is on.
+    pub things: Option<ModelPack>,
+    /// The pack that finds faces, if it is on.
+    pub faces: Option<ModelPack>,
     /// What tags are made with.
     pub tags: TagPlan,
     /// The space that costs no inference: always filled, so that there is always one to search.
@@ -216,7 +220,7 @@ impl Lane {
     /// itself has failed; a picture of which it makes nothing usable is an error of its own.
     pub fn see(
         &mut self,
-        tensors: Vec<Tensor>,
+        tensors: Vec<ModelInput>,
         stop: &AtomicBool,
     ) -> Result<Vec<Result<Embedding, ModelError>>, ModelError> {
         let Some(Maker::Graph(runner)) = &mut self.maker else {
@@ -226,7 +230,7 @@ impl Lane {
         let mut answers = Vec::with_capacity(count);
         let mut waiting = tensors.into_iter();
         loop {
-            let chunk: Vec<Tensor> = waiting.by_ref().take(runner.batch().max(1)).collect();
+            let chunk: Vec<ModelInput> = waiting.by_ref().take(runner.batch().max(1)).collect();
             if chunk.is_empty() {
                 break;
             }

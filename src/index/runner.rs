@@ -14,8 +14,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::priority;
 use super::stage::{Ending, leave_behind, spawn};
-use crate::embedding::{Embedding, Tensor};
-use crate::model::{EncoderOptions, ImageEncoder, ModelError, ModelPack, Runtime};
+use crate::boxes;
+use crate::embedding::{Embedding, ModelInput, Tensor};
+use crate::model::{
+    Detector, EncoderOptions, ImageEncoder, ImageSide, ModelError, ModelPack, Runtime,
+};
 
 /// How long making a session may take: a model of 1 GB is read and optimised in half a minute on a
 /// slow machine.
@@ -37,8 +40,48 @@ pub(super) enum Outcome<T> {
     Stopped,
 }
 
-type Asked = Vec<Tensor>;
-type Answered = (Vec<Tensor>, Result<Vec<Embedding>, ModelError>);
+type Asked = Vec<ModelInput>;
+type Answered = (Vec<ModelInput>, Result<Vec<Embedding>, ModelError>);
+
+/// What runs in the thread.
+enum Graph {
+    Encoder(ImageEncoder),
+    Detector(Detector),
+}
+
+impl Graph {
+    fn new(runtime: &Runtime, pack: &ModelPack, threads: usize) -> Result<Self, ModelError> {
+        Ok(match pack.image {
+            ImageSide::Boxes(_) => Self::Detector(Detector::new(runtime, pack)?),
+            ImageSide::Graph(_) | ImageSide::Derived(_) => {
+                Self::Encoder(ImageEncoder::new(runtime, pack, EncoderOptions { threads })?)
+            }
+        })
+    }
+
+    fn batch(&self) -> usize {
+        match self {
+            Self::Encoder(encoder) => encoder.batch(),
+            Self::Detector(_) => 1,
+        }
+    }
+
+    /// Inputs of the other kind are no one's: they get no answer, which the asker sees.
+    fn see(&mut self, inputs: &[ModelInput]) -> Result<Vec<Embedding>, ModelError> {
+        match self {
+            Self::Encoder(encoder) => {
+                let tensors: Vec<&Tensor> = inputs.iter().filter_map(ModelInput::square).collect();
+                encoder.encode(&tensors)
+            }
+            Self::Detector(detector) => {
+                let pictures = inputs.iter().filter_map(ModelInput::whole);
+                pictures
+                    .map(|whole| Ok(boxes::kept(&detector.detect(whole)?)))
+                    .collect()
+            }
+        }
+    }
+}
 
 /// The way to a session. Dropped, it waits for the session to be gone: a process that ends under a
 /// thread inside the runtime can crash.
@@ -79,17 +122,17 @@ impl Runner {
             if background {
                 priority::lower();
             }
-            let mut encoder = match ImageEncoder::new(&runtime, &pack, EncoderOptions { threads }) {
-                Ok(encoder) => encoder,
+            let mut graph = match Graph::new(&runtime, &pack, threads) {
+                Ok(graph) => graph,
                 Err(e) => return drop(made.send(Err(e))),
             };
-            if made.send(Ok(encoder.batch())).is_err() {
+            if made.send(Ok(graph.batch())).is_err() {
                 return;
             }
             drop(made);
-            for tensors in asked {
-                let encoded = encoder.encode(&tensors.iter().collect::<Vec<_>>());
-                if answer.send((tensors, encoded)).is_err() {
+            for inputs in asked {
+                let seen = graph.see(&inputs);
+                if answer.send((inputs, seen)).is_err() {
                     return;
                 }
             }
@@ -130,7 +173,7 @@ impl Runner {
     /// the run's own.
     pub fn encode(
         &mut self,
-        tensors: Vec<Tensor>,
+        tensors: Vec<ModelInput>,
         stop: &AtomicBool,
     ) -> Result<Outcome<Answered>, ModelError> {
         let count = u32::try_from(tensors.len()).unwrap_or(1).max(1);

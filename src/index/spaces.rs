@@ -1,5 +1,5 @@
-//! The vector spaces that the pipeline fills: the classifier's, the one derived from it, and those
-//! of search models with a graph of their own.
+//! The spaces that the pipeline fills: the classifier's vectors, those derived from them, those of
+//! search models with a graph of their own, and the detectors' boxes.
 //!
 //! One table, replaced as a whole whenever something changes; a worker takes the current one for
 //! each photo. During a switch the old search model stays in it until the new space is whole, so
@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::embedding::{InputSpec, ModelId, Tensor};
+use crate::embedding::{InputSpec, ModelId, ModelInput};
 use crate::store::SpaceKind;
 
 /// How a model is doing.
@@ -34,6 +34,10 @@ pub(super) enum Role {
     Derived,
     /// A search model with an image graph of its own.
     Search,
+    /// The detector of things and people: its boxes become tags.
+    Things,
+    /// The detector of faces.
+    Faces,
 }
 
 impl Role {
@@ -41,6 +45,7 @@ impl Role {
         match self {
             Self::Tags => SpaceKind::Classifier,
             Self::Derived | Self::Search => SpaceKind::Search,
+            Self::Things | Self::Faces => SpaceKind::Boxes,
         }
     }
 }
@@ -92,7 +97,7 @@ impl Table {
 /// A picture as one lane wants it.
 pub(super) struct LaneTensor {
     pub lane: LaneId,
-    pub tensor: Tensor,
+    pub tensor: ModelInput,
 }
 
 /// The current table.

@@ -26,9 +26,10 @@ use self::own::OwnWords;
 use self::vocabulary::EncodedTerms;
 use super::error::IndexError;
 use super::job::Write;
+use crate::embedding::ModelId;
 use crate::model::{Calibration, ModelError, ModelPack, packs};
 use crate::store::{ModelRow, Store, StoreError, StoreReader, Tagged};
-use crate::tag::{Classifier, Lexicon, OwnTerms, SearchWords, SeenByModels, Sigmoid, Tagger};
+use crate::tag::{Classifier, Detectors, Lexicon, OwnTerms, SearchWords, SeenByModels, Sigmoid, Tagger};
 
 /// Photos tagged again in one transaction: a twentieth of a second's work for the writer.
 const PAGE: usize = 256;
@@ -44,6 +45,12 @@ pub struct TagPlan {
     pub classifier: Arc<Classifier>,
     /// Stands for the classifier's tables and calibration.
     pub label_revision: String,
+    /// The detectors that are on.
+    pub detectors: Arc<Detectors>,
+    /// Whose boxes of things and people count.
+    pub things: Option<ModelId>,
+    /// Whose boxes of faces count.
+    pub faces: Option<ModelId>,
     /// Words for search models that say what their cosines mean.
     pub lexicon: Arc<Lexicon>,
     /// Most terms of it.
@@ -52,6 +59,12 @@ pub struct TagPlan {
     pub data_dir: PathBuf,
     /// Threads for texts and scans.
     pub threads: usize,
+}
+
+impl TagPlan {
+    fn sight(&self) -> (Arc<Classifier>, Arc<Detectors>) {
+        (Arc::clone(&self.classifier), Arc::clone(&self.detectors))
+    }
 }
 
 /// A snapshot, and what the store calls it.
@@ -172,7 +185,7 @@ impl Tagging {
     pub fn begin(plan: TagPlan, store: &mut Store) -> Result<(Self, Arc<Current>), StoreError> {
         let reader = store.reader()?;
         let tagger = Tagger::new(
-            Arc::clone(&plan.classifier),
+            plan.sight(),
             SearchWords::default(),
             &plan.label_revision,
             reader.asked_again()?,
@@ -329,7 +342,7 @@ impl Tagging {
         }
         let (own, again) = (space.own.len(), inputs.again);
         let tagger = Tagger::new(
-            Arc::clone(&self.plan.classifier),
+            self.plan.sight(),
             space,
             &self.plan.label_revision,
             inputs.again,
@@ -364,6 +377,11 @@ impl Tagging {
         let model = snapshot
             .search
             .filter(|_| !snapshot.tagger.space().is_empty());
+        let detector = |id: &Option<ModelId>| match id {
+            Some(id) => Ok(reader.model(id)?.map(|row| row.id)),
+            None => Ok::<_, StoreError>(None),
+        };
+        let (things, faces) = (detector(&self.plan.things)?, detector(&self.plan.faces)?);
         let mut tagged = Vec::with_capacity(photos.len());
         for photos in photos.chunks(TOGETHER) {
             let mut vectors = Vec::with_capacity(photos.len());
@@ -374,13 +392,19 @@ impl Tagging {
                 };
                 let logits =
                     of(classifier)?.and_then(|e| self.plan.classifier.logits(&e.values).ok());
-                vectors.push((logits, of(model)?));
+                vectors.push((logits, [of(model)?, of(things)?, of(faces)?]));
             }
             let seen: Vec<SeenByModels<'_>> = vectors
                 .iter()
-                .map(|(logits, search)| SeenByModels {
-                    logits: logits.as_deref(),
-                    search: search.as_ref().map(|e| e.values.as_slice()),
+                .map(|(logits, kept)| {
+                    let [search, things, faces] =
+                        kept.each_ref().map(|e| e.as_ref().map(|e| e.values.as_slice()));
+                    SeenByModels {
+                        logits: logits.as_deref(),
+                        search,
+                        things,
+                        faces,
+                    }
                 })
                 .collect();
             let tags = snapshot.tagger.tags(&seen, self.plan.threads);

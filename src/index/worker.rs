@@ -19,7 +19,7 @@ use super::roots::{RootHandle, Roots, Visit};
 use super::spaces::{LaneId, LaneSpace, LaneTensor, Role, Spaces};
 use super::wanted::ScanScope;
 use super::{failing, prefilter, priority};
-use crate::embedding::{InputSpec, Tensor};
+use crate::embedding::{InputSpec, ModelInput};
 use crate::media::{DECODER_VERSION, Extent, Inspects};
 use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
 use crate::sidecar::SidecarKind;
@@ -512,6 +512,7 @@ impl Worker {
                     place: Some(place),
                     inspection: Some(Box::new(inspection)),
                     tensors: in_lanes(lanes, tensors),
+                    known: Vec::new(),
                     urgent,
                     ticket: None,
                 };
@@ -677,7 +678,7 @@ fn stamp_at(root: &RootHandle, path: &RelPath) -> std::io::Result<Option<FileSta
     stamp_beneath(&root.path, path, links)
 }
 
-pub(super) fn in_lanes(lanes: Vec<LaneId>, tensors: Vec<Tensor>) -> Vec<LaneTensor> {
+pub(super) fn in_lanes(lanes: Vec<LaneId>, tensors: Vec<ModelInput>) -> Vec<LaneTensor> {
     lanes
         .into_iter()
         .zip(tensors)

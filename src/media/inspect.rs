@@ -18,7 +18,7 @@ use super::picture::Picture;
 use super::said_by::said_by_file;
 use super::sniff::sniff;
 use super::{heif, perceptual_hash, png_words, psd, raw, tensor, thumbnail, xmp};
-use crate::embedding::{Fit, InputSpec, Tensor};
+use crate::embedding::{Fit, InputSpec, ModelInput};
 use crate::photo::{Exif, Format, Inspection, PerceptualHash, Pixels};
 use crate::said::Said;
 
@@ -74,7 +74,7 @@ pub trait Inspects: Send + Sync {
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
-    ) -> Result<Vec<Tensor>, Refusal>;
+    ) -> Result<Vec<ModelInput>, Refusal>;
 
     /// What of the walls around decoding is lacking on this machine, in plain words; empty: nothing, or
     /// not known yet.
@@ -99,7 +99,7 @@ impl Inspects for Inspector {
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
-    ) -> Result<Vec<Tensor>, Refusal> {
+    ) -> Result<Vec<ModelInput>, Refusal> {
         Ok(Self::tensors(self, bytes, extension, inputs)?)
     }
 }
@@ -199,7 +199,7 @@ impl Inspector {
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
-    ) -> Result<Vec<Tensor>, InspectError> {
+    ) -> Result<Vec<ModelInput>, InspectError> {
         let format = self.recognise(bytes, extension)?;
         fenced(format, || {
             let opened = self.open(bytes, format, need(inputs, false), Extent::Whole)?;
@@ -454,17 +454,22 @@ struct Opened {
 
 /// What a scaled decode must keep for the models and, with `all`, for hash and thumbnail.
 fn need(inputs: &[InputSpec], all: bool) -> Need {
-    let short = inputs
-        .iter()
-        .map(|spec| {
-            let fraction = match spec.fit {
-                Fit::CenterCrop(fraction) => f64::from(fraction),
-                Fit::Squash => 1.0,
-            };
-            f64::from(spec.size) * TENSOR_MARGIN / fraction
-        })
-        .fold(0.0, f64::max);
-    let long = if all { f64::from(thumbnail::SIDE) } else { 0.0 };
+    let short = inputs.iter().filter_map(|spec| {
+        let fraction = match spec.fit {
+            Fit::CenterCrop(fraction) => f64::from(fraction),
+            Fit::Squash => 1.0,
+            Fit::Letterbox(_) => return None,
+        };
+        Some(f64::from(spec.size) * TENSOR_MARGIN / fraction)
+    });
+    let short = short.fold(0.0, f64::max);
+    // Boxes need no margin, which would have 12 megapixels decoded at twice the scale.
+    let letterboxes = inputs.iter().filter_map(|spec| match spec.fit {
+        Fit::Letterbox(_) => Some(f64::from(spec.size)),
+        Fit::CenterCrop(_) | Fit::Squash => None,
+    });
+    let least = if all { f64::from(thumbnail::SIDE) } else { 0.0 };
+    let long = letterboxes.fold(least, f64::max);
     Need { short, long }
 }
 

@@ -46,6 +46,46 @@ pub fn default_pack() -> Result<ModelPack, ModelError> {
     })
 }
 
+const NANODET: &str = include_str!("../../models/nanodet/model.toml");
+
+const NANODET_FILES: &Files = &[
+    (
+        "detector.onnx",
+        include_bytes!("../../models/nanodet/detector.onnx"),
+    ),
+    (
+        "classes.tsv",
+        include_bytes!("../../models/nanodet/classes.tsv"),
+    ),
+];
+
+/// The detector of things and people, see `models/nanodet/README.md`.
+///
+/// # Errors
+/// As [`default_pack`].
+pub fn things_pack() -> Result<ModelPack, ModelError> {
+    ModelPack::load(NANODET, |name| {
+        compiled_in(NANODET_FILES, name).map(Cow::Borrowed)
+    })
+}
+
+const CENTERFACE: &str = include_str!("../../models/centerface/model.toml");
+
+const CENTERFACE_FILES: &Files = &[(
+    "detector.onnx",
+    include_bytes!("../../models/centerface/detector.onnx"),
+)];
+
+/// The detector of faces, see `models/centerface/README.md`.
+///
+/// # Errors
+/// As [`default_pack`].
+pub fn faces_pack() -> Result<ModelPack, ModelError> {
+    ModelPack::load(CENTERFACE, |name| {
+        compiled_in(CENTERFACE_FILES, name).map(Cow::Borrowed)
+    })
+}
+
 const MINILM: &str = include_str!("../../models/lite0-minilm/model.toml");
 
 const MINILM_FILES: &Files = &[(

@@ -24,6 +24,8 @@ pub enum Kind {
     Classifier,
     /// Pictures and texts in one space, vectors of length one.
     DualEncoder,
+    /// Things, people or faces with the boxes they lie in (`models/detection/README.md`).
+    Detector,
 }
 
 impl std::fmt::Display for Kind {
@@ -31,6 +33,7 @@ impl std::fmt::Display for Kind {
         f.write_str(match self {
             Self::Classifier => "classifier",
             Self::DualEncoder => "dual-encoder",
+            Self::Detector => "detector",
         })
     }
 }
@@ -43,7 +46,7 @@ pub struct Manifest {
     pub name: String,
     /// Identity of the vector space.
     pub revision: String,
-    /// Classifiers: identity of what turns a vector into tags.
+    /// Classifiers and detectors: identity of what turns their answers into tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_revision: Option<String>,
     /// What it can do.
@@ -51,17 +54,33 @@ pub struct Manifest {
     /// One line for people.
     #[serde(default)]
     pub description: String,
-    /// Length of its vectors.
+    /// Length of its vectors; a detector has none.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub dims: usize,
     /// Classifiers: number of classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<usize>,
+    /// Detectors: file with its classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<String>,
+    /// Detectors: its only class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
     /// Image side: a graph of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageTable>,
     /// Image side: made from a classifier's probabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived: Option<DerivedTable>,
+    /// Detectors: which boxes are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boxes: Option<BoxRules>,
+    /// Detectors: how likely there are people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<PeopleOdds>,
+    /// Detectors: where it is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
     /// Text side, dual encoders only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextSpec>,
@@ -91,19 +110,34 @@ pub struct ImageTable {
     pub file: String,
     /// Name of its input, `[N, 3, size, size]`, float32 or float16.
     pub tensor: String,
-    /// Name of its output, `[N, dims]`, float32 or float16.
-    pub output: String,
-    /// Width and height of its pictures in pixels.
+    /// Name of its output, `[N, dims]`, float32 or float16. A detector has `scores` and `boxes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Detectors: name of the output `[N, classes, places]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<String>,
+    /// Detectors: name of the output `[N, 4, places]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boxes: Option<String>,
+    /// Detectors of faces: name of the output `[N, 10, places]`, which is not read yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<String>,
+    /// Width and height of its pictures in pixels; of a detector the longer side.
     pub size: u32,
+    /// With `letterbox` only: what the sides of the tensor are multiples of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiple: Option<u32>,
     /// What of a picture is taken.
     pub fit: FitName,
     /// Fraction of the shorter side, with `center-crop` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crop: Option<f32>,
-    /// Subtracted from each 0…255 value (R, G, B).
-    pub mean: [f32; 3],
-    /// Divides the difference (R, G, B).
-    pub std: [f32; 3],
+    /// Subtracted from each 0…255 value (R, G, B); in a detector's graph itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<[f32; 3]>,
+    /// Divides the difference (R, G, B); in a detector's graph itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub std: Option<[f32; 3]>,
     /// Most pictures in one run; 1 where a picture's vector would depend on its neighbours.
     #[serde(default = "default_batch")]
     pub batch: usize,
@@ -114,7 +148,7 @@ const fn default_batch() -> usize {
     8
 }
 
-/// The two ways to make a picture square.
+/// How a picture is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FitName {
@@ -122,6 +156,44 @@ pub enum FitName {
     CenterCrop,
     /// The whole picture, squashed.
     Squash,
+    /// The whole picture in its own shape.
+    Letterbox,
+}
+
+/// `[boxes]`: which boxes are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoxRules {
+    /// Least score.
+    pub least: f32,
+    /// Of two of one class that overlap by more of their union the surer is kept.
+    pub overlap: f32,
+    /// At most so many, the surest.
+    pub most: usize,
+}
+
+/// `[people]`: how likely there are people.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeopleOdds {
+    /// Of the best person box's evidence, and of the best face's.
+    pub weights: [f32; 2],
+    /// Added to their sum.
+    pub constant: f32,
+    /// What each evidence is at least, and where nothing is found.
+    pub least: [f32; 2],
+    /// The share of the picture from which a face's size takes nothing from its evidence.
+    pub face_area: f32,
+}
+
+/// `[after]`: the detector is run only where the other one saw this.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct After {
+    /// A class of the other one.
+    pub class: String,
+    /// Least score of a box of it.
+    pub score: f32,
 }
 
 /// `[derived]`: an image side without a graph.
@@ -208,6 +280,22 @@ pub enum Calibration {
         scale: f64,
         /// Added to it.
         bias: f64,
+    },
+    /// Detectors: a logistic function of a box's score and size.
+    SizedLogistic {
+        /// The share of the picture from which size takes nothing from a box's evidence.
+        area: f32,
+        /// What a smaller one takes, for each e-fold.
+        per_area: f32,
+        /// Slope and constant.
+        alone: [f32; 2],
+        /// Slope of the box's evidence, of the classifier's log odds, and constant.
+        with_classifier: [f32; 3],
+    },
+    /// Detectors: a box counts from here on.
+    Threshold {
+        /// Least score.
+        shown: f32,
     },
     /// The cosine itself, with named numbers for whoever judges it.
     Cosine {
@@ -378,11 +466,17 @@ impl ImageTable {
             fit: match self.fit {
                 FitName::CenterCrop => Fit::CenterCrop(self.crop.unwrap_or(1.0)),
                 FitName::Squash => Fit::Squash,
+                FitName::Letterbox => Fit::Letterbox(self.multiple.unwrap_or(1)),
             },
-            mean: self.mean,
-            std: self.std,
+            mean: self.mean.unwrap_or([0.0; 3]),
+            std: self.std.unwrap_or([1.0; 3]),
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde asks for it
+fn is_zero(dims: &usize) -> bool {
+    *dims == 0
 }
 
 /// What helps against a wrong manifest.

@@ -9,6 +9,10 @@ use super::manifest::{
 const MOST_DIMS: usize = 1 << 14;
 /// Side of an input in pixels.
 const SIDES: std::ops::RangeInclusive<u32> = 16..=1024;
+/// What the sides of a letterbox are multiples of.
+const MULTIPLES: std::ops::RangeInclusive<u32> = 1..=128;
+/// Boxes of one picture.
+const MOST_BOXES: std::ops::RangeInclusive<usize> = 1..=1000;
 /// Pictures in one run.
 const BATCHES: std::ops::RangeInclusive<usize> = 1..=256;
 /// Tokens of a text.
@@ -19,7 +23,9 @@ const TAKEN: [&str; 3] = ["in-use", "model.toml", "verified"];
 /// Looks at every key.
 pub(super) fn check(m: &Manifest) -> Result<(), ModelError> {
     names(m)?;
-    if m.dims == 0 || m.dims > MOST_DIMS {
+    if m.kind == Kind::Detector {
+        detector(m)?;
+    } else if m.dims == 0 || m.dims > MOST_DIMS {
         return Err(m.wrong("dims", &format!("is {}, not 1 to {MOST_DIMS}", m.dims)));
     }
     sides(m)?;
@@ -109,6 +115,70 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
                 return Err(m.wrong("text", "is missing (a dual encoder needs it)"));
             }
         }
+        Kind::Detector => {
+            for (there, key) in [(m.derived.is_some(), "derived"), (m.text.is_some(), "text")] {
+                if there {
+                    return Err(m.wrong(key, "is there, but a detector has none"));
+                }
+            }
+            return Ok(());
+        }
+    }
+    let own = [
+        (m.classes.is_some(), "classes"),
+        (m.class.is_some(), "class"),
+        (m.boxes.is_some(), "boxes"),
+        (m.people.is_some(), "people"),
+        (m.after.is_some(), "after"),
+    ];
+    match own.into_iter().find(|(there, _)| *there) {
+        Some((_, key)) => Err(m.wrong(key, "is there, but only a detector has it")),
+        None => Ok(()),
+    }
+}
+
+/// The tables that only a detector has.
+fn detector(m: &Manifest) -> Result<(), ModelError> {
+    if m.dims != 0 {
+        return Err(m.wrong("dims", "is there, but a detector has no vectors"));
+    }
+    if m.image.is_none() {
+        return Err(m.wrong("image", "is missing (a detector needs it)"));
+    }
+    match (&m.classes, &m.class) {
+        (Some(file), None) => listed(m, "classes", file)?,
+        (None, Some(class)) if !class.trim().is_empty() => {}
+        _ => {
+            return Err(m.wrong(
+                "classes",
+                "or class must be there, and not both (a file with names, or one name)",
+            ));
+        }
+    }
+    let Some(rules) = m.boxes else {
+        return Err(m.wrong("boxes", "is missing (a detector needs it)"));
+    };
+    let share = |key: &str, value: f32| {
+        if value > 0.0 && value < 1.0 {
+            Ok(())
+        } else {
+            Err(m.wrong(key, &format!("is {value}, not between 0 and 1")))
+        }
+    };
+    share("boxes.least", rules.least)?;
+    share("boxes.overlap", rules.overlap)?;
+    if !MOST_BOXES.contains(&rules.most) {
+        return Err(m.wrong("boxes.most", &range(rules.most, &MOST_BOXES)));
+    }
+    if let Some(people) = m.people {
+        let numbers = [people.weights, people.least].concat();
+        if !numbers.iter().chain([&people.constant]).all(|v| v.is_finite()) {
+            return Err(m.wrong("people", "has a value that is not a number"));
+        }
+        share("people.face_area", people.face_area)?;
+    }
+    if let Some(after) = &m.after {
+        share("after.score", after.score)?;
     }
     Ok(())
 }
@@ -146,7 +216,19 @@ fn files(m: &Manifest) -> Result<(), ModelError> {
 fn picture(m: &Manifest, image: &ImageTable) -> Result<(), ModelError> {
     listed(m, "image.file", &image.file)?;
     named(m, "image.tensor", &image.tensor)?;
-    named(m, "image.output", &image.output)?;
+    let outputs = [
+        ("image.output", &image.output, m.kind != Kind::Detector),
+        ("image.scores", &image.scores, m.kind == Kind::Detector),
+        ("image.boxes", &image.boxes, m.kind == Kind::Detector),
+    ];
+    for (key, output, wanted) in outputs {
+        match output {
+            Some(name) if wanted => named(m, key, name)?,
+            None if !wanted => {}
+            Some(_) => return Err(m.wrong(key, &format!("is there, but a {} has none", m.kind))),
+            None => return Err(m.wrong(key, &format!("is missing (a {} needs it)", m.kind))),
+        }
+    }
     if !SIDES.contains(&image.size) {
         return Err(m.wrong("image.size", &range(image.size, &SIDES)));
     }
@@ -159,15 +241,45 @@ fn picture(m: &Manifest, image: &ImageTable) -> Result<(), ModelError> {
                 &format!("is {found}; center-crop wants more than 0, at most 1"),
             ));
         }
-        (FitName::Squash, None) => {}
-        (FitName::Squash, Some(_)) => {
-            return Err(m.wrong("image.crop", "is there, but squash takes the whole picture"));
+        (FitName::Squash | FitName::Letterbox, None) => {}
+        (FitName::Squash | FitName::Letterbox, Some(_)) => {
+            return Err(m.wrong(
+                "image.crop",
+                "is there, but squash and letterbox take the whole picture",
+            ));
         }
     }
-    if image.mean.iter().any(|v| !v.is_finite()) {
+    if (image.fit == FitName::Letterbox) != (m.kind == Kind::Detector) {
+        let reason = format!("is not what a {} takes", m.kind);
+        return Err(m.wrong("image.fit", &reason));
+    }
+    match (image.fit, image.multiple) {
+        (FitName::Letterbox, Some(multiple)) if MULTIPLES.contains(&multiple) => {}
+        (FitName::Letterbox, found) => {
+            let found = found.map_or("missing".to_owned(), |m| m.to_string());
+            let (least, most) = (MULTIPLES.start(), MULTIPLES.end());
+            let reason = format!("is {found}; letterbox wants {least} to {most}");
+            return Err(m.wrong("image.multiple", &reason));
+        }
+        (_, None) => {}
+        (_, Some(_)) => {
+            return Err(m.wrong("image.multiple", "is there, but only letterbox has one"));
+        }
+    }
+    for (key, values) in [("image.mean", image.mean), ("image.std", image.std)] {
+        if values.is_some() == (m.kind == Kind::Detector) {
+            let reason = if values.is_some() {
+                "is there, but a detector's graph does that itself"
+            } else {
+                "is missing"
+            };
+            return Err(m.wrong(key, reason));
+        }
+    }
+    if image.mean.iter().flatten().any(|v| !v.is_finite()) {
         return Err(m.wrong("image.mean", "has a value that is not a number"));
     }
-    if image.std.iter().any(|v| !v.is_finite() || *v <= 0.0) {
+    if image.std.iter().flatten().any(|v| !v.is_finite() || *v <= 0.0) {
         return Err(m.wrong("image.std", "has a value that is not above 0"));
     }
     if !BATCHES.contains(&image.batch) {
@@ -227,6 +339,35 @@ fn sentence(m: &Manifest, text: &TextSpec) -> Result<(), ModelError> {
 fn calibration(m: &Manifest) -> Result<(), ModelError> {
     let finite = match &m.calibration {
         None => true,
+        Some(Calibration::SizedLogistic { .. } | Calibration::Threshold { .. })
+            if m.kind != Kind::Detector =>
+        {
+            return Err(m.wrong("calibration.kind", "is one that only a detector has"));
+        }
+        Some(Calibration::SizedLogistic {
+            area,
+            per_area,
+            alone,
+            with_classifier,
+        }) => {
+            if !(*area > 0.0 && *area < 1.0) {
+                let reason = format!("is {area}, not between 0 and 1");
+                return Err(m.wrong("calibration.area", &reason));
+            }
+            let numbers = alone.iter().chain(with_classifier).chain([per_area]);
+            numbers.into_iter().all(|v| v.is_finite())
+        }
+        Some(Calibration::Threshold { shown }) => {
+            if !(*shown > 0.0 && *shown < 1.0) {
+                let reason = format!("is {shown}, not between 0 and 1");
+                return Err(m.wrong("calibration.shown", &reason));
+            }
+            true
+        }
+        Some(_) if m.kind == Kind::Detector => {
+            let reason = "is not sized-logistic or threshold, as a detector's is";
+            return Err(m.wrong("calibration.kind", reason));
+        }
         Some(Calibration::Softmax { .. }) if m.kind == Kind::DualEncoder => {
             return Err(m.wrong(
                 "calibration.kind",

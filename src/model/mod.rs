@@ -1,6 +1,7 @@
 //! Models: where the runtime is, what a pack is, and the encoders that run it.
 //!
-//! A pack is a classifier (a graph from pictures to vectors, whose label rows make the tags) or a
+//! A pack is a classifier (a graph from pictures to vectors, whose label rows make the tags), a detector
+//! (a graph from pictures to boxes, [`Detector`]) or a
 //! dual encoder (pictures and sentences in one space, vectors of length one). A dual encoder's
 //! photo vectors come from a graph of its own ([`ImageEncoder`]) or from the classifier's
 //! probabilities ([`Projection`]); its sentences from a [`TextEncoder`].
@@ -11,6 +12,7 @@
 //!
 //! Locking: an encoder is owned by one thread (`Session::run` takes `&mut self`).
 
+mod detector;
 mod embedded;
 mod error;
 mod image_encoder;
@@ -30,15 +32,16 @@ mod tokens;
 mod unit;
 mod vouch;
 
-pub use embedded::{default_pack, lite0_minilm};
+pub use detector::Detector;
+pub use embedded::{default_pack, faces_pack, lite0_minilm, things_pack};
 pub use error::ModelError;
 pub use image_encoder::{EncoderOptions, ImageEncoder};
 pub use install::InstallError;
 pub use manifest::{
-    Calibration, DerivedTable, FileEntry, FitName, ImageTable, Kind, Licence, Manifest, Pooling,
-    Source, TextSpec,
+    After, BoxRules, Calibration, DerivedTable, FileEntry, FitName, ImageTable, Kind, Licence, Manifest,
+    PeopleOdds, Pooling, Source, TextSpec,
 };
-pub use pack::{DerivedImage, ImageGraph, ImageSide, ModelPack};
+pub use pack::{BoxGraph, DerivedImage, ImageGraph, ImageSide, ModelPack};
 pub use projection::Projection;
 pub use runtime::{Runtime, RuntimeChoice, find_runtime, try_runtime};
 pub use text_encoder::{TextEncoder, TextOptions};

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::ModelError;
-use super::manifest::{Calibration, FileEntry, Kind, Manifest, TextSpec, UNNAMED};
+use super::manifest::{BoxRules, Calibration, FileEntry, Kind, Manifest, TextSpec, UNNAMED};
+use crate::boxes;
 use super::stamp::{self, Stamp};
 use crate::embedding::{InputSpec, ModelId};
 
@@ -24,7 +25,7 @@ pub struct ModelPack {
     pub id: ModelId,
     /// What it can do.
     pub kind: Kind,
-    /// Length of its vectors.
+    /// Length of its vectors; of a detector the numbers of one box.
     pub dims: usize,
     /// One line for people.
     pub description: String,
@@ -48,6 +49,25 @@ pub enum ImageSide {
     Graph(ImageGraph),
     /// A classifier's probabilities, see [`super::Projection`].
     Derived(DerivedImage),
+    /// A graph from pictures to boxes, which are kept instead of a vector.
+    Boxes(BoxGraph),
+}
+
+/// A graph from pictures to boxes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BoxGraph {
+    /// Name of the file among the pack's.
+    pub file: String,
+    /// Name of the input, `[N, height, width, 3]` of bytes.
+    pub input_name: String,
+    /// Name of the output `[N, classes, places]`.
+    pub scores: String,
+    /// Name of the output `[N, 4, places]`.
+    pub boxes: String,
+    /// How it wants its pictures.
+    pub spec: InputSpec,
+    /// Which boxes are kept.
+    pub rules: BoxRules,
 }
 
 /// A graph from pictures to vectors.
@@ -211,7 +231,10 @@ impl ModelPack {
         Ok(Self {
             id: manifest.id(),
             kind: manifest.kind,
-            dims: manifest.dims,
+            dims: match manifest.kind {
+                Kind::Detector => boxes::NUMBERS,
+                Kind::Classifier | Kind::DualEncoder => manifest.dims,
+            },
             description: manifest.description.clone(),
             licence: manifest.licence.weights.clone(),
             image: image_side(&manifest)?,
@@ -231,6 +254,7 @@ impl ModelPack {
     pub fn input(&self) -> Option<&InputSpec> {
         match &self.image {
             ImageSide::Graph(graph) => Some(&graph.spec),
+            ImageSide::Boxes(graph) => Some(&graph.spec),
             ImageSide::Derived(_) => None,
         }
     }
@@ -238,7 +262,7 @@ impl ModelPack {
     /// The classifier whose probabilities this pack's photo vectors are made of, if they are.
     pub fn derived_from(&self) -> Option<&ModelId> {
         match &self.image {
-            ImageSide::Graph(_) => None,
+            ImageSide::Graph(_) | ImageSide::Boxes(_) => None,
             ImageSide::Derived(derived) => Some(&derived.from),
         }
     }
@@ -380,10 +404,22 @@ pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, ModelError> {
 
 fn image_side(manifest: &Manifest) -> Result<ImageSide, ModelError> {
     match (&manifest.image, &manifest.derived) {
+        (Some(image), None) if manifest.kind == Kind::Detector => {
+            let missing = |key: &str| manifest.wrong(key, "is missing (a detector needs it)");
+            let name = |key: &str, name: &Option<String>| name.clone().ok_or_else(|| missing(key));
+            Ok(ImageSide::Boxes(BoxGraph {
+                file: image.file.clone(),
+                input_name: image.tensor.clone(),
+                scores: name("image.scores", &image.scores)?,
+                boxes: name("image.boxes", &image.boxes)?,
+                spec: image.spec(),
+                rules: manifest.boxes.ok_or_else(|| missing("boxes"))?,
+            }))
+        }
         (Some(image), None) => Ok(ImageSide::Graph(ImageGraph {
             file: image.file.clone(),
             input_name: image.tensor.clone(),
-            output_name: image.output.clone(),
+            output_name: image.output.clone().unwrap_or_default(),
             spec: image.spec(),
             batch: image.batch,
             normalise: manifest.kind == Kind::DualEncoder,

@@ -1,7 +1,7 @@
 //! Which packs there are, where they lie, and which search model is in use.
 //!
 //! A pack is looked for by name in `DATA_DIR/models/`, then beside the binary
-//! (`../lib/photond/models/`), then in the build tree (`runtime/models/`); two are compiled in.
+//! (`../lib/photond/models/`), then in the build tree (`runtime/models/`); four are compiled in.
 //! `DATA_DIR/models/in-use` holds the name of the search model in use; absent, it is
 //! [`LITE0_MINILM`]. The file is replaced in one step, so a reader sees the old name or the new one.
 //! Nothing here is cached: a pack installed meanwhile is seen by the next call.
@@ -9,9 +9,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::install::{CLASSIFIER, InstallError, LITE0_MINILM, check_name, is_built_in};
+use super::install::{
+    CLASSIFIER, FACES, InstallError, LITE0_MINILM, THINGS, check_name, is_built_in,
+};
 use super::pack::ModelPack;
-use super::{ModelError, default_pack, lite0_minilm};
+use super::{ModelError, default_pack, faces_pack, lite0_minilm, things_pack};
 use crate::safe_file;
 
 /// Where packs are looked for.
@@ -74,6 +76,8 @@ impl Packs {
         match name {
             CLASSIFIER => Ok(default_pack()?),
             LITE0_MINILM => Ok(lite0_minilm(&self.places)?),
+            THINGS => Ok(things_pack()?),
+            FACES => Ok(faces_pack()?),
             _ => {
                 let dir = self
                     .dir_of(name)
@@ -125,17 +129,16 @@ impl Packs {
 
     /// Every pack that is here: those compiled in, then the others by name.
     pub fn list(&self) -> Vec<Entry> {
+        let built_in = |name: &str, pack| Entry {
+            name: name.to_owned(),
+            dir: None,
+            pack,
+        };
         let mut entries = vec![
-            Entry {
-                name: CLASSIFIER.to_owned(),
-                dir: None,
-                pack: default_pack(),
-            },
-            Entry {
-                name: LITE0_MINILM.to_owned(),
-                dir: None,
-                pack: lite0_minilm(&self.places),
-            },
+            built_in(CLASSIFIER, default_pack()),
+            built_in(THINGS, things_pack()),
+            built_in(FACES, faces_pack()),
+            built_in(LITE0_MINILM, lite0_minilm(&self.places)),
         ];
         let mut found: Vec<(String, PathBuf)> = Vec::new();
         for place in &self.places {
@@ -265,9 +268,9 @@ mod tests {
         }
         let list = packs.list();
         let names: Vec<&str> = list.iter().map(|e| e.name.as_str()).collect();
-        assert_eq!(names, [CLASSIFIER, LITE0_MINILM, "broken"]);
-        assert!(list[0].pack.is_ok());
-        assert!(list[2].pack.is_err());
+        assert_eq!(names, [CLASSIFIER, THINGS, FACES, LITE0_MINILM, "broken"]);
+        assert!(list[..4].iter().all(|entry| entry.pack.is_ok()));
+        assert!(list[4].pack.is_err());
         assert!(matches!(
             packs.open("nothing"),
             Err(InstallError::NotInstalled { .. })

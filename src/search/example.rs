@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use super::error::SearchError;
 use super::language::{Foreign, foreign};
 use super::sentence::is_stop_word;
-use crate::embedding::Embedding;
+use crate::embedding::{Embedding, ModelInput};
 use crate::media::{Inspector, Limits};
 use crate::model::{
     EncoderOptions, ImageEncoder, ModelPack, Projection, Runtime, TextEncoder, TextOptions,
@@ -224,7 +224,7 @@ impl<'a> Examples<'a> {
                 path: path.to_path_buf(),
                 reason: e.to_string(),
             })?;
-        let tensors: Vec<_> = tensors.iter().collect();
+        let tensors: Vec<_> = tensors.iter().filter_map(ModelInput::square).collect();
         let seen = first(self.image_encoder(seeing)?.encode(&tensors)?)?;
         if self.pack.derived_from().is_none() {
             return Ok(seen);

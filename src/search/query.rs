@@ -82,6 +82,10 @@ pub struct SourceNames {
     pub classifier: String,
     /// The search model, name and revision.
     pub search: String,
+    /// The detector of things and people, name and revision.
+    pub things: String,
+    /// The detector of faces, name and revision.
+    pub faces: String,
 }
 
 impl Searcher<'_> {

@@ -32,6 +32,8 @@ impl TagJson {
         let sources = [
             (Sources::CLASSIFIER, names.classifier.as_str()),
             (Sources::VOCABULARY, names.search.as_str()),
+            (Sources::THINGS, names.things.as_str()),
+            (Sources::FACES, names.faces.as_str()),
             (Sources::OWN, "own"),
         ];
         let sources = sources

@@ -16,6 +16,8 @@ pub enum SpaceKind {
     Classifier,
     /// Texts and photos are compared in them.
     Search,
+    /// They are boxes ([`crate::boxes`]), and tags are made of them too.
+    Boxes,
 }
 
 impl SpaceKind {
@@ -23,12 +25,14 @@ impl SpaceKind {
         match self {
             Self::Classifier => 0,
             Self::Search => 1,
+            Self::Boxes => 2,
         }
     }
 
     pub(super) fn from_column(value: i64) -> Self {
         match value {
             0 => Self::Classifier,
+            2 => Self::Boxes,
             _ => Self::Search,
         }
     }

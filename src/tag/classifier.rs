@@ -27,6 +27,13 @@ pub struct ClassOdds {
     pub concepts: [f32; 2],
 }
 
+/// What is said of one term.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Said {
+    pub confidence: f32,
+    pub sources: Sources,
+}
+
 /// A classifier's last layer and words, resident in memory.
 pub struct Classifier {
     vocabulary: Vocabulary,
@@ -82,19 +89,39 @@ impl Classifier {
 
     /// The tags that go with these scores, surest first, from [`LEAST_KEPT`] on.
     pub fn tags(&self, logits: &[f32]) -> Vec<Tag> {
+        self.worth_keeping(&self.said(logits))
+    }
+
+    /// What these scores say of each term of the vocabulary.
+    pub(super) fn said(&self, logits: &[f32]) -> Vec<Said> {
         let scaled = logits.iter().zip(&self.shift);
         let p = softmax(
             scaled
                 .map(|(logit, shift)| logit / self.calibration.temperature + shift)
                 .collect(),
         );
+        let terms = self.vocabulary.terms().iter();
+        terms
+            .map(|term| {
+                // Nothing is known of a detector's own term.
+                if term.general || term.weights.is_empty() {
+                    return Said::default();
+                }
+                let evidence: f32 = term.weights.iter().map(|(row, w)| p[*row] * w).sum();
+                Said {
+                    confidence: self.confidence(term.group, evidence),
+                    sources: Sources::CLASSIFIER,
+                }
+            })
+            .collect()
+    }
+
+    /// The tags among what is said of each term, surest first, from [`LEAST_KEPT`] on.
+    pub(super) fn worth_keeping(&self, said: &[Said]) -> Vec<Tag> {
         let mut tags = Vec::new();
-        for term in self.vocabulary.terms().iter().filter(|t| !t.general) {
-            let evidence: f32 = term.weights.iter().map(|(row, w)| p[*row] * w).sum();
-            let confidence = self.confidence(term.group, evidence);
-            if confidence >= LEAST_KEPT {
-                let narrow = term.weights.len();
-                tags.push((confidence, narrow, term));
+        for (term, said) in self.vocabulary.terms().iter().zip(said) {
+            if said.confidence >= LEAST_KEPT && !term.general {
+                tags.push((said.confidence, term.weights.len(), term, said.sources));
             }
         }
         // Of equals the narrower first.
@@ -103,11 +130,11 @@ impl Classifier {
             order.then_with(|| a.2.key.cmp(&b.2.key))
         });
         tags.truncate(MOST_KEPT);
-        let tag = |(confidence, _, term): (f32, usize, &super::Term)| Tag {
+        let tag = |(confidence, _, term, sources): (f32, usize, &super::Term, Sources)| Tag {
             key: Arc::clone(&term.key),
             name: Arc::clone(&term.name),
             confidence,
-            sources: Sources::CLASSIFIER,
+            sources,
         };
         tags.into_iter().map(tag).collect()
     }

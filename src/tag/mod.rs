@@ -1,7 +1,8 @@
 //! Tags: what vectors say in words.
 //!
 //! [`Tagger::tags`] is the one way, a pure function over a snapshot: the classifier's classes with the
-//! kinds and everyday words over them ([`Classifier`], [`Vocabulary`]), terms of the [`Lexicon`]
+//! kinds and everyday words over them ([`Classifier`], [`Vocabulary`]), boxes of things, people and faces
+//! ([`Detectors`]), terms of the [`Lexicon`]
 //! encoded by a search model ([`Bank`]), words of a person's own ([`OwnTerms`], [`OwnWord`]). [`Words`]
 //! is the way back, from what people type to terms, and says which tags are worth showing.
 //!
@@ -11,6 +12,7 @@
 
 mod bank;
 mod classifier;
+mod detectors;
 mod error;
 mod head;
 mod lexicon;
@@ -18,11 +20,13 @@ mod own_terms;
 mod pools;
 mod spelling;
 mod tagger;
+mod things;
 mod vocabulary;
 mod words;
 
 pub use bank::{Bank, Sigmoid};
 pub use classifier::{ClassOdds, Classifier};
+pub use detectors::{Detectors, FaceOdds, ThingOdds};
 pub use error::TagError;
 pub use head::Head;
 pub use lexicon::{LexTerm, Lexicon};
@@ -30,6 +34,7 @@ pub use own_terms::{Example, LONGEST_NAME, OWN_TERMS_DIR, OwnTerm, OwnTerms, Own
 pub use pools::{Pools, WORTH};
 pub use spelling::{forms, near};
 pub use tagger::{OwnWord, SearchWords, SeenByModels, Tagger};
+pub use things::ThingClass;
 pub use vocabulary::{Aspect, Group, Term, Vocabulary};
 pub use words::{Lookup, MOST_SHOWN, Words};
 

@@ -12,7 +12,8 @@
 use std::sync::Arc;
 
 use super::bank::{Bank, Sigmoid};
-use super::classifier::Classifier;
+use super::classifier::{Classifier, Said};
+use super::detectors::{Boxes, Detectors};
 use super::{LEAST_KEPT, MOST_KEPT};
 use crate::embedding::{Sources, Tag};
 use crate::matrix::{self, ScanError};
@@ -61,11 +62,16 @@ pub struct SeenByModels<'a> {
     pub logits: Option<&'a [f32]>,
     /// Its vector in the search model's space.
     pub search: Option<&'a [f32]>,
+    /// Boxes of things and people, as they are kept ([`crate::boxes`]).
+    pub things: Option<&'a [f32]>,
+    /// Boxes of faces.
+    pub faces: Option<&'a [f32]>,
 }
 
 /// See the module.
 pub struct Tagger {
     classifier: Arc<Classifier>,
+    detectors: Arc<Detectors>,
     space: SearchWords,
     identity: String,
 }
@@ -74,7 +80,7 @@ impl Tagger {
     /// A snapshot. `label_revision` stands for the classifier's tables and calibration, `again` for how often
     /// a person has asked for all photos to be tagged again.
     pub fn new(
-        classifier: Arc<Classifier>,
+        (classifier, detectors): (Arc<Classifier>, Arc<Detectors>),
         space: SearchWords,
         label_revision: &str,
         again: i64,
@@ -82,6 +88,11 @@ impl Tagger {
         /// How tags are put together; another number makes another identity.
         const WAY: u32 = 1;
         let mut parts = vec![format!("{WAY} {label_revision} {again}").into_bytes()];
+        if *detectors != Detectors::default() {
+            let Detectors { things, faces, label_revision } = &*detectors;
+            let on = (things.is_some(), faces.is_some());
+            parts.push(format!("boxes {label_revision} {on:?}").into_bytes());
+        }
         if !space.is_empty() {
             parts.push(space.model.clone().into_bytes());
         }
@@ -94,6 +105,7 @@ impl Tagger {
         let identity = hex(&matrix::identity(&parts)[..16]);
         Self {
             classifier,
+            detectors,
             space,
             identity,
         }
@@ -121,11 +133,7 @@ impl Tagger {
         wanted: &(impl Fn(u32) -> bool + Sync),
         threads: usize,
     ) -> Vec<Vec<Tag>> {
-        let by_classifier = |seen: &SeenByModels<'_>| seen.logits.map(|l| self.classifier.tags(l));
-        let mut all: Vec<Vec<Tag>> = photos
-            .iter()
-            .map(|seen| by_classifier(seen).unwrap_or_default())
-            .collect();
+        let mut all: Vec<Vec<Tag>> = photos.iter().map(|seen| self.by_sight(seen)).collect();
         let (places, vectors): (Vec<usize>, Vec<&[f32]>) = photos
             .iter()
             .enumerate()
@@ -155,6 +163,25 @@ impl Tagger {
             tags.truncate(MOST_KEPT);
         }
         all
+    }
+
+    /// What the classifier and the detectors say, one number a term.
+    fn by_sight(&self, seen: &SeenByModels<'_>) -> Vec<Tag> {
+        let boxes = Boxes {
+            things: seen.things.map(crate::boxes::of),
+            faces: seen.faces.map(crate::boxes::of),
+        };
+        let words = self.classifier.vocabulary();
+        let nothing = || vec![Said::default(); words.terms().len()];
+        let mut said = seen.logits.map_or_else(nothing, |l| self.classifier.said(l));
+        self.detectors
+            .add(words, &boxes, seen.logits.is_some(), &mut said);
+        self.classifier.worth_keeping(&said)
+    }
+
+    /// The detectors that are on.
+    pub fn detectors(&self) -> &Detectors {
+        &self.detectors
     }
 
     fn by_bank(
@@ -235,8 +262,12 @@ mod tests {
         }
     }
 
+    fn sighted() -> (Arc<Classifier>, Arc<Detectors>) {
+        (Arc::new(classifier(PLAIN)), Arc::default())
+    }
+
     fn tagger(space: SearchWords) -> Tagger {
-        Tagger::new(Arc::new(classifier(PLAIN)), space, "l1", 0)
+        Tagger::new(sighted(), space, "l1", 0)
     }
 
     #[test]
@@ -247,6 +278,7 @@ mod tests {
         let seen = SeenByModels {
             logits: Some(&logits),
             search: Some(&[0.0, 2.0, 0.0]),
+            ..SeenByModels::default()
         };
         let tags = tagger.tags(&[seen], 1).remove(0);
         let dog = tags.iter().find(|t| &*t.key == "n2").unwrap();
@@ -274,6 +306,7 @@ mod tests {
             .map(|v| SeenByModels {
                 logits: Some(&logits),
                 search: Some(v),
+                ..SeenByModels::default()
             })
             .collect();
         let together = tagger.tags(&seen, 2);
@@ -287,7 +320,7 @@ mod tests {
     #[test]
     fn whatever_changes_tags_changes_the_identity() {
         let make = |space, revision, again| {
-            Tagger::new(Arc::new(classifier(PLAIN)), space, revision, again)
+            Tagger::new(sighted(), space, revision, again)
                 .identity()
                 .to_owned()
         };

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::error::TagError;
 use super::spelling::{SUGGESTIONS, forms, nearness, normalise};
+use super::things::ThingClass;
 
 /// Likelihood from which a term is said of a class, where terms are compared …
 pub(super) const SAID: f32 = 0.5;
@@ -61,23 +62,27 @@ pub struct Term {
     pub quiet: bool,
     /// Class and how likely the term is true of a photo of it, by class.
     pub weights: Vec<(usize, f32)>,
+    /// Keys of terms that a detector's class implies, with how likely.
+    pub above: Vec<(Arc<str>, f32)>,
 }
 
 /// All terms, with a look-up by word.
 #[derive(Debug)]
 pub struct Vocabulary {
-    terms: Vec<Term>,
-    by_key: HashMap<Arc<str>, usize>,
-    by_word: HashMap<String, Vec<(Tier, usize)>>,
+    pub(super) terms: Vec<Term>,
+    pub(super) by_key: HashMap<Arc<str>, usize>,
+    pub(super) by_word: HashMap<String, Vec<(Tier, usize)>>,
     /// How likely each class is in people's own photos, beside the classifier's own even spread.
     likely: Vec<f32>,
+    /// A detector's classes, in its order.
+    pub(super) things: Vec<ThingClass>,
 }
 
 /// How closely a word belongs to a term. The closest reading of a word wins: `cat` is the domestic
 /// cat (its name), not every synset that lists "cat" among its synonyms; `bike` is what people mean
 /// by it (a concept's synonym), not WordNet's narrower senses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Tier {
+pub(super) enum Tier {
     Name,
     Everyday,
     Synonym,
@@ -126,6 +131,7 @@ impl Vocabulary {
             by_key,
             by_word,
             likely,
+            things: Vec::new(),
         })
     }
 
@@ -190,6 +196,12 @@ impl Vocabulary {
 }
 
 impl Term {
+    /// Whether a detector's class that is this term says another one.
+    pub(super) fn is_above_said(&self, key: &str) -> bool {
+        let mut above = self.above.iter();
+        above.any(|(above, likely)| **above == *key && *likely >= LIKELY)
+    }
+
     /// Whether this is at least so likely wherever the other term is said.
     pub(super) fn is_said_by(&self, other: &Self, likely: f32) -> bool {
         let mut classes = other.weights.iter().filter(|(_, weight)| *weight >= SAID);
@@ -236,6 +248,7 @@ impl Tables {
                 general: general == "1",
                 quiet: false,
                 weights: Vec::new(),
+                above: Vec::new(),
             });
         }
         let mut parents = Vec::with_capacity(terms.len());
@@ -356,17 +369,18 @@ impl Tables {
                 general: false,
                 quiet: false,
                 weights,
+                above: Vec::new(),
             });
         }
         Ok(found)
     }
 }
 
-fn bad(file: &'static str, line: usize, reason: String) -> TagError {
+pub(super) fn bad(file: &'static str, line: usize, reason: String) -> TagError {
     TagError::Line { file, line, reason }
 }
 
-fn lines(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
     text.lines()
         .enumerate()
         .map(|(i, line)| (i + 1, line))
@@ -374,7 +388,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
         .map(|(i, line)| (i, line.split('\t').collect()))
 }
 
-fn split(field: &str) -> Vec<String> {
+pub(super) fn split(field: &str) -> Vec<String> {
     field
         .split('|')
         .map(str::trim)

@@ -155,6 +155,9 @@ fn is_said_by(broad: &Term, narrow: &Term) -> bool {
     if !same && (broad.aspect != Aspect::Thing || narrow.aspect == Aspect::People) {
         return false;
     }
+    if narrow.is_above_said(&broad.key) {
+        return true;
+    }
     let strong = |term: &Term| term.weights.iter().filter(|(_, w)| *w >= SAID).count();
     let (here, there) = (strong(narrow), strong(broad));
     // Of two that say the same of the same classes, the later one goes.

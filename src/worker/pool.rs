@@ -19,7 +19,7 @@ use memmap2::{Mmap, MmapOptions};
 use super::child::WORD;
 use super::protocol::{self, Input, Lie, REPLY_ROOM, Reply, Request, Want, receive, send};
 use super::sandbox::Walls;
-use crate::embedding::{InputSpec, Tensor};
+use crate::embedding::{InputSpec, ModelInput};
 use crate::media::{Extent, Inspects, Refusal};
 use crate::photo::{Inspection, Pixels};
 
@@ -202,7 +202,7 @@ impl Inspects for Pool {
         bytes: &[u8],
         extension: Option<&str>,
         inputs: &[InputSpec],
-    ) -> Result<Vec<Tensor>, Refusal> {
+    ) -> Result<Vec<ModelInput>, Refusal> {
         let question = Question {
             want: Want::Tensors,
             bytes,

@@ -12,13 +12,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::sandbox::Walls;
-use crate::embedding::{Fit, InputSpec, Tensor};
+use crate::embedding::{Fit, InputSpec, Letterbox, ModelInput};
 use crate::media::{Extent, Refusal};
 use crate::photo::{Exif, Format, Inspection, PerceptualHash, PixelTrouble, Pixels, Thumbnail};
 use crate::said::Said;
 
 /// Bytes at the beginning of the shared memory that are the reply's: tensors of a few models and a
-/// thumbnail; 224² × 3 × 4 is 602,112.
+/// thumbnail; 224² × 3 × 4 is 602,112, and 480² × 3 691,200.
 pub(super) const REPLY_ROOM: usize = 8 << 20;
 /// The longest message. A reply without its pictures has some hundred bytes, and what is said of the
 /// photo: 64 KB of words and a caption of 120 KB at most, which JSON may double, with some signs about each word.
@@ -83,6 +83,8 @@ pub(super) struct Request {
 pub(super) struct Input {
     size: u32,
     crop: Option<f32>,
+    /// Of a letterbox: what its sides are multiples of.
+    multiple: Option<u32>,
     mean: [f32; 3],
     std: [f32; 3],
 }
@@ -93,7 +95,11 @@ impl Input {
             size: spec.size,
             crop: match spec.fit {
                 Fit::CenterCrop(fraction) => Some(fraction),
-                Fit::Squash => None,
+                Fit::Squash | Fit::Letterbox(_) => None,
+            },
+            multiple: match spec.fit {
+                Fit::Letterbox(multiple) => Some(multiple),
+                Fit::CenterCrop(_) | Fit::Squash => None,
             },
             mean: spec.mean,
             std: spec.std,
@@ -103,7 +109,11 @@ impl Input {
     pub fn spec(&self) -> InputSpec {
         InputSpec {
             size: self.size,
-            fit: self.crop.map_or(Fit::Squash, Fit::CenterCrop),
+            fit: match (self.crop, self.multiple) {
+                (_, Some(multiple)) => Fit::Letterbox(multiple),
+                (Some(fraction), None) => Fit::CenterCrop(fraction),
+                (None, None) => Fit::Squash,
+            },
             mean: self.mean,
             std: self.std,
         }
@@ -118,7 +128,9 @@ pub(super) enum Reply {
     /// behind them.
     Seen(Box<Seen>),
     /// The tensors lie at the beginning of the shared memory.
-    Tensors,
+    Tensors {
+        letterboxed: Sizes,
+    },
     Refused {
         kind: String,
         message: String,
@@ -146,7 +158,11 @@ pub(super) struct Seen {
     thumbnail: Option<(u32, u32, usize)>,
     /// Whether there are tensors.
     tensors: bool,
+    letterboxed: Sizes,
 }
+
+/// Width and height of the picture in each letterbox, in order.
+type Sizes = Vec<(u32, u32)>;
 
 /// A reply that cannot be true.
 #[derive(Debug, thiserror::Error)]
@@ -159,7 +175,7 @@ pub(super) fn reply(seen: Result<Inspection, Refusal>, memory: &mut [u8]) -> Rep
         Ok(seen) => seen,
         Err(refusal) => return refused(refusal),
     };
-    let Some(at) = put_tensors(&seen.tensors, memory) else {
+    let Some((at, letterboxed)) = put_tensors(&seen.tensors, memory) else {
         return refused(Refusal::no_memory());
     };
     let thumbnail = match &seen.thumbnail {
@@ -202,14 +218,18 @@ pub(super) fn reply(seen: Result<Inspection, Refusal>, memory: &mut [u8]) -> Rep
         phash: seen.perceptual_hash.0,
         thumbnail,
         tensors: !seen.tensors.is_empty(),
+        letterboxed,
     }))
 }
 
 /// The same for tensors alone.
-pub(super) fn tensors_reply(made: Result<Vec<Tensor>, Refusal>, memory: &mut [u8]) -> Reply {
-    match made {
-        Ok(tensors) if put_tensors(&tensors, memory).is_some() => Reply::Tensors,
-        Ok(_) => refused(Refusal::no_memory()),
+pub(super) fn tensors_reply(
+    made: Result<Vec<ModelInput>, Refusal>,
+    memory: &mut [u8],
+) -> Reply {
+    match made.map(|tensors| put_tensors(&tensors, memory)) {
+        Ok(Some((_, letterboxed))) => Reply::Tensors { letterboxed },
+        Ok(None) => refused(Refusal::no_memory()),
         Err(refusal) => refused(refusal),
     }
 }
@@ -223,15 +243,26 @@ pub(super) fn refused(refusal: Refusal) -> Reply {
 }
 
 /// Where they end; `None`: they do not fit.
-fn put_tensors(tensors: &[Tensor], memory: &mut [u8]) -> Option<usize> {
-    let mut at = 0;
-    for value in tensors.iter().flatten() {
-        memory
-            .get_mut(at..at + 4)?
-            .copy_from_slice(&value.to_ne_bytes());
-        at += 4;
+fn put_tensors(tensors: &[ModelInput], memory: &mut [u8]) -> Option<(usize, Sizes)> {
+    let (mut at, mut letterboxed) = (0, Vec::new());
+    for tensor in tensors {
+        match tensor {
+            ModelInput::Square(values) => {
+                for value in values {
+                    let room = memory.get_mut(at..at + 4)?;
+                    room.copy_from_slice(&value.to_ne_bytes());
+                    at += 4;
+                }
+            }
+            ModelInput::Whole(whole) => {
+                let pixels = whole.pixels.as_slice()?;
+                memory.get_mut(at..at + pixels.len())?.copy_from_slice(pixels);
+                at += pixels.len();
+                letterboxed.push((whole.width, whole.height));
+            }
+        }
     }
-    Some(at)
+    Some((at, letterboxed))
 }
 
 /// The parent's side: what a reply says, if it can be true. `memory` is the reply's room.
@@ -247,7 +278,7 @@ pub(super) fn inspection(
             message,
             passing,
         } => return refusal(kind, message, passing).map(Err),
-        Reply::Ready(_) | Reply::Tensors => return Err(Lie("it was not asked for")),
+        Reply::Ready(_) | Reply::Tensors { .. } => return Err(Lie("it was not asked for")),
     };
     let format = Format::from_name(&seen.format).ok_or(Lie("its format"))?;
     let is_known = |(w, h): (u32, u32)| (w > 0) == (h > 0);
@@ -280,7 +311,7 @@ pub(super) fn inspection(
         "its perceptual hash",
     )?;
     let (tensors, at) = if has_tensors {
-        take_tensors(inputs, memory)?
+        take_tensors(inputs, &seen.letterboxed, memory)?
     } else {
         (Vec::new(), 0)
     };
@@ -346,9 +377,11 @@ pub(super) fn tensors(
     reply: Reply,
     inputs: &[InputSpec],
     memory: &[u8],
-) -> Result<Result<Vec<Tensor>, Refusal>, Lie> {
+) -> Result<Result<Vec<ModelInput>, Refusal>, Lie> {
     match reply {
-        Reply::Tensors => take_tensors(inputs, memory).map(|(tensors, _)| Ok(tensors)),
+        Reply::Tensors { letterboxed } => {
+            take_tensors(inputs, &letterboxed, memory).map(|(tensors, _)| Ok(tensors))
+        }
         Reply::Refused {
             kind,
             message,
@@ -363,10 +396,27 @@ const PHASH: usize = 18;
 /// What thumbnails are encoded as (`media::thumbnail`).
 const THUMBNAIL_MIME: &str = "image/jpeg";
 
-fn take_tensors(inputs: &[InputSpec], memory: &[u8]) -> Result<(Vec<Tensor>, usize), Lie> {
+fn take_tensors(
+    inputs: &[InputSpec],
+    letterboxed: &[(u32, u32)],
+    memory: &[u8],
+) -> Result<(Vec<ModelInput>, usize), Lie> {
     let mut at = 0;
     let mut tensors = Vec::with_capacity(inputs.len());
+    let mut letterboxed = letterboxed.iter();
     for spec in inputs {
+        if let Fit::Letterbox(multiple) = spec.fit {
+            let (width, height) = *letterboxed.next().ok_or(Lie("its letterboxes"))?;
+            let fits = width.min(height) >= 1 && width.max(height) == spec.size;
+            check(fits, "a letterbox's size")?;
+            let mut whole = Letterbox::black((width, height), multiple);
+            let pixels = whole.pixels.as_slice_mut().unwrap_or_default();
+            let bytes = memory.get(at..at + pixels.len());
+            pixels.copy_from_slice(bytes.ok_or(Lie("its tensors' length"))?);
+            at += pixels.len();
+            tensors.push(ModelInput::Whole(whole));
+            continue;
+        }
         let side = spec.size as usize;
         let len = 3 * side * side;
         let bytes = memory
@@ -380,9 +430,11 @@ fn take_tensors(inputs: &[InputSpec], memory: &[u8]) -> Result<(Vec<Tensor>, usi
             .collect();
         check(values.iter().all(|v| v.is_finite()), "its tensors")?;
         let tensor = Array3::from_shape_vec((3, side, side), values);
-        tensors.push(tensor.map_err(|_| Lie("its tensors' shape"))?);
+        let tensor = tensor.map_err(|_| Lie("its tensors' shape"))?;
+        tensors.push(ModelInput::Square(tensor));
         at += 4 * len;
     }
+    check(letterboxed.next().is_none(), "its letterboxes")?;
     Ok((tensors, at))
 }
 

@@ -158,6 +158,7 @@ fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Classifier => "tags",
         Kind::DualEncoder => "search",
+        Kind::Detector => "boxes",
     }
 }
 

@@ -503,7 +503,7 @@ fn check(bytes: &[u8], extension: Option<&str>) -> Result<(), TestCaseError> {
                 prop_assert!(seen.width >= 1 && seen.height >= 1);
                 prop_assert!(thumbnail.width.max(thumbnail.height) <= 256);
             }
-            for tensor in &seen.tensors {
+            for tensor in seen.tensors.iter().map(square) {
                 prop_assert_eq!(tensor.len(), 3 * 32 * 32);
                 prop_assert!(tensor.iter().all(|v| v.is_finite()));
             }

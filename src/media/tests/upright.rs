@@ -60,9 +60,9 @@ fn all_eight_orientations_give_one_upright_picture() {
             distance.is_some_and(|d| d <= 2),
             "orientation {value}: {distance:?} bits"
         );
-        let tensors = plain.tensors[0]
+        let tensors = square(&plain.tensors[0])
             .iter()
-            .zip(&seen.tensors[0])
+            .zip(square(&seen.tensors[0]))
             .map(|(a, b)| f64::from((a - b).abs()) * 128.0)
             .sum::<f64>()
             / (3.0 * 32.0 * 32.0);

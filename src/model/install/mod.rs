@@ -46,9 +46,15 @@ pub const LITE0_MINILM: &str = "lite0-minilm";
 /// The classifier that makes the tags.
 pub const CLASSIFIER: &str = "efficientnet-lite0";
 
+/// The detector of things and people.
+pub const THINGS: &str = "nanodet-g";
+
+/// The detector of faces.
+pub const FACES: &str = "centerface";
+
 /// Names that packs from elsewhere cannot take.
 pub fn is_built_in(name: &str) -> bool {
-    name == LITE0_MINILM || name == CLASSIFIER
+    [LITE0_MINILM, CLASSIFIER, THINGS, FACES].contains(&name)
 }
 
 /// Removes an installed pack. Whether it may be removed is the caller's to know.
