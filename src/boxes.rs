@@ -108,7 +108,10 @@ mod tests {
         let whole = found(0.0, 0.0, 1.0, 1.0);
         assert_eq!(whole.overlap(&whole), 1.0);
         assert!((whole.overlap(&found(0.0, 0.0, 0.5, 0.5)) - 0.25).abs() < 1e-6);
-        assert_eq!(found(0.0, 0.0, 0.5, 1.0).overlap(&found(0.5, 0.0, 1.0, 1.0)), 0.0);
+        assert_eq!(
+            found(0.0, 0.0, 0.5, 1.0).overlap(&found(0.5, 0.0, 1.0, 1.0)),
+            0.0
+        );
     }
 
     #[test]

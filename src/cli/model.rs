@@ -14,8 +14,8 @@ use crate::model::install::{
 };
 use crate::model::packs::{Entry, Packs};
 use crate::model::{
-    Detector, EncoderOptions, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime, TextEncoder,
-    TextOptions, find_runtime,
+    Detector, EncoderOptions, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime,
+    TextEncoder, TextOptions, find_runtime,
 };
 use crate::store::{StoreError, StoreReader};
 

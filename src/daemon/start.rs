@@ -103,7 +103,11 @@ fn detectors(
     let faces = faces.map(|pack| match pack.calibration {
         Some(model::Calibration::Threshold { shown }) => Ok(FaceOdds {
             shown,
-            after: pack.manifest.after.as_ref().map(|after| (after.class.clone(), after.score)),
+            after: pack
+                .manifest
+                .after
+                .as_ref()
+                .map(|after| (after.class.clone(), after.score)),
         }),
         _ => Err(uncalibrated(pack)),
     });

@@ -134,9 +134,7 @@ impl EmbedThread {
             // Things before faces, which are looked for where there are people.
             for (role, pack) in detectors {
                 let Some(pack) = pack else { continue };
-                thread
-                    .lanes
-                    .push(Lane::graph(thread.next_lane, role, pack));
+                thread.lanes.push(Lane::graph(thread.next_lane, role, pack));
                 thread.next_lane += 1;
             }
             if let Some(before) = before {

@@ -53,9 +53,11 @@ impl Graph {
     fn new(runtime: &Runtime, pack: &ModelPack, threads: usize) -> Result<Self, ModelError> {
         Ok(match pack.image {
             ImageSide::Boxes(_) => Self::Detector(Detector::new(runtime, pack)?),
-            ImageSide::Graph(_) | ImageSide::Derived(_) => {
-                Self::Encoder(ImageEncoder::new(runtime, pack, EncoderOptions { threads })?)
-            }
+            ImageSide::Graph(_) | ImageSide::Derived(_) => Self::Encoder(ImageEncoder::new(
+                runtime,
+                pack,
+                EncoderOptions { threads },
+            )?),
         })
     }
 

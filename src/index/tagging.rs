@@ -29,7 +29,9 @@ use super::job::Write;
 use crate::embedding::ModelId;
 use crate::model::{Calibration, ModelError, ModelPack, packs};
 use crate::store::{ModelRow, Store, StoreError, StoreReader, Tagged};
-use crate::tag::{Classifier, Detectors, Lexicon, OwnTerms, SearchWords, SeenByModels, Sigmoid, Tagger};
+use crate::tag::{
+    Classifier, Detectors, Lexicon, OwnTerms, SearchWords, SeenByModels, Sigmoid, Tagger,
+};
 
 /// Photos tagged again in one transaction: a twentieth of a second's work for the writer.
 const PAGE: usize = 256;
@@ -397,8 +399,9 @@ impl Tagging {
             let seen: Vec<SeenByModels<'_>> = vectors
                 .iter()
                 .map(|(logits, kept)| {
-                    let [search, things, faces] =
-                        kept.each_ref().map(|e| e.as_ref().map(|e| e.values.as_slice()));
+                    let [search, things, faces] = kept
+                        .each_ref()
+                        .map(|e| e.as_ref().map(|e| e.values.as_slice()));
                     SeenByModels {
                         logits: logits.as_deref(),
                         search,

@@ -83,7 +83,9 @@ impl Detector {
             .map(|side| side.next_multiple_of(self.multiple) as usize);
         if picture.pixels.shape() != [rows, columns, 3] {
             let shape = picture.pixels.shape();
-            return Err(bad(format!("it wants [{rows}, {columns}, 3], got {shape:?}")));
+            return Err(bad(format!(
+                "it wants [{rows}, {columns}, 3], got {shape:?}"
+            )));
         }
         crate::failpoint::hit("model.run").map_err(|e| run(e.to_string()))?;
         let input = TensorRef::from_array_view(picture.pixels.view().insert_axis(Axis(0)))
@@ -93,7 +95,9 @@ impl Detector {
             .run(vec![(self.graph.input_name.as_str(), input)])
             .map_err(|e| run(e.to_string()))?;
         let output = |name: &str| {
-            let output = outputs.get(name).ok_or_else(|| format!("no output named {name}"))?;
+            let output = outputs
+                .get(name)
+                .ok_or_else(|| format!("no output named {name}"))?;
             let values = session::floats(output)?;
             let shape = values.shape().to_vec();
             let values = values.into_dimensionality::<Ix3>();
@@ -105,7 +109,9 @@ impl Detector {
         let fits = n == 1 && edges.shape() == [1, 4, places];
         if !fits || classes == 0 || classes > MOST_CLASSES {
             let (scores, boxes) = (scores.shape(), edges.shape());
-            return Err(bad(format!("scores of shape {scores:?} and boxes of {boxes:?}")));
+            return Err(bad(format!(
+                "scores of shape {scores:?} and boxes of {boxes:?}"
+            )));
         }
         let size = (picture.width as f32, picture.height as f32);
         let (scores, edges) = (scores.index_axis(Axis(0), 0), edges.index_axis(Axis(0), 0));
@@ -142,7 +148,9 @@ fn boxes(
     let mut found: Vec<DetectedBox> = Vec::new();
     for (class, row) in scores.outer_iter().enumerate() {
         // What is not a number is not at least anything.
-        let mut places: Vec<usize> = (0..row.len()).filter(|at| row[*at] >= rules.least).collect();
+        let mut places: Vec<usize> = (0..row.len())
+            .filter(|at| row[*at] >= rules.least)
+            .collect();
         places.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
         let first = found.len();
         for at in places {

@@ -170,6 +170,49 @@ fn the_embedded_classifier_keeps_the_identity_of_stored_vectors() {
 }
 
 #[test]
+fn the_embedded_detectors_keep_the_identity_of_stored_boxes() {
+    let (things, faces) = (things_pack().unwrap(), faces_pack().unwrap());
+    assert_eq!(things.id.0, "nanodet-g@9f407d066701");
+    assert_eq!(faces.id.0, "centerface@6be1fe1af85a");
+    for (pack, size) in [(&things, 416), (&faces, 480)] {
+        assert_eq!(
+            (pack.kind, pack.dims),
+            (Kind::Detector, crate::boxes::NUMBERS)
+        );
+        let input = pack.input().unwrap();
+        assert_eq!(
+            (input.size, input.fit),
+            (size, crate::embedding::Fit::Letterbox(32))
+        );
+        assert!(pack.verify().unwrap() > 1_000_000);
+    }
+    let classes = things.text_file("classes.tsv").unwrap();
+    assert_eq!(
+        classes
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .count(),
+        80
+    );
+    assert_eq!(faces.manifest.after.unwrap().class, "person");
+}
+
+#[test]
+fn a_detector_that_is_cut_short_is_not_used() {
+    let cut = |name: &str| {
+        let bytes = compiled_in(NANODET_FILES, name)?;
+        let end = if name == "detector.onnx" {
+            bytes.len() / 2
+        } else {
+            bytes.len()
+        };
+        Some(Cow::Borrowed(&bytes[..end]))
+    };
+    let e = ModelPack::load(NANODET, cut).unwrap_err().to_string();
+    assert!(e.contains("detector.onnx") && e.contains("3893339"), "{e}");
+}
+
+#[test]
 fn the_embedded_dual_encoder_belongs_to_the_embedded_classifier() {
     let pack = lite0_minilm(&[]).unwrap();
     assert_eq!(pack.derived_from(), Some(&default_pack().unwrap().id));

@@ -172,7 +172,11 @@ fn detector(m: &Manifest) -> Result<(), ModelError> {
     }
     if let Some(people) = m.people {
         let numbers = [people.weights, people.least].concat();
-        if !numbers.iter().chain([&people.constant]).all(|v| v.is_finite()) {
+        if !numbers
+            .iter()
+            .chain([&people.constant])
+            .all(|v| v.is_finite())
+        {
             return Err(m.wrong("people", "has a value that is not a number"));
         }
         share("people.face_area", people.face_area)?;
@@ -279,7 +283,12 @@ fn picture(m: &Manifest, image: &ImageTable) -> Result<(), ModelError> {
     if image.mean.iter().flatten().any(|v| !v.is_finite()) {
         return Err(m.wrong("image.mean", "has a value that is not a number"));
     }
-    if image.std.iter().flatten().any(|v| !v.is_finite() || *v <= 0.0) {
+    if image
+        .std
+        .iter()
+        .flatten()
+        .any(|v| !v.is_finite() || *v <= 0.0)
+    {
         return Err(m.wrong("image.std", "has a value that is not above 0"));
     }
     if !BATCHES.contains(&image.batch) {

@@ -247,6 +247,78 @@ fn nonsense_is_refused_with_pack_key_reason_and_remedy() {
 }
 
 #[test]
+fn a_detector_has_its_own_tables() {
+    const THINGS: &str = include_str!("../../models/nanodet/model.toml");
+    const FACES: &str = include_str!("../../models/centerface/model.toml");
+    for text in [THINGS, FACES] {
+        let manifest = Manifest::parse(text).unwrap();
+        assert_eq!(manifest.kind, Kind::Detector);
+        let again = Manifest::parse(&manifest.to_toml().unwrap()).unwrap();
+        assert_eq!(again, manifest);
+    }
+    let wrong: &[(&str, &str, &[&str])] = &[
+        (
+            "classes = \"classes.tsv\"",
+            "dims = 6\nclass = \"x\"",
+            &["dims"],
+        ),
+        ("classes = \"classes.tsv\"", "", &["classes", "not both"]),
+        (
+            "classes = \"classes.tsv\"",
+            "classes = \"other.tsv\"",
+            &["classes", "other.tsv"],
+        ),
+        (
+            "kind = \"detector\"",
+            "kind = \"classifier\"\ndims = 6",
+            &["classes", "only a detector"],
+        ),
+        ("scores = \"scores\"", "", &["image.scores", "missing"]),
+        ("boxes = \"boxes\"", "boxes = \"\"", &["image.boxes"]),
+        (
+            "boxes = \"boxes\"",
+            "boxes = \"boxes\"\noutput = \"x\"",
+            &["image.output"],
+        ),
+        ("fit = \"letterbox\"", "fit = \"squash\"", &["image.fit"]),
+        ("multiple = 32", "multiple = 0", &["image.multiple", "0"]),
+        (
+            "multiple = 32",
+            "mean = [1.0, 1.0, 1.0]\nmultiple = 32",
+            &["image.mean"],
+        ),
+        ("least = 0.2", "least = 0.0", &["boxes.least"]),
+        ("overlap = 0.5", "overlap = nan", &["boxes.overlap"]),
+        ("most = 100", "most = 100000", &["boxes.most"]),
+        ("area = 0.02", "area = 2.0", &["calibration.area"]),
+        (
+            "alone = [2.3, 0.7]",
+            "alone = [nan, 0.7]",
+            &["not a number"],
+        ),
+        ("constant = 1.5", "constant = inf", &["people"]),
+        ("face_area = 0.004", "face_area = 0", &["people.face_area"]),
+    ];
+    for (from, to, words) in wrong {
+        refused(THINGS, from, to, words);
+    }
+    refused(FACES, "shown = 0.45", "shown = 1.5", &["calibration.shown"]);
+    refused(FACES, "score = 0.25", "score = -1.0", &["after.score"]);
+    refused(
+        FACES,
+        "kind = \"threshold\"",
+        "kind = \"cosine\"",
+        &["calibration.kind"],
+    );
+    refused(
+        DUAL,
+        "[image]",
+        "[after]\nclass = \"x\"\nscore = 0.5\n[image]",
+        &["after"],
+    );
+}
+
+#[test]
 fn a_dual_encoder_needs_both_sides() {
     let mut manifest = Manifest::parse(DUAL).unwrap();
     manifest.text = None;

@@ -38,8 +38,8 @@ pub use error::ModelError;
 pub use image_encoder::{EncoderOptions, ImageEncoder};
 pub use install::InstallError;
 pub use manifest::{
-    After, BoxRules, Calibration, DerivedTable, FileEntry, FitName, ImageTable, Kind, Licence, Manifest,
-    PeopleOdds, Pooling, Source, TextSpec,
+    After, BoxRules, Calibration, DerivedTable, FileEntry, FitName, ImageTable, Kind, Licence,
+    Manifest, PeopleOdds, Pooling, Source, TextSpec,
 };
 pub use pack::{BoxGraph, DerivedImage, ImageGraph, ImageSide, ModelPack};
 pub use projection::Projection;

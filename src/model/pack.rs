@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use super::error::ModelError;
 use super::manifest::{BoxRules, Calibration, FileEntry, Kind, Manifest, TextSpec, UNNAMED};
-use crate::boxes;
 use super::stamp::{self, Stamp};
+use crate::boxes;
 use crate::embedding::{InputSpec, ModelId};
 
 /// A pack that is ready for its encoders.

@@ -91,7 +91,13 @@ impl Detectors {
     }
 
     /// Adds what boxes say to what the classifier says of each term; `classified`: it has seen the photo.
-    pub(super) fn add(&self, words: &Vocabulary, boxes: &Boxes, classified: bool, said: &mut [Said]) {
+    pub(super) fn add(
+        &self,
+        words: &Vocabulary,
+        boxes: &Boxes,
+        classified: bool,
+        said: &mut [Said],
+    ) {
         let things = boxes.things.as_deref().filter(|_| self.things.is_some());
         let faces = boxes.faces.as_deref().filter(|_| self.faces.is_some());
         // Looked for where they would not be now, they would say more than they are worth.
@@ -142,7 +148,10 @@ impl Detectors {
             say(GROUP, GROUP_CONFIDENCE, Sources::FACES);
         }
         let is_counted = |found: &&DetectedBox| {
-            let is_person = words.things().get(found.class).is_some_and(|t| t.class == PERSON);
+            let is_person = words
+                .things()
+                .get(found.class)
+                .is_some_and(|t| t.class == PERSON);
             is_person && found.score >= COUNTED.0 && found.area() >= COUNTED.1
         };
         let persons = things.unwrap_or_default().iter().filter(is_counted).count();
@@ -167,8 +176,10 @@ impl ThingOdds {
             }
             let confidence = if thing.is_classified && classified {
                 let [a, c, b] = self.with_classifier;
-                let k = said[thing.term].confidence.clamp(CLASSIFIED.0, CLASSIFIED.1);
-                logistic(a * e + c * log_odds(k) + b)
+                let alone = said[thing.term].confidence;
+                let k = alone.clamp(CLASSIFIED.0, CLASSIFIED.1);
+                // A weak box is no evidence against it: without any it would be as sure as it is.
+                logistic(a * e + c * log_odds(k) + b).max(alone)
             } else {
                 let [a, b] = self.alone;
                 logistic(a * e + b)
@@ -189,7 +200,10 @@ impl ThingOdds {
     }
 
     fn people(&self, words: &Vocabulary, things: &[DetectedBox], faces: &[DetectedBox]) -> f32 {
-        let person = words.things().iter().position(|thing| thing.class == PERSON);
+        let person = words
+            .things()
+            .iter()
+            .position(|thing| thing.class == PERSON);
         let person = person.and_then(|class| self.evidence(things, class, self.area));
         let face = self.evidence(faces, 0, self.face_area);
         let [p, f] = [(person, 0), (face, 1)]

@@ -89,7 +89,11 @@ impl Tagger {
         const WAY: u32 = 1;
         let mut parts = vec![format!("{WAY} {label_revision} {again}").into_bytes()];
         if *detectors != Detectors::default() {
-            let Detectors { things, faces, label_revision } = &*detectors;
+            let Detectors {
+                things,
+                faces,
+                label_revision,
+            } = &*detectors;
             let on = (things.is_some(), faces.is_some());
             parts.push(format!("boxes {label_revision} {on:?}").into_bytes());
         }
@@ -173,7 +177,9 @@ impl Tagger {
         };
         let words = self.classifier.vocabulary();
         let nothing = || vec![Said::default(); words.terms().len()];
-        let mut said = seen.logits.map_or_else(nothing, |l| self.classifier.said(l));
+        let mut said = seen
+            .logits
+            .map_or_else(nothing, |l| self.classifier.said(l));
         self.detectors
             .add(words, &boxes, seen.logits.is_some(), &mut said);
         self.classifier.worth_keeping(&said)

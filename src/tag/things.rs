@@ -53,8 +53,7 @@ impl Vocabulary {
             let [class, name, synonyms, above] = columns[..] else {
                 return Err(bad(FILE, line, "it has not four columns".to_owned()));
             };
-            let (term, is_classified) =
-                self.known_or_new(name, Aspect::Thing, &split(synonyms));
+            let (term, is_classified) = self.known_or_new(name, Aspect::Thing, &split(synonyms));
             self.things.push(ThingClass {
                 class: class.to_owned(),
                 term,
@@ -69,9 +68,9 @@ impl Vocabulary {
                     Some((name, likely)) => likely.parse().map_or((&*entry, 1.0), |l| (name, l)),
                     None => (&*entry, 1.0),
                 };
-                let term = self.by_name(name).ok_or_else(|| {
-                    bad(FILE, line, format!("there is no term {name:?}"))
-                })?;
+                let term = self
+                    .by_name(name)
+                    .ok_or_else(|| bad(FILE, line, format!("there is no term {name:?}")))?;
                 if !(likely > 0.0 && likely <= 1.0) {
                     return Err(bad(FILE, line, format!("{entry:?} has no likelihood")));
                 }
@@ -154,10 +153,18 @@ pub(super) mod tests {
         assert_eq!(&*words.terms()[dog.term].key, "n2");
         assert!(dog.is_classified && !kite.is_classified);
         assert_eq!(&*words.terms()[kite.term].key, "d.kite");
-        let above: Vec<&str> = kite.above.iter().map(|(at, _)| &*words.terms()[*at].name).collect();
+        let above: Vec<&str> = kite
+            .above
+            .iter()
+            .map(|(at, _)| &*words.terms()[*at].name)
+            .collect();
         assert_eq!(above, ["beach", "dog"]);
         let named = |word: &str| -> Vec<String> {
-            words.named(word).iter().map(|t| t.name.to_string()).collect()
+            words
+                .named(word)
+                .iter()
+                .map(|t| t.name.to_string())
+                .collect()
         };
         assert_eq!(named("doggo"), ["dog"]);
         assert_eq!(named("Kite Flying"), ["kite"]);

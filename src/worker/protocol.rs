@@ -128,9 +128,7 @@ pub(super) enum Reply {
     /// behind them.
     Seen(Box<Seen>),
     /// The tensors lie at the beginning of the shared memory.
-    Tensors {
-        letterboxed: Sizes,
-    },
+    Tensors { letterboxed: Sizes },
     Refused {
         kind: String,
         message: String,
@@ -223,10 +221,7 @@ pub(super) fn reply(seen: Result<Inspection, Refusal>, memory: &mut [u8]) -> Rep
 }
 
 /// The same for tensors alone.
-pub(super) fn tensors_reply(
-    made: Result<Vec<ModelInput>, Refusal>,
-    memory: &mut [u8],
-) -> Reply {
+pub(super) fn tensors_reply(made: Result<Vec<ModelInput>, Refusal>, memory: &mut [u8]) -> Reply {
     match made.map(|tensors| put_tensors(&tensors, memory)) {
         Ok(Some((_, letterboxed))) => Reply::Tensors { letterboxed },
         Ok(None) => refused(Refusal::no_memory()),
@@ -256,7 +251,9 @@ fn put_tensors(tensors: &[ModelInput], memory: &mut [u8]) -> Option<(usize, Size
             }
             ModelInput::Whole(whole) => {
                 let pixels = whole.pixels.as_slice()?;
-                memory.get_mut(at..at + pixels.len())?.copy_from_slice(pixels);
+                memory
+                    .get_mut(at..at + pixels.len())?
+                    .copy_from_slice(pixels);
                 at += pixels.len();
                 letterboxed.push((whole.width, whole.height));
             }

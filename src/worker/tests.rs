@@ -52,6 +52,56 @@ fn what_an_honest_process_says_arrives_whole() {
     assert_eq!(there.said, here.said);
 }
 
+/// A letterbox among squares.
+const SPECS: [InputSpec; 3] = [
+    SPEC,
+    InputSpec {
+        size: 40,
+        fit: Fit::Letterbox(32),
+        ..SPEC
+    },
+    SPEC,
+];
+
+#[test]
+fn a_letterbox_arrives_whole_and_in_its_place() {
+    let inspector = Inspector::new(Limits::default());
+    let here = inspector.inspect(&photo(), Some("jpg"), &SPECS).unwrap();
+    let alone = inspector.tensors(&photo(), Some("jpg"), &SPECS).unwrap();
+    assert_eq!(here.tensors, alone);
+    let mut memory = vec![0; REPLY_ROOM];
+    let reply = protocol::reply(Ok(here.clone()), &mut memory);
+    let there = protocol::inspection(reply, &SPECS, &memory)
+        .unwrap()
+        .unwrap();
+    assert_eq!(there.tensors, here.tensors);
+    assert_eq!(there.thumbnail, here.thumbnail);
+    let sizes = |letterboxed: &[(u32, u32)]| {
+        let reply = Reply::Tensors {
+            letterboxed: letterboxed.to_vec(),
+        };
+        protocol::tensors(reply, &SPECS, &memory).ok()?.ok()
+    };
+    assert_eq!(sizes(&[(40, 30)]), Some(alone));
+    for lie in [
+        &[][..],
+        &[(40, 0)],
+        &[(30, 30)],
+        &[(41, 3)],
+        &[(u32::MAX, 40)],
+        &[(40, 30); 2],
+    ] {
+        assert!(sizes(lie).is_none(), "{lie:?}");
+    }
+    let reply = Reply::Tensors {
+        letterboxed: vec![(40, 30)],
+    };
+    assert!(
+        protocol::tensors(reply, &SPECS, &memory[..4000]).is_err(),
+        "cut short"
+    );
+}
+
 #[test]
 fn what_cannot_be_true_is_not_believed() {
     use serde_json::json;
@@ -94,6 +144,7 @@ fn what_cannot_be_true_is_not_believed() {
         ("thumbnail", json!([100_000, 1, 100])),
         ("thumbnail", json!(null)),
         ("tensors", json!(false)),
+        ("letterboxed", json!([[16, 16]])),
         ("more", json!(1)),
     ];
     for (field, lie) in lies {

@@ -4,6 +4,7 @@
 mod damage;
 mod fidelity;
 mod independent;
+mod letterbox;
 mod metadata;
 mod size_limits;
 mod upright;
