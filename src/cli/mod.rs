@@ -3,7 +3,9 @@
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done or found,
 //! 1 nothing found, 2 error, 78 bad configuration.
 
+mod boxes;
 mod control;
+mod detecting;
 mod doctor;
 mod durability;
 mod index;

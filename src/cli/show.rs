@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use super::boxes;
 use super::paths::{bytes_if_odd, with_path};
 use super::words::KnownWords;
 use super::{Context_, Exit};
@@ -74,6 +75,9 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let people = reader.people_of(hit.photo.id)?;
     let people: Vec<_> = people.iter().map(person_json).collect();
     fields.insert("people_areas".into(), json!(people));
+    let (things, faces) = boxes::found(&reader, hit.photo.id, known.classifier.vocabulary())?;
+    fields.insert("things".into(), things);
+    fields.insert("faces".into(), faces);
     let sidecars = reader.sidecars_of(hit.root_id, &hit.path)?;
     let sidecars = sidecars.iter().map(|s| s.path.under(&hit.root));
     let sidecars: Vec<_> = sidecars.map(|s| s.to_string_lossy().into_owned()).collect();

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use clap::ValueEnum;
 
+use super::detecting::Detecting;
 use super::metrics;
 use super::output::{count, moment, plural, printable, span};
 use super::paths::{put_path_as, with_path};
@@ -57,6 +58,7 @@ pub(super) struct Status {
     /// Why photos have no tags yet, if some have none.
     pub untagged: Option<String>,
     pub searching: Searching,
+    pub detecting: Detecting,
     pub verified: VerifyState,
 }
 
@@ -113,7 +115,14 @@ pub(super) fn read(
         }
         Some(search)
     });
+    let detecting = Detecting::read(
+        context,
+        reader,
+        report.as_ref().filter(|_| alive),
+        searched.as_ref().map_or(0.0, |s| s.rate),
+    )?;
     Ok(Status {
+        detecting,
         searching: Searching::read(context, reader, searched)?,
         verified: VerifyState::read(&context.data_dir),
         counts,
@@ -182,6 +191,7 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
             printable(why)
         ));
     }
+    lines.extend(s.detecting.lines(context));
     lines.extend(s.searching.lines(context));
     if let Some(report) = s.report.as_ref().filter(|_| s.alive) {
         lines.extend(tag_lines(context, &report.tags));
@@ -615,6 +625,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "untagged_because": s.untagged,
         },
         "index": durability::as_json(&context.data_dir),
+        "detectors": s.detecting.json(),
         "search": s.searching.json(),
         "tags": report.filter(|_| s.alive).map(|r| &r.tags),
         "counts": {

@@ -52,6 +52,10 @@ const SETTINGS: &[(&str, Kind)] = &[
         "labels",
         Kind::Table(&[("terms", Kind::Whole("0 means none"))]),
     ),
+    (
+        "detect",
+        Kind::Table(&[("things", Kind::Bool), ("faces", Kind::Bool)]),
+    ),
     ("pools", Kind::Anything),
 ];
 
@@ -337,6 +341,8 @@ mod tests {
             ("roots = [3]", "a list of texts in quotes"),
             ("labels = 3", "write `[labels]`"),
             ("[labels]\nterm = 3", "do you mean `labels.terms`?"),
+            ("[detect]\nface = false", "do you mean `detect.faces`?"),
+            ("[detect]\nthings = 0", "`detect.things`"),
             (
                 "[labels]\nterms = \"none\"",
                 "`labels.terms` is a whole number; 0 means none",

@@ -33,7 +33,7 @@ pub use pause::Pause;
 pub use report::{
     ModelReport, Report, RootReport, RootStanding, RootWatch, SearchReport, WatchReport,
 };
-pub use start::{Setup, classifier, decoding};
+pub use start::{Setup, classifier, decoding, detectors};
 pub use tags::{request_retag, retag};
 pub use verify::{
     MOST_FINDINGS, Sample, SampleSize, VerifyCounts, VerifyError, VerifyFinding, VerifyObserver,

@@ -30,6 +30,9 @@ pub struct Report {
     pub roots: Vec<RootReport>,
     /// The model that makes tags.
     pub model: ModelReport,
+    /// The detectors that are on.
+    #[serde(default)]
+    pub detectors: Vec<ModelReport>,
     /// The model that photos are searched with.
     #[serde(default)]
     pub search: Option<SearchReport>,
@@ -244,6 +247,11 @@ pub(super) fn report(
         watch,
         roots,
         model: ModelReport::new(model, indexer.model_state()),
+        detectors: indexer
+            .detector_states()
+            .into_iter()
+            .map(|(id, state)| ModelReport::new(&id.0, state))
+            .collect(),
         search,
         tags: indexer.tag_report(),
         decoding_lacks: indexer

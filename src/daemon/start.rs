@@ -72,7 +72,10 @@ pub fn classifier(pack: &ModelPack) -> Result<Classifier, DaemonError> {
 }
 
 /// What the boxes of these packs are worth.
-fn detectors(
+///
+/// # Errors
+/// If a pack does not say so.
+pub fn detectors(
     things: Option<&ModelPack>,
     faces: Option<&ModelPack>,
 ) -> Result<Detectors, DaemonError> {

@@ -49,6 +49,14 @@ impl Indexer {
             .unwrap_or_default()
     }
 
+    /// How the detectors that are on are doing.
+    pub fn detector_states(&self) -> Vec<(ModelId, ModelState)> {
+        let table = self.shared.spaces.get();
+        let is_detector = |role| matches!(role, Role::Things | Role::Faces);
+        let detectors = table.spaces.iter().filter(|s| is_detector(s.role));
+        detectors.map(|s| (s.id.clone(), s.state.clone())).collect()
+    }
+
     /// The models that run.
     pub fn ready_models(&self) -> Vec<ModelId> {
         let table = self.shared.spaces.get();

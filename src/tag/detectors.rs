@@ -5,7 +5,7 @@
 //! the best face, and by rule some pictures of them are a portrait, a group or a crowd.
 
 use super::classifier::{Said, logistic};
-use super::things::{CROWD, GROUP, PORTRAIT};
+use super::things::{CROWD, GROUP, PORTRAIT, ThingClass};
 use super::vocabulary::Vocabulary;
 use crate::boxes::DetectedBox;
 use crate::embedding::Sources;
@@ -165,7 +165,7 @@ impl Detectors {
 
 impl ThingOdds {
     fn add(&self, words: &Vocabulary, boxes: &[DetectedBox], classified: bool, said: &mut [Said]) {
-        let mut heard = Vec::new();
+        let mut heard: Vec<(&ThingClass, f32)> = Vec::new();
         for (class, thing) in words.things().iter().enumerate() {
             let Some(e) = self.evidence(boxes, class, self.area) else {
                 continue;
@@ -178,8 +178,7 @@ impl ThingOdds {
                 let [a, c, b] = self.with_classifier;
                 let alone = said[thing.term].confidence;
                 let k = alone.clamp(CLASSIFIED.0, CLASSIFIED.1);
-                // A weak box is no evidence against it: without any it would be as sure as it is.
-                logistic(a * e + c * log_odds(k) + b).max(alone)
+                logistic(a * e + c * log_odds(k) + b)
             } else {
                 let [a, b] = self.alone;
                 logistic(a * e + b)
@@ -189,8 +188,11 @@ impl ThingOdds {
         // Together they are of what the classifier said, and not of each other.
         for (thing, confidence) in &heard {
             let said = &mut said[thing.term];
-            said.confidence = *confidence;
-            said.sources |= Sources::THINGS;
+            // A weak box is no evidence against it: without any it would be as sure as it is.
+            if *confidence > said.confidence {
+                said.confidence = *confidence;
+                said.sources |= Sources::THINGS;
+            }
         }
         for (thing, confidence) in heard {
             for (term, likely) in &thing.above {
@@ -209,6 +211,12 @@ impl ThingOdds {
         let [p, f] = [(person, 0), (face, 1)]
             .map(|(e, at)| e.unwrap_or(f32::NEG_INFINITY).max(self.people_least[at]));
         logistic(self.people[0] * p + self.people[1] * f + self.people_constant)
+    }
+
+    /// What one box is worth by itself.
+    pub fn confidence(&self, found: &DetectedBox) -> f32 {
+        let evidence = self.evidence(std::slice::from_ref(found), found.class, self.area);
+        evidence.map_or(0.0, |e| logistic(self.alone[0] * e + self.alone[1]))
     }
 
     /// The evidence of a class's best box.
