@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::Context_;
 use super::output::{count, plural, printable, span};
-use crate::daemon::{ModelReport, Report};
+use crate::daemon::{DetectorReport, Report};
 use crate::model::{ModelError, faces_pack, things_pack};
-use crate::store::{Coverage, StoreError, StoreReader};
+use crate::store::{StoreError, StoreReader};
 
 /// One detector.
 struct Sight {
@@ -17,55 +17,35 @@ struct Sight {
     /// Name and revision.
     model: String,
     on: bool,
-    /// How far it is; absent before it has run.
-    coverage: Option<Coverage>,
     /// What the running daemon says of it.
-    report: Option<ModelReport>,
+    report: Option<DetectorReport>,
 }
 
-/// The detectors' side of `status`.
+/// The detectors' side of `status`. Nothing is counted for it: how far they are the daemon knows.
 pub(super) struct Detecting {
     sights: Vec<Sight>,
-    /// Photos a second that go to models that had not seen them.
-    rate: f64,
-}
-
-/// A pack that is damaged, or the database.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum DetectingError {
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 impl Detecting {
-    /// `report`: of the daemon that runs, if one does; `rate`: photos that it catches up a second.
-    pub fn read(
-        context: &Context_,
-        reader: &StoreReader,
-        report: Option<&Report>,
-        rate: f64,
-    ) -> Result<Self, DetectingError> {
+    /// `report`: of the daemon that runs, if one does.
+    pub fn read(context: &Context_, report: Option<&Report>) -> Result<Self, ModelError> {
         let detect = context.config.detect;
-        let mut sights = Vec::new();
-        for (what, setting, pack, on) in [
-            ("people and things", "things", things_pack()?, detect.things),
-            ("faces", "faces", faces_pack()?, detect.faces),
-        ] {
-            let row = reader.model(&pack.id)?.filter(|_| on);
-            let coverage = row.map(|row| reader.coverage(row.id)).transpose()?;
-            let said = report.and_then(|r| r.detectors.iter().find(|d| d.name == pack.id.0));
-            sights.push(Sight {
-                what,
-                setting,
-                model: pack.id.0,
-                on,
-                coverage,
-                report: said.cloned(),
-            });
-        }
-        Ok(Self { sights, rate })
+        let sight = |what, setting, model: String, on| Sight {
+            report: report
+                .and_then(|r| r.detectors.iter().find(|d| d.model.name == model))
+                .cloned(),
+            what,
+            setting,
+            model,
+            on,
+        };
+        let (things, faces) = (things_pack()?.id.0, faces_pack()?.id.0);
+        Ok(Self {
+            sights: vec![
+                sight("people and things", "things", things, detect.things),
+                sight("faces", "faces", faces, detect.faces),
+            ],
+        })
     }
 
     pub fn lines(&self, context: &Context_) -> Vec<String> {
@@ -79,53 +59,63 @@ impl Detecting {
                 ));
                 continue;
             }
-            if let Some(c) = sight.coverage.filter(|c| c.waiting() > 0) {
-                let (seen, photos) = (count(c.embedded + c.failed), count(c.photos));
+            let Some(report) = &sight.report else {
+                continue;
+            };
+            if report.waiting() > 0 {
+                let (seen, photos) = (count(report.done), count(report.photos));
                 let mut line = format!("{what}: {seen} of {photos} photos seen by {model}");
-                if self.rate > 0.0 {
-                    let left = (c.waiting() as f64 / self.rate).ceil() as u64;
-                    line += &format!(", {:.1}/s, about {} left", self.rate, span(left));
+                if let Some(left) = report.eta_s {
+                    line += &format!(", {:.1}/s, about {} left", report.rate, span(left));
                 }
                 lines.push(line);
-            }
-            if let Some(c) = sight.coverage.filter(|c| c.waiting() <= 0 && c.away > 0) {
-                let away = plural(c.away, "photo is", "photos are");
+            } else if report.away > 0 {
+                let away = plural(report.away, "photo is", "photos are");
                 lines.push(format!(
                     "{what}: {away} on volumes that are away; {model} looks at them when they are back"
                 ));
             }
-            if let Some(c) = sight.coverage.filter(|c| c.failed > 0) {
-                let failed = plural(c.failed, "photo", "photos");
+            if report.failed > 0 {
+                let failed = plural(report.failed, "photo", "photos");
                 lines.push(context.out.red(&format!(
                     "{what}: {model} makes nothing of {failed} (`photond status --errors` says why)"
                 )));
             }
-            if let Some(r) = sight.report.as_ref().filter(|r| !r.ready) {
-                let line = format!("{what} are not looked for now: {}", printable(&r.detail));
+            if !report.model.ready {
+                let detail = printable(&report.model.detail);
+                let line = format!("{what} are not looked for now: {detail}");
                 lines.push(context.out.red(&line));
             }
         }
         lines
     }
 
-    pub fn json(&self) -> Value {
-        let sights = self.sights.iter().map(|s| {
-            let waiting = s.coverage.map(|c| c.waiting().max(0));
-            let eta = waiting.filter(|w| *w > 0 && self.rate > 0.0);
-            json!({
+    /// With the number of photos that each has seen, which is counted.
+    pub fn json(&self, reader: &StoreReader) -> Result<Value, StoreError> {
+        let one = |s: &Sight| -> Result<Value, StoreError> {
+            let row = reader.model(&s.model_id())?;
+            let seen = row.map(|row| reader.embedding_count(row.id)).transpose()?;
+            let report = s.report.as_ref();
+            Ok(json!({
                 "looks_for": s.setting,
                 "model": s.model,
                 "on": s.on,
-                "seen": s.coverage.map(|c| c.embedded),
-                "failed": s.coverage.map(|c| c.failed),
-                "away": s.coverage.map(|c| c.away),
-                "photos": s.coverage.map(|c| c.photos),
-                "rate": self.rate,
-                "eta_s": eta.map(|w| (w as f64 / self.rate).ceil() as u64),
-                "ready": s.report.as_ref().map(|r| r.ready),
-                "detail": s.report.as_ref().map(|r| r.detail.clone()),
-            })
-        });
-        sights.collect()
+                "seen": seen.unwrap_or(0),
+                "waiting": report.map(DetectorReport::waiting),
+                "failed": report.map(|r| r.failed),
+                "away": report.map(|r| r.away),
+                "rate": report.map(|r| r.rate),
+                "eta_s": report.and_then(|r| r.eta_s),
+                "ready": report.map(|r| r.model.ready),
+                "detail": report.map(|r| r.model.detail.clone()),
+            }))
+        };
+        self.sights.iter().map(one).collect()
+    }
+}
+
+impl Sight {
+    fn model_id(&self) -> crate::embedding::ModelId {
+        crate::embedding::ModelId(self.model.clone())
     }
 }

@@ -73,9 +73,9 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let status = read(context, &reader, args.errors)?;
     match args.format {
         StatusFormat::Json => {
-            context
-                .out
-                .line(&serde_json::to_string_pretty(&as_json(context, &status))?)?;
+            let mut value = as_json(context, &status);
+            value["detectors"] = status.detecting.json(&reader)?;
+            context.out.line(&serde_json::to_string_pretty(&value)?)?;
         }
         StatusFormat::Prometheus => {
             context.out.line(metrics::of(context, &status).text())?;
@@ -115,12 +115,7 @@ pub(super) fn read(
         }
         Some(search)
     });
-    let detecting = Detecting::read(
-        context,
-        reader,
-        report.as_ref().filter(|_| alive),
-        searched.as_ref().map_or(0.0, |s| s.rate),
-    )?;
+    let detecting = Detecting::read(context, report.as_ref().filter(|_| alive))?;
     Ok(Status {
         detecting,
         searching: Searching::read(context, reader, searched)?,
@@ -625,7 +620,6 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "untagged_because": s.untagged,
         },
         "index": durability::as_json(&context.data_dir),
-        "detectors": s.detecting.json(),
         "search": s.searching.json(),
         "tags": report.filter(|_| s.alive).map(|r| &r.tags),
         "counts": {

@@ -31,7 +31,8 @@ pub use once::{OnceOptions, Summary, index_once};
 pub use orders::obey_alone;
 pub use pause::Pause;
 pub use report::{
-    ModelReport, Report, RootReport, RootStanding, RootWatch, SearchReport, WatchReport,
+    DetectorReport, ModelReport, Report, RootReport, RootStanding, RootWatch, SearchReport,
+    WatchReport,
 };
 pub use start::{Setup, classifier, decoding, detectors};
 pub use tags::{request_retag, retag};

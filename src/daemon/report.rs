@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::control::HexPath;
-use crate::index::{Activity, Indexer, ModelState, Skipped, Snapshot, TagReport};
+use crate::index::{Activity, DetectorState, Indexer, ModelState, Skipped, Snapshot, TagReport};
 
 /// The daemon's state, as JSON in the database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct Report {
     pub model: ModelReport,
     /// The detectors that are on.
     #[serde(default)]
-    pub detectors: Vec<ModelReport>,
+    pub detectors: Vec<DetectorReport>,
     /// The model that photos are searched with.
     #[serde(default)]
     pub search: Option<SearchReport>,
@@ -56,6 +56,9 @@ impl Report {
         (report.tags.rate, report.tags.terms_rate) = (0.0, 0.0);
         if let Some(search) = &mut report.search {
             (search.rate, search.eta_s) = (0.0, None);
+        }
+        for detector in &mut report.detectors {
+            (detector.rate, detector.eta_s) = (0.0, None);
         }
         for root in &mut report.roots {
             // A row a minute is enough to say for how long.
@@ -83,6 +86,50 @@ pub struct SearchReport {
     pub rate: f64,
     /// Seconds until its space is whole, where that can be said.
     pub eta_s: Option<u64>,
+}
+
+/// How a detector goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DetectorReport {
+    /// The model.
+    pub model: ModelReport,
+    /// Photos it has seen or makes nothing of.
+    pub done: u64,
+    /// Photos there are.
+    pub photos: u64,
+    /// Photos on volumes that are away.
+    pub away: u64,
+    /// Photos it makes nothing of.
+    pub failed: u64,
+    /// Photos a second.
+    pub rate: f64,
+    /// Seconds until it has seen all, where that can be said.
+    pub eta_s: Option<u64>,
+}
+
+impl DetectorReport {
+    fn new(detector: DetectorState, rate: f64) -> Self {
+        let positive = |n: i64| u64::try_from(n).unwrap_or(0);
+        let coverage = detector.coverage;
+        let mut report = Self {
+            model: ModelReport::new(&detector.id.0, detector.state),
+            done: positive(coverage.embedded + coverage.failed),
+            photos: positive(coverage.photos),
+            away: positive(coverage.away),
+            failed: positive(coverage.failed),
+            rate,
+            eta_s: None,
+        };
+        if rate > 0.01 && report.waiting() > 0 {
+            report.eta_s = Some((report.waiting() as f64 / rate).ceil() as u64);
+        }
+        report
+    }
+
+    /// Photos that it can see now and has not seen.
+    pub fn waiting(&self) -> u64 {
+        self.photos.saturating_sub(self.done + self.away)
+    }
 }
 
 /// Where a root stands.
@@ -247,11 +294,11 @@ pub(super) fn report(
         watch,
         roots,
         model: ModelReport::new(model, indexer.model_state()),
-        detectors: indexer
-            .detector_states()
-            .into_iter()
-            .map(|(id, state)| ModelReport::new(&id.0, state))
-            .collect(),
+        detectors: {
+            let rate = search.as_ref().map_or(0.0, |search| search.rate);
+            let detectors = indexer.detectors().into_iter();
+            detectors.map(|d| DetectorReport::new(d, rate)).collect()
+        },
         search,
         tags: indexer.tag_report(),
         decoding_lacks: indexer

@@ -73,7 +73,7 @@ pub(super) fn before(
 const FORGOTTEN: usize = 2000;
 
 /// Forgets some vectors of a search model whose pack has been removed or replaced by another
-/// revision; true: there are more.
+/// revision, or some boxes of a detector's earlier revision; true: there are more.
 pub(super) fn drop_removed(store: &mut Store, data_dir: &Path) -> bool {
     try_drop_removed(store, data_dir).unwrap_or_else(|e| {
         tracing::warn!("upkeep: {e}");
@@ -96,7 +96,7 @@ fn try_drop_removed(store: &mut Store, data_dir: &Path) -> Result<bool, DaemonEr
         }) || (name == in_use && !packs.iter().any(|entry| entry.name == name))
     };
     let removed = store.reader()?.models()?.into_iter().find(|row| {
-        row.kind == SpaceKind::Search && row.dims > 0 && !row.serving && !wanted(&row.name)
+        row.kind != SpaceKind::Classifier && row.dims > 0 && !row.serving && !wanted(&row.name)
     });
     let Some(row) = removed else {
         return Ok(false);

@@ -182,6 +182,7 @@ fn serve(
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);
         let mut next_bark = Instant::now();
         let mut were_ready = Vec::new();
+        let mut was_busy = false;
         let (mut seen_untagged, mut seen_previews) = (0, 0);
         let turned = Arc::new(tokio::sync::Notify::new());
         let wake = Arc::clone(&turned);
@@ -214,6 +215,11 @@ fn serve(
                 (seen_untagged, seen_previews) = (untagged, previews);
             }
             were_ready = ready;
+            // What was queued for the detectors is done: how far they are is counted anew.
+            let has_rest = std::mem::replace(&mut was_busy, busy) && !busy;
+            if has_rest && indexer.detectors().iter().any(|d| d.coverage.photos > 0) {
+                indexer.request_settling();
+            }
             if let Some(every) = watchdog.filter(|_| next_bark <= Instant::now()) {
                 if ticks.pulse.beats(indexer) && !dispatcher.is_finished() {
                     let _ = sd_notify::notify(&[NotifyState::Watchdog]);

@@ -26,7 +26,9 @@ use super::scan::enqueue;
 use super::spaces::{LaneSpace, Role};
 use super::tagging::{Tagging, Writer, lock, writer};
 use super::worker::Shared;
-use crate::store::{Change, FileKey, ModelResult, Results, Store, StoreError, StoreReader};
+use crate::store::{
+    Change, Coverage, FileKey, ModelResult, Results, Store, StoreError, StoreReader,
+};
 use crate::tag::Classifier;
 
 /// Photos that wait to be seen whole are queued while less than this is queued, which is looked at so
@@ -51,6 +53,15 @@ pub(super) struct CatchUp {
     pub write: Sender<Write>,
     pub orders: Sender<Order>,
     pub settled: Mutex<SettledModel>,
+    pub detecting: Mutex<Vec<Counted>>,
+}
+
+/// How far a detector was when that was counted.
+pub(super) struct Counted {
+    model: i64,
+    coverage: Coverage,
+    /// Photos that had been caught up by then.
+    caught_up: u64,
 }
 
 /// What the thread can be asked for.
@@ -78,6 +89,10 @@ impl CatchUp {
                 Request::CatchUp if self.may_work() => self.settle().and_then(|_| self.run()),
                 Request::CatchUp => Ok(0),
                 Request::Settle | Request::Tags | Request::End => Ok(0),
+            };
+            let done = match done {
+                Ok(n) if self.is_detecting() => self.count_detectors().map(|()| n),
+                done => done,
             };
             match done.and_then(|n| self.settle().map(|_| n)) {
                 Ok(0) => {}
@@ -167,9 +182,49 @@ impl CatchUp {
         })
     }
 
+    /// Counts how far the detectors are: as much work as a look for what they have not seen.
+    fn count_detectors(&self) -> Result<(), IndexError> {
+        let reader = StoreReader::open(&self.data_dir)?;
+        let table = self.shared.spaces.get();
+        let mut counted = Vec::new();
+        for model in table.spaces.iter().filter(|s| s.role.is_detector()) {
+            let Some(model) = model.model else { continue };
+            let caught_up = self.shared.progress.snapshot().caught_up;
+            counted.push(Counted {
+                model,
+                coverage: reader.coverage(model)?,
+                caught_up,
+            });
+        }
+        *lock(&self.detecting) = counted;
+        Ok(())
+    }
+
+    /// How far a detector is, as far as that is known.
+    pub fn covered(&self, model: Option<i64>) -> Coverage {
+        let counted = lock(&self.detecting);
+        let Some(counted) = counted.iter().find(|c| Some(c.model) == model) else {
+            return Coverage::default();
+        };
+        let mut coverage = counted.coverage;
+        let since = self.shared.progress.snapshot().caught_up - counted.caught_up;
+        // A photo is shown to all that have not seen it.
+        let since = i64::try_from(since).unwrap_or(i64::MAX);
+        coverage.embedded += since.min(coverage.waiting().max(0));
+        coverage
+    }
+
+    /// Whether a detector had more to see when that was last counted.
+    fn is_detecting(&self) -> bool {
+        lock(&self.detecting)
+            .iter()
+            .any(|c| c.coverage.waiting() > 0)
+    }
+
     /// Everything once; returns how many photos went somewhere.
     pub fn run(&self) -> Result<u64, IndexError> {
         let reader = StoreReader::open(&self.data_dir)?;
+        self.count_detectors()?;
         self.fill_names()?;
         let derived = self.derive(&reader)?;
         Ok(derived + self.queue(&reader)?)

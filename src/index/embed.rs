@@ -5,6 +5,8 @@
 //! every lane that it has a picture for. What a model that is missing would have said is caught up
 //! later.
 
+mod tags;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -26,7 +28,6 @@ use crate::media::DECODER_VERSION;
 use crate::model::{ModelError, Runtime};
 use crate::photo::Pixels;
 use crate::store::{Change, ModelResult, Results, Tagged};
-use crate::tag::SeenByModels;
 
 /// Photos in one round: from 8 on, batching gains little, and each takes 0.6 MB of input.
 const BATCH: usize = 8;
@@ -82,18 +83,6 @@ struct BatchWork {
     logits: Option<Vec<f32>>,
     made: Vec<ModelResult>,
     failed: Vec<(Option<i64>, ModelError)>,
-}
-
-impl BatchWork {
-    /// What a model has made of the photo, now or before.
-    fn vector(&self, model: Option<i64>) -> Option<&[f32]> {
-        let model = model?;
-        let now = self.made.iter().find(|made| made.model == model);
-        let now = now.map(|made| &made.embedding);
-        let before = || self.seen.known.iter().find(|(of, _)| *of == model);
-        let found = now.or_else(|| before().map(|(_, kept)| kept));
-        found.map(|found| found.values.as_slice())
-    }
 }
 
 impl EmbedThread {
@@ -419,65 +408,6 @@ impl EmbedThread {
         self.tagging.took(begun.elapsed());
         for (work, tagged) in works.into_iter().zip(tagged) {
             self.pass_on(work, tagged, expected);
-        }
-    }
-
-    /// The tags of those photos that the classifier or a detector has seen now, of all that is known of
-    /// them. A photo that only another search model has seen keeps the tags it has.
-    fn tag(&mut self, works: &mut [BatchWork]) -> Vec<Option<Tagged>> {
-        let (Some(current), Some(plan)) = (self.current.as_ref().map(|c| c.get()), &self.plan)
-        else {
-            return works.iter().map(|_| None).collect();
-        };
-        let model = |role| self.lanes.iter().find(|l| l.role == role)?.model;
-        let [classifier, things, faces] = [Role::Tags, Role::Things, Role::Faces].map(model);
-        let makers = [classifier, things, faces];
-        let is_new = |work: &BatchWork| {
-            let mut made = work.made.iter();
-            made.any(|made| makers.contains(&Some(made.model)))
-        };
-        for work in works.iter_mut().filter(|work| is_new(work)) {
-            if let (None, Some(vector)) = (&work.logits, work.vector(classifier)) {
-                work.logits = plan.tags.classifier.logits(vector).ok();
-            }
-        }
-        let tagged_now: Vec<bool> = works.iter().map(is_new).collect();
-        let seen: Vec<SeenByModels<'_>> = works
-            .iter()
-            .zip(&tagged_now)
-            .filter(|(_, now)| **now)
-            .map(|(work, _)| SeenByModels {
-                logits: work.logits.as_deref(),
-                search: work.vector(current.search),
-                things: work.vector(things),
-                faces: work.vector(faces),
-            })
-            .collect();
-        let mut tagged = self.tagging.tags(&current, &seen).into_iter();
-        tagged_now
-            .into_iter()
-            .map(|now| now.then(|| tagged.next()).flatten())
-            .collect()
-    }
-
-    /// Photos in which the other detector saw nobody have no faces, and are not shown to this one.
-    fn pass_over(&self, lane: &Lane, model: i64, things: Option<i64>, works: &mut [BatchWork]) {
-        let Some(plan) = &self.plan else {
-            return;
-        };
-        let (detectors, words) = (&plan.tags.detectors, plan.tags.classifier.vocabulary());
-        for work in works {
-            let Some(at) = work.tensors.iter().position(|t| t.lane == lane.id) else {
-                continue;
-            };
-            let found = work.vector(things).map(crate::boxes::of);
-            if found.is_some_and(|found| !detectors.faces_wanted(words, &found)) {
-                work.tensors.swap_remove(at);
-                work.made.push(ModelResult {
-                    model,
-                    embedding: crate::boxes::kept(&[]),
-                });
-            }
         }
     }
 

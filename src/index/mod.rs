@@ -60,7 +60,7 @@ pub use lanes::{Derived, ModelPlan, SearchChoice};
 pub use localities::BuiltInNames;
 pub use marks::Marks;
 pub use memory::{give_memory_back, spend_little_memory};
-pub use models::SettledModel;
+pub use models::{DetectorState, SettledModel};
 pub use pipeline::{Indexer, IndexerOptions};
 pub use prefilter::verdict;
 pub use priority::lower as lower_priority;

@@ -9,9 +9,10 @@ use super::embed::Order;
 use super::error::IndexError;
 use super::lanes::SearchChoice;
 use super::pipeline::Indexer;
-use super::spaces::{ModelState, Role};
+use super::spaces::{LaneSpace, ModelState, Role};
 use super::tagging::{TagReport, TextModelTurn};
 use crate::embedding::ModelId;
+use crate::store::Coverage;
 
 /// Whether queries use the search model that a person has chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,6 +40,17 @@ pub enum SettledModel {
     Unknown,
 }
 
+/// How a detector is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DetectorState {
+    /// Name and revision.
+    pub id: ModelId,
+    /// Whether it runs.
+    pub state: ModelState,
+    /// How far it has come with what was there when that was last counted; all zero: not yet.
+    pub coverage: Coverage,
+}
+
 impl Indexer {
     /// How the classifier is doing.
     pub fn model_state(&self) -> ModelState {
@@ -50,11 +62,15 @@ impl Indexer {
     }
 
     /// How the detectors that are on are doing.
-    pub fn detector_states(&self) -> Vec<(ModelId, ModelState)> {
+    pub fn detectors(&self) -> Vec<DetectorState> {
         let table = self.shared.spaces.get();
-        let is_detector = |role| matches!(role, Role::Things | Role::Faces);
-        let detectors = table.spaces.iter().filter(|s| is_detector(s.role));
-        detectors.map(|s| (s.id.clone(), s.state.clone())).collect()
+        let detectors = table.spaces.iter().filter(|s| s.role.is_detector());
+        let state = |space: &LaneSpace| DetectorState {
+            id: space.id.clone(),
+            state: space.state.clone(),
+            coverage: self.catch_up.covered(space.model),
+        };
+        detectors.map(state).collect()
     }
 
     /// The models that run.

@@ -177,6 +177,7 @@ impl Indexer {
             write: write.clone(),
             orders: orders.clone(),
             settled: Mutex::default(),
+            detecting: Mutex::default(),
         });
         let embed = EmbedThread::new(
             Arc::clone(&shared),

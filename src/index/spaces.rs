@@ -50,6 +50,13 @@ impl Role {
     }
 }
 
+impl Role {
+    /// Whether its answers are boxes.
+    pub fn is_detector(self) -> bool {
+        matches!(self, Self::Things | Self::Faces)
+    }
+}
+
 /// Names a space's place in the pipeline for as long as the process lives.
 pub(super) type LaneId = u32;
 

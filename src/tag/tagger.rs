@@ -243,6 +243,7 @@ fn cosine(unit: &[f32], other: &[f32]) -> f32 {
 mod tests {
     use super::super::bank::tests::{lexicon, piece};
     use super::super::classifier::tests::{PLAIN, classifier};
+    use super::super::detectors::FaceOdds;
     use super::*;
 
     const SURE: Sigmoid = Sigmoid {
@@ -369,6 +370,23 @@ mod tests {
             ),
         ];
         assert!(others.iter().all(|other| *other != base));
+        let sees = |label_revision: &str, faces| {
+            let faces = Some(FaceOdds {
+                shown: 0.5,
+                after: None,
+            })
+            .filter(|_| faces);
+            let detectors = Arc::new(Detectors {
+                things: None,
+                faces,
+                label_revision: label_revision.to_owned(),
+            });
+            let sight = (Arc::new(classifier(PLAIN)), detectors);
+            Tagger::new(sight, space(), "l1", 0).identity().to_owned()
+        };
+        let seeing = [base, sees("d1", true), sees("d2", true), sees("d1", false)];
+        let different: std::collections::HashSet<&String> = seeing.iter().collect();
+        assert_eq!(different.len(), seeing.len());
         // A search model that says nothing is none.
         let none = |model: &str| SearchWords {
             model: model.to_owned(),
