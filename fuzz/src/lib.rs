@@ -24,6 +24,15 @@ const INPUT: InputSpec = InputSpec {
     std: [128.0; 3],
 };
 
+/// What an encoder wants, and a detector.
+const INPUTS: [InputSpec; 2] = [
+    INPUT,
+    InputSpec {
+        fit: Fit::Letterbox(2),
+        ..INPUT
+    },
+];
+
 /// A panic of a decoder is contained, and costs one photo; one of photond's own is a mistake.
 pub fn contain_panics_of_decoders() {
     let abort = panic::take_hook();
@@ -55,11 +64,11 @@ pub fn inspect(bytes: &[u8], extension: &str, format: Format) -> Corpus {
     if !sniff(bytes, Some(extension)).is_some_and(is_near) {
         return Corpus::Reject;
     }
-    let seen = Inspects::inspect(inspector(), bytes, Some(extension), &[INPUT]);
+    let seen = Inspects::inspect(inspector(), bytes, Some(extension), &INPUTS);
     if let Ok(seen) = &seen {
         exif_is_possible(&seen.exif);
     }
-    let disbelieved = worker::fuzzing::disbelieved(seen, &[INPUT]);
+    let disbelieved = worker::fuzzing::disbelieved(seen, &INPUTS);
     assert_eq!(disbelieved, None, "a parent would not believe it");
     Corpus::Keep
 }
@@ -108,7 +117,7 @@ pub fn reply(message: &[u8]) {
     let mut memory = vec![0; 3 * 4 * 4 * 4];
     memory.extend([0xFF, 0xD8, 0xFF, 0xE0]);
     memory.resize(1024, 0);
-    worker::fuzzing::is_believed(message, &[INPUT], &memory);
+    worker::fuzzing::is_believed(message, &INPUTS, &memory);
 }
 
 /// What `photond query` takes: dates, places, sentences.

@@ -29,7 +29,7 @@ use crate::model::{ModelError, Runtime};
 use crate::photo::Pixels;
 use crate::store::{Change, ModelResult, Results, Tagged};
 
-/// Photos in one round: from 8 on, batching gains little, and each takes 0.6 MB of input.
+/// Photos in one round: from 8 on, batching gains little, and each takes 1.6 MB of input.
 const BATCH: usize = 8;
 /// How long the first photo of a batch waits for others.
 const MAX_AGE: Duration = Duration::from_millis(200);

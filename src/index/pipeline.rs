@@ -91,7 +91,7 @@ const URGENT_QUEUE: usize = 4096;
 /// Paths a scan runs ahead of the workers: enough that none ever waits, small in memory.
 const BACKLOG_QUEUE: usize = 256;
 /// Inspected photos waiting for the models, live ones and others apart: a round each. A photo waits
-/// with 0.6 MB for each model that wants 224 pixels, 1.8 MB for one that wants 384.
+/// with 0.6 MB for each model that wants 224 pixels, 1.8 MB for one that wants 384, 1 MB for both detectors.
 const EMBED_QUEUE: usize = 8;
 /// Changes waiting for the writer: two transactions.
 const WRITE_QUEUE: usize = 256;

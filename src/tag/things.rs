@@ -101,10 +101,12 @@ impl Vocabulary {
             let at = self.terms.len();
             let key: Arc<str> = format!("d.{}", name.replace(' ', "-")).into();
             self.by_key.insert(Arc::clone(&key), at);
-            self.by_word
-                .entry(normalise(name))
-                .or_default()
-                .push((Tier::Name, at));
+            // What people meant by the word until now they mean by it still: with a wine glass, wine.
+            let readings = self.by_word.entry(normalise(name)).or_default();
+            for (tier, _) in readings.iter_mut().filter(|(t, _)| *t == Tier::Everyday) {
+                *tier = Tier::Name;
+            }
+            readings.push((Tier::Name, at));
             self.terms.push(Term {
                 key,
                 name: name.into(),
@@ -170,6 +172,14 @@ pub(super) mod tests {
         assert_eq!(named("Kite Flying"), ["kite"]);
         assert_eq!(named("headshot"), ["portrait"]);
         assert!(words.terms()[kite.term].is_above_said("c.beach"));
+    }
+
+    #[test]
+    fn a_new_term_takes_no_word_from_another() {
+        let words = vocabulary().with_things("pier\twaterside\t\t\n").unwrap();
+        let named = words.named("waterside");
+        let named: Vec<&str> = named.iter().map(|t| &*t.name).collect();
+        assert_eq!(named, ["shore", "waterside"]);
     }
 
     #[test]
