@@ -282,6 +282,14 @@ impl EmbedThread {
             }
         }
         let mut lanes = std::mem::take(&mut self.lanes);
+        // The small ones are made beside each other; a large one may need all the memory there is.
+        if let Some(runtime) = &self.runtime {
+            let small = |l: &&mut Lane| l.role != Role::Search && !l.is_loaded() && l.is_due();
+            for lane in lanes.iter_mut().filter(small) {
+                // What is wrong is said when it is waited for.
+                let _ = lane.begin(runtime, (threads, self.shared.background));
+            }
+        }
         let mut said = String::new();
         for lane in lanes.iter_mut().filter(|l| !l.is_loaded() && l.is_due()) {
             let before = lane.state.clone();

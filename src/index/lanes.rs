@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::runner::{Outcome, Runner};
+use super::runner::{Outcome, Runner, Starting};
 use super::spaces::{LaneId, LaneSpace, ModelState, Role};
 use super::tagging::TagPlan;
 use crate::embedding::{Embedding, ModelId, ModelInput};
@@ -79,6 +79,8 @@ pub(super) struct Lane {
     pub state: ModelState,
     pack: Option<ModelPack>,
     maker: Option<Maker>,
+    /// The session that is being made.
+    starting: Option<Starting>,
     /// Seconds a photo takes, as lately measured.
     pace: f64,
     /// When it last worked, or was loaded.
@@ -102,6 +104,7 @@ impl Lane {
             state: ModelState::Loading,
             pack: Some(pack),
             maker: None,
+            starting: None,
             pace: 0.0,
             used: Instant::now(),
             failed: 0,
@@ -121,6 +124,7 @@ impl Lane {
             state: ModelState::Loading,
             pack: None,
             maker: Some(Maker::Derived(Arc::clone(&derived.projection))),
+            starting: None,
             pace: 0.0,
             used: Instant::now(),
             failed: 0,
@@ -144,6 +148,14 @@ impl Lane {
         matches!(self.state, ModelState::Ready { .. })
     }
 
+    /// Begins to make the session, if the lane has one to make; [`Self::load`] follows.
+    pub fn begin(&mut self, runtime: &Runtime, how: (usize, bool)) -> Result<(), ModelError> {
+        if let (Some(pack), None, None) = (&self.pack, &self.maker, &self.starting) {
+            self.starting = Some(Starting::begin(runtime, pack, how)?);
+        }
+        Ok(())
+    }
+
     /// Makes the session, if the lane has one to make.
     pub fn load(
         &mut self,
@@ -151,10 +163,10 @@ impl Lane {
         how: (usize, bool),
         stop: &AtomicBool,
     ) -> Result<(), ModelError> {
-        let (Some(pack), None) = (&self.pack, &self.maker) else {
-            return Ok(());
-        };
-        self.maker = Some(Maker::Graph(Runner::start(runtime, pack, how, stop)?));
+        self.begin(runtime, how)?;
+        if let Some(starting) = self.starting.take() {
+            self.maker = Some(Maker::Graph(starting.wait(stop)?));
+        }
         Ok(())
     }
 

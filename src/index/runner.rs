@@ -99,16 +99,21 @@ pub(super) struct Runner {
     hangs: bool,
 }
 
-impl Runner {
-    /// Makes the session, and waits for it.
+/// A session that is being made. Several can be at once: whoever begins one waits for it.
+pub(super) struct Starting {
+    runner: Runner,
+    is_made: Receiver<Result<usize, ModelError>>,
+}
+
+impl Starting {
+    /// Begins to make the session.
     ///
     /// # Errors
-    /// If it cannot be made, or that takes for ever.
-    pub fn start(
+    /// If no thread can be had.
+    pub fn begin(
         runtime: &Runtime,
         pack: &ModelPack,
         (threads, background): (usize, bool),
-        stop: &AtomicBool,
     ) -> Result<Self, ModelError> {
         let name = pack.id.to_string();
         let fail = |reason: String| ModelError::Run {
@@ -140,29 +145,51 @@ impl Runner {
             }
         };
         let thread = spawn("model", work).map_err(|e| fail(e.to_string()))?;
-        let batch = match wait(&is_made, LOAD_PATIENCE, stop) {
-            Ok(Outcome::Answer(made)) => made?,
-            Ok(Outcome::Stopped) => return Err(fail("a stop came first".to_owned())),
-            Err(Silence::Died) => return Err(fail("it died while it was loaded".to_owned())),
-            Err(Silence::Hangs) => {
-                return Err(ModelError::Hangs {
-                    pack: name,
-                    what: "loading it",
-                    seconds: LOAD_PATIENCE.as_secs(),
-                });
-            }
-        };
-        Ok(Self {
+        let runner = Runner {
             ask: Some(ask),
             thread: Some(thread),
             answers,
             pack: name,
-            batch,
+            batch: 1,
             slowest: None,
             hangs: false,
-        })
+        };
+        Ok(Self { runner, is_made })
     }
 
+    /// Waits for the session.
+    ///
+    /// # Errors
+    /// If it cannot be made, or that takes for ever.
+    pub fn wait(mut self, stop: &AtomicBool) -> Result<Runner, ModelError> {
+        let fail = |pack: &str, reason: &str| ModelError::Run {
+            pack: pack.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let pack = self.runner.pack.clone();
+        match wait(&self.is_made, LOAD_PATIENCE, stop) {
+            Ok(Outcome::Answer(made)) => {
+                self.runner.batch = made?;
+                Ok(self.runner)
+            }
+            Ok(Outcome::Stopped) => {
+                self.runner.hangs = true;
+                Err(fail(&pack, "a stop came first"))
+            }
+            Err(Silence::Died) => Err(fail(&pack, "it died while it was loaded")),
+            Err(Silence::Hangs) => {
+                self.runner.hangs = true;
+                Err(ModelError::Hangs {
+                    pack,
+                    what: "loading it",
+                    seconds: LOAD_PATIENCE.as_secs(),
+                })
+            }
+        }
+    }
+}
+
+impl Runner {
     /// Most pictures in one run.
     pub fn batch(&self) -> usize {
         self.batch

@@ -125,7 +125,7 @@ fn here(pack: &ModelPack, built_in: bool, in_use: bool) -> Line {
         name: pack.name().to_owned(),
         id: Some(pack.id.to_string()),
         kind: kind(pack.kind),
-        dims: Some(pack.dims),
+        dims: Some(pack.manifest.dims).filter(|dims| *dims > 0),
         bytes: Some(pack.files().map(|(_, size)| size).sum()),
         state: if built_in {
             State::BuiltIn
