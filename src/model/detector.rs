@@ -148,9 +148,8 @@ fn boxes(
     let mut found: Vec<DetectedBox> = Vec::new();
     for (class, row) in scores.outer_iter().enumerate() {
         // What is not a number is not at least anything.
-        let mut places: Vec<usize> = (0..row.len())
-            .filter(|at| row[*at] >= rules.least)
-            .collect();
+        let sure = row.iter().enumerate().filter(|(_, s)| **s >= rules.least);
+        let mut places: Vec<usize> = sure.map(|(at, _)| at).collect();
         places.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
         let first = found.len();
         for at in places {
