@@ -226,7 +226,12 @@ fn filters_narrow_and_formats_agree() {
     );
     let nul = env.run(&["query", "-0", "--all-paths"]).stdout;
     assert_eq!(nul.iter().filter(|b| **b == 0).count(), 6);
-    assert_eq!(env.ok(&["query", "--all-paths", "--format", "paths"]).lines().count(), 6);
+    assert_eq!(
+        env.ok(&["query", "--all-paths", "--format", "paths"])
+            .lines()
+            .count(),
+        6
+    );
     assert_eq!(env.ok(&["query", "--format", "jsonl"]).lines().count(), 6);
     for bad in [
         ["query", "--since", "soon"],
