@@ -64,7 +64,10 @@ pub(super) fn decode(
         Format::Ico => whole(ico::IcoDecoder::new(input).map_err(fail)?, format, limits),
         Format::Tga => whole(tga::TgaDecoder::new(input).map_err(fail)?, format, limits),
         Format::Pnm => whole(pnm::PnmDecoder::new(input).map_err(fail)?, format, limits),
-        Format::Heic | Format::Avif => contained(bytes, format, limits, heif::decode),
+        Format::Heic | Format::Avif => {
+            let decode = |bytes: &[u8], limits: &Limits| heif::decode(bytes, need, limits);
+            contained(bytes, format, limits, decode)
+        }
         Format::Jxl => contained(bytes, format, limits, jxl::decode),
         Format::Jp2 => contained(bytes, format, limits, jp2::decode),
         Format::Psd => contained(bytes, format, limits, psd::decode),
