@@ -1,6 +1,6 @@
 //! `photond show`
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -153,13 +153,21 @@ pub(super) fn real_path(given: &Path) -> PathBuf {
         return path;
     }
     let absolute = std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf());
-    match (
-        absolute
-            .parent()
-            .and_then(|p| std::fs::canonicalize(p).ok()),
-        absolute.file_name(),
-    ) {
-        (Some(parent), Some(name)) => parent.join(name),
-        _ => absolute,
+    for above in absolute.ancestors().skip(1) {
+        let Ok(mut path) = std::fs::canonicalize(above) else {
+            continue;
+        };
+        for part in absolute
+            .strip_prefix(above)
+            .unwrap_or(&absolute)
+            .components()
+        {
+            match part {
+                Component::ParentDir => drop(path.pop()),
+                part => path.push(part),
+            }
+        }
+        return path;
     }
+    absolute
 }

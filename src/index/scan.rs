@@ -320,7 +320,12 @@ impl Run<'_> {
             LinkTarget::Folder(folder) => Some(folder.clone()),
             LinkTarget::File(..) | LinkTarget::Nowhere => None,
         };
-        let folders: Vec<PathBuf> = links.iter().filter_map(folder).collect();
+        // One around this root is no way to anything: it is not followed.
+        let folders = links.iter().filter_map(folder);
+        let folders: Vec<PathBuf> = folders
+            .filter(|folder| !self.root.path.starts_with(folder))
+            .collect();
+        let mut followed = folders.len() as u64;
         if self.root.filter.found_links(&self.scope.dir, links) {
             self.scanner.shared.progress.turn();
         }
@@ -328,9 +333,13 @@ impl Run<'_> {
             if folders.iter().any(|folder| file.target.starts_with(folder)) {
                 self.gone.extend(file.row);
             } else {
+                followed += 1;
                 self.file(&file.path, &file.stamp, file.row.as_ref(), &|| {});
             }
         }
+        let skipped = &mut self.outcome.skipped;
+        skipped.links = skipped.links.saturating_sub(followed);
+        skipped.special = skipped.special.saturating_sub(followed);
     }
 
     /// Queues a look at a file. Waiting for room is not waiting for the disk, and `goes_on` says so.

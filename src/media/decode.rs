@@ -19,7 +19,7 @@ use super::limits::Limits;
 use super::picture::{Channels, Picture};
 use super::wholeness::is_cut_short;
 use super::wording;
-use super::{heif, jp2, jxl, png_rows, psd, tiff};
+use super::{heif, icc, jp2, jxl, png_rows, psd, tiff};
 use crate::photo::Format;
 
 /// Pixels, and the size the file says, which a scaled picture no longer shows.
@@ -64,7 +64,10 @@ pub(super) fn decode(
         Format::Ico => whole(ico::IcoDecoder::new(input).map_err(fail)?, format, limits),
         Format::Tga => whole(tga::TgaDecoder::new(input).map_err(fail)?, format, limits),
         Format::Pnm => whole(pnm::PnmDecoder::new(input).map_err(fail)?, format, limits),
-        Format::Heic | Format::Avif => contained(bytes, format, limits, heif::decode),
+        Format::Heic | Format::Avif => {
+            let decode = |bytes: &[u8], limits: &Limits| heif::decode(bytes, need, limits);
+            contained(bytes, format, limits, decode)
+        }
         Format::Jxl => contained(bytes, format, limits, jxl::decode),
         Format::Jp2 => contained(bytes, format, limits, jp2::decode),
         Format::Psd => contained(bytes, format, limits, psd::decode),
@@ -101,7 +104,10 @@ fn contained(
 fn jpeg(bytes: &[u8], need: Need, limits: &Limits) -> Result<Decoded, InspectError> {
     let format = Format::Jpeg;
     let layout = Layout::read(bytes);
-    let decoded = |picture: Picture, damage| {
+    let decoded = |mut picture: Picture, damage| {
+        if let Some(profile) = icc::of_jpeg(bytes) {
+            icc::to_srgb(&mut picture, &profile);
+        }
         // A scaled decode succeeded, so the frame header it read is there.
         let size = layout.frame.as_ref().map(|f| (f.width, f.height));
         let (width, height) = size.unwrap_or((picture.width, picture.height));
@@ -216,12 +222,17 @@ fn whole(
         .map_err(|_| InspectError::corrupt(format, "its size does not fit in memory"))?;
     let fail = |e| failure(format, (width, height), e);
     decoder.set_limits(codec_limits(limits)).map_err(fail)?;
+    let profile = decoder.icc_profile().ok().flatten();
     let mut data = vec![0; len];
     decoder.read_image(&mut data).map_err(fail)?;
     let (channels, data) = reduce(data, color)
         .ok_or_else(|| InspectError::unsupported(format, "an unusual kind of samples"))?;
+    let mut picture = Picture::new(width, height, channels, data);
+    if let Some(profile) = profile {
+        icc::to_srgb(&mut picture, &profile);
+    }
     Ok(Decoded {
-        picture: Picture::new(width, height, channels, data),
+        picture,
         damage: None,
         width,
         height,

@@ -2,7 +2,7 @@
 //!
 //! The container says how a picture is cropped and turned (`clap`, `irot`, `imir`), and this module does it:
 //! an EXIF orientation in such files is a copy for information and never counts (ISO/IEC 23008-12, A.2.1).
-//! [`facts`] reads boxes alone, and so works on files whose picture data is cut off; [`decode`] refuses those
+//! [`facts`] reads boxes alone, and so works on files whose picture data is cut off; `decode` refuses those
 //! as truncated before it decodes anything.
 //!
 //! - `boxes`, `container`, `meta`, `sequence`, `properties`, `layout`: what a file says
@@ -46,6 +46,7 @@ use self::properties::Property;
 use self::render::Renderer;
 use self::view::{Turn, View};
 use crate::media::facts::{Facts, NoPixels};
+use crate::media::jpeg::Need;
 use crate::media::limits::Limits;
 use crate::media::picture::{Channels, Picture};
 
@@ -98,12 +99,13 @@ pub fn facts<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Facts<'a>, NoPixels
     })
 }
 
-/// The primary picture, upright, in 8-bit sRGB over white.
+/// The primary picture, upright, in 8-bit sRGB over white; at half its size where that is enough and the file
+/// makes it simple.
 ///
 /// # Errors
 ///
 /// Truncated if any of the picture's data lies behind the end of the file; the others as [`NoPixels`] says.
-pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, NoPixels> {
+pub(super) fn decode(bytes: &[u8], need: Need, limits: &Limits) -> Result<Picture, NoPixels> {
     let container = Container::read(bytes)?;
     let primary = container.needed(container.primary)?;
     let mut renderer = Renderer::new(&container, primary, limits)?;
@@ -111,7 +113,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, NoPixels> {
     if let Some(alpha) = layout::alpha_of(&container, primary) {
         container.check_whole(alpha)?;
     }
-    let canvas = renderer.render(primary)?;
+    let canvas = renderer.render(primary, need)?;
     Ok(finished(&container, primary, canvas))
 }
 
@@ -153,7 +155,7 @@ pub fn thumbnail<'a>(bytes: &'a [u8], limits: &Limits) -> Option<Thumbnail<'a>> 
             _ => {
                 container.check_whole(item).ok()?;
                 let mut renderer = Renderer::new(&container, item, limits).ok()?;
-                let mut canvas = renderer.render(item).ok()?;
+                let mut canvas = renderer.render(item, Need::WHOLE).ok()?;
                 let (width, height) = canvas.size();
                 if let Some(turn) = forgotten_turn(&container, primary, item, (width, height)) {
                     canvas = renderer

@@ -45,6 +45,17 @@ impl Need {
         };
         [1, 2, 4].into_iter().find(enough).unwrap_or(8)
     }
+
+    /// All of the picture.
+    pub(super) const WHOLE: Self = Self {
+        short: f64::INFINITY,
+        long: f64::INFINITY,
+    };
+
+    /// True if half of the size is enough.
+    pub(super) fn allows_half(self, width: u32, height: u32) -> bool {
+        self.eighths(width, height) <= 4
+    }
 }
 
 /// What to do with a file whose data end before its picture.

@@ -43,6 +43,7 @@ mod facts;
 #[doc(hidden)]
 pub mod fuzzing;
 mod heif;
+mod icc;
 mod inspect;
 mod iptc;
 mod jp2;

@@ -11,6 +11,7 @@ use png::{
 
 use super::decode::{Decoded, png_size, reduce};
 use super::error::InspectError;
+use super::icc;
 use super::limits::Limits;
 use super::picture::Picture;
 use super::wholeness::is_cut_short;
@@ -49,8 +50,12 @@ pub(super) fn decode(
     };
     let (channels, data) = reduce(rows.data, kind)
         .ok_or_else(|| InspectError::unsupported(format, "an unusual kind of samples"))?;
+    let mut picture = Picture::new(width, height, channels, data);
+    if let Some(profile) = rows.profile {
+        icc::to_srgb(&mut picture, &profile);
+    }
     Ok(Decoded {
-        picture: Picture::new(width, height, channels, data),
+        picture,
         damage,
         width,
         height,
@@ -63,6 +68,8 @@ struct Rows {
     colours: Colours,
     /// White, or what earlier passes brought, where nothing came.
     data: Vec<u8>,
+    /// Of its colours.
+    profile: Option<Vec<u8>>,
     /// How many rows came; of an interlaced picture, of all its passes.
     come: usize,
     /// Why no more came.
@@ -90,6 +97,7 @@ impl Rows {
         let mut reader = decoder.read_info().map_err(|e| trouble(&e))?;
         let size = reader.info().size();
         limits.check_size(format, size.0, size.1)?;
+        let profile = reader.info().icc_profile.as_deref().map(<[u8]>::to_vec);
         let (colours, _) = reader.output_color_type();
         let step = colours.samples();
         let len = u64::from(size.0) * u64::from(size.1) * step as u64;
@@ -101,6 +109,7 @@ impl Rows {
             size,
             colours,
             data: vec![255; len],
+            profile,
             come: 0,
             trouble: None,
         };

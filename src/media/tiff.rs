@@ -20,6 +20,7 @@ mod testing;
 use std::borrow::Cow;
 
 use crate::media::facts::{Facts, NoPixels};
+use crate::media::icc;
 use crate::media::limits::Limits;
 use crate::media::picture::{Channels, Picture};
 use crate::media::tiff::codec::Extras;
@@ -33,6 +34,7 @@ const JPEG_START: u16 = 513;
 const JPEG_LEN: u16 = 514;
 const JPEG_TABLES: u16 = 347;
 const FAX_OPTIONS: u16 = 292;
+const COLOUR_PROFILE: u16 = 34_675;
 
 /// Size and metadata. The EXIF block is the whole file, for EXIF in TIFF points anywhere.
 pub fn facts<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Facts<'a>, NoPixels> {
@@ -81,7 +83,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, NoPixels> {
         let is_little = directory.little && layout.predictor != 3;
         canvas.put(&pixels, sizes.stride, is_little, (x, y), plane);
     }
-    canvas.finish()
+    let mut picture = canvas.finish()?;
+    if let Some(profile) = directory.raw(COLOUR_PROFILE) {
+        icc::to_srgb(&mut picture, profile);
+    }
+    Ok(picture)
 }
 
 fn open(bytes: &[u8]) -> Result<Directory<'_>, NoPixels> {

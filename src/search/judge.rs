@@ -116,7 +116,7 @@ impl fmt::Display for Why {
             }
         }
         if self.named {
-            write!(f, "; its name says so")?;
+            write!(f, "; its name, or what is said of it, has every word")?;
         }
         if let Some(p) = self.unwanted {
             write!(f, "; not wanted: {:.0}%", p * 100.0)?;

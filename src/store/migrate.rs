@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0008_places.sql"),
     include_str!("../../migrations/0009_sidecars.sql"),
     include_str!("../../migrations/0010_asking.sql"),
+    include_str!("../../migrations/0011_covering.sql"),
 ];
 
 /// The schema this program reads and writes.

@@ -413,8 +413,10 @@ impl StoreReader {
     }
 
     fn by_day(&self, on: YearlyDay) -> rusqlite::Result<Way> {
-        let ends = "SELECT min(taken), max(taken) FROM files INDEXED BY files_by_taken
-                    WHERE photo IS NOT NULL AND missing_since IS NULL";
+        // One at a time, either end is read off the index; both at once are looked for in all of it.
+        let ends = "SELECT
+            (SELECT min(taken) FROM files INDEXED BY files_by_taken WHERE photo IS NOT NULL AND missing_since IS NULL),
+            (SELECT max(taken) FROM files INDEXED BY files_by_taken WHERE photo IS NOT NULL AND missing_since IS NULL)";
         let ends = self.conn.prepare_cached(ends)?.query_row([], |r| {
             Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<i64>>(1)?))
         })?;

@@ -28,7 +28,11 @@ fn found(env: &TestEnv, args: &[&str]) -> Vec<String> {
 /// The same, asked from another folder.
 fn found_from(env: &TestEnv, here: &str, args: &[&str]) -> Vec<String> {
     let mut command = env.command(&["query", "--format", "paths"]);
-    let output = command.args(args).current_dir(env.photo(here)).output().unwrap();
+    let output = command
+        .args(args)
+        .current_dir(env.photo(here))
+        .output()
+        .unwrap();
     let photos = env.photos();
     let below = |line: &str| {
         let path = std::path::Path::new(line).strip_prefix(&photos).unwrap();
@@ -71,7 +75,12 @@ fn copies_of_programs_and_closed_folders_are_left_out_and_counted() {
     let skipped = env.status()["roots"][0]["skipped"].clone();
     let count = |rule: &str| skipped["rules"][rule].as_u64().unwrap();
     assert_eq!(
-        (count("backups"), count("companions"), count("bin"), count("marked")),
+        (
+            count("backups"),
+            count("companions"),
+            count("bin"),
+            count("marked")
+        ),
         (3, 1, 1, 1),
         "{skipped}"
     );
@@ -117,7 +126,10 @@ fn why_names_the_rule_the_error_or_what_is_known() {
         let photo = why(&env, "a.jpg");
         assert_eq!(photo["verdict"], "photo", "{photo}");
         assert_eq!(photo["photo"]["format"], "jpeg");
-        assert!(photo["sentences"].to_string().contains("copy.jpg"), "{photo}");
+        assert!(
+            photo["sentences"].to_string().contains("copy.jpg"),
+            "{photo}"
+        );
         let failed = why(&env, "bad.jpg");
         assert_eq!(failed["verdict"], "failed", "{failed}");
         assert_eq!(failed["failure"]["stage"], "inspect", "{failed}");
@@ -127,11 +139,19 @@ fn why_names_the_rule_the_error_or_what_is_known() {
         ] {
             let out = why(&env, path);
             assert_eq!(out["verdict"], "left-out", "{out}");
-            assert_eq!((&out["rule"]["rule"], &out["rule"]["line"]), (&rule.into(), &line.into()));
+            assert_eq!(
+                (&out["rule"]["rule"], &out["rule"]["line"]),
+                (&rule.into(), &line.into())
+            );
         }
         let closed = why(&env, "closed/deep/x.jpg");
         assert_eq!(closed["rule"]["rule"], "mark");
-        assert!(closed["rule"]["file"].as_str().unwrap().ends_with("closed/.nomedia"));
+        assert!(
+            closed["rule"]["file"]
+                .as_str()
+                .unwrap()
+                .ends_with("closed/.nomedia")
+        );
         for (path, verdict) in [
             ("clip.mp4", "other-kind"),
             ("b.jpg~", "left-out"),
@@ -142,7 +162,11 @@ fn why_names_the_rule_the_error_or_what_is_known() {
         ] {
             assert_eq!(why(&env, path)["verdict"], verdict, "{path}");
         }
-        let watched = if running { Value::Bool(true) } else { Value::Null };
+        let watched = if running {
+            Value::Bool(true)
+        } else {
+            Value::Null
+        };
         assert_eq!(why(&env, "sub")["watched"], watched);
         let gone = env.run(&["why", env.photo("nix.jpg").to_str().unwrap()]);
         assert_eq!(gone.status.code(), Some(1), "{}", out(&gone));
@@ -151,7 +175,9 @@ fn why_names_the_rule_the_error_or_what_is_known() {
     assert_eq!(waiting["verdict"], "waiting", "{waiting}");
     check(false);
     let daemon = env.watch();
-    env.wait_until("the new photo is indexed", || why(&env, "new.jpg")["verdict"] == "photo");
+    env.wait_until("the new photo is indexed", || {
+        why(&env, "new.jpg")["verdict"] == "photo"
+    });
     check(true);
     assert_eq!(daemon.stop(), Some(0));
 }
@@ -194,7 +220,10 @@ fn names_and_paths_are_found_in_the_index_alone() {
     check();
     let of_sub = ["sub/IMG_0001.jpg"];
     assert_eq!(found_from(&env, "other", &["--path", "../sub/*"]), of_sub);
-    assert_eq!(found_from(&env, "", &["--path", "./sub", "--name", "img"]), of_sub);
+    assert_eq!(
+        found_from(&env, "", &["--path", "./sub", "--name", "img"]),
+        of_sub
+    );
     let photos = env.photos();
     std::os::unix::fs::symlink(&photos, env.outside("link")).unwrap();
     let link = env.outside("link/sub");
@@ -238,8 +267,18 @@ fn dates_are_compared_by_the_clock_of_the_photo() {
     };
     for zone in ["UTC", "Asia/Tokyo", "America/Los_Angeles"] {
         let day = ["IMG_20190503_101112.jpg"];
-        for typed in ["2019/05/03", "20190503", "2019.05.03", "3 May 2019", "3.5.2019"] {
-            assert_eq!(dated(&["--since", typed, "--until", typed], zone), day, "{typed}");
+        for typed in [
+            "2019/05/03",
+            "20190503",
+            "2019.05.03",
+            "3 May 2019",
+            "3.5.2019",
+        ] {
+            assert_eq!(
+                dated(&["--since", typed, "--until", typed], zone),
+                day,
+                "{typed}"
+            );
             assert_eq!(dated(&["--on", typed], zone), day, "{typed}");
         }
         assert_eq!(dated(&["--on", "2019-05"], zone), day);
@@ -254,8 +293,18 @@ fn dates_are_compared_by_the_clock_of_the_photo() {
     let empty = env.refused(&["query", "--since", "2025", "--until", "2020"]);
     assert!(empty.contains("no photo can be both"), "{empty}");
     let two = env.refused(&["query", "--on", "3/5/2019"]);
-    assert!(two.contains("2019-05-03") && two.contains("2019-03-05"), "{two}");
-    for typed in ["30days", "30 days", "last week", "monday", "may 2020", "2020-05-03T10:00:00Z"] {
+    assert!(
+        two.contains("2019-05-03") && two.contains("2019-03-05"),
+        "{two}"
+    );
+    for typed in [
+        "30days",
+        "30 days",
+        "last week",
+        "monday",
+        "may 2020",
+        "2020-05-03T10:00:00Z",
+    ] {
         let code = env.run(&["query", "--since", typed]).status.code();
         assert!(code == Some(0) || code == Some(1), "{typed} is understood");
     }
@@ -271,20 +320,46 @@ fn a_content_is_one_result_unless_all_its_places_are_asked_for() {
     fs::write(env.photo("other.jpg"), jpeg(2)).unwrap();
     env.index();
     let rows = env.ok(&["query", "--format", "jsonl"]);
-    let rows: Vec<Value> = rows.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let rows: Vec<Value> = rows
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert!(rows.iter().any(|row| row["copies"] == 3));
-    assert_eq!(env.ok(&["query", "--all-paths", "--format", "paths"]).lines().count(), 4);
+    assert_eq!(
+        env.ok(&["query", "--all-paths", "--format", "paths"])
+            .lines()
+            .count(),
+        4
+    );
     let limited = env.ok(&["query", "--limit", "2", "--format", "paths"]);
-    assert!(limited.contains("other.jpg"), "copies count once: {limited}");
+    assert!(
+        limited.contains("other.jpg"),
+        "copies count once: {limited}"
+    );
     let in_d = env.ok(&["query", "--path", "d", "--format", "paths"]);
-    assert_eq!(in_d.lines().count(), 1, "the place that was asked for: {in_d}");
+    assert_eq!(
+        in_d.lines().count(),
+        1,
+        "the place that was asked for: {in_d}"
+    );
     let status = env.ok(&["status"]);
     assert!(status.contains("2 photos in 4 files, last"), "{status}");
-    assert!(status.contains("2 photos in 4 files, 2 with") || status.contains("2 photos in 4 files, 0 with"), "{status}");
+    assert!(
+        status.contains("2 photos in 4 files, 2 with")
+            || status.contains("2 photos in 4 files, 0 with"),
+        "{status}"
+    );
     if env.has_model() {
         let like = env.photo("a.jpg");
-        let args = ["query", "--like", like.to_str().unwrap(), "--all", "--format", "paths"];
+        let args = [
+            "query",
+            "--like",
+            like.to_str().unwrap(),
+            "--all",
+            "--format",
+            "paths",
+        ];
         assert_eq!(env.ok(&args).lines().count(), 2);
     }
 }
@@ -314,11 +389,18 @@ fn words_signs_and_slips_are_understood() {
     assert_eq!(found(&env, &["dog"]), ["dogs/IMG_0001.jpg"]);
     let mut without = env.command(&["query", "dog", "--format", "paths"]);
     let without = without.env("ORT_DYLIB_PATH", "/nowhere").output().unwrap();
-    assert!(out(&without).trim().ends_with("dogs/IMG_0001.jpg"), "{}", err(&without));
+    assert!(
+        out(&without).trim().ends_with("dogs/IMG_0001.jpg"),
+        "{}",
+        err(&without)
+    );
     if !env.has_text() {
         return;
     }
-    assert_eq!(found(&env, &["--text", "IMG_0001.jpg"]), ["dogs/IMG_0001.jpg"]);
+    assert_eq!(
+        found(&env, &["--text", "IMG_0001.jpg"]),
+        ["dogs/IMG_0001.jpg"]
+    );
     assert!(found(&env, &["--text", "universe"]).is_empty());
     let foreign = env.run(&["query", "ein Hund im Schnee"]);
     assert!(err(&foreign).contains("reads English"), "{}", err(&foreign));
@@ -332,7 +414,13 @@ fn words_signs_and_slips_are_understood() {
         .unwrap();
     child.stdin.take().unwrap().write_all(&jpeg(2)).unwrap();
     let like = child.wait_with_output().unwrap();
-    assert!(out(&like).lines().next().unwrap().ends_with("University notes.jpg"));
+    assert!(
+        out(&like)
+            .lines()
+            .next()
+            .unwrap()
+            .ends_with("University notes.jpg")
+    );
     let twice = env.refused(&["query", "--like", "-", "--like", "-"]);
     assert!(twice.contains("once"), "{twice}");
 }
@@ -355,7 +443,11 @@ fn settings_mistakes_name_the_line_and_what_to_write() {
     env.configure("");
     save(1, &env.photo("a.jpg"));
     let gone = env.outside("nope");
-    let output = env.run(&["index", env.photos().to_str().unwrap(), gone.to_str().unwrap()]);
+    let output = env.run(&[
+        "index",
+        env.photos().to_str().unwrap(),
+        gone.to_str().unwrap(),
+    ]);
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("nope"), "{}", err(&output));
     assert_eq!(env.paths(), ["a.jpg"]);
@@ -373,10 +465,19 @@ fn a_running_daemon_makes_the_pass_and_forgets() {
     let guest = fs::canonicalize(env.outside("guest")).unwrap();
     let guest = guest.to_str().unwrap();
     let daemon = env.watch();
-    let summary = env.json(&["index", "--format", "json", env.photo("sub").to_str().unwrap()]);
+    let summary = env.json(&[
+        "index",
+        "--format",
+        "json",
+        env.photo("sub").to_str().unwrap(),
+    ]);
     assert_eq!(summary["unchanged"], 1, "{summary}");
     let summary = env.json(&["index", "--format", "json", guest]);
-    assert_eq!((&summary["indexed"], &summary["failing"]), (&3.into(), &0.into()), "{summary}");
+    assert_eq!(
+        (&summary["indexed"], &summary["failing"]),
+        (&3.into(), &0.into()),
+        "{summary}"
+    );
     assert_eq!(env.query(&["--path", guest]).len(), 3);
     // It is not kept: only what is watched is.
     assert!(env.status()["daemon"]["roots"].as_array().unwrap().len() == 1);
@@ -385,7 +486,11 @@ fn a_running_daemon_makes_the_pass_and_forgets() {
     assert!(err(&part).contains(".photondignore"), "{}", err(&part));
     env.ok(&["index", "--forget", guest]);
     assert!(env.query(&["--path", guest]).is_empty());
-    env.ok(&["index", "--confirm-deletions", env.photos().to_str().unwrap()]);
+    env.ok(&[
+        "index",
+        "--confirm-deletions",
+        env.photos().to_str().unwrap(),
+    ]);
     assert_eq!(daemon.stop(), Some(0));
 }
 
@@ -417,7 +522,15 @@ fn links_are_followed_if_that_is_wanted_each_target_once() {
     std::os::unix::fs::symlink("../photos", env.outside("far/back")).unwrap();
     let names = || {
         let rows = env.query(&[]);
-        let name = |row: &Value| row["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        let name = |row: &Value| {
+            row["path"]
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap()
+                .to_owned()
+        };
         let mut names: Vec<String> = rows.iter().map(name).collect();
         names.sort();
         names
@@ -432,15 +545,20 @@ fn links_are_followed_if_that_is_wanted_each_target_once() {
     assert_eq!(names(), all);
     let daemon = env.watch();
     fs::write(env.outside("far/late.jpg"), jpeg(5)).unwrap();
-    env.wait_until("what comes in behind a link is seen", || names().contains(&"late.jpg".to_owned()));
+    env.wait_until("what comes in behind a link is seen", || {
+        names().contains(&"late.jpg".to_owned())
+    });
     fs::create_dir(env.outside("new")).unwrap();
     fs::write(env.outside("new/n.jpg"), jpeg(6)).unwrap();
     std::os::unix::fs::symlink("../new", env.photo("new")).unwrap();
-    env.wait_until("a new link is followed", || names().contains(&"n.jpg".to_owned()));
+    env.wait_until("a new link is followed", || {
+        names().contains(&"n.jpg".to_owned())
+    });
     fs::remove_file(env.photo("new")).unwrap();
     fs::remove_file(env.photo("far")).unwrap();
     env.wait_until("what a link has led to leaves with it", || {
-        names() == ["a.jpg", "b.jpg", "c.jpg", "one.jpg"] || names() == ["a.jpg", "c.jpg", "one.jpg"]
+        names() == ["a.jpg", "b.jpg", "c.jpg", "one.jpg"]
+            || names() == ["a.jpg", "c.jpg", "one.jpg"]
     });
     assert_eq!(daemon.stop(), Some(0));
     env.configure("[labels]\nterms = 0\n");

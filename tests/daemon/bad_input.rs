@@ -111,7 +111,7 @@ fn odd_names_come_through_unharmed() {
         fs::write(env.photos().join(std::ffi::OsStr::from_bytes(name)), &bytes).unwrap();
     }
     assert_eq!(env.index()["indexed"], names.len());
-    let listed = env.run(&["query", "-0"]).stdout;
+    let listed = env.run(&["query", "-0", "--all-paths"]).stdout;
     let mut found: Vec<Vec<u8>> = listed
         .split(|b| *b == 0)
         .filter(|p| !p.is_empty())
@@ -120,7 +120,7 @@ fn odd_names_come_through_unharmed() {
     found.sort();
     names.sort();
     assert_eq!(found, names);
-    let table = env.ok(&["query"]);
+    let table = env.ok(&["query", "--all-paths"]);
     assert!(
         !table.contains('\x1b'),
         "no escape sequence reaches the terminal"

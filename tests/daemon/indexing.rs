@@ -227,9 +227,14 @@ fn filters_narrow_and_formats_agree() {
         6,
         "no camera date: the file's own"
     );
-    let nul = env.run(&["query", "-0"]).stdout;
+    let nul = env.run(&["query", "-0", "--all-paths"]).stdout;
     assert_eq!(nul.iter().filter(|b| **b == 0).count(), 6);
-    assert_eq!(env.ok(&["query", "--format", "paths"]).lines().count(), 6);
+    assert_eq!(
+        env.ok(&["query", "--all-paths", "--format", "paths"])
+            .lines()
+            .count(),
+        6
+    );
     assert_eq!(env.ok(&["query", "--format", "jsonl"]).lines().count(), 6);
     for bad in [
         ["query", "--since", "soon"],

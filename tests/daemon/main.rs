@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod asking;
 mod bad_input;
 mod detecting;
 mod durable;

@@ -92,7 +92,7 @@ fn files_of_one_photo_are_one_result() {
     assert_eq!(rows.len(), 7);
     assert!(rows.iter().any(|row| !members(&env, row).is_empty()));
     let listed = |args: &[&str]| {
-        let all = [&["query", "--format", "paths"], args].concat();
+        let all = [&["query", "--all-paths", "--format", "paths"], args].concat();
         let listed = env.ok(&all);
         let below = |line| Path::new(line).strip_prefix(env.photos()).unwrap();
         let mut names: Vec<String> = listed

@@ -161,7 +161,7 @@ fn names_of_files_and_folders_are_words_too() {
         lines[0].contains(named) && !lines[0].contains('?'),
         "{table}"
     );
-    assert!(lines[1].contains("its name says so"), "{table}");
+    assert!(lines[1].contains("has every word"), "{table}");
     let unnamed = env.query(&["--text", "Lisbon harbour", "--all", "--explain"]);
     assert!(
         unnamed.iter().all(|r| r["why"]["named"] == false),

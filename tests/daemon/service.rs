@@ -506,7 +506,7 @@ fn bad_settings_name_their_line_and_a_reload_keeps_the_old_ones() {
         (
             "hidden = true\nparallel = 'two'\n",
             "line 2",
-            "invalid type",
+            "whole number",
         ),
         ("\n\nmin_confidence = 2.0\n", "line 3", "0 to 1"),
         ("[labels]\nterm = 3\n", "line 2", "terms"),

@@ -66,7 +66,8 @@ fn sigterm_ends_it_cleanly_in_the_middle_of_work() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let committed = env.status()["counts"]["indexed"].as_u64().unwrap();
     let rest = env.index();
-    assert_eq!(rest["decoded"], 200 - committed, "{rest}");
+    // What no model had seen yet when it ended is decoded for that; nothing is indexed twice.
+    assert_eq!(rest["indexed"], 200 - committed, "{rest}");
 }
 
 #[test]
@@ -75,15 +76,13 @@ fn one_process_a_data_directory() {
     save(1, &env.photo("a.jpg"));
     let daemon = env.watch();
     let photos = env.photos();
-    for command in ["watch", "index"] {
-        let second = env.run(&[command, photos.to_str().unwrap()]);
-        assert_eq!(second.status.code(), Some(2));
-        let said = String::from_utf8_lossy(&second.stderr).into_owned();
-        assert!(
-            said.contains(&daemon.pid().to_string()),
-            "it names the other one: {said}"
-        );
-    }
+    let second = env.run(&["watch", photos.to_str().unwrap()]);
+    assert_eq!(second.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(
+        said.contains(&daemon.pid().to_string()),
+        "it names the other one: {said}"
+    );
     assert_eq!(env.query(&[]).len(), 1, "queries go on");
     daemon.kill();
     assert_eq!(

@@ -541,6 +541,8 @@ fn a_pack_that_is_lost_or_damaged_is_named_and_can_come_back() {
         let (found, said, _) = ask(&env, "meanwhile.jpg");
         found && !said.contains("answers")
     });
+    // What the daemon says of itself comes a moment after what it has written.
+    env.wait_until("the daemon tells of it", || counter(&env, "caught_up") > 0);
     assert_eq!(
         counters_at_rest(&env, ["inspected", "caught_up"]),
         [2, 1],

@@ -25,7 +25,7 @@ fn has(program: &str) -> bool {
 /// What the scripts below begin with.
 const HELPERS: &str = r#"
 set -eu
-count() { "$PHOTOND" query --all --format paths 2>/dev/null | wc -l; }
+count() { "$PHOTOND" query --all --all-paths --format paths 2>/dev/null | wc -l; }
 until_is() { for _ in $(seq 2400); do [ "$($1)" = "$2" ] && return; sleep 0.1; done; echo "in vain: $1 is $($1), wanted $2"; "$PHOTOND" status; exit 1; }
 "#;
 
@@ -242,7 +242,7 @@ fn a_disk_that_hangs_holds_up_nobody_else_and_no_stop() {
             .any(|r| r["path"] == hung.to_str().unwrap() && r["standing"] == what)
     };
     let count = || {
-        let listed = env.run(&["query", "--all", "--format", "paths"]);
+        let listed = env.run(&["query", "--all", "--all-paths", "--format", "paths"]);
         String::from_utf8_lossy(&listed.stdout).lines().count()
     };
     // From the start …

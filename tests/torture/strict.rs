@@ -17,7 +17,11 @@ pub fn not_whole(bytes: &[u8], format: &str) -> Option<String> {
         "webp" => (riff(bytes), ImageFormat::WebP),
         "tga" => (tga(bytes), ImageFormat::Tga),
         "pnm" => (pnm(bytes), ImageFormat::Pnm),
-        "ico" => (Ok(()), ImageFormat::Ico),
+        "ico" => match ico(bytes) {
+            // The image crate takes PNGs of one colour type only, and reads fields that no picture needs.
+            Some(proof) => return proof.err(),
+            None => (Ok(()), ImageFormat::Ico),
+        },
         "jpeg" => return jpeg(bytes).err(),
         "psd" => return psd(bytes).err(),
         "tiff" => return tiff(bytes).err(),
@@ -122,6 +126,20 @@ fn png(bytes: &[u8]) -> Proof {
     holds(there >= wanted as u64, || {
         format!("{there} of {wanted} bytes of pixels are there ({ended:?})")
     })
+}
+
+/// What is to be said against all PNGs of an icon; `None`: there is none.
+fn ico(bytes: &[u8]) -> Option<Proof> {
+    let entries = (0..u16_le(bytes, 4)?).map_while(|n| {
+        let at = 6 + 16 * n;
+        Some((u32_le(bytes, at + 12)?, u32_le(bytes, at + 8)?))
+    });
+    let pictures = entries.filter_map(|(from, len)| {
+        let rest = bytes.get(from..)?;
+        let picture = &rest[..len.min(rest.len())];
+        picture.starts_with(b"\x89PNG").then(|| png(picture))
+    });
+    pictures.reduce(|found, next| if found.is_ok() { found } else { next })
 }
 
 /// As many pixels in the first frame as it says it has.

@@ -12,8 +12,9 @@ use super::container::{Container, Item, MAX_DEPTH};
 use super::layout::{alpha_of, own_size};
 use super::properties::{Nclx, Property};
 use super::view::View;
-use super::yuv::{Converter, Row};
+use super::yuv::{Converter, Row, Scale};
 use crate::media::facts::NoPixels;
+use crate::media::jpeg::Need;
 use crate::media::limits::Limits;
 
 /// How many rows or columns a coded picture may have less than the item: less than the largest block.
@@ -32,6 +33,8 @@ pub(super) struct Renderer<'c, 'a> {
     pub(super) budget: Budget<'c>,
     /// The last way to sRGB, and what it was made for.
     to_srgb: Option<(Option<&'c [u8]>, Nclx, u8, ToSrgb)>,
+    /// Colours are painted at half the size.
+    halves: bool,
 }
 
 /// Which samples of a frame are wanted.
@@ -54,12 +57,41 @@ impl<'c, 'a> Renderer<'c, 'a> {
             container,
             budget: Budget::new(limits, width, height, file)?,
             to_srgb: None,
+            halves: false,
         })
     }
 
-    /// The item as it is shown, in sRGB.
-    pub(super) fn render(&mut self, item: &Item<'a>) -> Result<Canvas, NoPixels> {
+    /// The item as it is shown, in sRGB; at half its size where that is enough for `need` and simple. Most of
+    /// what follows the codec is work on pixels, and of a photo a quarter of them are plenty.
+    pub(super) fn render(&mut self, item: &Item<'a>, need: Need) -> Result<Canvas, NoPixels> {
+        self.halves = self.can_halve(item, need)?;
         self.render_within(item, Colours::default(), 0)
+    }
+
+    /// Coded pictures and grids of them, without alpha, whose edges all lie between pairs of pixels.
+    fn can_halve(&self, item: &Item<'a>, need: Need) -> Result<bool, NoPixels> {
+        let (width, height) = own_size(self.container, item, 0)?;
+        if !need.allows_half(width, height) || alpha_of(self.container, item).is_some() {
+            return Ok(false);
+        }
+        let view = self.container.view_of(item, width, height)?;
+        let is_even = |(width, height): (u32, u32)| (width | height).is_multiple_of(2);
+        if !is_even((width, height)) || view.halved().is_none() {
+            return Ok(false);
+        }
+        Ok(match &item.kind {
+            b"hvc1" | b"hev1" | b"av01" => true,
+            b"grid" => {
+                let mut tiles = self.container.referred(item.id, b"dimg").iter();
+                tiles.all(|&tile| {
+                    let tile = self.container.item(tile);
+                    tile.is_some_and(|tile| {
+                        self.is_plain(tile) && own_size(self.container, tile, 1).is_ok_and(is_even)
+                    })
+                })
+            }
+            _ => false,
+        })
     }
 
     pub(super) fn render_within(
@@ -79,7 +111,8 @@ impl<'c, 'a> Renderer<'c, 'a> {
         let mut canvas = match &item.kind {
             b"hvc1" | b"hev1" | b"av01" | b"grid" => {
                 let view = self.container.view_of(item, width, height)?;
-                let mut canvas = self.canvas(view)?;
+                let half = view.halved().filter(|_| self.halves);
+                let mut canvas = self.canvas(half.unwrap_or(view))?;
                 self.paint(
                     item,
                     &mut canvas,
@@ -157,6 +190,7 @@ impl<'c, 'a> Renderer<'c, 'a> {
         }
         let (frame, header, memory) = coded::decode(self.container, item, &mut self.budget)?;
         let [x, y, width, height] = place;
+        let place_width = width;
         // Codecs round sizes up to whole blocks: what is more than the item has is padding. Some writers
         // tell the size with padding that the codec has cut away; the last rows and columns stand in.
         if frame.width + MAX_MISSING < width || frame.height + MAX_MISSING < height {
@@ -164,14 +198,21 @@ impl<'c, 'a> Renderer<'c, 'a> {
                 "a coded picture is smaller than the file says".into(),
             ));
         }
-        let present = width.min(frame.width) as usize;
-        let last = frame.height - 1;
+        let scale = if self.halves {
+            Scale::Half
+        } else {
+            Scale::Full
+        };
+        let present = scale.of(width.min(frame.width)) as usize;
+        let last = scale.of(frame.height) - 1;
         let nclx = coded::effective(colours.nclx, header.nclx);
-        let place = [x, y, width, height];
+        let place = [x, y, width, height].map(|edge| scale.of(edge));
+        let [x, _, width, _] = place;
         match wanted {
             Wanted::Colour => {
                 let to_srgb = self.way_to_srgb(colours.icc, nclx, header.depth);
-                let mut converter = Converter::new(&frame, nclx, width, to_srgb.top())?;
+                let shown = place_width.min(frame.width);
+                let mut converter = Converter::new(&frame, nclx, shown, to_srgb.top(), scale)?;
                 let mut row = Row::default();
                 let make = |y: u32, bytes: &mut [u8]| {
                     converter.row(y.min(last), &mut row)?;
@@ -186,7 +227,7 @@ impl<'c, 'a> Renderer<'c, 'a> {
                 })?;
             }
             Wanted::Alpha => {
-                let mut converter = Converter::new(&frame, nclx, width, 255)?;
+                let mut converter = Converter::new(&frame, nclx, width, 255, Scale::Full)?;
                 let mut row = Vec::new();
                 let make = |y: u32, bytes: &mut [u8]| {
                     converter.luma_row(y.min(last), &mut row)?;

@@ -33,7 +33,7 @@ fn grey(level: u8) -> [u8; 3] {
 }
 
 fn decoded(bytes: &[u8]) -> Picture {
-    let picture = decode(bytes, &Limits::default()).unwrap();
+    let picture = decode(bytes, Need::WHOLE, &Limits::default()).unwrap();
     let told = facts(bytes, &Limits::default()).unwrap();
     assert_eq!((told.width, told.height), (picture.width, picture.height));
     assert!(told.is_upright);
@@ -190,7 +190,7 @@ fn facts_of_files_that_are_cut_off_still_come() {
         let told = facts(cut, &Limits::default()).unwrap();
         assert_eq!((told.width, told.height), (whole.width, whole.height));
         // The last item's data is at the end, and that is the picture's but for these two.
-        if decode(cut, &Limits::default()) != Err(NoPixels::Truncated) {
+        if decode(cut, Need::WHOLE, &Limits::default()) != Err(NoPixels::Truncated) {
             assert!(whole.xmp.is_some() || thumbnail(bytes, &Limits::default()).is_some());
         }
     }
@@ -204,7 +204,7 @@ fn facts_of_files_that_are_cut_off_still_come() {
         Ok(64)
     );
     assert_eq!(
-        decode(boxes_alone, &Limits::default()),
+        decode(boxes_alone, Need::WHOLE, &Limits::default()),
         Err(NoPixels::Truncated)
     );
     assert_eq!(
@@ -215,7 +215,7 @@ fn facts_of_files_that_are_cut_off_still_come() {
 
 #[test]
 fn limits_hold_before_anything_is_decoded() {
-    let refused = |bytes: &[u8], limits: Limits| match decode(bytes, &limits) {
+    let refused = |bytes: &[u8], limits: Limits| match decode(bytes, Need::WHOLE, &limits) {
         Err(NoPixels::TooLarge(why)) => why,
         other => panic!("{:?}", other.map(|picture| (picture.width, picture.height))),
     };
@@ -251,7 +251,7 @@ fn limits_hold_before_anything_is_decoded() {
     assert!(why.contains("4294836225 pixels"), "{why}");
     huge[at..at + 4].copy_from_slice(&[0x10; 4]);
     assert!(matches!(
-        decode(&huge, &Limits::default()),
+        decode(&huge, Need::WHOLE, &Limits::default()),
         Err(NoPixels::Corrupt(_))
     ));
 }
@@ -264,7 +264,7 @@ fn read(bytes: &[u8]) {
         ..Limits::default()
     };
     if let Ok(facts) = facts(bytes, &limits)
-        && let Ok(picture) = decode(bytes, &limits)
+        && let Ok(picture) = decode(bytes, Need::WHOLE, &limits)
     {
         assert_eq!((facts.width, facts.height), (picture.width, picture.height));
     }
@@ -324,4 +324,41 @@ fn other_data_is_refused() {
         Err(NoPixels::Corrupt(_))
     ));
     assert!(thumbnail(b"\0\0\0\x10ftypheic\0\0\0\0", &Limits::default()).is_none());
+}
+
+#[test]
+fn half_a_picture_is_the_mean_of_its_pixels() {
+    let need = Need {
+        short: 1.0,
+        long: 1.0,
+    };
+    let mut halved = 0;
+    for (name, bytes) in ALL.iter().enumerate() {
+        let Ok(whole) = decode(bytes, Need::WHOLE, &Limits::default()) else {
+            continue;
+        };
+        let half = decode(bytes, need, &Limits::default()).unwrap();
+        if half.width == whole.width {
+            assert_eq!(half.data, whole.data, "{name}");
+            continue;
+        }
+        halved += 1;
+        assert_eq!(
+            (2 * half.width, 2 * half.height),
+            (whole.width, whole.height)
+        );
+        let stride = 3 * whole.width as usize;
+        let mut off: f64 = 0.0;
+        for (at, &found) in half.data.iter().enumerate() {
+            let (x, y) = (at / 3 % half.width as usize, at / 3 / half.width as usize);
+            let first = 2 * y * stride + 6 * x + at % 3;
+            let four = [first, first + 3, first + stride, first + stride + 3];
+            let mean = four.map(|at| f64::from(whole.data[at])).iter().sum::<f64>() / 4.0;
+            off += (mean - f64::from(found)).powi(2);
+        }
+        // Curves are taken before the mean or after it, and colours at the edges of patches differ.
+        let off = (off / half.data.len() as f64).sqrt();
+        assert!(off < 8.0, "{name}: {off:.2} levels");
+    }
+    assert!(halved >= 5, "{halved} were halved");
 }

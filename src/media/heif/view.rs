@@ -74,6 +74,21 @@ impl View {
         }
     }
 
+    /// The same at half the size, if its edges lie between pixels of that size.
+    pub(super) fn halved(self) -> Option<Self> {
+        let edges = [self.left, self.top, self.width, self.height];
+        edges
+            .iter()
+            .all(|edge| edge.is_multiple_of(2))
+            .then_some(Self {
+                left: self.left / 2,
+                top: self.top / 2,
+                width: self.width / 2,
+                height: self.height / 2,
+                turn: self.turn,
+            })
+    }
+
     /// Width and height of what is shown.
     pub(super) fn shown_size(&self) -> (u32, u32) {
         if self.turn.transposes {

@@ -26,15 +26,37 @@ enum Matrix {
     },
 }
 
+/// How large a frame's colours are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scale {
+    Full,
+    /// Each pixel is the mean of four; chroma that has half the size already is taken as it is.
+    Half,
+}
+
+impl Scale {
+    /// So many pixels at this scale; what is left over is a pixel of its own.
+    pub(super) fn of(self, pixels: u32) -> u32 {
+        match self {
+            Self::Full => pixels,
+            Self::Half => pixels.div_ceil(2),
+        }
+    }
+}
+
 /// Turns rows of one frame into colours.
 pub(super) struct Converter<'a> {
     frame: &'a Frame,
     matrix: Matrix,
+    scale: Scale,
+    /// Pixels of a row that are shown, as coded.
+    coded_width: usize,
+    /// The same, as they are made.
     width: usize,
     /// The largest value of the result.
     top: f32,
-    luma: Scale,
-    chroma: Scale,
+    luma: Range,
+    chroma: Range,
     samples: Vec<u16>,
     /// Rows of chroma as far as they are there, and then at full width: 0 is none.
     narrow: [Vec<f32>; 2],
@@ -43,12 +65,12 @@ pub(super) struct Converter<'a> {
 
 /// Samples to values: minus `offset`, times `factor`.
 #[derive(Debug, Clone, Copy)]
-struct Scale {
+struct Range {
     offset: f32,
     factor: f32,
 }
 
-impl Scale {
+impl Range {
     fn apply(self, sample: f32) -> f32 {
         (sample - self.offset) * self.factor
     }
@@ -94,13 +116,13 @@ fn matrix_of(code: u16, primaries: u16) -> Result<Matrix, NoPixels> {
 }
 
 impl<'a> Converter<'a> {
-    /// A converter for the first `width` pixels of each row of `frame`, which must not be wider than it.
-    /// Results run from 0 to `top`.
+    /// A converter for the first `width` pixels of each row of `frame`, as coded. Results run from 0 to `top`.
     pub(super) fn new(
         frame: &'a Frame,
         nclx: Nclx,
         width: u32,
         top: u16,
+        scale: Scale,
     ) -> Result<Self, NoPixels> {
         let matrix = if frame.chroma.shifts().is_none() {
             Matrix::Luma {
@@ -115,22 +137,22 @@ impl<'a> Converter<'a> {
         let full = |depth: u32| 2f32.powi(depth as i32) - 1.0;
         let top = f32::from(top);
         let luma_scale = |depth: u32| match nclx.is_full_range {
-            true => Scale {
+            true => Range {
                 offset: 0.0,
                 factor: top / full(depth),
             },
-            false => Scale {
+            false => Range {
                 offset: 16.0 * step(depth),
                 factor: top / (219.0 * step(depth)),
             },
         };
         let chroma = match (matrix, nclx.is_full_range) {
             (Matrix::Gbr, _) => luma_scale(chroma_depth),
-            (_, true) => Scale {
+            (_, true) => Range {
                 offset: 128.0 * step(chroma_depth),
                 factor: top / full(chroma_depth),
             },
-            (_, false) => Scale {
+            (_, false) => Range {
                 offset: 128.0 * step(chroma_depth),
                 factor: top / (224.0 * step(chroma_depth)),
             },
@@ -138,7 +160,9 @@ impl<'a> Converter<'a> {
         Ok(Self {
             frame,
             matrix,
-            width: width.min(frame.width) as usize,
+            scale,
+            coded_width: width.min(frame.width) as usize,
+            width: scale.of(width.min(frame.width)) as usize,
             top,
             luma: luma_scale(luma_depth),
             chroma,
@@ -148,7 +172,7 @@ impl<'a> Converter<'a> {
         })
     }
 
-    /// Row `y` as colours.
+    /// Row `y` as colours, counted as they are made.
     pub(super) fn row(&mut self, y: u32, row: &mut Row) -> Result<(), NoPixels> {
         self.read_luma(y)?;
         let width = self.width;
@@ -210,6 +234,9 @@ impl<'a> Converter<'a> {
     }
 
     fn read_luma(&mut self, y: u32) -> Result<(), NoPixels> {
+        if self.scale == Scale::Half {
+            return self.read_halved(0, y);
+        }
         self.samples.resize(self.width, 0);
         self.frame.read_row(0, y, &mut self.samples)?;
         self.planes[0].resize(self.width, 0.0);
@@ -226,6 +253,9 @@ impl<'a> Converter<'a> {
         let Some((across, down)) = self.frame.chroma.shifts() else {
             return Ok(());
         };
+        if self.scale == Scale::Half {
+            return self.read_halved(plane, y);
+        }
         let (full_width, height) = self.frame.plane_size(plane);
         let siting = self.frame.siting;
         // What lies right of the part that is shown is padding, which must not be mixed in.
@@ -263,6 +293,67 @@ impl<'a> Converter<'a> {
         );
         Ok(())
     }
+
+    /// Reads what belongs to row `y` of a picture of half the size.
+    fn read_halved(&mut self, plane: usize, y: u32) -> Result<(), NoPixels> {
+        let (across, down) = match plane {
+            0 => (0, 0),
+            _ => self.frame.chroma.shifts().unwrap_or((0, 0)),
+        };
+        let range = if plane == 0 { self.luma } else { self.chroma };
+        let (full_width, height) = self.frame.plane_size(plane);
+        let shown = (self.coded_width as u32 + across) >> across;
+        let width = shown.min(full_width) as usize;
+        let siting = self.frame.siting;
+        let (first, second, weight) = match (down, siting.is_between_rows) {
+            (0, _) => (2 * y, 2 * y + 1, 0.5),
+            (_, true) => (y, y, 0.0),
+            (_, false) => (y, y + 1, 0.25),
+        };
+        let [first, second] = [first, second].map(|row| row.min(height.saturating_sub(1)));
+        let [row, _] = &mut self.narrow;
+        self.samples.resize(width, 0);
+        self.frame.read_row(plane, first, &mut self.samples)?;
+        row.resize(width, 0.0);
+        for (value, &sample) in row.iter_mut().zip(&self.samples) {
+            *value = range.apply(f32::from(sample));
+        }
+        if second != first {
+            self.frame.read_row(plane, second, &mut self.samples)?;
+            for (value, &sample) in row.iter_mut().zip(&self.samples) {
+                *value += weight * (range.apply(f32::from(sample)) - *value);
+            }
+        }
+        narrowed(
+            row,
+            &mut self.planes[plane],
+            self.width,
+            across == 1,
+            siting.is_between_columns,
+        );
+        Ok(())
+    }
+}
+
+/// Fills `half` from a row that is as wide already, or twice as wide. The last of an odd row stands for itself.
+fn narrowed(row: &[f32], half: &mut Vec<f32>, width: usize, is_as_wide: bool, is_between: bool) {
+    half.clear();
+    match (is_as_wide, is_between) {
+        (true, true) => half.extend_from_slice(&row[..width.min(row.len())]),
+        // A sample lies on the left one of two pixels: their middle is a quarter of the way to the next.
+        (true, false) => {
+            let next = row.get(1..).unwrap_or_default().iter().chain(row.last());
+            half.extend(row.iter().zip(next).map(|(a, b)| a + 0.25 * (b - a)));
+        }
+        (false, _) => {
+            let pairs = row.chunks_exact(2);
+            let rest = pairs.remainder();
+            half.extend(pairs.map(|pair| 0.5 * (pair[0] + pair[1])));
+            half.extend_from_slice(rest);
+        }
+    }
+    let last = half.last().copied().unwrap_or(0.0);
+    half.resize(width, last);
 }
 
 /// Spreads a row of chroma over `width` pixels.
