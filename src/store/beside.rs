@@ -46,12 +46,14 @@ impl Touched {
             return Ok(false);
         };
         let family = group(key.path.name());
-        let any = conn
-            .prepare_cached(
-                "SELECT 1 FROM sidecars INDEXED BY sidecars_by_family
-                 WHERE folder = ?1 AND family = ?2",
-            )?
-            .exists(params![folder, family])?;
+        // One of its sidecars may have left in this very transaction, and its words are still there.
+        let any = self.families.contains(&(folder, family.clone()))
+            || conn
+                .prepare_cached(
+                    "SELECT 1 FROM sidecars INDEXED BY sidecars_by_family
+                     WHERE folder = ?1 AND family = ?2",
+                )?
+                .exists(params![folder, family])?;
         if any {
             let leaves: Option<i64> = conn
                 .prepare_cached("SELECT photo FROM files WHERE root = ?1 AND path = ?2")?

@@ -423,6 +423,20 @@ fn a_place_beside_a_photo_is_its_place() {
     assert_eq!(exif(&lib).lat, None);
 }
 
+#[test]
+fn a_sidecar_and_its_photo_that_leave_together_leave_no_words() {
+    let mut lib = Library::new();
+    let root = lib.root("/p");
+    let steps = [
+        Step::Sidecar("a.jpg.json", Some("x")),
+        Step::Photo("a-edited.jpg", Some(2)),
+        Step::Sidecar("a.jpg.json", None),
+        Step::Photo("a-edited.jpg", None),
+    ];
+    take(&mut lib, root, &steps, 2);
+    assert_eq!(has(&lib, 2), "");
+}
+
 /// What may happen to a folder: photo `n`'s content at a name, or no photo there; words at a sidecar's
 /// name, or none there.
 #[derive(Debug, Clone)]
