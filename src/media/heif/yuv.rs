@@ -58,8 +58,8 @@ pub(super) struct Converter<'a> {
     luma: Range,
     chroma: Range,
     samples: Vec<u16>,
-    /// Rows of chroma as far as they are there, and then at full width: 0 is none.
-    narrow: [Vec<f32>; 2],
+    /// A row as far as it is there, and then three at the width that is made.
+    narrow: Vec<f32>,
     planes: [Vec<f32>; 3],
 }
 
@@ -237,14 +237,9 @@ impl<'a> Converter<'a> {
         if self.scale == Scale::Half {
             return self.read_halved(0, y);
         }
-        self.samples.resize(self.width, 0);
-        self.frame.read_row(0, y, &mut self.samples)?;
-        self.planes[0].resize(self.width, 0.0);
-        let scale = self.luma;
-        for (value, &sample) in self.planes[0].iter_mut().zip(&self.samples) {
-            *value = scale.apply(f32::from(sample));
-        }
-        Ok(())
+        let (samples, row) = (&mut self.samples, &mut self.planes[0]);
+        row.resize(self.width, 0.0);
+        mixed_rows(self.frame, 0, (y, y, 0.0), self.luma, samples, row)
     }
 
     /// Reads the chroma of plane 1 or 2 that belongs to luma row `y`, at full width. Samples in between are
@@ -268,22 +263,16 @@ impl<'a> Converter<'a> {
             (_, true, _) => (near + 1, 0.25),
         };
         let other = other.min(height.saturating_sub(1));
-        let scale = self.chroma;
-        self.samples.resize(width, 0);
-        self.frame.read_row(plane, near, &mut self.samples)?;
-        let [row, far] = &mut self.narrow;
+        let (samples, row) = (&mut self.samples, &mut self.narrow);
         row.resize(width, 0.0);
-        for (value, &sample) in row.iter_mut().zip(&self.samples) {
-            *value = scale.apply(f32::from(sample));
-        }
-        if other != near {
-            self.frame.read_row(plane, other, &mut self.samples)?;
-            far.resize(width, 0.0);
-            for ((value, &sample), mixed) in far.iter_mut().zip(&self.samples).zip(row.iter_mut()) {
-                *value = scale.apply(f32::from(sample));
-                *mixed += weight * (*value - *mixed);
-            }
-        }
+        mixed_rows(
+            self.frame,
+            plane,
+            (near, other, weight),
+            self.chroma,
+            samples,
+            row,
+        )?;
         widen(
             row,
             &mut self.planes[plane],
@@ -311,19 +300,16 @@ impl<'a> Converter<'a> {
             (_, false) => (y, y + 1, 0.25),
         };
         let [first, second] = [first, second].map(|row| row.min(height.saturating_sub(1)));
-        let [row, _] = &mut self.narrow;
-        self.samples.resize(width, 0);
-        self.frame.read_row(plane, first, &mut self.samples)?;
+        let (samples, row) = (&mut self.samples, &mut self.narrow);
         row.resize(width, 0.0);
-        for (value, &sample) in row.iter_mut().zip(&self.samples) {
-            *value = range.apply(f32::from(sample));
-        }
-        if second != first {
-            self.frame.read_row(plane, second, &mut self.samples)?;
-            for (value, &sample) in row.iter_mut().zip(&self.samples) {
-                *value += weight * (range.apply(f32::from(sample)) - *value);
-            }
-        }
+        mixed_rows(
+            self.frame,
+            plane,
+            (first, second, weight),
+            range,
+            samples,
+            row,
+        )?;
         narrowed(
             row,
             &mut self.planes[plane],
@@ -333,6 +319,29 @@ impl<'a> Converter<'a> {
         );
         Ok(())
     }
+}
+
+/// Fills `row` with the values of row `near` of a plane, `weight` of the way to those of row `other`.
+fn mixed_rows(
+    frame: &Frame,
+    plane: usize,
+    (near, other, weight): (u32, u32, f32),
+    range: Range,
+    samples: &mut Vec<u16>,
+    row: &mut [f32],
+) -> Result<(), NoPixels> {
+    samples.resize(row.len(), 0);
+    frame.read_row(plane, near, samples)?;
+    for (value, &sample) in row.iter_mut().zip(samples.iter()) {
+        *value = range.apply(f32::from(sample));
+    }
+    if other != near {
+        frame.read_row(plane, other, samples)?;
+        for (value, &sample) in row.iter_mut().zip(samples.iter()) {
+            *value += weight * (range.apply(f32::from(sample)) - *value);
+        }
+    }
+    Ok(())
 }
 
 /// Fills `half` from a row that is as wide already, or twice as wide. The last of an odd row stands for itself.
