@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::Context_;
 use super::output::{count, plural, printable, span};
 use crate::daemon::{DetectorReport, Report};
-use crate::model::{ModelError, faces_pack, things_pack};
+use crate::embedding::ModelId;
+use crate::model::{ModelError, faces_id, things_id};
 use crate::store::{StoreError, StoreReader};
 
 /// One detector.
@@ -15,7 +16,7 @@ struct Sight {
     /// Its key in the settings.
     setting: &'static str,
     /// Name and revision.
-    model: String,
+    model: ModelId,
     on: bool,
     /// What the running daemon says of it.
     report: Option<DetectorReport>,
@@ -30,16 +31,16 @@ impl Detecting {
     /// `report`: of the daemon that runs, if one does.
     pub fn read(context: &Context_, report: Option<&Report>) -> Result<Self, ModelError> {
         let detect = context.config.detect;
-        let sight = |what, setting, model: String, on| Sight {
+        let sight = |what, setting, model: ModelId, on| Sight {
             report: report
-                .and_then(|r| r.detectors.iter().find(|d| d.model.name == model))
+                .and_then(|r| r.detectors.iter().find(|d| d.model.name == model.0))
                 .cloned(),
             what,
             setting,
             model,
             on,
         };
-        let (things, faces) = (things_pack()?.id.0, faces_pack()?.id.0);
+        let (things, faces) = (things_id()?, faces_id()?);
         Ok(Self {
             sights: vec![
                 sight("people and things", "things", things, detect.things),
@@ -93,12 +94,12 @@ impl Detecting {
     /// With the number of photos that each has seen, which is counted.
     pub fn json(&self, reader: &StoreReader) -> Result<Value, StoreError> {
         let one = |s: &Sight| -> Result<Value, StoreError> {
-            let row = reader.model(&s.model_id())?;
+            let row = reader.model(&s.model)?;
             let seen = row.map(|row| reader.embedding_count(row.id)).transpose()?;
             let report = s.report.as_ref();
             Ok(json!({
                 "looks_for": s.setting,
-                "model": s.model,
+                "model": s.model.0,
                 "on": s.on,
                 "seen": seen.unwrap_or(0),
                 "waiting": report.map(DetectorReport::waiting),
@@ -111,11 +112,5 @@ impl Detecting {
             }))
         };
         self.sights.iter().map(one).collect()
-    }
-}
-
-impl Sight {
-    fn model_id(&self) -> crate::embedding::ModelId {
-        crate::embedding::ModelId(self.model.clone())
     }
 }

@@ -3,7 +3,7 @@
 use super::Context_;
 use super::output::printable;
 use crate::daemon::classifier;
-use crate::model::{ModelPack, default_pack, faces_pack, things_pack};
+use crate::model::{ModelPack, default_pack, faces_id, things_id};
 use crate::search::{Searcher, SourceNames};
 use crate::store::StoreReader;
 use crate::tag::{Classifier, Lexicon, OwnTerms, Words};
@@ -54,8 +54,8 @@ impl KnownWords {
             sources: SourceNames {
                 classifier: self.pack.id.0.clone(),
                 search: search.unwrap_or_default(),
-                things: things_pack()?.id.0,
-                faces: faces_pack()?.id.0,
+                things: things_id()?.0,
+                faces: faces_id()?.0,
             },
             cutoff: context.config.min_confidence,
         })

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::error::ModelError;
 use super::manifest::Manifest;
 use super::pack::{ModelPack, Part};
+use crate::embedding::ModelId;
 
 /// Name in the pack, bytes.
 type Files = [(&'static str, &'static [u8])];
@@ -41,9 +42,7 @@ const CLASSIFIER_FILES: &Files = &[
 /// # Errors
 /// Only if the binary itself is damaged: the files are checked like any pack's.
 pub fn default_pack() -> Result<ModelPack, ModelError> {
-    ModelPack::load(CLASSIFIER, |name| {
-        compiled_in(CLASSIFIER_FILES, name).map(Cow::Borrowed)
-    })
+    wholly_compiled_in(CLASSIFIER, CLASSIFIER_FILES)
 }
 
 const NANODET: &str = include_str!("../../models/nanodet/model.toml");
@@ -64,9 +63,7 @@ const NANODET_FILES: &Files = &[
 /// # Errors
 /// As [`default_pack`].
 pub fn things_pack() -> Result<ModelPack, ModelError> {
-    ModelPack::load(NANODET, |name| {
-        compiled_in(NANODET_FILES, name).map(Cow::Borrowed)
-    })
+    wholly_compiled_in(NANODET, NANODET_FILES)
 }
 
 const CENTERFACE: &str = include_str!("../../models/centerface/model.toml");
@@ -81,9 +78,7 @@ const CENTERFACE_FILES: &Files = &[(
 /// # Errors
 /// As [`default_pack`].
 pub fn faces_pack() -> Result<ModelPack, ModelError> {
-    ModelPack::load(CENTERFACE, |name| {
-        compiled_in(CENTERFACE_FILES, name).map(Cow::Borrowed)
-    })
+    wholly_compiled_in(CENTERFACE, CENTERFACE_FILES)
 }
 
 const MINILM: &str = include_str!("../../models/lite0-minilm/model.toml");
@@ -101,6 +96,26 @@ const MINILM_FILES: &Files = &[(
 /// Only if the binary itself is damaged, or a text file cannot be read.
 pub fn lite0_minilm(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
     partly_compiled_in(MINILM, MINILM_FILES, places)
+}
+
+/// Name and revision of the detector of things and people; its files are not looked at.
+///
+/// # Errors
+/// As [`default_pack`].
+pub fn things_id() -> Result<ModelId, ModelError> {
+    Ok(Manifest::parse(NANODET)?.id())
+}
+
+/// As [`things_id`], of the detector of faces.
+///
+/// # Errors
+/// As [`default_pack`].
+pub fn faces_id() -> Result<ModelId, ModelError> {
+    Ok(Manifest::parse(CENTERFACE)?.id())
+}
+
+fn wholly_compiled_in(manifest: &str, files: &'static Files) -> Result<ModelPack, ModelError> {
+    ModelPack::load(manifest, |name| compiled_in(files, name).map(Cow::Borrowed))
 }
 
 fn compiled_in(files: &Files, name: &str) -> Option<&'static [u8]> {

@@ -33,7 +33,7 @@ mod unit;
 mod vouch;
 
 pub use detector::Detector;
-pub use embedded::{default_pack, faces_pack, lite0_minilm, things_pack};
+pub use embedded::{default_pack, faces_id, faces_pack, lite0_minilm, things_id, things_pack};
 pub use error::ModelError;
 pub use image_encoder::{EncoderOptions, ImageEncoder};
 pub use install::InstallError;
