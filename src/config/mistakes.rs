@@ -216,7 +216,7 @@ fn pattern(text: &str) -> Result<(), String> {
 fn unknown(name: &str, known: &[(&str, Kind)], within: &str) -> String {
     let near = known
         .iter()
-        .map(|(key, _)| (distance(name, key), *key))
+        .map(|(key, _)| (strsim::levenshtein(name, key), *key))
         .filter(|(far, _)| *far <= 2 + name.len() / 6)
         .min();
     match near {
@@ -234,22 +234,6 @@ fn unknown(name: &str, known: &[(&str, Kind)], within: &str) -> String {
             )
         }
     }
-}
-
-/// Letters to insert, delete or replace.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// What the text is no TOML for, said for the value that stands there.
