@@ -15,6 +15,7 @@ pub mod matrix;
 pub mod media;
 pub mod model;
 pub mod photo;
+pub mod picture_text;
 mod safe_file;
 pub mod said;
 pub mod search;

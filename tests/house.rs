@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("sidecar", 0),
     ("embedding", 0),
     ("boxes", 0),
+    ("picture_text", 0),
     ("failpoint", 0),
     ("said", 0),
     ("config", 1),
