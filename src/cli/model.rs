@@ -13,6 +13,7 @@ use crate::model::install::{
     InstallError, LITE0_MINILM, bytes, check_name, is_built_in, remove as remove_pack,
 };
 use crate::model::packs::{Entry, Packs};
+use crate::model::reading::{LineReader, TextFinder};
 use crate::model::{
     Detector, EncoderOptions, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime,
     TextEncoder, TextOptions, find_runtime,
@@ -104,7 +105,7 @@ fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
     }
     packs.set_in_use(name)?;
     let what = match &pack.image {
-        ImageSide::Graph(_) | ImageSide::Boxes(_) => "looks at every photo once more",
+        ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Text(_) => "looks at every photo once more",
         ImageSide::Derived(_) => "makes its vectors from what is stored",
     };
     let who = if is_held(&context.data_dir) {
@@ -279,6 +280,10 @@ fn run_once(context: &Context_, packs: &[&ModelPack]) -> anyhow::Result<()> {
             }
             ImageSide::Boxes(_) => {
                 Detector::new(&runtime, pack)?;
+            }
+            ImageSide::Text(_) => {
+                TextFinder::new(&runtime, pack, 1)?;
+                LineReader::new(&runtime, pack, 1)?;
             }
             ImageSide::Derived(_) => {}
         }

@@ -5,6 +5,8 @@
 //! looked at, and whether it has been, stands in the index as for any other model: a photo without its
 //! vector is found by the catch-up thread, and a kill costs no more than the look that was under way.
 
+mod text;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -45,6 +47,12 @@ pub(super) struct Looked {
 
 /// Something that looks closer.
 pub(super) trait CloserLook: Send {
+    /// Whether all that it needs is installed.
+    ///
+    /// # Errors
+    /// What is missing, and what to do.
+    fn is_there(&mut self) -> Result<(), ModelError>;
+
     /// Makes the sessions that are not there.
     ///
     /// # Errors
@@ -208,12 +216,18 @@ impl CloserThread {
         let runtime = self.runtime.as_ref();
         let due = |lane: &&mut CloserLane| !lane.is_ready() && lane.retries.is_due();
         for lane in self.lanes.iter_mut().filter(due) {
-            lane.state = match (adopt(lane, &write), runtime) {
+            lane.state = match (lane.plan.look.is_there(), runtime) {
                 (Err(e), _) => ModelState::Missing(e.to_string()),
                 // The other thread says so too, in the log.
                 (Ok(()), None) => ModelState::Missing("ONNX Runtime is not loaded".to_owned()),
-                (Ok(()), Some(runtime)) => ModelState::Ready {
-                    runtime: runtime.path.clone(),
+                (Ok(()), Some(runtime)) => match adopt(lane, &write) {
+                    Ok(()) => {
+                        tracing::info!("{} runs", lane.plan.id);
+                        ModelState::Ready {
+                            runtime: runtime.path.clone(),
+                        }
+                    }
+                    Err(e) => ModelState::Missing(e.to_string()),
                 },
             };
         }

@@ -98,6 +98,25 @@ pub fn lite0_minilm(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
     partly_compiled_in(MINILM, MINILM_FILES, places)
 }
 
+const TEXT_READER: &str = include_str!("../../models/ppocr-v6-small/model.toml");
+
+/// The reader of text in pictures, see `models/ppocr-v6-small/README.md`. Its graphs are looked for below
+/// `places`, folders of packs; without them the pack opens, and [`ModelPack::whole`] says what to do.
+///
+/// # Errors
+/// As [`lite0_minilm`].
+pub fn text_pack(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
+    partly_compiled_in(TEXT_READER, &[], places)
+}
+
+/// Name and revision of the reader of text; its files are not looked at.
+///
+/// # Errors
+/// As [`default_pack`].
+pub fn text_id() -> Result<ModelId, ModelError> {
+    Ok(Manifest::parse(TEXT_READER)?.id())
+}
+
 /// Name and revision of the detector of things and people; its files are not looked at.
 ///
 /// # Errors

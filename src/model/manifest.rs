@@ -26,6 +26,8 @@ pub enum Kind {
     DualEncoder,
     /// Things, people or faces with the boxes they lie in (`models/detection/README.md`).
     Detector,
+    /// Finds lines of text and reads them.
+    TextReader,
 }
 
 impl std::fmt::Display for Kind {
@@ -34,6 +36,7 @@ impl std::fmt::Display for Kind {
             Self::Classifier => "classifier",
             Self::DualEncoder => "dual-encoder",
             Self::Detector => "detector",
+            Self::TextReader => "text-reader",
         })
     }
 }
@@ -54,7 +57,7 @@ pub struct Manifest {
     /// One line for people.
     #[serde(default)]
     pub description: String,
-    /// Length of its vectors; a detector has none.
+    /// Length of its vectors; a detector has none, nor has a text reader.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dims: usize,
     /// Classifiers: number of classes.
@@ -81,6 +84,12 @@ pub struct Manifest {
     /// Detectors: where it is run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<After>,
+    /// Text readers: what finds lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finder: Option<FinderTable>,
+    /// Text readers: what reads one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<ReaderTable>,
     /// Text side, dual encoders only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextSpec>,
@@ -194,6 +203,70 @@ pub struct After {
     pub class: String,
     /// Least score of a box of it.
     pub score: f32,
+}
+
+/// `[finder]`: a graph that says of each pixel how likely it lies in the heart of a line of text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FinderTable {
+    /// The graph's file.
+    pub file: String,
+    /// Name of its input, `[N, 3, height, width]`.
+    pub tensor: String,
+    /// Name of its output, `[N, 1, height, width]`.
+    pub output: String,
+    /// Longer side of its pictures in pixels; smaller ones are not enlarged.
+    pub size: u32,
+    /// What the sides of the tensor are multiples of.
+    pub multiple: u32,
+    /// Whether its first channel is blue.
+    #[serde(default)]
+    pub bgr: bool,
+    /// Subtracted from each 0…255 value, in the order of its channels.
+    pub mean: [f32; 3],
+    /// Divides the difference.
+    pub std: [f32; 3],
+    /// Above this a pixel is in a line.
+    pub threshold: f32,
+    /// Least mean of a line's pixels.
+    pub box_score: f32,
+    /// A rectangle grows on each side by its area, times this, over its circumference.
+    pub unclip: f32,
+    /// Least height of a rectangle in pixels.
+    pub least_side: f32,
+    /// Most lines of a picture, the surest.
+    pub most: usize,
+}
+
+/// `[reader]`: a graph that reads one line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReaderTable {
+    /// The graph's file.
+    pub file: String,
+    /// Name of its input, `[N, 3, height, width]`.
+    pub tensor: String,
+    /// Name of its output, `[N, steps, classes]`: probabilities, the first class is "none", the last a space.
+    pub output: String,
+    /// The graph's own property (metadata) that has its characters, one a line.
+    pub keys: String,
+    /// Longer side of the picture, in pixels, that lines are cut out of.
+    pub picture: u32,
+    /// Height of a line in pixels.
+    pub height: u32,
+    /// A shorter line is filled up to this width.
+    pub least_width: u32,
+    /// A longer line is squeezed into this width.
+    pub most_width: u32,
+    /// Whether its first channel is blue.
+    #[serde(default)]
+    pub bgr: bool,
+    /// Subtracted from each 0…255 value, in the order of its channels.
+    pub mean: [f32; 3],
+    /// Divides the difference.
+    pub std: [f32; 3],
+    /// Least mean of a line's characters.
+    pub confidence: f32,
 }
 
 /// `[derived]`: an image side without a graph.

@@ -2,7 +2,8 @@
 
 use super::error::ModelError;
 use super::manifest::{
-    Calibration, DerivedTable, FileEntry, FitName, ImageTable, Kind, Manifest, TextSpec,
+    Calibration, DerivedTable, FileEntry, FinderTable, FitName, ImageTable, Kind, Manifest,
+    ReaderTable, TextSpec,
 };
 
 /// Most dimensions of a vector: four times the largest published dual encoders.
@@ -25,6 +26,8 @@ pub(super) fn check(m: &Manifest) -> Result<(), ModelError> {
     names(m)?;
     if m.kind == Kind::Detector {
         detector(m)?;
+    } else if m.kind == Kind::TextReader {
+        text_reader(m)?;
     } else if m.dims == 0 || m.dims > MOST_DIMS {
         return Err(m.wrong("dims", &format!("is {}, not 1 to {MOST_DIMS}", m.dims)));
     }
@@ -123,6 +126,23 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
             }
             return Ok(());
         }
+        Kind::TextReader => {
+            let others = [
+                (m.image.is_some(), "image"),
+                (m.derived.is_some(), "derived"),
+                (m.text.is_some(), "text"),
+                (m.calibration.is_some(), "calibration"),
+            ];
+            if let Some((_, key)) = others.into_iter().find(|(there, _)| *there) {
+                return Err(m.wrong(key, "is there, but a text reader has none"));
+            }
+        }
+    }
+    if m.kind != Kind::TextReader {
+        let own = [(m.finder.is_some(), "finder"), (m.reader.is_some(), "reader")];
+        if let Some((_, key)) = own.into_iter().find(|(there, _)| *there) {
+            return Err(m.wrong(key, "is there, but only a text reader has it"));
+        }
     }
     let own = [
         (m.classes.is_some(), "classes"),
@@ -135,6 +155,111 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
         Some((_, key)) => Err(m.wrong(key, "is there, but only a detector has it")),
         None => Ok(()),
     }
+}
+
+/// The tables that only a text reader has.
+fn text_reader(m: &Manifest) -> Result<(), ModelError> {
+    /// Longer side of the finder's pictures.
+    const FINDERS: std::ops::RangeInclusive<u32> = 64..=1600;
+    /// Height of a line.
+    const HEIGHTS: std::ops::RangeInclusive<u32> = 16..=128;
+    /// Width of a line.
+    const WIDTHS: std::ops::RangeInclusive<u32> = 16..=8192;
+    if m.dims != 0 {
+        return Err(m.wrong("dims", "is there, but a text reader has no vectors"));
+    }
+    let Some(FinderTable {
+        file,
+        tensor,
+        output,
+        size,
+        multiple,
+        bgr: _,
+        mean,
+        std,
+        threshold,
+        box_score,
+        unclip,
+        least_side,
+        most,
+    }) = &m.finder
+    else {
+        return Err(m.wrong("finder", "is missing (a text reader needs it)"));
+    };
+    listed(m, "finder.file", file)?;
+    named(m, "finder.tensor", tensor)?;
+    named(m, "finder.output", output)?;
+    if !FINDERS.contains(size) {
+        return Err(m.wrong("finder.size", &range(*size, &FINDERS)));
+    }
+    if !MULTIPLES.contains(multiple) {
+        return Err(m.wrong("finder.multiple", &range(*multiple, &MULTIPLES)));
+    }
+    scaling(m, "finder", mean, std)?;
+    let Some(reader) = &m.reader else {
+        return Err(m.wrong("reader", "is missing (a text reader needs it)"));
+    };
+    let ReaderTable {
+        file,
+        tensor,
+        output,
+        keys,
+        picture,
+        height,
+        least_width,
+        most_width,
+        bgr: _,
+        mean,
+        std,
+        confidence,
+    } = reader;
+    let shares = [
+        ("finder.threshold", threshold),
+        ("finder.box_score", box_score),
+        ("reader.confidence", confidence),
+    ];
+    for (key, share) in shares {
+        if !(*share > 0.0 && *share < 1.0) {
+            return Err(m.wrong(key, &format!("is {share}, not between 0 and 1")));
+        }
+    }
+    for (key, number) in [("finder.unclip", unclip), ("finder.least_side", least_side)] {
+        if !(*number >= 0.0 && *number <= 100.0) {
+            return Err(m.wrong(key, &format!("is {number}, not 0 to 100")));
+        }
+    }
+    if !MOST_BOXES.contains(most) {
+        return Err(m.wrong("finder.most", &range(*most, &MOST_BOXES)));
+    }
+    listed(m, "reader.file", file)?;
+    named(m, "reader.keys", keys)?;
+    if !FINDERS.contains(picture) || picture < size {
+        return Err(m.wrong("reader.picture", &range(*picture, &(*size..=*FINDERS.end()))));
+    }
+    named(m, "reader.tensor", tensor)?;
+    named(m, "reader.output", output)?;
+    if !HEIGHTS.contains(height) {
+        return Err(m.wrong("reader.height", &range(*height, &HEIGHTS)));
+    }
+    for (key, width) in [("least_width", least_width), ("most_width", most_width)] {
+        if !WIDTHS.contains(width) || least_width > most_width {
+            return Err(m.wrong(&format!("reader.{key}"), &range(*width, &WIDTHS)));
+        }
+    }
+    scaling(m, "reader", mean, std)
+}
+
+/// Numbers that bytes are scaled with.
+fn scaling(m: &Manifest, table: &str, mean: &[f32; 3], std: &[f32; 3]) -> Result<(), ModelError> {
+    if mean.iter().any(|v| !v.is_finite()) {
+        let key = format!("{table}.mean");
+        return Err(m.wrong(&key, "has a value that is not a number"));
+    }
+    if std.iter().any(|v| !v.is_finite() || *v <= 0.0) {
+        let key = format!("{table}.std");
+        return Err(m.wrong(&key, "has a value that is not above 0"));
+    }
+    Ok(())
 }
 
 /// The tables that only a detector has.
@@ -280,16 +405,8 @@ fn picture(m: &Manifest, image: &ImageTable) -> Result<(), ModelError> {
             return Err(m.wrong(key, reason));
         }
     }
-    if image.mean.iter().flatten().any(|v| !v.is_finite()) {
-        return Err(m.wrong("image.mean", "has a value that is not a number"));
-    }
-    if image
-        .std
-        .iter()
-        .flatten()
-        .any(|v| !v.is_finite() || *v <= 0.0)
-    {
-        return Err(m.wrong("image.std", "has a value that is not above 0"));
+    if let (Some(mean), Some(std)) = (&image.mean, &image.std) {
+        scaling(m, "image", mean, std)?;
     }
     if !BATCHES.contains(&image.batch) {
         return Err(m.wrong("image.batch", &range(image.batch, &BATCHES)));

@@ -1,7 +1,7 @@
 //! Models: where the runtime is, what a pack is, and the encoders that run it.
 //!
 //! A pack is a classifier (a graph from pictures to vectors, whose label rows make the tags), a detector
-//! (a graph from pictures to boxes, [`Detector`]) or a
+//! (a graph from pictures to boxes, [`Detector`]), a text reader (two graphs, [`reading`]) or a
 //! dual encoder (pictures and sentences in one space, vectors of length one). A dual encoder's
 //! photo vectors come from a graph of its own ([`ImageEncoder`]) or from the classifier's
 //! probabilities ([`Projection`]); its sentences from a [`TextEncoder`].
@@ -22,6 +22,7 @@ mod manifest_check;
 mod pack;
 pub mod packs;
 pub mod projection;
+pub mod reading;
 mod runtime;
 mod session;
 mod stamp;
@@ -33,15 +34,15 @@ mod unit;
 mod vouch;
 
 pub use detector::Detector;
-pub use embedded::{default_pack, faces_id, faces_pack, lite0_minilm, things_id, things_pack};
+pub use embedded::{default_pack, faces_id, faces_pack, lite0_minilm, text_id, text_pack, things_id, things_pack};
 pub use error::ModelError;
 pub use image_encoder::{EncoderOptions, ImageEncoder};
 pub use install::InstallError;
 pub use manifest::{
-    After, BoxRules, Calibration, DerivedTable, FileEntry, FitName, ImageTable, Kind, Licence,
-    Manifest, PeopleOdds, Pooling, Source, TextSpec,
+    After, BoxRules, Calibration, DerivedTable, FileEntry, FinderTable, FitName, ImageTable, Kind,
+    Licence, Manifest, PeopleOdds, Pooling, ReaderTable, Source, TextSpec,
 };
-pub use pack::{BoxGraph, DerivedImage, ImageGraph, ImageSide, ModelPack};
+pub use pack::{BoxGraph, DerivedImage, ImageGraph, ImageSide, ModelPack, TextGraphs};
 pub use projection::Projection;
 pub use runtime::{Runtime, RuntimeChoice, find_runtime, try_runtime};
 pub use text_encoder::{TextEncoder, TextOptions};

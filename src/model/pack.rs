@@ -13,10 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::ModelError;
-use super::manifest::{BoxRules, Calibration, FileEntry, Kind, Manifest, TextSpec, UNNAMED};
+use super::manifest::{
+    BoxRules, Calibration, FileEntry, FinderTable, Kind, Manifest, ReaderTable, TextSpec, UNNAMED,
+};
 use super::stamp::{self, Stamp};
 use crate::boxes;
-use crate::embedding::{InputSpec, ModelId};
+use crate::embedding::{Fit, InputSpec, ModelId};
 
 /// A pack that is ready for its encoders.
 #[derive(Debug, Clone)]
@@ -51,6 +53,19 @@ pub enum ImageSide {
     Derived(DerivedImage),
     /// A graph from pictures to boxes, which are kept instead of a vector.
     Boxes(BoxGraph),
+    /// Two graphs that find lines of text and read them; the lines' boxes are kept instead of a vector.
+    Text(TextGraphs),
+}
+
+/// Two graphs that find lines of text and read them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextGraphs {
+    /// What finds them.
+    pub finder: FinderTable,
+    /// What reads one.
+    pub reader: ReaderTable,
+    /// How the picture is wanted that lines are cut out of.
+    pub spec: InputSpec,
 }
 
 /// A graph from pictures to boxes.
@@ -232,7 +247,7 @@ impl ModelPack {
             id: manifest.id(),
             kind: manifest.kind,
             dims: match manifest.kind {
-                Kind::Detector => boxes::NUMBERS,
+                Kind::Detector | Kind::TextReader => boxes::NUMBERS,
                 Kind::Classifier | Kind::DualEncoder => manifest.dims,
             },
             description: manifest.description.clone(),
@@ -255,6 +270,7 @@ impl ModelPack {
         match &self.image {
             ImageSide::Graph(graph) => Some(&graph.spec),
             ImageSide::Boxes(graph) => Some(&graph.spec),
+            ImageSide::Text(graphs) => Some(&graphs.spec),
             ImageSide::Derived(_) => None,
         }
     }
@@ -262,7 +278,7 @@ impl ModelPack {
     /// The classifier whose probabilities this pack's photo vectors are made of, if they are.
     pub fn derived_from(&self) -> Option<&ModelId> {
         match &self.image {
-            ImageSide::Graph(_) | ImageSide::Boxes(_) => None,
+            ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Text(_) => None,
             ImageSide::Derived(derived) => Some(&derived.from),
         }
     }
@@ -284,6 +300,14 @@ impl ModelPack {
             self.there(name)?;
         }
         Ok(text)
+    }
+
+    /// Whether all of its files are here.
+    ///
+    /// # Errors
+    /// The first that is not, and what to do.
+    pub fn whole(&self) -> Result<(), ModelError> {
+        self.files.keys().try_for_each(|name| self.there(name).map(drop))
     }
 
     /// The bytes of one of the pack's files, read from disk if they lie there.
@@ -369,7 +393,12 @@ impl ModelPack {
         match &file.content {
             Content::Memory(bytes) => Ok(GraphSource::Memory(bytes)),
             Content::Disk(path) => Ok(GraphSource::File(path)),
-            Content::Absent { reason, remedy } => Err(ModelError::NoText {
+            Content::Absent { reason, remedy } if self.text.is_some() => Err(ModelError::NoText {
+                pack: self.id.to_string(),
+                reason: reason.clone(),
+                remedy: remedy.clone(),
+            }),
+            Content::Absent { reason, remedy } => Err(ModelError::Incomplete {
                 pack: self.id.to_string(),
                 reason: reason.clone(),
                 remedy: remedy.clone(),
@@ -403,6 +432,18 @@ pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, ModelError> {
 }
 
 fn image_side(manifest: &Manifest) -> Result<ImageSide, ModelError> {
+    if let (Some(finder), Some(reader)) = (&manifest.finder, &manifest.reader) {
+        return Ok(ImageSide::Text(TextGraphs {
+            spec: InputSpec {
+                size: reader.picture,
+                fit: Fit::Within(finder.multiple),
+                mean: [0.0; 3],
+                std: [1.0; 3],
+            },
+            finder: finder.clone(),
+            reader: reader.clone(),
+        }));
+    }
     match (&manifest.image, &manifest.derived) {
         (Some(image), None) if manifest.kind == Kind::Detector => {
             let missing = |key: &str| manifest.wrong(key, "is missing (a detector needs it)");
