@@ -105,7 +105,9 @@ fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
     }
     packs.set_in_use(name)?;
     let what = match &pack.image {
-        ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Text(_) => "looks at every photo once more",
+        ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Text(_) => {
+            "looks at every photo once more"
+        }
         ImageSide::Derived(_) => "makes its vectors from what is stored",
     };
     let who = if is_held(&context.data_dir) {

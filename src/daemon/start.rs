@@ -11,7 +11,9 @@ use super::lock::DataDirLock;
 use super::room::lock_with_room;
 use super::search_model;
 use crate::config::{Config, Decode};
-use crate::index::{CloserPlan, Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind, lower_priority};
+use crate::index::{
+    CloserPlan, Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind, lower_priority,
+};
 use crate::media::{DECODER_VERSION, Inspector, Inspects, Limits};
 use crate::model::packs::Packs;
 use crate::model::{self, ModelPack, default_pack, faces_pack, things_pack};

@@ -98,9 +98,9 @@ pub fn lite0_minilm(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
     partly_compiled_in(MINILM, MINILM_FILES, places)
 }
 
-const TEXT_READER: &str = include_str!("../../models/ppocr-v6-small/model.toml");
+const TEXT_READER: &str = include_str!("../../models/ppocr-v5-v6/model.toml");
 
-/// The reader of text in pictures, see `models/ppocr-v6-small/README.md`. Its graphs are looked for below
+/// The reader of text in pictures, see `models/ppocr-v5-v6/README.md`. Its graphs are looked for below
 /// `places`, folders of packs; without them the pack opens, and [`ModelPack::whole`] says what to do.
 ///
 /// # Errors

@@ -254,8 +254,6 @@ pub struct ReaderTable {
     pub picture: u32,
     /// Height of a line in pixels.
     pub height: u32,
-    /// A shorter line is filled up to this width.
-    pub least_width: u32,
     /// A longer line is squeezed into this width.
     pub most_width: u32,
     /// Whether its first channel is blue.

@@ -139,7 +139,10 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
         }
     }
     if m.kind != Kind::TextReader {
-        let own = [(m.finder.is_some(), "finder"), (m.reader.is_some(), "reader")];
+        let own = [
+            (m.finder.is_some(), "finder"),
+            (m.reader.is_some(), "reader"),
+        ];
         if let Some((_, key)) = own.into_iter().find(|(there, _)| *there) {
             return Err(m.wrong(key, "is there, but only a text reader has it"));
         }
@@ -160,7 +163,7 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
 /// The tables that only a text reader has.
 fn text_reader(m: &Manifest) -> Result<(), ModelError> {
     /// Longer side of the finder's pictures.
-    const FINDERS: std::ops::RangeInclusive<u32> = 64..=1600;
+    const FINDERS: std::ops::RangeInclusive<u32> = 64..=2048;
     /// Height of a line.
     const HEIGHTS: std::ops::RangeInclusive<u32> = 16..=128;
     /// Width of a line.
@@ -206,7 +209,6 @@ fn text_reader(m: &Manifest) -> Result<(), ModelError> {
         keys,
         picture,
         height,
-        least_width,
         most_width,
         bgr: _,
         mean,
@@ -234,17 +236,18 @@ fn text_reader(m: &Manifest) -> Result<(), ModelError> {
     listed(m, "reader.file", file)?;
     named(m, "reader.keys", keys)?;
     if !FINDERS.contains(picture) || picture < size {
-        return Err(m.wrong("reader.picture", &range(*picture, &(*size..=*FINDERS.end()))));
+        return Err(m.wrong(
+            "reader.picture",
+            &range(*picture, &(*size..=*FINDERS.end())),
+        ));
     }
     named(m, "reader.tensor", tensor)?;
     named(m, "reader.output", output)?;
     if !HEIGHTS.contains(height) {
         return Err(m.wrong("reader.height", &range(*height, &HEIGHTS)));
     }
-    for (key, width) in [("least_width", least_width), ("most_width", most_width)] {
-        if !WIDTHS.contains(width) || least_width > most_width {
-            return Err(m.wrong(&format!("reader.{key}"), &range(*width, &WIDTHS)));
-        }
+    if !WIDTHS.contains(most_width) {
+        return Err(m.wrong("reader.most_width", &range(*most_width, &WIDTHS)));
     }
     scaling(m, "reader", mean, std)
 }

@@ -34,7 +34,9 @@ mod unit;
 mod vouch;
 
 pub use detector::Detector;
-pub use embedded::{default_pack, faces_id, faces_pack, lite0_minilm, text_id, text_pack, things_id, things_pack};
+pub use embedded::{
+    default_pack, faces_id, faces_pack, lite0_minilm, text_id, text_pack, things_id, things_pack,
+};
 pub use error::ModelError;
 pub use image_encoder::{EncoderOptions, ImageEncoder};
 pub use install::InstallError;

@@ -307,7 +307,9 @@ impl ModelPack {
     /// # Errors
     /// The first that is not, and what to do.
     pub fn whole(&self) -> Result<(), ModelError> {
-        self.files.keys().try_for_each(|name| self.there(name).map(drop))
+        self.files
+            .keys()
+            .try_for_each(|name| self.there(name).map(drop))
     }
 
     /// The bytes of one of the pack's files, read from disk if they lie there.

@@ -10,10 +10,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::install::{
-    CLASSIFIER, FACES, InstallError, LITE0_MINILM, THINGS, check_name, is_built_in,
+    CLASSIFIER, FACES, InstallError, LITE0_MINILM, TEXT_READER, THINGS, check_name, is_built_in,
 };
 use super::pack::ModelPack;
-use super::{ModelError, default_pack, faces_pack, lite0_minilm, things_pack};
+use super::{ModelError, default_pack, faces_pack, lite0_minilm, text_pack, things_pack};
 use crate::safe_file;
 
 /// Where packs are looked for.
@@ -78,6 +78,7 @@ impl Packs {
             LITE0_MINILM => Ok(lite0_minilm(&self.places)?),
             THINGS => Ok(things_pack()?),
             FACES => Ok(faces_pack()?),
+            TEXT_READER => Ok(text_pack(&self.places)?),
             _ => {
                 let dir = self
                     .dir_of(name)
@@ -139,6 +140,7 @@ impl Packs {
             built_in(THINGS, things_pack()),
             built_in(FACES, faces_pack()),
             built_in(LITE0_MINILM, lite0_minilm(&self.places)),
+            built_in(TEXT_READER, text_pack(&self.places)),
         ];
         let mut found: Vec<(String, PathBuf)> = Vec::new();
         for place in &self.places {
@@ -268,9 +270,11 @@ mod tests {
         }
         let list = packs.list();
         let names: Vec<&str> = list.iter().map(|e| e.name.as_str()).collect();
-        assert_eq!(names, [CLASSIFIER, THINGS, FACES, LITE0_MINILM, "broken"]);
-        assert!(list[..4].iter().all(|entry| entry.pack.is_ok()));
-        assert!(list[4].pack.is_err());
+        let built_in = [CLASSIFIER, THINGS, FACES, LITE0_MINILM, TEXT_READER];
+        assert_eq!(names[..5], built_in);
+        assert_eq!(names[5..], ["broken"]);
+        assert!(list[..5].iter().all(|entry| entry.pack.is_ok()));
+        assert!(list[5].pack.is_err());
         assert!(matches!(
             packs.open("nothing"),
             Err(InstallError::NotInstalled { .. })

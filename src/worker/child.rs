@@ -60,10 +60,9 @@ fn answer(inspector: &Inspector, request: &Request, memory: &mut MmapMut) -> Rep
             Inspects::look(inspector, bytes, extension, inputs, look),
             room,
         ),
-        Want::Tensors => protocol::tensors_reply(
-            Inspects::tensors(inspector, bytes, extension, inputs),
-            room,
-        ),
+        Want::Tensors => {
+            protocol::tensors_reply(Inspects::tensors(inspector, bytes, extension, inputs), room)
+        }
     }
 }
 

@@ -17,6 +17,9 @@ use crate::picture_text::{ReadLine, worth_keeping};
 /// What is not read by then is left out, the largest lines come first.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// A line with fewer letters and digits is mostly none.
+const LETTERS: usize = 2;
+
 impl CloserPlan {
     /// Reads text; `places` are the folders that packs lie in.
     ///
@@ -138,26 +141,35 @@ impl CloserLook for TextLook {
         let mut lines = Vec::new();
         for line in &found {
             if spent >= DEADLINE {
-                tracing::debug!("some of {} lines are not read: it takes too long", found.len());
+                tracing::debug!(
+                    "some of {} lines are not read: it takes too long",
+                    found.len()
+                );
                 break;
             }
-            if !calm() {
-                return Ok(None);
-            }
-            let begun = Instant::now();
-            let cut = cut_line(&picture, line, &graphs.reader);
-            let Outcome::Answer((_, read)) = reader.see(vec![cut], stop)? else {
-                return Ok(None);
-            };
-            spent += begun.elapsed();
-            for LineText { text, confidence } in read? {
-                if confidence >= graphs.reader.confidence {
-                    lines.push(ReadLine {
-                        text,
-                        confidence,
-                        area: area(line, &picture),
-                    });
+            // A column may run upwards too: read both ways, the surer one counts.
+            let other_way = line.is_column().then(|| line.reversed());
+            let mut best = LineText::default();
+            for way in std::iter::once(*line).chain(other_way) {
+                if !calm() {
+                    return Ok(None);
                 }
+                let begun = Instant::now();
+                let cut = cut_line(&picture, &way, &graphs.reader);
+                let Outcome::Answer((_, read)) = reader.see(vec![cut], stop)? else {
+                    return Ok(None);
+                };
+                spent += begun.elapsed();
+                let sure = |read: &LineText| read.confidence > best.confidence;
+                best = read?.pop().filter(sure).unwrap_or(best);
+            }
+            let letters = best.text.chars().filter(|c| c.is_alphanumeric()).count();
+            if best.confidence >= graphs.reader.confidence && letters >= LETTERS {
+                lines.push(ReadLine {
+                    text: best.text,
+                    confidence: best.confidence,
+                    area: area(line, &picture),
+                });
             }
         }
         let lines = worth_keeping(lines);

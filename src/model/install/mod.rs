@@ -52,9 +52,12 @@ pub const THINGS: &str = "nanodet-g";
 /// The detector of faces.
 pub const FACES: &str = "centerface";
 
+/// The reader of text in pictures.
+pub const TEXT_READER: &str = "ppocr-v5-v6";
+
 /// Names that packs from elsewhere cannot take.
 pub fn is_built_in(name: &str) -> bool {
-    [LITE0_MINILM, CLASSIFIER, THINGS, FACES].contains(&name)
+    [LITE0_MINILM, CLASSIFIER, THINGS, FACES, TEXT_READER].contains(&name)
 }
 
 /// Removes an installed pack. Whether it may be removed is the caller's to know.

@@ -19,7 +19,7 @@ pub struct LinePicture {
 pub(super) fn cut(picture: &Letterbox, line: &TextBox, height: usize, most: usize) -> LinePicture {
     let scale = height as f32 / line.height.max(1.0);
     let width = (line.length.max(1.0) * scale).round() as usize;
-    let width = width.clamp(height / 4, most.max(height / 4)).max(1);
+    let width = width.clamp(height / 3, most.max(height / 3)).max(1);
     let points = |of: f32, on: usize| ((of / on as f32).ceil() as usize).clamp(1, MOST_POINTS);
     let (across, along) = (points(line.height, height), points(line.length, width));
     let count = (across * along) as f32;

@@ -83,7 +83,8 @@ impl TextFinder {
                 std: table.std,
             },
         );
-        let input = session::float_input(input.view(), self.element).map_err(|e| run(e.to_string()))?;
+        let input =
+            session::float_input(input.view(), self.element).map_err(|e| run(e.to_string()))?;
         crate::failpoint::hit("model.run").map_err(|e| run(e.to_string()))?;
         let outputs = self
             .session
@@ -127,8 +128,8 @@ fn shrunk(picture: &Letterbox, size: u32, multiple: u32) -> Result<Option<Letter
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let (rows, columns, _) = picture.pixels.dim();
     let bytes = picture.pixels.as_slice().unwrap_or_default();
-    let source = ImageRef::new(columns as u32, rows as u32, bytes, PixelType::U8x3)
-        .map_err(|e| text(&e))?;
+    let source =
+        ImageRef::new(columns as u32, rows as u32, bytes, PixelType::U8x3).map_err(|e| text(&e))?;
     let (w, h) = Letterbox::scaled(size, (f64::from(width), f64::from(height)));
     let mut target = Image::new(w, h, PixelType::U8x3);
     let options = ResizeOptions::new()
@@ -187,7 +188,8 @@ fn lines(
 /// The leftmost and rightmost pixel in each row of what hangs together with one pixel (also by its corners);
 /// its pixels are taken off the map.
 fn outline(is_new: &mut [bool], start: usize, width: usize, height: usize) -> Vec<[f32; 2]> {
-    let mut rows: std::collections::BTreeMap<usize, (usize, usize)> = std::collections::BTreeMap::new();
+    let mut rows: std::collections::BTreeMap<usize, (usize, usize)> =
+        std::collections::BTreeMap::new();
     let mut waiting = vec![start];
     is_new[start] = false;
     while let Some(at) = waiting.pop() {
@@ -257,7 +259,11 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert!((found[0].score - 0.9).abs() < 1e-5 && (found[1].score - 0.8).abs() < 1e-5);
         let [left, top, right, bottom] = found[0].bounds();
-        assert!(left < 20.0 && top < 10.0 && right > 119.0 && bottom > 17.0, "{:?}", found[0]);
+        assert!(
+            left < 20.0 && top < 10.0 && right > 119.0 && bottom > 17.0,
+            "{:?}",
+            found[0]
+        );
         assert!((found[0].middle[0] - 69.5).abs() < 1e-3);
     }
 

@@ -44,10 +44,7 @@ impl TextBox {
             if best.as_ref().is_none_or(|(smallest, _)| area < *smallest) {
                 let (u, v) = (f32::midpoint(left, right), f32::midpoint(top, bottom));
                 let found = Self {
-                    middle: [
-                        u * unit[0] + v * across[0],
-                        u * unit[1] + v * across[1],
-                    ],
+                    middle: [u * unit[0] + v * across[0], u * unit[1] + v * across[1]],
                     along: unit,
                     down: across,
                     length: right - left,
@@ -132,6 +129,22 @@ impl TextBox {
             length: self.length * longer,
             height: self.height * higher,
             score: self.score,
+        }
+    }
+
+    /// Whether it is taken to run downwards: then it may as well run upwards.
+    pub fn is_column(&self) -> bool {
+        self.along[1].abs() > self.along[0].abs()
+    }
+
+    /// The same box read from its other end.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        let back = |v: [f32; 2]| [-v[0], -v[1]];
+        Self {
+            along: back(self.along),
+            down: back(self.down),
+            ..self
         }
     }
 

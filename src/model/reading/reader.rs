@@ -24,7 +24,7 @@ pub struct LineReader {
 }
 
 /// What a line says.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LineText {
     /// In the order in which it is written along the line.
     pub text: String,
@@ -97,14 +97,15 @@ impl LineReader {
         }
         let input: Array4<f32> = prepare(
             line.pixels.view(),
-            width.max(table.least_width as usize),
+            width,
             Channels {
                 bgr: table.bgr,
                 mean: table.mean,
                 std: table.std,
             },
         );
-        let input = session::float_input(input.view(), self.element).map_err(|e| run(e.to_string()))?;
+        let input =
+            session::float_input(input.view(), self.element).map_err(|e| run(e.to_string()))?;
         crate::failpoint::hit("model.run").map_err(|e| run(e.to_string()))?;
         let outputs = self
             .session
@@ -144,7 +145,7 @@ fn decode(steps: ArrayView2<'_, f32>, keys: &[String]) -> LineText {
         let likeliest = step
             .iter()
             .enumerate()
-            .filter(|(_, p)| p.is_finite())
+            .filter(|(_, p)| **p > 0.0 && p.is_finite())
             .max_by(|(_, a), (_, b)| a.total_cmp(b));
         let (class, p) = likeliest.map_or((0, 0.0), |(class, p)| (class, *p));
         if class != before
@@ -157,7 +158,11 @@ fn decode(steps: ArrayView2<'_, f32>, keys: &[String]) -> LineText {
         before = class;
     }
     LineText {
-        confidence: if count > 0 { sum / f32::from(count) } else { 0.0 },
+        confidence: if count > 0 {
+            sum / f32::from(count)
+        } else {
+            0.0
+        },
         text,
     }
 }
@@ -182,7 +187,16 @@ mod tests {
         let keys = keys("a\nb\n\u{fc}\n");
         assert_eq!(keys, ["a", "b", "\u{fc}", " "]);
         let line = decode(
-            steps(&[(0, 0.9), (1, 0.8), (1, 0.9), (0, 0.9), (1, 0.6), (4, 1.0), (3, 1.0)]).view(),
+            steps(&[
+                (0, 0.9),
+                (1, 0.8),
+                (1, 0.9),
+                (0, 0.9),
+                (1, 0.6),
+                (4, 1.0),
+                (3, 1.0),
+            ])
+            .view(),
             &keys,
         );
         assert_eq!(line.text, "aa \u{fc}");

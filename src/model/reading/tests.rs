@@ -31,7 +31,6 @@ output = "p"
 keys = "character"
 picture = 1280
 height = 48
-least_width = 320
 most_width = 3200
 bgr = true
 mean = [127.5, 127.5, 127.5]
