@@ -262,6 +262,11 @@ fn checked(entry: &Entry) -> anyhow::Result<(&ModelPack, String)> {
         let (terms, classes) = (words.terms().len() as u64, words.likely().len() as u64);
         says += &format!(", {} terms over {} classes", count(terms), count(classes));
     }
+    if pack.kind == Kind::TextReader
+        && let Err(e) = pack.whole()
+    {
+        says += &format!("; text in pictures is not read: {e}");
+    }
     if pack.kind == Kind::DualEncoder
         && let Err(e) = pack.text_side()
     {
@@ -283,6 +288,8 @@ fn run_once(context: &Context_, packs: &[&ModelPack]) -> anyhow::Result<()> {
             ImageSide::Boxes(_) => {
                 Detector::new(&runtime, pack)?;
             }
+            // What it lacks was said.
+            ImageSide::Text(_) if pack.whole().is_err() => {}
             ImageSide::Text(_) => {
                 TextFinder::new(&runtime, pack, 1)?;
                 LineReader::new(&runtime, pack, 1)?;

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::error::ModelError;
+use super::install;
 use super::manifest::Manifest;
 use super::pack::{ModelPack, Part};
 use crate::embedding::ModelId;
 
 /// Name in the pack, bytes.
-type Files = [(&'static str, &'static [u8])];
+pub(super) type Files = [(&'static str, &'static [u8])];
 
 const CLASSIFIER: &str = include_str!("../../models/efficientnet-lite0/model.toml");
 
@@ -99,6 +100,15 @@ pub fn lite0_minilm(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
 }
 
 const TEXT_READER: &str = include_str!("../../models/ppocr-v5-v6/model.toml");
+
+/// Manifest and compiled-in files of a pack whose other files are looked for; `None`: the name is another's.
+pub(super) fn partly(name: &str) -> Option<(&'static str, &'static Files)> {
+    match name {
+        install::LITE0_MINILM => Some((MINILM, MINILM_FILES)),
+        install::TEXT_READER => Some((TEXT_READER, &[])),
+        _ => None,
+    }
+}
 
 /// The reader of text in pictures, see `models/ppocr-v5-v6/README.md`. Its graphs are looked for below
 /// `places`, folders of packs; without them the pack opens, and [`ModelPack::whole`] says what to do.

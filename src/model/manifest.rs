@@ -219,9 +219,8 @@ pub struct FinderTable {
     pub size: u32,
     /// What the sides of the tensor are multiples of.
     pub multiple: u32,
-    /// Whether its first channel is blue.
-    #[serde(default)]
-    pub bgr: bool,
+    /// Which channel comes first.
+    pub channels: ChannelOrder,
     /// Subtracted from each 0…255 value, in the order of its channels.
     pub mean: [f32; 3],
     /// Divides the difference.
@@ -256,15 +255,26 @@ pub struct ReaderTable {
     pub height: u32,
     /// A longer line is squeezed into this width.
     pub most_width: u32,
-    /// Whether its first channel is blue.
-    #[serde(default)]
-    pub bgr: bool,
+    /// Which channel comes first.
+    pub channels: ChannelOrder,
     /// Subtracted from each 0…255 value, in the order of its channels.
     pub mean: [f32; 3],
     /// Divides the difference.
     pub std: [f32; 3],
     /// Least mean of a line's characters.
     pub confidence: f32,
+    /// Least letters and digits of a line.
+    pub least_characters: usize,
+}
+
+/// Order of a picture's channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChannelOrder {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
 }
 
 /// `[derived]`: an image side without a graph.

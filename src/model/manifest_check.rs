@@ -177,7 +177,7 @@ fn text_reader(m: &Manifest) -> Result<(), ModelError> {
         output,
         size,
         multiple,
-        bgr: _,
+        channels: _,
         mean,
         std,
         threshold,
@@ -210,10 +210,11 @@ fn text_reader(m: &Manifest) -> Result<(), ModelError> {
         picture,
         height,
         most_width,
-        bgr: _,
+        channels: _,
         mean,
         std,
         confidence,
+        least_characters: _,
     } = reader;
     let shares = [
         ("finder.threshold", threshold),

@@ -41,8 +41,8 @@ pub use error::ModelError;
 pub use image_encoder::{EncoderOptions, ImageEncoder};
 pub use install::InstallError;
 pub use manifest::{
-    After, BoxRules, Calibration, DerivedTable, FileEntry, FinderTable, FitName, ImageTable, Kind,
-    Licence, Manifest, PeopleOdds, Pooling, ReaderTable, Source, TextSpec,
+    After, BoxRules, Calibration, ChannelOrder, DerivedTable, FileEntry, FinderTable, FitName,
+    ImageTable, Kind, Licence, Manifest, PeopleOdds, Pooling, ReaderTable, Source, TextSpec,
 };
 pub use pack::{BoxGraph, DerivedImage, ImageGraph, ImageSide, ModelPack, TextGraphs};
 pub use projection::Projection;

@@ -17,9 +17,6 @@ use crate::picture_text::{ReadLine, worth_keeping};
 /// What is not read by then is left out, the largest lines come first.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A line with fewer letters and digits is mostly none.
-const LETTERS: usize = 2;
-
 impl CloserPlan {
     /// Reads text; `places` are the folders that packs lie in.
     ///
@@ -164,7 +161,9 @@ impl CloserLook for TextLook {
                 best = read?.pop().filter(sure).unwrap_or(best);
             }
             let letters = best.text.chars().filter(|c| c.is_alphanumeric()).count();
-            if best.confidence >= graphs.reader.confidence && letters >= LETTERS {
+            if best.confidence >= graphs.reader.confidence
+                && letters >= graphs.reader.least_characters
+            {
                 lines.push(ReadLine {
                     text: best.text,
                     confidence: best.confidence,

@@ -14,12 +14,12 @@ mod digest;
 mod download;
 mod environment;
 mod error;
+mod fetched;
 #[cfg(test)]
 mod hostile;
 mod http;
 mod hub;
 mod job;
-mod lite0;
 mod name;
 mod place;
 mod progress;

@@ -78,7 +78,7 @@ impl TextFinder {
             picture.pixels.view(),
             picture.pixels.dim().1,
             Channels {
-                bgr: table.bgr,
+                order: table.channels,
                 mean: table.mean,
                 std: table.std,
             },

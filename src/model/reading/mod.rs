@@ -21,7 +21,7 @@ use ort::session::Session;
 use ort::value::TensorElementType;
 
 use super::error::ModelError;
-use super::manifest::ReaderTable;
+use super::manifest::{ChannelOrder, ReaderTable};
 use super::session;
 use crate::embedding::Letterbox;
 
@@ -34,8 +34,7 @@ pub fn cut_line(picture: &Letterbox, line: &TextBox, reader: &ReaderTable) -> Li
 /// How bytes become numbers.
 #[derive(Clone, Copy)]
 struct Channels {
-    /// Blue first.
-    bgr: bool,
+    order: ChannelOrder,
     mean: [f32; 3],
     std: [f32; 3],
 }
@@ -47,7 +46,10 @@ fn prepare(pixels: ArrayView3<'_, u8>, width: usize, how: Channels) -> Array4<f3
     for channel in 0..3 {
         let table: [f32; 256] =
             std::array::from_fn(|v| (v as f32 - how.mean[channel]) / how.std[channel]);
-        let from = if how.bgr { 2 - channel } else { channel };
+        let from = match how.order {
+            ChannelOrder::Rgb => channel,
+            ChannelOrder::Bgr => 2 - channel,
+        };
         for y in 0..rows {
             for x in 0..columns {
                 input[[0, channel, y, x]] = table[usize::from(pixels[[y, x, from]])];

@@ -99,7 +99,7 @@ impl LineReader {
             line.pixels.view(),
             width,
             Channels {
-                bgr: table.bgr,
+                order: table.channels,
                 mean: table.mean,
                 std: table.std,
             },

@@ -15,7 +15,7 @@ tensor = "x"
 output = "p"
 size = 640
 multiple = 32
-bgr = true
+channels = "bgr"
 mean = [127.5, 127.5, 127.5]
 std = [127.5, 127.5, 127.5]
 threshold = 0.3
@@ -32,10 +32,11 @@ keys = "character"
 picture = 1280
 height = 48
 most_width = 3200
-bgr = true
+channels = "bgr"
 mean = [127.5, 127.5, 127.5]
 std = [127.5, 127.5, 127.5]
 confidence = 0.8
+least_characters = 2
 
 [licence]
 weights = "Apache-2.0"
@@ -68,14 +69,14 @@ pub fn tables() -> TextGraphs {
 fn blue_comes_first_where_it_is_wanted_and_padding_is_nothing() {
     let mut pixels = ndarray::Array3::zeros((1, 1, 3));
     pixels[[0, 0, 0]] = 255;
-    let how = |bgr| Channels {
-        bgr,
+    let how = |order| Channels {
+        order,
         mean: [127.5, 0.0, 127.5],
         std: [127.5, 1.0, 127.5],
     };
-    let rgb = prepare(pixels.view(), 2, how(false));
+    let rgb = prepare(pixels.view(), 2, how(ChannelOrder::Rgb));
     let values: Vec<f32> = rgb.iter().copied().collect();
     assert_eq!(values, [1.0, 0.0, 0.0, 0.0, -1.0, 0.0]);
-    let bgr = prepare(pixels.view(), 1, how(true));
+    let bgr = prepare(pixels.view(), 1, how(ChannelOrder::Bgr));
     assert_eq!(bgr.iter().copied().collect::<Vec<f32>>(), [-1.0, 0.0, 1.0]);
 }
