@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::catch_up::Request;
+use super::catch_up::{CloserExtent, Request};
 use super::embed::Order;
 use super::error::IndexError;
 use super::lanes::SearchChoice;
@@ -89,12 +89,13 @@ impl Indexer {
         let _ = self.catch_up_requests.try_send(Request::Closer);
     }
 
-    /// Has what looks closer see everything it has not seen, on the calling thread; waits for the last.
+    /// Has what looks closer see what it has not seen and is likely to find something in, on the calling
+    /// thread; waits for the last.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn look_closer(&self) -> Result<u64, IndexError> {
-        let looked = self.catch_up.look_closer(&|| true)?;
+        let looked = self.catch_up.look_closer(CloserExtent::Likely, &|| true)?;
         let stopping = || self.shared.stop.load(Ordering::Relaxed);
         while !self.shared.progress.wait_closer(Duration::from_millis(50)) && !stopping() {}
         Ok(looked)
