@@ -48,6 +48,8 @@ pub struct DetectorState {
     pub id: ModelId,
     /// Whether it runs.
     pub state: ModelState,
+    /// It looks at photos behind everything else.
+    pub looks_closer: bool,
     /// How far it has come with what was there when that was last counted; all zero: not yet.
     pub coverage: Coverage,
 }
@@ -64,17 +66,18 @@ impl Indexer {
 
     /// How the detectors that are on are doing, and what looks closer.
     pub fn detectors(&self) -> Vec<DetectorState> {
-        let state = |space: &LaneSpace, coverage| DetectorState {
+        let state = |space: &LaneSpace, coverage, looks_closer| DetectorState {
             id: space.id.clone(),
             state: space.state.clone(),
+            looks_closer,
             coverage,
         };
         let table = self.shared.spaces.get();
         let detectors = table.spaces.iter().filter(|s| s.role.is_detector());
-        let detectors = detectors.map(|s| state(s, self.catch_up.covered(s.model)));
+        let detectors = detectors.map(|s| state(s, self.catch_up.covered(s.model), false));
         let table = self.shared.closer.get();
         let closer = table.spaces.iter();
-        let closer = closer.map(|s| state(s, self.catch_up.looked_closer(s.model)));
+        let closer = closer.map(|s| state(s, self.catch_up.looked_closer(s.model), true));
         detectors.chain(closer).collect()
     }
 
