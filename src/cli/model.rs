@@ -104,7 +104,7 @@ fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
     }
     packs.set_in_use(name)?;
     let what = match &pack.image {
-        ImageSide::Graph(_) | ImageSide::Boxes(_) => "looks at every photo once more",
+        ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Faces(_) => "looks at every photo once more",
         ImageSide::Derived(_) => "makes its vectors from what is stored",
     };
     let who = if is_held(&context.data_dir) {
@@ -281,6 +281,7 @@ fn run_once(context: &Context_, packs: &[&ModelPack]) -> anyhow::Result<()> {
                 Detector::new(&runtime, pack)?;
             }
             ImageSide::Derived(_) => {}
+            ImageSide::Faces(_) => {}
         }
         if pack.text_side().is_ok() {
             let options = TextOptions {

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::ModelError;
-use super::manifest::{BoxRules, Calibration, FileEntry, Kind, Manifest, TextSpec, UNNAMED};
+use super::manifest::{
+    BoxRules, Calibration, FacesTable, FileEntry, Kind, Manifest, TextSpec, UNNAMED,
+};
 use super::stamp::{self, Stamp};
 use crate::boxes;
 use crate::embedding::{InputSpec, ModelId};
@@ -25,7 +27,7 @@ pub struct ModelPack {
     pub id: ModelId,
     /// What it can do.
     pub kind: Kind,
-    /// Length of its vectors; of a detector the numbers of one box.
+    /// Length of its vectors; of a detector the numbers of one box, of a face encoder those of one face.
     pub dims: usize,
     /// One line for people.
     pub description: String,
@@ -51,6 +53,8 @@ pub enum ImageSide {
     Derived(DerivedImage),
     /// A graph from pictures to boxes, which are kept instead of a vector.
     Boxes(BoxGraph),
+    /// A graph from faces to vectors, which are kept with their boxes.
+    Faces(FacesTable),
 }
 
 /// A graph from pictures to boxes.
@@ -64,6 +68,8 @@ pub struct BoxGraph {
     pub scores: String,
     /// Name of the output `[N, 4, places]`.
     pub boxes: String,
+    /// Name of the output `[N, 10, places]`, where a detector of faces has it.
+    pub points: Option<String>,
     /// How it wants its pictures.
     pub spec: InputSpec,
     /// Which boxes are kept.
@@ -233,6 +239,7 @@ impl ModelPack {
             kind: manifest.kind,
             dims: match manifest.kind {
                 Kind::Detector => boxes::NUMBERS,
+                Kind::FaceEncoder => boxes::NUMBERS + manifest.dims,
                 Kind::Classifier | Kind::DualEncoder => manifest.dims,
             },
             description: manifest.description.clone(),
@@ -250,19 +257,19 @@ impl ModelPack {
         &self.manifest.name
     }
 
-    /// How its image graph wants its pictures; derived packs see none.
+    /// How its image graph wants its pictures; derived packs see none, and faces come from the closer look.
     pub fn input(&self) -> Option<&InputSpec> {
         match &self.image {
             ImageSide::Graph(graph) => Some(&graph.spec),
             ImageSide::Boxes(graph) => Some(&graph.spec),
-            ImageSide::Derived(_) => None,
+            ImageSide::Derived(_) | ImageSide::Faces(_) => None,
         }
     }
 
     /// The classifier whose probabilities this pack's photo vectors are made of, if they are.
     pub fn derived_from(&self) -> Option<&ModelId> {
         match &self.image {
-            ImageSide::Graph(_) | ImageSide::Boxes(_) => None,
+            ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Faces(_) => None,
             ImageSide::Derived(derived) => Some(&derived.from),
         }
     }
@@ -403,6 +410,9 @@ pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, ModelError> {
 }
 
 fn image_side(manifest: &Manifest) -> Result<ImageSide, ModelError> {
+    if let Some(faces) = &manifest.faces {
+        return Ok(ImageSide::Faces(faces.clone()));
+    }
     match (&manifest.image, &manifest.derived) {
         (Some(image), None) if manifest.kind == Kind::Detector => {
             let missing = |key: &str| manifest.wrong(key, "is missing (a detector needs it)");
@@ -412,6 +422,7 @@ fn image_side(manifest: &Manifest) -> Result<ImageSide, ModelError> {
                 input_name: image.tensor.clone(),
                 scores: name("image.scores", &image.scores)?,
                 boxes: name("image.boxes", &image.boxes)?,
+                points: image.points.clone(),
                 spec: image.spec(),
                 rules: manifest.boxes.ok_or_else(|| missing("boxes"))?,
             }))
