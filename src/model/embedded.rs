@@ -98,6 +98,22 @@ pub fn lite0_minilm(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
     partly_compiled_in(MINILM, MINILM_FILES, places)
 }
 
+const DLIB_FACE: &str = include_str!("../../models/dlib-face/model.toml");
+
+const DLIB_FACE_FILES: &Files = &[(
+    "encoder.onnx",
+    include_bytes!("../../models/dlib-face/encoder.onnx"),
+)];
+
+/// The encoder of faces, see `models/dlib-face/README.md`. Its graph is compiled in, its weights are looked
+/// for below `places`, as [`lite0_minilm`]'s text files are.
+///
+/// # Errors
+/// As [`lite0_minilm`].
+pub fn face_encoder_pack(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
+    partly_compiled_in(DLIB_FACE, DLIB_FACE_FILES, places)
+}
+
 /// Name and revision of the detector of things and people; its files are not looked at.
 ///
 /// # Errors

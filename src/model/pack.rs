@@ -306,6 +306,24 @@ impl ModelPack {
         }
     }
 
+    /// The same, compared with the checksum as it is read, whatever a stamp says.
+    ///
+    /// # Errors
+    /// As [`Self::file`], and if it was cut off or is another since the pack was opened.
+    pub(super) fn checked_file(&self, name: &str) -> Result<Vec<u8>, ModelError> {
+        let bytes = self.file(name)?.into_owned();
+        if let Some(file) = self.files.get(name) {
+            let path = match &file.content {
+                Content::Disk(path) => path.as_path(),
+                _ => Path::new(name),
+            };
+            let wrong = |reason| bad_file(self.name(), path, reason);
+            same_size(bytes.len() as u64, file.size).map_err(wrong)?;
+            same_hash(blake3::hash(&bytes).to_hex().as_str(), &file.blake3).map_err(wrong)?;
+        }
+        Ok(bytes)
+    }
+
     /// One of the pack's files as text.
     ///
     /// # Errors
@@ -376,6 +394,14 @@ impl ModelPack {
         match &file.content {
             Content::Memory(bytes) => Ok(GraphSource::Memory(bytes)),
             Content::Disk(path) => Ok(GraphSource::File(path)),
+            Content::Absent { reason, remedy } if self.text.is_none() => {
+                Err(ModelError::BadFile {
+                    pack: self.id.to_string(),
+                    file: name.to_owned(),
+                    reason: format!("is missing ({reason})"),
+                    remedy: remedy.clone(),
+                })
+            }
             Content::Absent { reason, remedy } => Err(ModelError::NoText {
                 pack: self.id.to_string(),
                 reason: reason.clone(),

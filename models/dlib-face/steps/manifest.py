@@ -12,7 +12,7 @@ from .network import DIMS, SIDE
 REVISION_DIGITS = 12
 # The longer side of the picture in which faces are looked for, and which of them are encoded.
 SIZE = 960
-LEAST = 0.7
+LEAST = 0.6
 SMALLEST = 32
 ASKEW = 0.08
 SAME = 0.41
