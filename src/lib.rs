@@ -17,6 +17,7 @@ pub mod media;
 pub mod model;
 mod persons;
 pub mod photo;
+pub mod picture_text;
 mod safe_file;
 pub mod said;
 pub mod search;

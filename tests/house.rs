@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("embedding", 0),
     ("boxes", 0),
     ("faces", 0),
+    ("picture_text", 0),
     ("failpoint", 0),
     ("said", 0),
     ("config", 1),

@@ -243,6 +243,7 @@ impl Maker {
                 tagger: self.tagger,
                 tags: self.words.tags(&logits),
             }),
+            text: None,
         }
     }
 }

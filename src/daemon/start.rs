@@ -162,6 +162,7 @@ impl Setup {
             one_pass: way == Way::Once,
             inspector: self.inspector(way),
             model: Some(plan),
+            closer: Vec::new(),
         };
         let indexer = Indexer::start(store, thumbs, &self.data_dir, options)?;
         Ok(Started {

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use super::failing;
-use super::job::{Job, Seen};
+use super::job::{Job, Seen, Task};
 use super::progress::Progress;
 use super::read::{Bytes, read};
 use super::spaces::LaneId;
@@ -24,7 +24,10 @@ impl Worker {
         let Some(photo) = self.reader.photo_id(hash)? else {
             return Ok(());
         };
-        let table = self.shared.spaces.get();
+        let table = match job.task {
+            Task::Closer(_) => self.shared.closer.get(),
+            _ => self.shared.spaces.get(),
+        };
         let (mut lanes, mut inputs, mut models) = (Vec::new(), Vec::new(), Vec::new());
         for (space, input) in table.seeing().filter(|(space, _)| space.is_ready()) {
             if let Some(model) = space.model
@@ -136,7 +139,8 @@ impl Worker {
         self.let_go();
         match seen {
             Ok(tensors) => {
-                let _ = self.to_embed(Seen {
+                let is_closer = matches!(job.task, Task::Closer(_));
+                let seen = Seen {
                     hash: *hash,
                     place: None,
                     inspection: None,
@@ -144,7 +148,8 @@ impl Worker {
                     known,
                     urgent: job.urgent,
                     ticket: Some(job.ticket),
-                });
+                };
+                let _ = self.to_models(seen, is_closer);
             }
             Err(e) if e.is_passing => self.put_off(job),
             Err(e) => self.write_content(

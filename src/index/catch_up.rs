@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use super::gate::Flow;
 use super::job::{Job, Task, Write};
 use super::lanes::Derived;
 use super::models::SettledModel;
-use super::progress::Progress;
+use super::progress::{Progress, Ticket};
 use super::roots::RootHandle;
 use super::scan::enqueue;
-use super::spaces::{LaneSpace, Role};
+use super::spaces::{LaneSpace, Role, Table};
 use super::tagging::{Tagging, Writer, lock, writer};
 use super::worker::Shared;
 use crate::store::{
@@ -54,14 +54,15 @@ pub(super) struct CatchUp {
     pub orders: Sender<Order>,
     pub settled: Mutex<SettledModel>,
     pub detecting: Mutex<Vec<Counted>>,
+    pub looking_closer: Mutex<Vec<Counted>>,
 }
 
-/// How far a detector was when that was counted.
+/// How far a model was when that was counted.
 pub(super) struct Counted {
     model: i64,
     coverage: Coverage,
-    /// Photos that had been caught up by then.
-    caught_up: u64,
+    /// Photos that it had been shown since the start by then.
+    before: u64,
 }
 
 /// What the thread can be asked for.
@@ -73,6 +74,8 @@ pub(super) enum Request {
     Settle,
     /// To look whether tags are to be made otherwise.
     Tags,
+    /// To look whether a photo wants a closer look.
+    Closer,
     /// To end.
     End,
 }
@@ -88,7 +91,7 @@ impl CatchUp {
                 // First how far it is: the work itself may take hours.
                 Request::CatchUp if self.may_work() => self.settle().and_then(|_| self.run()),
                 Request::CatchUp => Ok(0),
-                Request::Settle | Request::Tags | Request::End => Ok(0),
+                Request::Settle | Request::Tags | Request::Closer | Request::End => Ok(0),
             };
             let done = match done {
                 Ok(n) if self.is_detecting() => self.count_detectors().map(|()| n),
@@ -117,6 +120,15 @@ impl CatchUp {
                     tracing::info!("{n} photos are looked at again");
                     self.shared.progress.turn();
                 }
+                Err(_) if self.stopping() => return,
+                Err(e) => tracing::warn!("{e}"),
+            }
+            let goes_on = || requests.is_empty();
+            match self
+                .count_closer()
+                .and_then(|()| self.look_closer(&goes_on))
+            {
+                Ok(_) => {}
                 Err(_) if self.stopping() => return,
                 Err(e) => tracing::warn!("{e}"),
             }
@@ -184,34 +196,54 @@ impl CatchUp {
 
     /// Counts how far the detectors are: as much work as a look for what they have not seen.
     fn count_detectors(&self) -> Result<(), IndexError> {
-        let reader = StoreReader::open(&self.data_dir)?;
         let table = self.shared.spaces.get();
-        let mut counted = Vec::new();
-        for model in table.spaces.iter().filter(|s| s.role.is_detector()) {
-            let Some(model) = model.model else { continue };
-            let caught_up = self.shared.progress.snapshot().caught_up;
-            counted.push(Counted {
-                model,
-                coverage: reader.coverage(model)?,
-                caught_up,
-            });
-        }
+        let detectors = table.spaces.iter().filter(|s| s.role.is_detector());
+        let counted = self.count(detectors, &self.shared.progress.caught_up)?;
         *lock(&self.detecting) = counted;
         Ok(())
     }
 
+    /// The same of the models that look closer.
+    fn count_closer(&self) -> Result<(), IndexError> {
+        let table = self.shared.closer.get();
+        let counted = self.count(table.spaces.iter(), &self.shared.progress.looked_closer)?;
+        *lock(&self.looking_closer) = counted;
+        Ok(())
+    }
+
+    fn count<'s>(
+        &self,
+        models: impl Iterator<Item = &'s LaneSpace>,
+        seen: &AtomicU64,
+    ) -> Result<Vec<Counted>, IndexError> {
+        let reader = StoreReader::open(&self.data_dir)?;
+        let counted = models.filter_map(|space| space.model).map(|model| {
+            let before = seen.load(Ordering::Relaxed);
+            Ok(Counted {
+                model,
+                coverage: reader.coverage(model)?,
+                before,
+            })
+        });
+        counted.collect()
+    }
+
     /// How far a detector is, as far as that is known.
     pub fn covered(&self, model: Option<i64>) -> Coverage {
-        let counted = lock(&self.detecting);
-        let Some(counted) = counted.iter().find(|c| Some(c.model) == model) else {
-            return Coverage::default();
-        };
-        let mut coverage = counted.coverage;
-        let since = self.shared.progress.snapshot().caught_up - counted.caught_up;
-        // A photo is shown to all that have not seen it.
-        let since = i64::try_from(since).unwrap_or(i64::MAX);
-        coverage.embedded += since.min(coverage.waiting().max(0));
-        coverage
+        covered(
+            &lock(&self.detecting),
+            model,
+            &self.shared.progress.caught_up,
+        )
+    }
+
+    /// How far a model that looks closer is, as far as that is known.
+    pub fn looked_closer(&self, model: Option<i64>) -> Coverage {
+        covered(
+            &lock(&self.looking_closer),
+            model,
+            &self.shared.progress.looked_closer,
+        )
     }
 
     /// Whether a detector had more to see when that was last counted.
@@ -291,6 +323,61 @@ impl CatchUp {
         }
     }
 
+    /// Has the models that look closer see what they have not seen, newest first, as long as nothing else is
+    /// asked for. Returns how many photos went to them.
+    pub fn look_closer(&self, goes_on: &dyn Fn() -> bool) -> Result<u64, IndexError> {
+        let reader = StoreReader::open(&self.data_dir)?;
+        let mut count = 0;
+        let mut done = HashSet::new();
+        while let Some(model) = next(&self.shared.closer.get(), &done) {
+            done.insert(model);
+            let mut before = i64::MAX;
+            while runs(&self.shared.closer.get(), model) {
+                let page = reader.without_closer_look(model, before, PAGE)?;
+                let Some((last, _, _)) = page.last() else {
+                    break;
+                };
+                before = *last;
+                for (photo, hash, key) in page {
+                    let Some(ticket) = self.turn_of_closer(goes_on) else {
+                        return Ok(count);
+                    };
+                    let Some(claim) = self.shared.embedding.claim(photo) else {
+                        continue;
+                    };
+                    let job = Job {
+                        key,
+                        task: Task::Closer(hash),
+                        urgent: false,
+                        tries: 0,
+                        ticket: ticket.holding(claim),
+                    };
+                    if !enqueue(&self.backlog, job, &self.shared.stop, &|| {}) {
+                        return Ok(count);
+                    }
+                    count += 1;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// Waits until there is room for a closer look and nothing else to do; `None`: something is asked for.
+    fn turn_of_closer(&self, goes_on: &dyn Fn() -> bool) -> Option<Ticket> {
+        loop {
+            if self.stopping() || !self.may_work() || !goes_on() {
+                return None;
+            }
+            if self.backlog.len() < WAITING
+                && !self.shared.progress.is_live()
+                && let Some(ticket) = self.shared.progress.closer_ticket()
+            {
+                return Some(ticket);
+            }
+            std::thread::sleep(WAIT);
+        }
+    }
+
     /// Names of photos that were indexed before names could be searched.
     fn fill_names(&self) -> Result<(), IndexError> {
         while !self.stopping() && self.ask(|store| store.fill_words(NAMES))? {}
@@ -329,6 +416,7 @@ impl CatchUp {
                                 embedding,
                             }],
                             tagged: None,
+                            text: None,
                         });
                         self.send(Write::Change {
                             root: None,
@@ -362,10 +450,10 @@ impl CatchUp {
         let mut count = 0;
         let mut done = HashSet::new();
         // A model that fails or is given up meanwhile is not read files for.
-        while let Some(model) = self.next_model(&done) {
+        while let Some(model) = next(&self.shared.spaces.get(), &done) {
             done.insert(model);
             let mut after = 0;
-            while self.runs(model) {
+            while runs(&self.shared.spaces.get(), model) {
                 let page = reader.without_embedding(model, after, PAGE)?;
                 let Some((last, _, _)) = page.last() else {
                     break;
@@ -399,20 +487,6 @@ impl CatchUp {
         !self.stopping() && self.tend_by(Tagging::step_for_photos)
     }
 
-    /// A model that runs and has not had its turn.
-    fn next_model(&self, done: &HashSet<i64>) -> Option<i64> {
-        let table = self.shared.spaces.get();
-        let mut models = table.seeing().filter(|(s, _)| s.is_ready());
-        models.find_map(|(space, _)| space.model.filter(|m| !done.contains(m)))
-    }
-
-    fn runs(&self, model: i64) -> bool {
-        let table = self.shared.spaces.get();
-        table
-            .seeing()
-            .any(|(s, _)| s.is_ready() && s.model == Some(model))
-    }
-
     /// Not while only live photos are let through: there is another request when more is.
     fn may_work(&self) -> bool {
         self.shared.gate.flow() == Flow::Everything
@@ -434,4 +508,29 @@ impl CatchUp {
         let _ = self.write.send(write);
         Ok(())
     }
+}
+
+/// A model that runs and has not had its turn.
+fn next(table: &Table, done: &HashSet<i64>) -> Option<i64> {
+    let mut models = table.seeing().filter(|(s, _)| s.is_ready());
+    models.find_map(|(space, _)| space.model.filter(|m| !done.contains(m)))
+}
+
+fn runs(table: &Table, model: i64) -> bool {
+    table
+        .seeing()
+        .any(|(s, _)| s.is_ready() && s.model == Some(model))
+}
+
+/// What was counted of a model, and what it has been shown since.
+fn covered(counted: &[Counted], model: Option<i64>, seen: &AtomicU64) -> Coverage {
+    let Some(counted) = counted.iter().find(|c| Some(c.model) == model) else {
+        return Coverage::default();
+    };
+    let mut coverage = counted.coverage;
+    let since = seen.load(Ordering::Relaxed).saturating_sub(counted.before);
+    // A photo is shown to all that have not seen it.
+    let since = i64::try_from(since).unwrap_or(i64::MAX);
+    coverage.embedded += since.min(coverage.waiting().max(0));
+    coverage
 }

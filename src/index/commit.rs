@@ -437,9 +437,8 @@ impl CommitThread {
 
     fn again(&self, root: Option<&Arc<RootHandle>>, path: &RelPath) {
         if let Some(root) = root.filter(|root| !root.is_ended()) {
-            let mut job = Job::refresh(root, path.clone(), &self.shared.progress);
-            job.urgent = true;
-            self.later.put(AGAIN, job);
+            let job = Job::refresh(root, path.clone(), &self.shared.progress);
+            self.later.put(AGAIN, job.live());
         }
     }
 

@@ -489,7 +489,13 @@ impl EmbedThread {
         if pixels == Some(&Pixels::Preview) {
             Progress::add(&self.shared.progress.previews, 1);
         }
-        let results = (!made.is_empty()).then(|| Box::new(Results { made, tagged }));
+        let results = (!made.is_empty()).then(|| {
+            Box::new(Results {
+                made,
+                tagged,
+                text: None,
+            })
+        });
         let send = |change, root, release, ticket| {
             let _ = self.write.send(Write::Change {
                 change,

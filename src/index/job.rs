@@ -36,6 +36,8 @@ pub(super) enum Task {
     Facts(Arc<RootHandle>),
     /// Its content is indexed, but a model has not seen it.
     Embed(ContentHash),
+    /// The same for those that look behind everything else.
+    Closer(ContentHash),
 }
 
 impl Job {
@@ -51,6 +53,13 @@ impl Job {
         }
     }
 
+    /// The photo has just landed: it overtakes the backlog.
+    pub fn live(mut self) -> Self {
+        self.urgent = true;
+        self.ticket = self.ticket.live();
+        self
+    }
+
     /// Of a root that was let go since: nothing is to be done.
     pub fn is_stale(&self) -> bool {
         match &self.task {
@@ -58,7 +67,7 @@ impl Job {
             | Task::RefreshLink(root)
             | Task::Whole(root)
             | Task::Facts(root) => root.is_ended(),
-            Task::Embed(_) => false,
+            Task::Embed(_) | Task::Closer(_) => false,
         }
     }
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::runner::{Outcome, Runner, Starting};
+use super::runner::{Graph, Outcome, Runner, Starting};
 use super::spaces::{LaneId, LaneSpace, ModelState, Role};
 use super::tagging::TagPlan;
-use crate::embedding::{Embedding, ModelId, ModelInput};
-use crate::model::{ModelError, ModelPack, Projection, Runtime};
+use crate::boxes;
+use crate::embedding::{Embedding, ModelId, ModelInput, Tensor};
+use crate::model::{
+    Detector, EncoderOptions, ImageEncoder, ImageSide, ModelError, ModelPack, Projection, Runtime,
+};
 
 /// Which models are to be used, and how.
 pub struct ModelPlan {
@@ -63,9 +66,56 @@ const RUN_SECONDS: f64 = 1.0;
 /// photond ends.
 const HANGS_AT_MOST: u32 = 3;
 
+/// The graph of a lane.
+enum LaneGraph {
+    Encoder(ImageEncoder),
+    Detector(Detector),
+}
+
+impl LaneGraph {
+    fn new(runtime: &Runtime, pack: &ModelPack, threads: usize) -> Result<Self, ModelError> {
+        Ok(match pack.image {
+            ImageSide::Boxes(_) => Self::Detector(Detector::new(runtime, pack)?),
+            ImageSide::Graph(_) | ImageSide::Derived(_) => Self::Encoder(ImageEncoder::new(
+                runtime,
+                pack,
+                EncoderOptions { threads },
+            )?),
+        })
+    }
+}
+
+impl Graph for LaneGraph {
+    type Ask = ModelInput;
+    type Answer = Embedding;
+
+    fn batch(&self) -> usize {
+        match self {
+            Self::Encoder(encoder) => encoder.batch(),
+            Self::Detector(_) => 1,
+        }
+    }
+
+    /// Inputs of the other kind are no one's: they get no answer, which the asker sees.
+    fn see(&mut self, inputs: &[ModelInput]) -> Result<Vec<Embedding>, ModelError> {
+        match self {
+            Self::Encoder(encoder) => {
+                let tensors: Vec<&Tensor> = inputs.iter().filter_map(ModelInput::square).collect();
+                encoder.encode(&tensors)
+            }
+            Self::Detector(detector) => {
+                let pictures = inputs.iter().filter_map(ModelInput::whole);
+                pictures
+                    .map(|whole| Ok(boxes::kept(&detector.detect(whole)?)))
+                    .collect()
+            }
+        }
+    }
+}
+
 /// What makes a lane's vectors.
 enum Maker {
-    Graph(Runner),
+    Graph(Runner<ModelInput, Embedding>),
     Derived(Arc<Projection>),
 }
 
@@ -80,16 +130,44 @@ pub(super) struct Lane {
     pack: Option<ModelPack>,
     maker: Option<Maker>,
     /// The session that is being made.
-    starting: Option<Starting>,
+    starting: Option<Starting<ModelInput, Embedding>>,
     /// Seconds a photo takes, as lately measured.
     pace: f64,
     /// When it last worked, or was loaded.
     used: Instant,
+    retries: Retries,
+}
+
+/// When a model that failed is tried again.
+#[derive(Default)]
+pub(super) struct Retries {
     /// Failures since it last worked.
     failed: u32,
     /// How often it has hung.
     hung: u32,
     not_before: Option<Instant>,
+}
+
+impl Retries {
+    /// Not to be tried again for a while, longer each time until it has worked.
+    pub fn put_off(&mut self, least: Duration, e: &ModelError) {
+        /// An hour, as powers of two of the least.
+        const LONGEST: u32 = 7;
+        if matches!(e, ModelError::Hangs { .. }) {
+            self.hung += 1;
+            self.failed = LONGEST;
+        }
+        self.not_before = Some(Instant::now() + least * 2u32.pow(self.failed.min(LONGEST)));
+        self.failed += 1;
+    }
+
+    pub fn is_due(&self) -> bool {
+        self.hung < HANGS_AT_MOST && self.not_before.is_none_or(|at| at <= Instant::now())
+    }
+
+    pub fn worked(&mut self) {
+        self.failed = 0;
+    }
 }
 
 impl Lane {
@@ -107,9 +185,7 @@ impl Lane {
             starting: None,
             pace: 0.0,
             used: Instant::now(),
-            failed: 0,
-            hung: 0,
-            not_before: None,
+            retries: Retries::default(),
         }
     }
 
@@ -127,9 +203,7 @@ impl Lane {
             starting: None,
             pace: 0.0,
             used: Instant::now(),
-            failed: 0,
-            hung: 0,
-            not_before: None,
+            retries: Retries::default(),
         }
     }
 
@@ -151,7 +225,10 @@ impl Lane {
     /// Begins to make the session, if the lane has one to make; [`Self::load`] follows.
     pub fn begin(&mut self, runtime: &Runtime, how: (usize, bool)) -> Result<(), ModelError> {
         if let (Some(pack), None, None) = (&self.pack, &self.maker, &self.starting) {
-            self.starting = Some(Starting::begin(runtime, pack, how)?);
+            let (name, (threads, background)) = (pack.id.to_string(), how);
+            let (runtime, pack) = (runtime.clone(), pack.clone());
+            let make = move || LaneGraph::new(&runtime, &pack, threads);
+            self.starting = Some(Starting::begin(name, background, make)?);
         }
         Ok(())
     }
@@ -202,20 +279,13 @@ impl Lane {
         self.state = ModelState::Missing(why);
     }
 
-    /// Not to be loaded again for a while, longer each time until it has worked.
+    /// Not to be loaded again for a while.
     pub fn put_off(&mut self, least: Duration, e: &ModelError) {
-        /// An hour, as powers of two of the least.
-        const LONGEST: u32 = 7;
-        if matches!(e, ModelError::Hangs { .. }) {
-            self.hung += 1;
-            self.failed = LONGEST;
-        }
-        self.not_before = Some(Instant::now() + least * 2u32.pow(self.failed.min(LONGEST)));
-        self.failed += 1;
+        self.retries.put_off(least, e);
     }
 
     pub fn is_due(&self) -> bool {
-        self.hung < HANGS_AT_MOST && self.not_before.is_none_or(|at| at <= Instant::now())
+        self.retries.is_due()
     }
 
     /// Most photos that should be gathered for one round of this lane.
@@ -249,7 +319,7 @@ impl Lane {
             if stop.load(Ordering::Relaxed) {
                 return Ok(answers);
             }
-            let Outcome::Answer((chunk, encoded)) = runner.encode(chunk, stop)? else {
+            let Outcome::Answer((chunk, encoded)) = runner.see(chunk, stop)? else {
                 return Ok(answers);
             };
             match encoded {
@@ -258,8 +328,7 @@ impl Lane {
                 // One picture may have spoilt the batch: each for itself.
                 Err(ModelError::BadOutput { .. }) => {
                     for tensor in chunk {
-                        let Outcome::Answer((_, encoded)) = runner.encode(vec![tensor], stop)?
-                        else {
+                        let Outcome::Answer((_, encoded)) = runner.see(vec![tensor], stop)? else {
                             return Ok(answers);
                         };
                         match encoded {
@@ -273,7 +342,7 @@ impl Lane {
             }
         }
         if answers.iter().any(Result::is_ok) {
-            self.failed = 0;
+            self.retries.worked();
             let now = begun.elapsed().as_secs_f64() / count as f64;
             self.pace = if self.pace > 0.0 {
                 0.7 * self.pace + 0.3 * now

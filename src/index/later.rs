@@ -128,12 +128,13 @@ impl LaterThread {
                     tries,
                 } => {
                     self.shared.progress.waiting.fetch_sub(1, Ordering::Relaxed);
+                    let ticket = self.shared.progress.ticket();
                     Job {
                         key,
                         task,
                         urgent,
                         tries,
-                        ticket: self.shared.progress.ticket(),
+                        ticket: if urgent { ticket.live() } else { ticket },
                     }
                 }
             };

@@ -18,6 +18,7 @@ mod adopt;
 mod again;
 mod catch_up;
 mod claims;
+mod closer;
 mod commit;
 mod crew;
 mod departures;
@@ -54,6 +55,7 @@ mod wanted;
 mod worker;
 
 pub use adopt::RootState;
+pub use closer::CloserPlan;
 pub use error::IndexError;
 pub use gate::Flow;
 pub use lanes::{Derived, ModelPlan, SearchChoice};

@@ -11,6 +11,7 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use super::adopt::{self, RootState};
 use super::catch_up::{CatchUp, Request};
 use super::claims::Claims;
+use super::closer::{CloserPlan, CloserThread};
 use super::commit::CommitThread;
 use super::crew::Crew;
 use super::departures::Departures;
@@ -25,7 +26,7 @@ use super::links::LinkNames;
 use super::localities::BuiltInNames;
 use super::priority;
 use super::probe::Probe;
-use super::progress::Progress;
+use super::progress::{CLOSER, Progress};
 use super::roots::RootHandle;
 use super::scan::{ArmDirectory, ScanOutcome, Scanner, enqueue};
 use super::spaces::Spaces;
@@ -52,6 +53,8 @@ pub struct IndexerOptions {
     pub inspector: Arc<dyn Inspects>,
     /// The models, if any are to be used.
     pub model: Option<ModelPlan>,
+    /// The models that look closer, behind everything else.
+    pub closer: Vec<CloserPlan>,
 }
 
 /// The running pipeline.
@@ -73,6 +76,9 @@ pub struct Indexer {
 #[derive(Default)]
 struct Stages {
     catching_up: Option<JoinHandle<()>>,
+    /// Dropped, it ends the thread that looks closer.
+    closer_goes_on: Option<Sender<()>>,
+    closer: Option<JoinHandle<()>>,
     embed: Option<JoinHandle<()>>,
     putting_off: Option<JoinHandle<()>>,
     commit: Option<JoinHandle<Result<Store, StoreError>>>,
@@ -119,6 +125,7 @@ impl Indexer {
             inspector: options.inspector,
             gate: Gate::default(),
             spaces: Spaces::default(),
+            closer: Spaces::default(),
             embedding: Claims::default(),
             links: LinkNames::default(),
             large: Arc::default(),
@@ -132,6 +139,7 @@ impl Indexer {
         let (backlog, backlog_in) = bounded(BACKLOG_QUEUE);
         let (embed_out, embed_in) = bounded(EMBED_QUEUE);
         let (embed_urgent, embed_urgent_in) = bounded(EMBED_QUEUE);
+        let (closer_out, closer_in) = bounded(CLOSER);
         // Orders are a person's, one at a time.
         let (orders, orders_in) = unbounded();
         let (write, write_in) = bounded(WRITE_QUEUE);
@@ -178,6 +186,7 @@ impl Indexer {
             orders: orders.clone(),
             settled: Mutex::default(),
             detecting: Mutex::default(),
+            looking_closer: Mutex::default(),
         });
         let embed = EmbedThread::new(
             Arc::clone(&shared),
@@ -190,9 +199,23 @@ impl Indexer {
             embed.run();
             drop(watched);
         })?;
+        let (closer_goes_on, quit) = bounded(0);
+        let closer = CloserThread::new(
+            Arc::clone(&shared),
+            data_dir,
+            options.closer,
+            (closer_in, quit),
+            write.clone(),
+        );
+        let watched = Deadman(Arc::clone(&shared));
+        let closer = spawn("closer", move || {
+            closer.run();
+            drop(watched);
+        })?;
         let out = Outputs {
             embed: embed_out,
             embed_urgent,
+            closer: closer_out,
             write: write.clone(),
             later: later.clone(),
         };
@@ -222,6 +245,8 @@ impl Indexer {
             crew: Mutex::new(crew),
             stages: Mutex::new(Stages {
                 catching_up: Some(catching_up),
+                closer_goes_on: Some(closer_goes_on),
+                closer: Some(closer),
                 embed: Some(embed),
                 putting_off: Some(putting_off),
                 commit: Some(commit),
@@ -309,8 +334,7 @@ impl Indexer {
     /// Queues one path at once, ahead of the backlog.
     pub fn submit_live(&self, root: i64, path: RelPath) {
         if let Some(root) = self.root(root) {
-            let mut job = Job::refresh(&root, path, &self.shared.progress);
-            job.urgent = true;
+            let job = Job::refresh(&root, path, &self.shared.progress).live();
             let _ = enqueue(&self.ways.urgent, job, &self.shared.stop, &|| {});
         }
     }
@@ -415,6 +439,8 @@ impl Indexer {
         for worker in workers {
             end.wait_for("worker", Some(worker));
         }
+        drop(stages.closer_goes_on);
+        end.wait_for("closer", stages.closer);
         let _ = self.orders.send(Order::End);
         end.wait_for("embed", stages.embed);
         let Some(commit) = stages.commit else {

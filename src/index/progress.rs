@@ -33,6 +33,8 @@ pub struct Progress {
     pub previews: AtomicU64,
     /// Contents indexed before that a model has now seen.
     pub caught_up: AtomicU64,
+    /// Contents that have had a closer look.
+    pub looked_closer: AtomicU64,
     /// Paths committed as failed.
     pub failed: AtomicU64,
     /// Paths forgotten.
@@ -50,6 +52,9 @@ pub struct Progress {
     pub dead: AtomicBool,
 }
 
+/// Closer looks at once: one, and one whose picture is made meanwhile. No worker ever waits to hand one over.
+pub(super) const CLOSER: usize = 2;
+
 /// Work under way. Both numbers under one lock: a scan that makes jobs, or a job that asks for a scan,
 /// is never between them.
 #[derive(Default)]
@@ -58,6 +63,10 @@ struct UnderWay {
     scans: u64,
     /// Of the scans, those that wait for a disk that hangs.
     hanging: u64,
+    /// Of the jobs, those of photos that have just landed.
+    live: u64,
+    /// Closer looks, which are no jobs: nobody waits for them.
+    closer: u64,
 }
 
 /// What is going on, in a word.
@@ -200,8 +209,38 @@ impl Progress {
         }
         Ticket {
             progress: Arc::clone(self),
+            kind: TicketKind::Job,
             _claim: None,
         }
+    }
+
+    /// Counts a closer look as under way until the ticket is dropped; `None`: there are as many as there
+    /// is room for ([`CLOSER`]).
+    pub(super) fn closer_ticket(self: &Arc<Self>) -> Option<Ticket> {
+        let mut now = self.lock();
+        if now.closer >= CLOSER as u64 {
+            return None;
+        }
+        now.closer += 1;
+        Some(Ticket {
+            progress: Arc::clone(self),
+            kind: TicketKind::Closer,
+            _claim: None,
+        })
+    }
+
+    /// Waits until no closer look is under way, at most `timeout`; true if so.
+    pub(super) fn wait_closer(&self, timeout: Duration) -> bool {
+        let (now, _) = self
+            .idle
+            .wait_timeout_while(self.lock(), timeout, |now| now.closer > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        now.closer == 0
+    }
+
+    /// Whether a photo that has just landed is under way.
+    pub(super) fn is_live(&self) -> bool {
+        self.lock().live > 0
     }
 
     /// Counts a scan as under way (or about to be) until the guard is dropped; in `of_root` too.
@@ -252,14 +291,31 @@ impl Progress {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TicketKind {
+    Job,
+    Live,
+    Closer,
+}
+
 /// A job under way. Dropping it is what ends the job, whatever became of it.
 pub(super) struct Ticket {
     progress: Arc<Progress>,
+    kind: TicketKind,
     /// Let go with the job.
     _claim: Option<PhotoClaim>,
 }
 
 impl Ticket {
+    /// The job is a photo's that has just landed.
+    pub fn live(mut self) -> Self {
+        if self.kind == TicketKind::Job {
+            self.kind = TicketKind::Live;
+            self.progress.lock().live += 1;
+        }
+        self
+    }
+
     /// The job is this photo's.
     pub fn holding(mut self, claim: PhotoClaim) -> Self {
         self._claim = Some(claim);
@@ -271,8 +327,15 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let last = {
             let mut now = self.progress.lock();
-            now.jobs = now.jobs.saturating_sub(1);
-            now.jobs == 0
+            if self.kind == TicketKind::Closer {
+                now.closer = now.closer.saturating_sub(1);
+                now.closer == 0
+            } else {
+                now.jobs = now.jobs.saturating_sub(1);
+                let live = u64::from(self.kind == TicketKind::Live);
+                now.live = now.live.saturating_sub(live);
+                now.jobs == 0
+            }
         };
         if last {
             self.progress.idle.notify_all();

@@ -14,11 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::priority;
 use super::stage::{Ending, leave_behind, spawn};
-use crate::boxes;
-use crate::embedding::{Embedding, ModelInput, Tensor};
-use crate::model::{
-    Detector, EncoderOptions, ImageEncoder, ImageSide, ModelError, ModelPack, Runtime,
-};
+use crate::model::ModelError;
 
 /// How long making a session may take: a model of 1 GB is read and optimised in half a minute on a
 /// slow machine.
@@ -40,96 +36,72 @@ pub(super) enum Outcome<T> {
     Stopped,
 }
 
-type Asked = Vec<ModelInput>;
-type Answered = (Vec<ModelInput>, Result<Vec<Embedding>, ModelError>);
+/// What runs in the thread: made there, and never seen elsewhere.
+pub(super) trait Graph {
+    /// What it is shown.
+    type Ask: Send + 'static;
+    /// What it makes of one.
+    type Answer: Send + 'static;
 
-/// What runs in the thread.
-enum Graph {
-    Encoder(ImageEncoder),
-    Detector(Detector),
+    /// Most of them in one run.
+    fn batch(&self) -> usize;
+
+    /// One answer for each, in order.
+    ///
+    /// # Errors
+    /// [`ModelError::BadOutput`] if one of them spoils the run, others if the model fails.
+    fn see(&mut self, asked: &[Self::Ask]) -> Result<Vec<Self::Answer>, ModelError>;
 }
 
-impl Graph {
-    fn new(runtime: &Runtime, pack: &ModelPack, threads: usize) -> Result<Self, ModelError> {
-        Ok(match pack.image {
-            ImageSide::Boxes(_) => Self::Detector(Detector::new(runtime, pack)?),
-            ImageSide::Graph(_) | ImageSide::Derived(_) => Self::Encoder(ImageEncoder::new(
-                runtime,
-                pack,
-                EncoderOptions { threads },
-            )?),
-        })
-    }
-
-    fn batch(&self) -> usize {
-        match self {
-            Self::Encoder(encoder) => encoder.batch(),
-            Self::Detector(_) => 1,
-        }
-    }
-
-    /// Inputs of the other kind are no one's: they get no answer, which the asker sees.
-    fn see(&mut self, inputs: &[ModelInput]) -> Result<Vec<Embedding>, ModelError> {
-        match self {
-            Self::Encoder(encoder) => {
-                let tensors: Vec<&Tensor> = inputs.iter().filter_map(ModelInput::square).collect();
-                encoder.encode(&tensors)
-            }
-            Self::Detector(detector) => {
-                let pictures = inputs.iter().filter_map(ModelInput::whole);
-                pictures
-                    .map(|whole| Ok(boxes::kept(&detector.detect(whole)?)))
-                    .collect()
-            }
-        }
-    }
-}
+/// What was asked, and what became of it.
+type Answered<Q, A> = (Vec<Q>, Result<Vec<A>, ModelError>);
 
 /// The way to a session. Dropped, it waits for the session to be gone: a process that ends under a
 /// thread inside the runtime can crash.
-pub(super) struct Runner {
+pub(super) struct Runner<Q, A> {
     /// Dropped, it lets the thread end.
-    ask: Option<Sender<Asked>>,
+    ask: Option<Sender<Vec<Q>>>,
     thread: Option<JoinHandle<()>>,
-    answers: Receiver<Answered>,
+    answers: Receiver<Answered<Q, A>>,
     pack: String,
     batch: usize,
-    /// What the slowest run lately took, for one picture.
+    /// What the slowest run lately took, for one of what it was shown.
     slowest: Option<Duration>,
     hangs: bool,
 }
 
 /// A session that is being made. Several can be at once: whoever begins one waits for it.
-pub(super) struct Starting {
-    runner: Runner,
+pub(super) struct Starting<Q, A> {
+    runner: Runner<Q, A>,
     is_made: Receiver<Result<usize, ModelError>>,
 }
 
-impl Starting {
-    /// Begins to make the session.
+impl<Q: Send + 'static, A: Send + 'static> Starting<Q, A> {
+    /// Begins to make the session of a pack, in the background's low priority if so wanted.
     ///
     /// # Errors
     /// If no thread can be had.
-    pub fn begin(
-        runtime: &Runtime,
-        pack: &ModelPack,
-        (threads, background): (usize, bool),
-    ) -> Result<Self, ModelError> {
-        let name = pack.id.to_string();
+    pub fn begin<G>(
+        pack: String,
+        background: bool,
+        make: impl FnOnce() -> Result<G, ModelError> + Send + 'static,
+    ) -> Result<Self, ModelError>
+    where
+        G: Graph<Ask = Q, Answer = A>,
+    {
         let fail = |reason: String| ModelError::Run {
-            pack: name.clone(),
+            pack: pack.clone(),
             reason,
         };
         // One question at a time.
-        let (ask, asked) = bounded::<Asked>(1);
-        let (answer, answers) = bounded::<Answered>(1);
+        let (ask, asked) = bounded::<Vec<Q>>(1);
+        let (answer, answers) = bounded::<Answered<Q, A>>(1);
         let (made, is_made) = bounded(1);
-        let (runtime, pack) = (runtime.clone(), pack.clone());
         let work = move || {
             if background {
                 priority::lower();
             }
-            let mut graph = match Graph::new(&runtime, &pack, threads) {
+            let mut graph = match make() {
                 Ok(graph) => graph,
                 Err(e) => return drop(made.send(Err(e))),
             };
@@ -149,7 +121,7 @@ impl Starting {
             ask: Some(ask),
             thread: Some(thread),
             answers,
-            pack: name,
+            pack,
             batch: 1,
             slowest: None,
             hangs: false,
@@ -161,7 +133,7 @@ impl Starting {
     ///
     /// # Errors
     /// If it cannot be made, or that takes for ever.
-    pub fn wait(mut self, stop: &AtomicBool) -> Result<Runner, ModelError> {
+    pub fn wait(mut self, stop: &AtomicBool) -> Result<Runner<Q, A>, ModelError> {
         let fail = |pack: &str, reason: &str| ModelError::Run {
             pack: pack.to_owned(),
             reason: reason.to_owned(),
@@ -189,29 +161,29 @@ impl Starting {
     }
 }
 
-impl Runner {
-    /// Most pictures in one run.
+impl<Q, A> Runner<Q, A> {
+    /// Most of what it is shown in one run.
     pub fn batch(&self) -> usize {
         self.batch
     }
 
-    /// One run: the pictures come back with their vectors.
+    /// One run: what is shown comes back with the answers.
     ///
     /// # Errors
-    /// If the model hangs or has died; this runner is of no use then. An error beside the pictures is
+    /// If the model hangs or has died; this runner is of no use then. An error beside what was shown is
     /// the run's own.
-    pub fn encode(
+    pub fn see(
         &mut self,
-        tensors: Vec<ModelInput>,
+        shown: Vec<Q>,
         stop: &AtomicBool,
-    ) -> Result<Outcome<Answered>, ModelError> {
-        let count = u32::try_from(tensors.len()).unwrap_or(1).max(1);
+    ) -> Result<Outcome<Answered<Q, A>>, ModelError> {
+        let count = u32::try_from(shown.len()).unwrap_or(1).max(1);
         let patience = self.slowest.map_or(RUN_PATIENCE, |slowest| {
             (slowest * count * SLACK).clamp(RUN_PATIENCE / 2, RUN_PATIENCE * 4)
         });
         let begun = Instant::now();
         let ask = self.ask.as_ref().filter(|_| !self.hangs);
-        let sent = ask.is_some_and(|ask| ask.try_send(tensors).is_ok());
+        let sent = ask.is_some_and(|ask| ask.try_send(shown).is_ok());
         let waited = if sent {
             wait(&self.answers, patience, stop)
         } else {
@@ -243,7 +215,7 @@ impl Runner {
     }
 }
 
-impl Drop for Runner {
+impl<Q, A> Drop for Runner<Q, A> {
     fn drop(&mut self) {
         self.ask = None;
         if !self.hangs {

@@ -346,7 +346,9 @@ impl Run<'_> {
     fn queue(&self, path: RelPath, goes_on: &dyn Fn()) {
         let scanner = self.scanner;
         let mut job = Job::refresh(self.root, path, &scanner.shared.progress);
-        job.urgent = self.scope.urgent;
+        if self.scope.urgent {
+            job = job.live();
+        }
         let queue = if job.urgent {
             &scanner.urgent
         } else {

@@ -38,6 +38,8 @@ pub(super) enum Role {
     Things,
     /// The detector of faces.
     Faces,
+    /// Reads what is written in the picture, behind everything else.
+    Text,
 }
 
 impl Role {
@@ -46,6 +48,7 @@ impl Role {
             Self::Tags => SpaceKind::Classifier,
             Self::Derived | Self::Search => SpaceKind::Search,
             Self::Things | Self::Faces => SpaceKind::Boxes,
+            Self::Text => SpaceKind::Text,
         }
     }
 }

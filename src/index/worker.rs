@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub gate: Gate,
     /// What the models want to see, and where their vectors go.
     pub spaces: Spaces,
+    /// The same of those that look behind everything else.
+    pub closer: Spaces,
     /// Photos on their way to a model that had not seen them.
     pub embedding: Claims,
     /// Names of files that have several.
@@ -68,6 +70,8 @@ pub(super) struct Outputs {
     pub embed: Sender<Seen>,
     /// The same for live photos.
     pub embed_urgent: Sender<Seen>,
+    /// To those that look behind everything else.
+    pub closer: Sender<Seen>,
     pub write: Sender<Write>,
     pub later: Later,
 }
@@ -194,7 +198,7 @@ impl Worker {
 
     fn process(&mut self, job: Job) {
         let root = match &job.task {
-            Task::Embed(hash) => {
+            Task::Embed(hash) | Task::Closer(hash) => {
                 let hash = *hash;
                 if let Err(e) = self.embed_again(&hash, job) {
                     tracing::warn!("{e}");
@@ -322,7 +326,9 @@ impl Worker {
         for link in links {
             let mut link = Job::refresh(root, link, &self.shared.progress);
             link.task = Task::RefreshLink(Arc::clone(root));
-            link.urgent = job.urgent;
+            if job.urgent {
+                link = link.live();
+            }
             self.out.later.put(Duration::ZERO, link);
         }
         Ok(())
@@ -516,7 +522,7 @@ impl Worker {
                     urgent,
                     ticket: None,
                 };
-                if !self.to_embed(seen) {
+                if !self.to_models(seen, false) {
                     drop(self.shared.inflight.release(&hash));
                 }
             }
@@ -555,10 +561,12 @@ impl Worker {
         }
     }
 
-    /// Live photos have a way of their own, past those that wait for a slow model. `false`: the
-    /// models have ended.
-    pub(super) fn to_embed(&self, seen: Seen) -> bool {
-        let way = if seen.urgent {
+    /// Live photos have a way of their own, past those that wait for a slow model, and so have those for
+    /// models that look behind everything else. `false`: the models have ended.
+    pub(super) fn to_models(&self, seen: Seen, is_closer: bool) -> bool {
+        let way = if is_closer {
+            &self.out.closer
+        } else if seen.urgent {
             &self.out.embed_urgent
         } else {
             &self.out.embed

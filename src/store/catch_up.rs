@@ -53,6 +53,16 @@ const WITHOUT_EMBEDDING: &str = "SELECT p.id, p.hash, f.root, f.path
       AND p.pixels <> 3
     GROUP BY f.photo ORDER BY f.photo LIMIT ?3";
 
+/// The same from the newest on.
+const WITHOUT_CLOSER_LOOK: &str = "SELECT p.id, p.hash, f.root, f.path
+    FROM files f INDEXED BY files_by_photo JOIN photos p ON p.id = f.photo JOIN roots r ON r.id = f.root AND r.online = 1
+    WHERE f.photo < ?2 AND f.missing_since IS NULL
+      AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.model = ?1 AND e.photo = f.photo)
+      AND NOT EXISTS (SELECT 1 FROM failures x WHERE x.hash = p.hash
+                      AND (x.model IS NULL OR x.model = ?1))
+      AND p.pixels <> 3
+    GROUP BY f.photo ORDER BY f.photo DESC LIMIT ?3";
+
 /// Goes along the classifier's vectors by photo.
 const WITHOUT_DERIVED: &str =
     "SELECT p.id, p.hash, c.vector FROM embeddings c JOIN photos p ON p.id = c.photo
@@ -197,10 +207,32 @@ impl StoreReader {
         after: i64,
         limit: usize,
     ) -> Result<Vec<(i64, ContentHash, FileKey)>, StoreError> {
-        let mut stmt = self.conn.prepare_cached(WITHOUT_EMBEDDING).at(&self.path)?;
+        self.lacking(WITHOUT_EMBEDDING, [model, after], limit)
+    }
+
+    /// The same, the newest first: ids below `before`.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn without_closer_look(
+        &self,
+        model: i64,
+        before: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, ContentHash, FileKey)>, StoreError> {
+        self.lacking(WITHOUT_CLOSER_LOOK, [model, before], limit)
+    }
+
+    fn lacking(
+        &self,
+        sql: &str,
+        [model, from]: [i64; 2],
+        limit: usize,
+    ) -> Result<Vec<(i64, ContentHash, FileKey)>, StoreError> {
+        let mut stmt = self.conn.prepare_cached(sql).at(&self.path)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = stmt
-            .query_map(params![model, after, limit], |r| {
+            .query_map(params![model, from, limit], |r| {
                 Ok((
                     r.get(0)?,
                     ContentHash(r.get(1)?),
@@ -251,7 +283,11 @@ mod tests {
     fn a_page_is_read_along_an_index() {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(dir.path()).unwrap();
-        for (sql, parameters) in [(WITHOUT_EMBEDDING, 3), (WITHOUT_DERIVED, 4)] {
+        for (sql, parameters) in [
+            (WITHOUT_EMBEDDING, 3),
+            (WITHOUT_CLOSER_LOOK, 3),
+            (WITHOUT_DERIVED, 4),
+        ] {
             let mut stmt = store
                 .conn
                 .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
@@ -269,7 +305,10 @@ mod tests {
                 !plan.iter().any(|step| step.contains("TEMP B-TREE")),
                 "{plan:#?}"
             );
-            assert!(plan[0].contains("photo>?"), "{plan:#?}");
+            assert!(
+                plan[0].contains("photo>?") || plan[0].contains("photo<?"),
+                "{plan:#?}"
+            );
         }
     }
 }

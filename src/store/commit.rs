@@ -7,9 +7,12 @@ use super::error::{At, StoreError, failpoint};
 use super::failures::Failure;
 use super::files::{FileKey, Points};
 use super::said::{self, Layer};
-use super::{Store, Tagged, embeddings, failures, files, localities, photos, sidecars, tags};
+use super::{
+    Store, Tagged, embeddings, failures, files, localities, photos, picture_text, sidecars, tags,
+};
 use crate::embedding::Embedding;
 use crate::photo::{ContentHash, FileStamp, Inspection};
+use crate::picture_text::ReadLine;
 use crate::sidecar::SidecarWords;
 
 /// What one model made of one photo.
@@ -21,6 +24,15 @@ pub struct ModelResult {
     pub embedding: Embedding,
 }
 
+/// What a model has read in one photo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadText {
+    /// `models.id`.
+    pub model: i64,
+    /// Worth keeping ([`crate::picture_text::worth_keeping`]).
+    pub lines: Vec<ReadLine>,
+}
+
 /// What the models made of one photo, written together.
 #[derive(Debug, Clone, Default)]
 pub struct Results {
@@ -28,6 +40,8 @@ pub struct Results {
     pub made: Vec<ModelResult>,
     /// What they say in words: replaces what was said before.
     pub tagged: Option<Tagged>,
+    /// What stands in the picture: replaces what was read before.
+    pub text: Option<ReadText>,
 }
 
 /// One thing to write.
@@ -275,6 +289,9 @@ fn put_results(
     for made in &results.made {
         embeddings::put(conn, photo, made.model, &made.embedding)?;
         failures::clear(conn, hash, made.model)?;
+    }
+    if let Some(ReadText { model, lines }) = &results.text {
+        picture_text::put(conn, photo, *model, lines)?;
     }
     match &results.tagged {
         Some(tagged) => tags::put(conn, photo, tagged),

@@ -18,6 +18,8 @@ pub enum SpaceKind {
     Search,
     /// They are boxes ([`crate::boxes`]), and tags are made of them too.
     Boxes,
+    /// They are boxes of lines of text, which are kept beside them ([`crate::picture_text`]).
+    Text,
 }
 
 impl SpaceKind {
@@ -26,6 +28,7 @@ impl SpaceKind {
             Self::Classifier => 0,
             Self::Search => 1,
             Self::Boxes => 2,
+            Self::Text => 3,
         }
     }
 
@@ -33,6 +36,7 @@ impl SpaceKind {
         match value {
             0 => Self::Classifier,
             2 => Self::Boxes,
+            3 => Self::Text,
             _ => Self::Search,
         }
     }

@@ -120,7 +120,7 @@ pub(super) fn remove(conn: &Connection, photo: i64) -> rusqlite::Result<()> {
 /// Keeps what is said of a photo in words, where nothing is kept of it.
 pub(super) fn put_said(conn: &Connection, photo: i64, text: &str) -> rusqlite::Result<()> {
     conn.prepare_cached("INSERT OR REPLACE INTO said_words (rowid, words) VALUES (?1, ?2)")?
-        .execute(params![photo, words::of_text(text)])?;
+        .execute(params![photo, words::of_text(text, words::MAX_WORDS)])?;
     Ok(())
 }
 

@@ -40,13 +40,13 @@ pub(super) fn of_places<'a>(places: impl IntoIterator<Item = &'a [u8]>) -> Strin
     text
 }
 
-/// The different words of a text, cut as names are.
-pub(super) fn of_text(text: &str) -> String {
+/// The different words of a text, cut as names are; the first so many.
+pub(super) fn of_text(text: &str, most: usize) -> String {
     let mut seen = HashSet::new();
     let words = runs(text).flat_map(of_run);
     let words: Vec<String> = words
         .filter(|word| seen.insert(word.clone()))
-        .take(MAX_WORDS)
+        .take(most)
         .collect();
     words.join(" ")
 }

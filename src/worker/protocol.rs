@@ -18,8 +18,8 @@ use crate::photo::{Exif, Format, Inspection, PerceptualHash, PixelTrouble, Pixel
 use crate::said::Said;
 
 /// Bytes at the beginning of the shared memory that are the reply's: tensors of a few models and a
-/// thumbnail; 224² × 3 × 4 is 602,112, and 480² × 3 691,200.
-pub(super) const REPLY_ROOM: usize = 8 << 20;
+/// thumbnail; 224² × 3 × 4 is 602,112, and 480² × 3 691,200; what looks closer wants up to 1600² × 3, 7,680,000.
+pub(super) const REPLY_ROOM: usize = 16 << 20;
 /// The longest message. A reply without its pictures has some hundred bytes, and what is said of the
 /// photo: 64 KB of words and a caption of 120 KB at most, which JSON may double, with some signs about each word.
 pub(super) const LONGEST: usize = 1 << 20;

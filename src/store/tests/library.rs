@@ -100,6 +100,7 @@ impl Library {
             results: Box::new(Results {
                 made: vec![result(model, n)],
                 tagged: None,
+                text: None,
             }),
         });
     }
@@ -119,6 +120,7 @@ impl Library {
             results: Box::new(Results {
                 made: Vec::new(),
                 tagged: Some(Tagged { tagger, tags }),
+                text: None,
             }),
         });
     }

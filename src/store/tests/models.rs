@@ -190,6 +190,7 @@ fn results_of_several_models_are_written_together() {
         results: Some(Box::new(Results {
             made: vec![result(a, 1), result(b, 1)],
             tagged: None,
+            text: None,
         })),
     });
     let photo = lib.photo(1);
