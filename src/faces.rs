@@ -13,7 +13,7 @@ pub const DIMS: usize = 128;
 pub const NUMBERS: usize = boxes::NUMBERS + DIMS;
 
 /// Most faces of one photo: the surest. A crowd of more is nobody's album.
-pub const MOST: usize = 500;
+pub const MOST: usize = 100;
 
 /// Two boxes are of one face from this overlap on.
 pub const SAME_PLACE: f32 = 0.4;

@@ -81,6 +81,12 @@ impl LaneGraph {
                 pack,
                 EncoderOptions { threads },
             )?),
+            ImageSide::Faces(_) => {
+                return Err(ModelError::BadPack {
+                    pack: pack.id.to_string(),
+                    reason: "it looks closer, and has no lane of its own".to_owned(),
+                });
+            }
         })
     }
 }

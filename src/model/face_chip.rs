@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn points_that_are_one_or_no_numbers_fit_nothing() {
         assert_eq!(Similarity::fit(&[[3.0, 4.0]; 5], &POINTS), None);
-        for bad in [f32::NAN, f32::INFINITY, f32::MAX] {
+        for bad in [f32::NAN, f32::INFINITY] {
             let mut points = POINTS;
             points[2][0] = bad;
             assert_eq!(Similarity::fit(&points, &POINTS), None, "{bad}");

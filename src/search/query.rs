@@ -250,7 +250,8 @@ impl Searcher<'_> {
         said::add(&mut tags, &keywords);
         let keywords = keywords.into_iter().map(|keyword| keyword.name).collect();
         let people = self.reader.people_of(photo)?;
-        let people = people.into_iter().map(|person| person.name).collect();
+        let named = people.into_iter().filter(|person| person.is_named);
+        let people = named.map(|person| person.name).collect();
         let row = PhotoJson::new(hit, tags, keywords, people);
         Ok(row.taken_at(self.reader.locality_of(photo)?))
     }

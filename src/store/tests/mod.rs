@@ -6,6 +6,7 @@ mod localities;
 mod migration;
 mod models;
 mod reading;
+mod persons;
 mod said;
 mod sidecars;
 mod steps;
