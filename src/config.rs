@@ -91,6 +91,8 @@ pub struct DetectTable {
     pub things: bool,
     /// Faces, where they are; not whose.
     pub faces: bool,
+    /// What is written in the picture.
+    pub text: bool,
 }
 
 impl Default for DetectTable {
@@ -98,6 +100,7 @@ impl Default for DetectTable {
         Self {
             things: true,
             faces: true,
+            text: true,
         }
     }
 }

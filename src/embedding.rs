@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// How a model wants its picture: the part of a pack's manifest that image code needs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputSpec {
     /// Input width and height in pixels.
     pub size: u32,
@@ -16,7 +18,7 @@ pub struct InputSpec {
 }
 
 /// How a picture of any shape becomes a square.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Fit {
     /// The centred square whose side is this fraction of the shorter side, then bicubic.
     CenterCrop(f32),
@@ -24,6 +26,8 @@ pub enum Fit {
     Squash,
     /// The whole picture in its own shape, see [`Letterbox`]; sides are multiples of this.
     Letterbox(u32),
+    /// The same, and never enlarged.
+    Within(u32),
 }
 
 /// One model input: `[3, size, size]`, channel-first RGB, normalised.

@@ -6,7 +6,7 @@ use super::Context_;
 use super::output::{count, plural, printable, span};
 use crate::daemon::{DetectorReport, Report};
 use crate::embedding::ModelId;
-use crate::model::{ModelError, faces_id, things_id};
+use crate::model::{ModelError, faces_id, text_id, things_id};
 use crate::store::{StoreError, StoreReader};
 
 /// One detector.
@@ -40,11 +40,12 @@ impl Detecting {
             model,
             on,
         };
-        let (things, faces) = (things_id()?, faces_id()?);
+        let (things, faces, text) = (things_id()?, faces_id()?, text_id()?);
         Ok(Self {
             sights: vec![
                 sight("people and things", "things", things, detect.things),
                 sight("faces", "faces", faces, detect.faces),
+                sight("text in pictures", "text", text, detect.text),
             ],
         })
     }

@@ -13,6 +13,7 @@ use crate::model::install::{
     InstallError, LITE0_MINILM, bytes, check_name, is_built_in, remove as remove_pack,
 };
 use crate::model::packs::{Entry, Packs};
+use crate::model::reading::{LineReader, TextFinder};
 use crate::model::{
     Detector, EncoderOptions, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime,
     TextEncoder, TextOptions, find_runtime,
@@ -104,7 +105,9 @@ fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
     }
     packs.set_in_use(name)?;
     let what = match &pack.image {
-        ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Faces(_) => "looks at every photo once more",
+        ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Text(_) | ImageSide::Faces(_) => {
+            "looks at every photo once more"
+        }
         ImageSide::Derived(_) => "makes its vectors from what is stored",
     };
     let who = if is_held(&context.data_dir) {
@@ -259,6 +262,11 @@ fn checked(entry: &Entry) -> anyhow::Result<(&ModelPack, String)> {
         let (terms, classes) = (words.terms().len() as u64, words.likely().len() as u64);
         says += &format!(", {} terms over {} classes", count(terms), count(classes));
     }
+    if pack.kind == Kind::TextReader
+        && let Err(e) = pack.whole()
+    {
+        says += &format!("; text in pictures is not read: {e}");
+    }
     if pack.kind == Kind::DualEncoder
         && let Err(e) = pack.text_side()
     {
@@ -279,6 +287,12 @@ fn run_once(context: &Context_, packs: &[&ModelPack]) -> anyhow::Result<()> {
             }
             ImageSide::Boxes(_) => {
                 Detector::new(&runtime, pack)?;
+            }
+            // What it lacks was said.
+            ImageSide::Text(_) if pack.whole().is_err() => {}
+            ImageSide::Text(_) => {
+                TextFinder::new(&runtime, pack, 1)?;
+                LineReader::new(&runtime, pack, 1)?;
             }
             ImageSide::Derived(_) => {}
             ImageSide::Faces(_) => {}

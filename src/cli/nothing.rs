@@ -30,6 +30,9 @@ pub(super) fn say(
             }
         }
     }
+    if !query.in_picture.is_empty() && searcher.reader.with_text()? == 0 {
+        notice("no text has been read in pictures yet: `photond status` says how far that is");
+    }
     if let Some(camera) = &query.camera {
         let cameras = searcher.reader.cameras()?;
         if !cameras

@@ -83,6 +83,9 @@ pub(super) struct Args {
     /// With this person on it, by name; several: with all of them
     #[arg(long = "person", value_name = "NAME")]
     people: Vec<String>,
+    /// In whose picture these words stand, as far as text has been read; several: all of them
+    #[arg(long = "in-picture", value_name = "WORDS")]
+    in_picture: Vec<String>,
     /// Taken in this city, region or country: Kyoto, japan, "Paris, Texas"; or some way outside
     #[arg(long = "place", value_name = "NAME")]
     places: Vec<String>,
@@ -195,6 +198,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         keywords: args.keywords,
         people: args.people,
         rating: args.rating,
+        in_picture: args.in_picture,
         places: args.places,
         no_place: args.no_place,
         near: args.near,

@@ -76,6 +76,8 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let people: Vec<_> = people.iter().map(person_json).collect();
     fields.insert("people_areas".into(), json!(people));
     let (things, faces) = boxes::found(&reader, hit.photo.id, known.classifier.vocabulary())?;
+    let lines = reader.picture_text(hit.photo.id)?;
+    fields.insert("text_areas".into(), json!(lines));
     fields.insert("things".into(), things);
     fields.insert("faces".into(), faces);
     let sidecars = reader.sidecars_of(hit.root_id, &hit.path)?;

@@ -54,7 +54,11 @@ const SETTINGS: &[(&str, Kind)] = &[
     ),
     (
         "detect",
-        Kind::Table(&[("things", Kind::Bool), ("faces", Kind::Bool)]),
+        Kind::Table(&[
+            ("things", Kind::Bool),
+            ("faces", Kind::Bool),
+            ("text", Kind::Bool),
+        ]),
     ),
     ("pools", Kind::Anything),
 ];

@@ -116,8 +116,15 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// On a thread of its own, so that a stop is heard: it waits for the models.
     fn catch_up(&self) -> Result<u64, IndexError> {
+        self.beside(|| self.indexer.catch_up())
+    }
+
+    fn beside(
+        &self,
+        work: impl FnOnce() -> Result<u64, IndexError> + Send,
+    ) -> Result<u64, IndexError> {
         std::thread::scope(|scope| {
-            let work = scope.spawn(|| self.indexer.catch_up());
+            let work = scope.spawn(work);
             while !work.is_finished() && !self.is_stopping() {
                 std::thread::sleep(Duration::from_millis(50));
                 self.show();
@@ -147,6 +154,10 @@ impl Pass<'_> {
             }
         }
         self.indexer.settle_search()?;
+        self.beside(|| self.indexer.look_closer())?;
+        if self.is_stopping() {
+            return Ok(());
+        }
         tags::finish(self.indexer, self.interrupted, self.observer);
         if options.confirm_deletions && !self.is_stopping() {
             // After the scan: what has come back is no longer held.

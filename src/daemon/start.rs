@@ -11,8 +11,11 @@ use super::lock::DataDirLock;
 use super::room::lock_with_room;
 use super::search_model;
 use crate::config::{Config, Decode};
-use crate::index::{Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind, lower_priority};
+use crate::index::{
+    CloserPlan, Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind, lower_priority,
+};
 use crate::media::{DECODER_VERSION, Inspector, Inspects, Limits};
+use crate::model::packs::Packs;
 use crate::model::{self, ModelPack, default_pack, faces_pack, things_pack};
 use crate::source::{Filter, FilterConfig};
 use crate::store::{Recovery, Store, StoreReader, ThumbStore};
@@ -162,7 +165,7 @@ impl Setup {
             one_pass: way == Way::Once,
             inspector: self.inspector(way),
             model: Some(plan),
-            closer: Vec::new(),
+            closer: self.closer(&mut store)?,
         };
         let indexer = Indexer::start(store, thumbs, &self.data_dir, options)?;
         Ok(Started {
@@ -170,6 +173,19 @@ impl Setup {
             indexer,
             model,
         })
+    }
+
+    /// What looks closer, behind everything else.
+    fn closer(&self, store: &mut Store) -> Result<Vec<CloserPlan>, DaemonError> {
+        let packs = Packs::new(&self.data_dir);
+        let mut plans = Vec::new();
+        if self.config.detect.text {
+            plans.push(CloserPlan::text(packs.places(), self.parallel())?);
+        }
+        let (people, same) = CloserPlan::people(packs)?;
+        store.tell_faces_apart(same);
+        plans.push(people);
+        Ok(plans)
     }
 
     /// Who looks at pictures, as the settings have it.

@@ -217,6 +217,9 @@ fn serve(
             were_ready = ready;
             // What was queued for the detectors is done: how far they are is counted anew.
             let has_rest = std::mem::replace(&mut was_busy, busy) && !busy;
+            if has_rest && indexer.looks_closer() {
+                indexer.request_closer_look();
+            }
             if has_rest && indexer.detectors().iter().any(|d| d.coverage.photos > 0) {
                 indexer.request_settling();
             }

@@ -124,10 +124,7 @@ impl CatchUp {
                 Err(e) => tracing::warn!("{e}"),
             }
             let goes_on = || requests.is_empty();
-            match self
-                .count_closer()
-                .and_then(|()| self.look_closer(&goes_on))
-            {
+            match self.look_closer(&goes_on) {
                 Ok(_) => {}
                 Err(_) if self.stopping() => return,
                 Err(e) => tracing::warn!("{e}"),
@@ -337,6 +334,9 @@ impl CatchUp {
                 let Some((last, _, _)) = page.last() else {
                     break;
                 };
+                if count == 0 {
+                    self.count_closer()?;
+                }
                 before = *last;
                 for (photo, hash, key) in page {
                     let Some(ticket) = self.turn_of_closer(goes_on) else {

@@ -5,6 +5,9 @@
 //! looked at, and whether it has been, stands in the index as for any other model: a photo without its
 //! vector is found by the catch-up thread, and a kill costs no more than the look that was under way.
 
+mod people;
+mod text;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -45,6 +48,17 @@ pub(super) struct Looked {
 
 /// Something that looks closer.
 pub(super) trait CloserLook: Send {
+    /// Whether all that it needs is installed.
+    ///
+    /// # Errors
+    /// What is missing, and what to do.
+    fn is_there(&mut self) -> Result<(), ModelError>;
+
+    /// Whether nobody wants it now.
+    fn is_off(&self) -> bool {
+        false
+    }
+
     /// Makes the sessions that are not there.
     ///
     /// # Errors
@@ -106,6 +120,27 @@ impl CloserLane {
 
     fn is_ready(&self) -> bool {
         matches!(self.state, ModelState::Ready { .. })
+    }
+
+    /// Whether it is wanted and does not run.
+    fn is_due(&self) -> bool {
+        !self.is_ready() && self.state != ModelState::Off
+    }
+
+    /// Follows what a person wants.
+    fn turn(&mut self) {
+        match (self.plan.look.is_off(), &self.state) {
+            (true, ModelState::Off) => {}
+            (true, _) => {
+                self.plan.look.rest();
+                self.state = ModelState::Off;
+            }
+            (false, ModelState::Off) => {
+                self.retries = Retries::default();
+                self.state = ModelState::Loading;
+            }
+            (false, _) => {}
+        }
     }
 }
 
@@ -198,7 +233,11 @@ impl CloserThread {
     /// Finds the runtime, and takes on the models that are due. Their sessions are made when there is work.
     fn find(&mut self) {
         self.last_try = Instant::now();
-        if self.lanes.iter().all(CloserLane::is_ready) {
+        for lane in &mut self.lanes {
+            lane.turn();
+        }
+        if self.lanes.iter().all(|lane| !lane.is_due()) {
+            self.publish();
             return;
         }
         if self.runtime.is_none() {
@@ -206,14 +245,20 @@ impl CloserThread {
         }
         let write = self.write.clone();
         let runtime = self.runtime.as_ref();
-        let due = |lane: &&mut CloserLane| !lane.is_ready() && lane.retries.is_due();
+        let due = |lane: &&mut CloserLane| lane.is_due() && lane.retries.is_due();
         for lane in self.lanes.iter_mut().filter(due) {
-            lane.state = match (adopt(lane, &write), runtime) {
+            lane.state = match (lane.plan.look.is_there(), runtime) {
                 (Err(e), _) => ModelState::Missing(e.to_string()),
                 // The other thread says so too, in the log.
                 (Ok(()), None) => ModelState::Missing("ONNX Runtime is not loaded".to_owned()),
-                (Ok(()), Some(runtime)) => ModelState::Ready {
-                    runtime: runtime.path.clone(),
+                (Ok(()), Some(runtime)) => match adopt(lane, &write) {
+                    Ok(()) => {
+                        tracing::info!("{} runs", lane.plan.id);
+                        ModelState::Ready {
+                            runtime: runtime.path.clone(),
+                        }
+                    }
+                    Err(e) => ModelState::Missing(e.to_string()),
                 },
             };
         }
@@ -292,6 +337,13 @@ impl CloserThread {
 
     fn look(&mut self, at: usize, picture: Letterbox) -> Result<Option<(i64, Looked)>, ModelError> {
         let shared = Arc::clone(&self.shared);
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.turn();
+            if lane.state == ModelState::Off {
+                self.publish();
+                return Ok(None);
+            }
+        }
         let (Some(lane), Some(runtime)) = (self.lanes.get_mut(at), &self.runtime) else {
             return Ok(None);
         };

@@ -76,17 +76,9 @@ impl LaneGraph {
     fn new(runtime: &Runtime, pack: &ModelPack, threads: usize) -> Result<Self, ModelError> {
         Ok(match pack.image {
             ImageSide::Boxes(_) => Self::Detector(Detector::new(runtime, pack)?),
-            ImageSide::Graph(_) | ImageSide::Derived(_) => Self::Encoder(ImageEncoder::new(
-                runtime,
-                pack,
-                EncoderOptions { threads },
-            )?),
-            ImageSide::Faces(_) => {
-                return Err(ModelError::BadPack {
-                    pack: pack.id.to_string(),
-                    reason: "it looks closer, and has no lane of its own".to_owned(),
-                });
-            }
+            ImageSide::Graph(_) | ImageSide::Derived(_) | ImageSide::Text(_) | ImageSide::Faces(_) => Self::Encoder(
+                ImageEncoder::new(runtime, pack, EncoderOptions { threads })?,
+            ),
         })
     }
 }

@@ -2,6 +2,7 @@
 //! another search model.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::catch_up::Request;
@@ -61,22 +62,49 @@ impl Indexer {
             .unwrap_or_default()
     }
 
-    /// How the detectors that are on are doing.
+    /// How the detectors that are on are doing, and what looks closer.
     pub fn detectors(&self) -> Vec<DetectorState> {
-        let table = self.shared.spaces.get();
-        let detectors = table.spaces.iter().filter(|s| s.role.is_detector());
-        let state = |space: &LaneSpace| DetectorState {
+        let state = |space: &LaneSpace, coverage| DetectorState {
             id: space.id.clone(),
             state: space.state.clone(),
-            coverage: self.catch_up.covered(space.model),
+            coverage,
         };
-        detectors.map(state).collect()
+        let table = self.shared.spaces.get();
+        let detectors = table.spaces.iter().filter(|s| s.role.is_detector());
+        let detectors = detectors.map(|s| state(s, self.catch_up.covered(s.model)));
+        let table = self.shared.closer.get();
+        let closer = table.spaces.iter();
+        let closer = closer.map(|s| state(s, self.catch_up.looked_closer(s.model)));
+        detectors.chain(closer).collect()
+    }
+
+    /// Whether anything looks closer.
+    pub fn looks_closer(&self) -> bool {
+        let table = self.shared.closer.get();
+        table.spaces.iter().any(LaneSpace::is_ready)
+    }
+
+    /// Has the catch-up thread look whether a photo wants a closer look.
+    pub fn request_closer_look(&self) {
+        let _ = self.catch_up_requests.try_send(Request::Closer);
+    }
+
+    /// Has what looks closer see everything it has not seen, on the calling thread; waits for the last.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn look_closer(&self) -> Result<u64, IndexError> {
+        let looked = self.catch_up.look_closer(&|| true)?;
+        let stopping = || self.shared.stop.load(Ordering::Relaxed);
+        while !self.shared.progress.wait_closer(Duration::from_millis(50)) && !stopping() {}
+        Ok(looked)
     }
 
     /// The models that run.
     pub fn ready_models(&self) -> Vec<ModelId> {
-        let table = self.shared.spaces.get();
-        let ready = table.spaces.iter().filter(|s| s.is_ready());
+        let tables = [self.shared.spaces.get(), self.shared.closer.get()];
+        let spaces = tables.iter().flat_map(|table| &table.spaces);
+        let ready = spaces.filter(|s| s.is_ready());
         ready.map(|s| s.id.clone()).collect()
     }
 
@@ -84,8 +112,9 @@ impl Indexer {
     pub fn wait_for_models(&self, timeout: Duration) {
         let end = Instant::now() + timeout;
         let loading = || {
-            let table = self.shared.spaces.get();
-            table.spaces.iter().any(|s| s.state == ModelState::Loading)
+            let tables = [self.shared.spaces.get(), self.shared.closer.get()];
+            let mut spaces = tables.iter().flat_map(|table| &table.spaces);
+            spaces.any(|s| s.state == ModelState::Loading)
         };
         while loading() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));

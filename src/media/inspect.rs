@@ -458,14 +458,14 @@ fn need(inputs: &[InputSpec], all: bool) -> Need {
         let fraction = match spec.fit {
             Fit::CenterCrop(fraction) => f64::from(fraction),
             Fit::Squash => 1.0,
-            Fit::Letterbox(_) => return None,
+            Fit::Letterbox(_) | Fit::Within(_) => return None,
         };
         Some(f64::from(spec.size) * TENSOR_MARGIN / fraction)
     });
     let short = short.fold(0.0, f64::max);
     // Boxes need no margin, which would have 12 megapixels decoded at twice the scale.
     let letterboxes = inputs.iter().filter_map(|spec| match spec.fit {
-        Fit::Letterbox(_) => Some(f64::from(spec.size)),
+        Fit::Letterbox(_) | Fit::Within(_) => Some(f64::from(spec.size)),
         Fit::CenterCrop(_) | Fit::Squash => None,
     });
     let least = if all { f64::from(thumbnail::SIDE) } else { 0.0 };

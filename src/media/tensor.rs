@@ -22,8 +22,12 @@ pub(super) fn tensor(
 ) -> Result<ModelInput, ResampleError> {
     let (w, h) = picture.content;
     let part = match spec.fit {
-        Fit::Letterbox(multiple) => {
-            let scaled = Letterbox::scaled(spec.size, picture.content);
+        Fit::Letterbox(multiple) | Fit::Within(multiple) => {
+            let size = match spec.fit {
+                Fit::Within(_) => spec.size.min(w.max(h).round() as u32).max(1),
+                _ => spec.size,
+            };
+            let scaled = Letterbox::scaled(size, picture.content);
             let scaled =
                 picture.resampled([0.0, 0.0, w, h], scaled, FilterType::Bilinear, resizer)?;
             return Ok(ModelInput::Whole(letterbox(

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::error::ModelError;
+use super::install;
 use super::manifest::Manifest;
 use super::pack::{ModelPack, Part};
 use crate::embedding::ModelId;
 
 /// Name in the pack, bytes.
-type Files = [(&'static str, &'static [u8])];
+pub(super) type Files = [(&'static str, &'static [u8])];
 
 const CLASSIFIER: &str = include_str!("../../models/efficientnet-lite0/model.toml");
 
@@ -114,12 +115,49 @@ pub fn face_encoder_pack(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
     partly_compiled_in(DLIB_FACE, DLIB_FACE_FILES, places)
 }
 
+const TEXT_READER: &str = include_str!("../../models/ppocr-v5-v6/model.toml");
+
+/// Manifest and compiled-in files of a pack whose other files are looked for; `None`: the name is another's.
+pub(super) fn partly(name: &str) -> Option<(&'static str, &'static Files)> {
+    match name {
+        install::LITE0_MINILM => Some((MINILM, MINILM_FILES)),
+        install::TEXT_READER => Some((TEXT_READER, &[])),
+        install::FACE_ENCODER => Some((DLIB_FACE, DLIB_FACE_FILES)),
+        _ => None,
+    }
+}
+
+/// The reader of text in pictures, see `models/ppocr-v5-v6/README.md`. Its graphs are looked for below
+/// `places`, folders of packs; without them the pack opens, and [`ModelPack::whole`] says what to do.
+///
+/// # Errors
+/// As [`lite0_minilm`].
+pub fn text_pack(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
+    partly_compiled_in(TEXT_READER, &[], places)
+}
+
+/// Name and revision of the reader of text; its files are not looked at.
+///
+/// # Errors
+/// As [`default_pack`].
+pub fn text_id() -> Result<ModelId, ModelError> {
+    Ok(Manifest::parse(TEXT_READER)?.id())
+}
+
 /// Name and revision of the detector of things and people; its files are not looked at.
 ///
 /// # Errors
 /// As [`default_pack`].
 pub fn things_id() -> Result<ModelId, ModelError> {
     Ok(Manifest::parse(NANODET)?.id())
+}
+
+/// As [`things_id`], of the encoder of faces.
+///
+/// # Errors
+/// As [`default_pack`].
+pub fn face_encoder_id() -> Result<ModelId, ModelError> {
+    Ok(Manifest::parse(DLIB_FACE)?.id())
 }
 
 /// As [`things_id`], of the detector of faces.

@@ -77,6 +77,16 @@ pub enum ModelError {
         /// What to do.
         remedy: String,
     },
+    /// Files of the pack are not here.
+    #[error("model pack {pack} is not complete: {reason}; {remedy}")]
+    Incomplete {
+        /// Pack name.
+        pack: String,
+        /// What is missing.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A text cannot be turned into tokens.
     #[error("model {pack}: the text cannot be read: {reason}")]
     Tokens {

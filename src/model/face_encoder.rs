@@ -15,7 +15,7 @@ use super::detector::{Detector, FacePoints};
 use super::error::ModelError;
 use super::face_chip::{Similarity, cut};
 use super::manifest::FacesTable;
-use super::pack::{ImageSide, ModelPack};
+use super::pack::{FaceGraph, ImageSide, ModelPack};
 use super::runtime::Runtime;
 use super::session;
 use crate::embedding::Letterbox;
@@ -49,7 +49,7 @@ impl FaceEncoder {
             pack: name.clone(),
             reason,
         };
-        let ImageSide::Faces(table) = &pack.image else {
+        let ImageSide::Faces(FaceGraph { table, .. }) = &pack.image else {
             return Err(bad("it is no face encoder".to_owned()));
         };
         if detector.id.0 != table.detector {
@@ -78,30 +78,35 @@ impl FaceEncoder {
         encoder.check()?;
         let side = table.side as usize;
         let grey = ndarray::Array3::from_elem((side, side, 3), 128);
-        encoder.encode(grey.view())?;
+        encoder.vector(grey.view())?;
         Ok(encoder)
     }
 
-    /// The faces in a picture that can be told apart, the surest first.
+    /// The faces in a picture that can be told apart, the surest first, at most [`faces::MOST`].
     ///
     /// # Errors
-    /// As [`Detector::detect`]; [`ModelError::BadOutput`] if a face's vector is none.
-    pub fn look(&mut self, picture: &Letterbox) -> Result<Vec<Face>, ModelError> {
-        let mut found = Vec::new();
-        for face in self.detector.faces(picture)? {
-            if found.len() == faces::MOST {
-                break;
-            }
-            let Some(to_picture) = self.fits(&face, picture) else {
-                continue;
-            };
-            let chip = cut(picture, &to_picture, self.table.side);
-            found.push(Face {
-                found: face.found,
-                vector: self.encode(chip.view())?,
-            });
-        }
+    /// As [`Detector::detect`].
+    pub fn find(&mut self, picture: &Letterbox) -> Result<Vec<FacePoints>, ModelError> {
+        let mut found = self.detector.faces(picture)?;
+        found.retain(|face| self.fits(face, picture).is_some());
+        found.truncate(faces::MOST);
         Ok(found)
+    }
+
+    /// One of these with its vector.
+    ///
+    /// # Errors
+    /// [`ModelError::BadOutput`] if that is none, or the face is none of these.
+    pub fn encode(&mut self, picture: &Letterbox, face: &FacePoints) -> Result<Face, ModelError> {
+        let to_picture = self.fits(face, picture).ok_or_else(|| ModelError::BadOutput {
+            pack: self.pack.clone(),
+            reason: "a face that it did not find".to_owned(),
+        })?;
+        let chip = cut(picture, &to_picture, self.table.side);
+        Ok(Face {
+            found: face.found,
+            vector: self.vector(chip.view())?,
+        })
     }
 
     /// How the face lies in the picture, if it can be told from others.
@@ -118,7 +123,7 @@ impl FaceEncoder {
     }
 
     /// The vector of a face that is cut out.
-    fn encode(&mut self, chip: ArrayView3<'_, u8>) -> Result<Vec<f32>, ModelError> {
+    fn vector(&mut self, chip: ArrayView3<'_, u8>) -> Result<Vec<f32>, ModelError> {
         let run = |reason: String| ModelError::Run {
             pack: self.pack.clone(),
             reason,

@@ -28,6 +28,8 @@ pub enum Kind {
     Detector,
     /// Vectors of faces (`models/dlib-face/README.md`).
     FaceEncoder,
+    /// Finds lines of text and reads them.
+    TextReader,
 }
 
 impl std::fmt::Display for Kind {
@@ -37,6 +39,7 @@ impl std::fmt::Display for Kind {
             Self::DualEncoder => "dual-encoder",
             Self::Detector => "detector",
             Self::FaceEncoder => "face-encoder",
+            Self::TextReader => "text-reader",
         })
     }
 }
@@ -57,7 +60,7 @@ pub struct Manifest {
     /// One line for people.
     #[serde(default)]
     pub description: String,
-    /// Length of its vectors; a detector has none.
+    /// Length of its vectors; a detector has none, nor has a text reader.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dims: usize,
     /// Classifiers: number of classes.
@@ -87,6 +90,12 @@ pub struct Manifest {
     /// Face encoders: the graph, and which faces it is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub faces: Option<FacesTable>,
+    /// Text readers: what finds lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finder: Option<FinderTable>,
+    /// Text readers: what reads one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<ReaderTable>,
     /// Text side, dual encoders only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextSpec>,
@@ -222,6 +231,8 @@ pub struct FacesTable {
     pub detector: String,
     /// The longer side of the picture that it is shown.
     pub size: u32,
+    /// What the sides of that picture's tensor are multiples of.
+    pub multiple: u32,
     /// Least score of a face.
     pub least: f32,
     /// Least height of a face in pixels of that picture: smaller ones cannot be told apart.
@@ -229,6 +240,78 @@ pub struct FacesTable {
     /// The farthest that the points may lie from where they are put, root mean square in shares of the
     /// side: faces from the side cannot be told apart.
     pub askew: f32,
+}
+
+/// `[finder]`: a graph that says of each pixel how likely it lies in the heart of a line of text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FinderTable {
+    /// The graph's file.
+    pub file: String,
+    /// Name of its input, `[N, 3, height, width]`.
+    pub tensor: String,
+    /// Name of its output, `[N, 1, height, width]`.
+    pub output: String,
+    /// Longer side of its pictures in pixels; smaller ones are not enlarged.
+    pub size: u32,
+    /// What the sides of the tensor are multiples of.
+    pub multiple: u32,
+    /// Which channel comes first.
+    pub channels: ChannelOrder,
+    /// Subtracted from each 0…255 value, in the order of its channels.
+    pub mean: [f32; 3],
+    /// Divides the difference.
+    pub std: [f32; 3],
+    /// Above this a pixel is in a line.
+    pub threshold: f32,
+    /// Least mean of a line's pixels.
+    pub box_score: f32,
+    /// A rectangle grows on each side by its area, times this, over its circumference.
+    pub unclip: f32,
+    /// Least height of a rectangle in pixels.
+    pub least_side: f32,
+    /// Most lines of a picture, the surest.
+    pub most: usize,
+}
+
+/// `[reader]`: a graph that reads one line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReaderTable {
+    /// The graph's file.
+    pub file: String,
+    /// Name of its input, `[N, 3, height, width]`.
+    pub tensor: String,
+    /// Name of its output, `[N, steps, classes]`: probabilities, the first class is "none", the last a space.
+    pub output: String,
+    /// The graph's own property (metadata) that has its characters, one a line.
+    pub keys: String,
+    /// Longer side of the picture, in pixels, that lines are cut out of.
+    pub picture: u32,
+    /// Height of a line in pixels.
+    pub height: u32,
+    /// A longer line is squeezed into this width.
+    pub most_width: u32,
+    /// Which channel comes first.
+    pub channels: ChannelOrder,
+    /// Subtracted from each 0…255 value, in the order of its channels.
+    pub mean: [f32; 3],
+    /// Divides the difference.
+    pub std: [f32; 3],
+    /// Least mean of a line's characters.
+    pub confidence: f32,
+    /// Least letters and digits of a line.
+    pub least_characters: usize,
+}
+
+/// Order of a picture's channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChannelOrder {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
 }
 
 /// `[derived]`: an image side without a graph.

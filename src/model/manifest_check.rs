@@ -2,7 +2,8 @@
 
 use super::error::ModelError;
 use super::manifest::{
-    Calibration, DerivedTable, FacesTable, FileEntry, FitName, ImageTable, Kind, Manifest, TextSpec,
+    Calibration, DerivedTable, FacesTable, FileEntry, FinderTable, FitName, ImageTable, Kind, Manifest,
+    ReaderTable, TextSpec,
 };
 
 /// Most dimensions of a vector: four times the largest published dual encoders.
@@ -18,13 +19,15 @@ const BATCHES: std::ops::RangeInclusive<usize> = 1..=256;
 /// Tokens of a text.
 const LENGTHS: std::ops::RangeInclusive<usize> = 1..=8192;
 /// Names that mean something else in a folder of packs or in a pack.
-const TAKEN: [&str; 3] = ["in-use", "model.toml", "verified"];
+const TAKEN: [&str; 4] = ["in-use", "people-on", "model.toml", "verified"];
 
 /// Looks at every key.
 pub(super) fn check(m: &Manifest) -> Result<(), ModelError> {
     names(m)?;
     if m.kind == Kind::Detector {
         detector(m)?;
+    } else if m.kind == Kind::TextReader {
+        text_reader(m)?;
     } else if m.dims == 0 || m.dims > MOST_DIMS {
         return Err(m.wrong("dims", &format!("is {}, not 1 to {MOST_DIMS}", m.dims)));
     }
@@ -142,6 +145,26 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
                 return Err(m.wrong(key, "is there, but a face encoder has none"));
             }
         }
+        Kind::TextReader => {
+            let others = [
+                (m.image.is_some(), "image"),
+                (m.derived.is_some(), "derived"),
+                (m.text.is_some(), "text"),
+                (m.calibration.is_some(), "calibration"),
+            ];
+            if let Some((_, key)) = others.into_iter().find(|(there, _)| *there) {
+                return Err(m.wrong(key, "is there, but a text reader has none"));
+            }
+        }
+    }
+    if m.kind != Kind::TextReader {
+        let own = [
+            (m.finder.is_some(), "finder"),
+            (m.reader.is_some(), "reader"),
+        ];
+        if let Some((_, key)) = own.into_iter().find(|(there, _)| *there) {
+            return Err(m.wrong(key, "is there, but only a text reader has it"));
+        }
     }
     if m.faces.is_some() && m.kind != Kind::FaceEncoder {
         return Err(m.wrong("faces", "is there, but only a face encoder has it"));
@@ -157,6 +180,112 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
         Some((_, key)) => Err(m.wrong(key, "is there, but only a detector has it")),
         None => Ok(()),
     }
+}
+
+/// The tables that only a text reader has.
+fn text_reader(m: &Manifest) -> Result<(), ModelError> {
+    /// Longer side of the finder's pictures.
+    const FINDERS: std::ops::RangeInclusive<u32> = 64..=2048;
+    /// Height of a line.
+    const HEIGHTS: std::ops::RangeInclusive<u32> = 16..=128;
+    /// Width of a line.
+    const WIDTHS: std::ops::RangeInclusive<u32> = 16..=8192;
+    if m.dims != 0 {
+        return Err(m.wrong("dims", "is there, but a text reader has no vectors"));
+    }
+    let Some(FinderTable {
+        file,
+        tensor,
+        output,
+        size,
+        multiple,
+        channels: _,
+        mean,
+        std,
+        threshold,
+        box_score,
+        unclip,
+        least_side,
+        most,
+    }) = &m.finder
+    else {
+        return Err(m.wrong("finder", "is missing (a text reader needs it)"));
+    };
+    listed(m, "finder.file", file)?;
+    named(m, "finder.tensor", tensor)?;
+    named(m, "finder.output", output)?;
+    if !FINDERS.contains(size) {
+        return Err(m.wrong("finder.size", &range(*size, &FINDERS)));
+    }
+    if !MULTIPLES.contains(multiple) {
+        return Err(m.wrong("finder.multiple", &range(*multiple, &MULTIPLES)));
+    }
+    scaling(m, "finder", mean, std)?;
+    let Some(reader) = &m.reader else {
+        return Err(m.wrong("reader", "is missing (a text reader needs it)"));
+    };
+    let ReaderTable {
+        file,
+        tensor,
+        output,
+        keys,
+        picture,
+        height,
+        most_width,
+        channels: _,
+        mean,
+        std,
+        confidence,
+        least_characters: _,
+    } = reader;
+    let shares = [
+        ("finder.threshold", threshold),
+        ("finder.box_score", box_score),
+        ("reader.confidence", confidence),
+    ];
+    for (key, share) in shares {
+        if !(*share > 0.0 && *share < 1.0) {
+            return Err(m.wrong(key, &format!("is {share}, not between 0 and 1")));
+        }
+    }
+    for (key, number) in [("finder.unclip", unclip), ("finder.least_side", least_side)] {
+        if !(*number >= 0.0 && *number <= 100.0) {
+            return Err(m.wrong(key, &format!("is {number}, not 0 to 100")));
+        }
+    }
+    if !MOST_BOXES.contains(most) {
+        return Err(m.wrong("finder.most", &range(*most, &MOST_BOXES)));
+    }
+    listed(m, "reader.file", file)?;
+    named(m, "reader.keys", keys)?;
+    if !FINDERS.contains(picture) || picture < size {
+        return Err(m.wrong(
+            "reader.picture",
+            &range(*picture, &(*size..=*FINDERS.end())),
+        ));
+    }
+    named(m, "reader.tensor", tensor)?;
+    named(m, "reader.output", output)?;
+    if !HEIGHTS.contains(height) {
+        return Err(m.wrong("reader.height", &range(*height, &HEIGHTS)));
+    }
+    if !WIDTHS.contains(most_width) {
+        return Err(m.wrong("reader.most_width", &range(*most_width, &WIDTHS)));
+    }
+    scaling(m, "reader", mean, std)
+}
+
+/// Numbers that bytes are scaled with.
+fn scaling(m: &Manifest, table: &str, mean: &[f32; 3], std: &[f32; 3]) -> Result<(), ModelError> {
+    if mean.iter().any(|v| !v.is_finite()) {
+        let key = format!("{table}.mean");
+        return Err(m.wrong(&key, "has a value that is not a number"));
+    }
+    if std.iter().any(|v| !v.is_finite() || *v <= 0.0) {
+        let key = format!("{table}.std");
+        return Err(m.wrong(&key, "has a value that is not above 0"));
+    }
+    Ok(())
 }
 
 /// The tables that only a detector has.
@@ -302,16 +431,8 @@ fn picture(m: &Manifest, image: &ImageTable) -> Result<(), ModelError> {
             return Err(m.wrong(key, reason));
         }
     }
-    if image.mean.iter().flatten().any(|v| !v.is_finite()) {
-        return Err(m.wrong("image.mean", "has a value that is not a number"));
-    }
-    if image
-        .std
-        .iter()
-        .flatten()
-        .any(|v| !v.is_finite() || *v <= 0.0)
-    {
-        return Err(m.wrong("image.std", "has a value that is not above 0"));
+    if let (Some(mean), Some(std)) = (&image.mean, &image.std) {
+        scaling(m, "image", mean, std)?;
     }
     if !BATCHES.contains(&image.batch) {
         return Err(m.wrong("image.batch", &range(image.batch, &BATCHES)));
@@ -329,6 +450,9 @@ fn faces(m: &Manifest, faces: &FacesTable) -> Result<(), ModelError> {
         if !SIDES.contains(&side) {
             return Err(m.wrong(key, &range(side, &SIDES)));
         }
+    }
+    if !MULTIPLES.contains(&faces.multiple) {
+        return Err(m.wrong("faces.multiple", &range(faces.multiple, &MULTIPLES)));
     }
     let mut shares = faces.points.iter().flatten();
     if !shares.all(|v| (0.0..=1.0).contains(v)) {

@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use super::error::ModelError;
 use super::manifest::{
-    BoxRules, Calibration, FacesTable, FileEntry, Kind, Manifest, TextSpec, UNNAMED,
+    BoxRules, Calibration, FacesTable, FileEntry, FinderTable, Kind, Manifest, ReaderTable, TextSpec,
+    UNNAMED,
 };
 use super::stamp::{self, Stamp};
 use crate::boxes;
-use crate::embedding::{InputSpec, ModelId};
+use crate::embedding::{Fit, InputSpec, ModelId};
 
 /// A pack that is ready for its encoders.
 #[derive(Debug, Clone)]
@@ -54,7 +55,29 @@ pub enum ImageSide {
     /// A graph from pictures to boxes, which are kept instead of a vector.
     Boxes(BoxGraph),
     /// A graph from faces to vectors, which are kept with their boxes.
-    Faces(FacesTable),
+    Faces(FaceGraph),
+    /// Two graphs that find lines of text and read them; the lines' boxes are kept instead of a vector.
+    Text(TextGraphs),
+}
+
+/// A graph from faces to vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaceGraph {
+    /// The graph, and which faces it is shown.
+    pub table: FacesTable,
+    /// How the picture is wanted in which faces are looked for.
+    pub spec: InputSpec,
+}
+
+/// Two graphs that find lines of text and read them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextGraphs {
+    /// What finds them.
+    pub finder: FinderTable,
+    /// What reads one.
+    pub reader: ReaderTable,
+    /// How the picture is wanted that lines are cut out of.
+    pub spec: InputSpec,
 }
 
 /// A graph from pictures to boxes.
@@ -238,7 +261,7 @@ impl ModelPack {
             id: manifest.id(),
             kind: manifest.kind,
             dims: match manifest.kind {
-                Kind::Detector => boxes::NUMBERS,
+                Kind::Detector | Kind::TextReader => boxes::NUMBERS,
                 Kind::FaceEncoder => boxes::NUMBERS + manifest.dims,
                 Kind::Classifier | Kind::DualEncoder => manifest.dims,
             },
@@ -257,19 +280,24 @@ impl ModelPack {
         &self.manifest.name
     }
 
-    /// How its image graph wants its pictures; derived packs see none, and faces come from the closer look.
+    /// How its image graph wants its pictures; derived packs see none.
     pub fn input(&self) -> Option<&InputSpec> {
         match &self.image {
             ImageSide::Graph(graph) => Some(&graph.spec),
             ImageSide::Boxes(graph) => Some(&graph.spec),
-            ImageSide::Derived(_) | ImageSide::Faces(_) => None,
+            ImageSide::Text(graphs) => Some(&graphs.spec),
+            ImageSide::Faces(graph) => Some(&graph.spec),
+            ImageSide::Derived(_) => None,
         }
     }
 
     /// The classifier whose probabilities this pack's photo vectors are made of, if they are.
     pub fn derived_from(&self) -> Option<&ModelId> {
         match &self.image {
-            ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Faces(_) => None,
+            ImageSide::Graph(_)
+            | ImageSide::Boxes(_)
+            | ImageSide::Text(_)
+            | ImageSide::Faces(_) => None,
             ImageSide::Derived(derived) => Some(&derived.from),
         }
     }
@@ -291,6 +319,16 @@ impl ModelPack {
             self.there(name)?;
         }
         Ok(text)
+    }
+
+    /// Whether all of its files are here.
+    ///
+    /// # Errors
+    /// The first that is not, and what to do.
+    pub fn whole(&self) -> Result<(), ModelError> {
+        self.files
+            .keys()
+            .try_for_each(|name| self.there(name).map(drop))
     }
 
     /// The bytes of one of the pack's files, read from disk if they lie there.
@@ -394,15 +432,12 @@ impl ModelPack {
         match &file.content {
             Content::Memory(bytes) => Ok(GraphSource::Memory(bytes)),
             Content::Disk(path) => Ok(GraphSource::File(path)),
-            Content::Absent { reason, remedy } if self.text.is_none() => {
-                Err(ModelError::BadFile {
-                    pack: self.id.to_string(),
-                    file: name.to_owned(),
-                    reason: format!("is missing ({reason})"),
-                    remedy: remedy.clone(),
-                })
-            }
-            Content::Absent { reason, remedy } => Err(ModelError::NoText {
+            Content::Absent { reason, remedy } if self.text.is_some() => Err(ModelError::NoText {
+                pack: self.id.to_string(),
+                reason: reason.clone(),
+                remedy: remedy.clone(),
+            }),
+            Content::Absent { reason, remedy } => Err(ModelError::Incomplete {
                 pack: self.id.to_string(),
                 reason: reason.clone(),
                 remedy: remedy.clone(),
@@ -437,7 +472,27 @@ pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, ModelError> {
 
 fn image_side(manifest: &Manifest) -> Result<ImageSide, ModelError> {
     if let Some(faces) = &manifest.faces {
-        return Ok(ImageSide::Faces(faces.clone()));
+        return Ok(ImageSide::Faces(FaceGraph {
+            spec: InputSpec {
+                size: faces.size,
+                fit: Fit::Letterbox(faces.multiple),
+                mean: [0.0; 3],
+                std: [1.0; 3],
+            },
+            table: faces.clone(),
+        }));
+    }
+    if let (Some(finder), Some(reader)) = (&manifest.finder, &manifest.reader) {
+        return Ok(ImageSide::Text(TextGraphs {
+            spec: InputSpec {
+                size: reader.picture,
+                fit: Fit::Within(finder.multiple),
+                mean: [0.0; 3],
+                std: [1.0; 3],
+            },
+            finder: finder.clone(),
+            reader: reader.clone(),
+        }));
     }
     match (&manifest.image, &manifest.derived) {
         (Some(image), None) if manifest.kind == Kind::Detector => {

@@ -74,7 +74,7 @@ impl Reading {
 }
 
 /// Each word with its other forms, as names may have it.
-fn forms_of_each(words: &[String]) -> Vec<Vec<String>> {
+pub(super) fn forms_of_each(words: &[String]) -> Vec<Vec<String>> {
     let all = |word: &String| std::iter::once(word.clone()).chain(forms(word)).collect();
     words.iter().map(all).collect()
 }
@@ -100,6 +100,8 @@ pub struct Evidence {
     said: Vec<Option<(f32, usize)>>,
     /// Photos whose names and places say every word, ascending.
     named: Vec<i64>,
+    /// Of those, the ones in whose pictures every word stands, ascending.
+    in_picture: Vec<i64>,
 }
 
 /// Ids up to this one have a place in a list; a library of so many photos is beyond it.
@@ -141,6 +143,7 @@ impl Evidence {
         }
         if !reading.words.is_empty() {
             evidence.named = named(reader, &reading.words)?;
+            evidence.in_picture = reader.in_picture(&forms_of_each(&reading.words))?;
         }
         Ok(evidence)
     }
@@ -156,14 +159,19 @@ impl Evidence {
         !self.named.is_empty()
     }
 
-    /// Whether names of files, folders and places say every word.
+    /// Whether every word stands in the picture.
+    pub fn in_picture(&self, photo: i64) -> bool {
+        self.in_picture.binary_search(&photo).is_ok()
+    }
+
+    /// Whether names of files, folders and places, or the picture, say every word.
     pub fn named(&self, photo: i64) -> bool {
         !self.named.is_empty() && self.named.binary_search(&photo).is_ok()
     }
 }
 
 /// Photos that have every one of these words, ascending: in the names of their files and folders, in what
-/// people say of them, or in the name of where they were taken.
+/// people say of them, in their pictures, or in the name of where they were taken.
 pub(super) fn named(reader: &StoreReader, words: &[String]) -> Result<Vec<i64>, SearchError> {
     let mut named = reader.named(&forms_of_each(words))?;
     let each: Vec<&str> = words.iter().map(String::as_str).collect();

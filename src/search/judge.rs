@@ -92,8 +92,11 @@ pub struct Why {
     /// whole is its name and the cosine counts too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag_suffices: Option<f64>,
-    /// File or folder names say every word of the query.
+    /// File or folder names, what people say, or the picture have every word of the query.
     pub named: bool,
+    /// The picture has; left out where not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_picture: bool,
     /// Confidence of a tag that was not wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unwanted: Option<f64>,
@@ -115,7 +118,9 @@ impl fmt::Display for Why {
                 write!(f, " (from {:.0}% an answer by itself)", least * 100.0)?;
             }
         }
-        if self.named {
+        if self.in_picture {
+            write!(f, "; every word stands in the picture")?;
+        } else if self.named {
             write!(f, "; its name, or what is said of it, has every word")?;
         }
         if let Some(p) = self.unwanted {
@@ -276,6 +281,7 @@ impl Judge {
             by_tag,
             tag_suffices: suffices.then(|| round(self.tag)),
             named: words.wanted.named(standing.photo),
+            in_picture: words.wanted.in_picture(standing.photo),
             unwanted: unwanted.map(|(p, _)| round(p)),
         }
     }

@@ -37,6 +37,8 @@ pub struct Query {
     pub keywords: Vec<String>,
     /// Each must be on it, by name.
     pub people: Vec<String>,
+    /// Words that must stand in the picture.
+    pub in_picture: Vec<String>,
     /// Stars: `4`, `4-`, `3-5`.
     pub rating: Option<String>,
     /// Names of places; taken in each of them.
@@ -252,7 +254,9 @@ impl Searcher<'_> {
         let people = self.reader.people_of(photo)?;
         let named = people.into_iter().filter(|person| person.is_named);
         let people = named.map(|person| person.name).collect();
-        let row = PhotoJson::new(hit, tags, keywords, people);
+        let text = self.reader.picture_text(photo)?;
+        let text = text.into_iter().map(|line| line.text).collect();
+        let row = PhotoJson::new(hit, tags, keywords, people).reads(text);
         Ok(row.taken_at(self.reader.locality_of(photo)?))
     }
 

@@ -164,6 +164,8 @@ pub struct PhotoJson {
     pub caption: Option<String>,
     /// Names of people on it.
     pub people: Vec<String>,
+    /// Lines of text that were read in the picture, from above to below.
+    pub text: Vec<String>,
     /// Perceptual hash in hex.
     pub phash: String,
     /// Most confident first.
@@ -217,6 +219,13 @@ impl PhotoJson {
         self
     }
 
+    /// With what was read in the picture.
+    #[must_use]
+    pub fn reads(mut self, text: Vec<String>) -> Self {
+        self.text = text;
+        self
+    }
+
     /// From a hit, its tags and what people say of it.
     pub fn new(hit: &Hit, tags: Vec<TagJson>, keywords: Vec<String>, people: Vec<String>) -> Self {
         let (text, bytes) = as_text(&hit.path.under(&hit.root));
@@ -248,6 +257,7 @@ impl PhotoJson {
             title: photo.title.clone(),
             caption: photo.caption.clone(),
             people,
+            text: Vec::new(),
             phash: photo.phash.to_hex(),
             tags,
             copies: photo.places,

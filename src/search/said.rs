@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::error::SearchError;
+use super::evidence::forms_of_each;
 use super::query::{Query, Searcher};
 use super::row::TagJson;
 use crate::said::text::bare;
@@ -20,6 +21,7 @@ impl Searcher<'_> {
             keywords: keywords.collect::<Result<_, _>>()?,
             people: people.collect::<Result<_, _>>()?,
             rating: query.rating.as_deref().map(stars).transpose()?,
+            in_picture: in_picture(&query.in_picture)?,
         })
     }
 
@@ -44,6 +46,24 @@ impl Searcher<'_> {
             suggestions: close(typed, &self.reader.people_counts()?),
         })
     }
+}
+
+/// The words that must stand in the picture, with their forms.
+fn in_picture(given: &[String]) -> Result<Vec<Vec<String>>, SearchError> {
+    let mut words = Vec::new();
+    for given in given {
+        let each = given.split_whitespace().map(str::to_owned);
+        let each: Vec<String> = each
+            .filter(|w| w.chars().any(char::is_alphanumeric))
+            .collect();
+        if each.is_empty() {
+            return Err(SearchError::EmptyText {
+                given: given.clone(),
+            });
+        }
+        words.extend(forms_of_each(&each));
+    }
+    Ok(words)
 }
 
 /// Names that are nearly what was typed.

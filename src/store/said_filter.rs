@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use super::picture_text;
+
 /// What people must have said of a photo; all parts hold at once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SaidFilter {
@@ -11,12 +13,29 @@ pub struct SaidFilter {
     pub people: Vec<Vec<i64>>,
     /// So many stars; −1: rejected.
     pub rating: Option<RangeInclusive<i8>>,
+    /// Words in the picture, each in one of its forms.
+    pub in_picture: Vec<Vec<String>>,
 }
 
 impl SaidFilter {
     /// Whether every photo fits.
     pub fn is_empty(&self) -> bool {
-        self.keywords.is_empty() && self.people.is_empty() && self.rating.is_none()
+        self.keywords.is_empty()
+            && self.people.is_empty()
+            && self.rating.is_none()
+            && self.in_picture.is_empty()
+    }
+
+    /// The photos in whose pictures the words stand.
+    fn with_words(&self) -> Option<String> {
+        if self.in_picture.is_empty() {
+            return None;
+        }
+        // The expression has letters, digits and double quotes in it, and nothing else.
+        let matching = |words| format!("WHERE picture_words MATCH '{words}'");
+        let rest = picture_text::expression(&self.in_picture).map(matching);
+        let rest = rest.unwrap_or_else(|| "WHERE 0".to_owned());
+        Some(format!("SELECT rowid AS photo FROM picture_words {rest}"))
     }
 
     /// Conditions over `files f`.
@@ -35,7 +54,9 @@ impl SaidFilter {
                 stars.end()
             )
         });
-        keywords.chain(people).chain(rating).collect()
+        let words = self.with_words();
+        let words = words.iter().map(|photos| format!("f.photo IN ({photos})"));
+        keywords.chain(people).chain(rating).chain(words).collect()
     }
 
     /// For each condition a statement that gives the photos which it lets through.
@@ -55,7 +76,8 @@ impl SaidFilter {
                 stars.end()
             )
         });
-        keywords.chain(people).chain(rating).collect()
+        let words = self.with_words();
+        keywords.chain(people).chain(rating).chain(words).collect()
     }
 }
 

@@ -16,8 +16,8 @@ const MAX_PLACES: i64 = 64;
 const MAX_QUERY_WORDS: usize = 64;
 
 impl StoreReader {
-    /// Photos whose file or folder names, or what people say of them, have every one of these words,
-    /// ascending: in one of the forms given of it, as it stands or in its parts, without case and accents.
+    /// Photos whose file or folder names, what people say of them or what stands in their pictures have every
+    /// one of these words, ascending: in one of the forms given of it, as it stands or in its parts, without case and accents.
     /// Nothing in a word is syntax; one without a letter or digit matches nothing.
     ///
     /// Cost: proportional to the photos that match.
@@ -37,7 +37,8 @@ impl StoreReader {
                 .conn
                 .prepare_cached(
                     "SELECT rowid FROM path_words WHERE path_words MATCH ?1
-                     UNION SELECT rowid FROM said_words WHERE said_words MATCH ?1 ORDER BY rowid",
+                     UNION SELECT rowid FROM said_words WHERE said_words MATCH ?1
+                     UNION SELECT rowid FROM picture_words WHERE picture_words MATCH ?1 ORDER BY rowid",
                 )
                 .and_then(|mut s| s.query_map([forms.join(" OR ")], |r| r.get(0))?.collect())
                 .at(&self.path)?;

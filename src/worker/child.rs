@@ -9,9 +9,8 @@ use std::os::fd::{FromRawFd, OwnedFd};
 
 use memmap2::{MmapMut, MmapOptions};
 
-use super::protocol::{self, Input, REPLY_ROOM, Reply, Request, Want, receive, send};
+use super::protocol::{self, REPLY_ROOM, Reply, Request, Want, receive, send};
 use super::sandbox;
-use crate::embedding::InputSpec;
 use crate::media::{Inspector, Inspects, Limits, Refusal};
 
 /// The word on the command line that makes this program a decoding process.
@@ -51,20 +50,19 @@ pub fn run(memory: u64, limits: Limits) -> io::Result<()> {
 }
 
 fn answer(inspector: &Inspector, request: &Request, memory: &mut MmapMut) -> Reply {
-    let inputs: Vec<InputSpec> = request.inputs.iter().map(Input::spec).collect();
+    let inputs = &request.inputs;
     let extension = request.extension.as_deref();
     let room = REPLY_ROOM.min(memory.len());
     let (room, file) = memory.split_at_mut(room);
     let bytes = file.get(..request.len).unwrap_or_default();
     match request.want {
         Want::All(look) => protocol::reply(
-            Inspects::look(inspector, bytes, extension, &inputs, look),
+            Inspects::look(inspector, bytes, extension, inputs, look),
             room,
         ),
-        Want::Tensors => protocol::tensors_reply(
-            Inspects::tensors(inspector, bytes, extension, &inputs),
-            room,
-        ),
+        Want::Tensors => {
+            protocol::tensors_reply(Inspects::tensors(inspector, bytes, extension, inputs), room)
+        }
     }
 }
 

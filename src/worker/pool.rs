@@ -17,7 +17,7 @@ use crossbeam_channel::{Sender, bounded};
 use memmap2::{Mmap, MmapOptions};
 
 use super::child::WORD;
-use super::protocol::{self, Input, Lie, REPLY_ROOM, Reply, Request, Want, receive, send};
+use super::protocol::{self, Lie, REPLY_ROOM, Reply, Request, Want, receive, send};
 use super::sandbox::Walls;
 use crate::embedding::{InputSpec, ModelInput};
 use crate::media::{Extent, Inspects, Refusal};
@@ -348,7 +348,7 @@ impl Process {
             len: bytes.len(),
             mapped: self.size,
             extension: extension.map(str::to_owned),
-            inputs: inputs.iter().map(Input::of).collect(),
+            inputs: inputs.to_vec(),
         };
         self.socket
             .set_read_timeout(Some(deadline))

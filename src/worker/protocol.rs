@@ -74,50 +74,7 @@ pub(super) struct Request {
     /// Bytes that are mapped in all.
     pub mapped: usize,
     pub extension: Option<String>,
-    pub inputs: Vec<Input>,
-}
-
-/// An [`InputSpec`] on its way.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Input {
-    size: u32,
-    crop: Option<f32>,
-    /// Of a letterbox: what its sides are multiples of.
-    multiple: Option<u32>,
-    mean: [f32; 3],
-    std: [f32; 3],
-}
-
-impl Input {
-    pub fn of(spec: &InputSpec) -> Self {
-        Self {
-            size: spec.size,
-            crop: match spec.fit {
-                Fit::CenterCrop(fraction) => Some(fraction),
-                Fit::Squash | Fit::Letterbox(_) => None,
-            },
-            multiple: match spec.fit {
-                Fit::Letterbox(multiple) => Some(multiple),
-                Fit::CenterCrop(_) | Fit::Squash => None,
-            },
-            mean: spec.mean,
-            std: spec.std,
-        }
-    }
-
-    pub fn spec(&self) -> InputSpec {
-        InputSpec {
-            size: self.size,
-            fit: match (self.crop, self.multiple) {
-                (_, Some(multiple)) => Fit::Letterbox(multiple),
-                (Some(fraction), None) => Fit::CenterCrop(fraction),
-                (None, None) => Fit::Squash,
-            },
-            mean: self.mean,
-            std: self.std,
-        }
-    }
+    pub inputs: Vec<InputSpec>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -402,9 +359,11 @@ fn take_tensors(
     let mut tensors = Vec::with_capacity(inputs.len());
     let mut letterboxed = letterboxed.iter();
     for spec in inputs {
-        if let Fit::Letterbox(multiple) = spec.fit {
+        if let Fit::Letterbox(multiple) | Fit::Within(multiple) = spec.fit {
             let (width, height) = *letterboxed.next().ok_or(Lie("its letterboxes"))?;
-            let fits = width.min(height) >= 1 && width.max(height) == spec.size;
+            let longer = width.max(height);
+            let fits = longer == spec.size || matches!(spec.fit, Fit::Within(_));
+            let fits = fits && width.min(height) >= 1 && longer <= spec.size;
             check(fits, "a letterbox's size")?;
             let mut whole = Letterbox::black((width, height), multiple);
             let pixels = whole.pixels.as_slice_mut().unwrap_or_default();

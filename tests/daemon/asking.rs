@@ -51,7 +51,7 @@ fn why(env: &TestEnv, path: &str) -> Value {
 #[test]
 fn copies_of_programs_and_closed_folders_are_left_out_and_counted() {
     let env = TestEnv::new();
-    env.configure("hidden = true\n[labels]\nterms = 0\n");
+    env.configure("hidden = true\n[labels]\nterms = 0\n[detect]\ntext = false\n");
     save(1, &env.photo("a.jpg"));
     fs::create_dir_all(env.photo("closed/deep")).unwrap();
     fs::write(env.photo("closed/.nomedia"), b"").unwrap();
@@ -111,7 +111,7 @@ fn a_mark_that_comes_or_goes_is_followed() {
 #[test]
 fn why_names_the_rule_the_error_or_what_is_known() {
     let env = TestEnv::new();
-    env.configure("exclude = [\n  \"*.gif\",\n]\n[labels]\nterms = 0\n");
+    env.configure("exclude = [\n  \"*.gif\",\n]\n[labels]\nterms = 0\n[detect]\ntext = false\n");
     fs::create_dir_all(env.photo("closed")).unwrap();
     fs::create_dir_all(env.photo("sub")).unwrap();
     fs::write(env.photo("closed/.nomedia"), b"").unwrap();
@@ -541,7 +541,7 @@ fn links_are_followed_if_that_is_wanted_each_target_once() {
     assert_eq!(names(), ["a.jpg"]);
     assert_eq!(env.status()["roots"][0]["skipped"]["links"], 10);
 
-    env.configure("follow_symlinks = true\n[labels]\nterms = 0\n");
+    env.configure("follow_symlinks = true\n[labels]\nterms = 0\n[detect]\ntext = false\n");
     env.index();
     let all = ["a.jpg", "b.jpg", "c.jpg", "one.jpg"];
     assert_eq!(names(), all);
@@ -563,7 +563,7 @@ fn links_are_followed_if_that_is_wanted_each_target_once() {
             || names() == ["a.jpg", "c.jpg", "one.jpg"]
     });
     assert_eq!(daemon.stop(), Some(0));
-    env.configure("[labels]\nterms = 0\n");
+    env.configure("[labels]\nterms = 0\n[detect]\ntext = false\n");
     env.index();
     assert_eq!(names(), ["a.jpg"]);
 }

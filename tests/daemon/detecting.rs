@@ -8,8 +8,8 @@ use crate::env::{TestEnv, jpeg};
 
 /// A drawing with a stop sign and a person, see `make_scene.py`.
 const SCENE: &[u8] = include_bytes!("../samples/scene.png");
-const OFF: &str = "[labels]\nterms = 0\n[detect]\nthings = false\nfaces = false\n";
-const ON: &str = "[labels]\nterms = 0\n";
+const OFF: &str = "[labels]\nterms = 0\n[detect]\nthings = false\nfaces = false\ntext = false\n";
+const ON: &str = "[labels]\nterms = 0\n[detect]\ntext = false\n";
 
 /// The drawing and two pictures of nothing.
 fn library() -> Option<TestEnv> {
@@ -101,7 +101,7 @@ fn an_index_of_before_is_caught_up_and_each_can_be_turned_off() {
     env.configure(OFF);
     assert_eq!(env.index()["opened"], 0);
     assert!(tagged(&env, "portrait").is_empty());
-    env.configure("[labels]\nterms = 0\n[detect]\nthings = false\n");
+    env.configure("[labels]\nterms = 0\n[detect]\nthings = false\ntext = false\n");
     assert_eq!(env.index()["opened"], 0);
     assert_eq!(tagged(&env, "portrait"), ["scene.png"]);
     assert!(tagged(&env, "stop sign").is_empty());

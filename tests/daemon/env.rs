@@ -55,7 +55,7 @@ impl TestEnv {
         fs::create_dir(dir.path().join("photos")).unwrap();
         let env = Self { dir };
         // Tests of tags say how much of the vocabulary a search model encodes.
-        env.configure("[labels]\nterms = 0\n");
+        env.configure("[labels]\nterms = 0\n[detect]\ntext = false\n");
         env
     }
 
@@ -297,6 +297,20 @@ impl TestEnv {
         });
         if !there {
             eprintln!("skipped: no text model (`make text-model` fetches it)");
+        }
+        there
+    }
+
+    /// Whether the reader of text in pictures is there too; its tests skip without it.
+    pub fn has_reader(&self) -> bool {
+        if !self.has_model() {
+            return false;
+        }
+        let models = self.json(&["model", "list", "--format", "json"]);
+        let mut models = models.as_array().unwrap().iter();
+        let there = models.any(|m| m["kind"] == "text" && m["state"] != "available");
+        if !there {
+            eprintln!("skipped: no reader of text in pictures (`make runtime` fetches it)");
         }
         there
     }

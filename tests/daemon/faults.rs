@@ -56,7 +56,7 @@ fn memory_that_is_refused_costs_a_photo_some_time_and_nothing_else() {
     }
     let env = TestEnv::new();
     // A decoding process of its own has its own limit.
-    env.configure("decode = \"in-process\"\n[labels]\nterms = 0\n");
+    env.configure("decode = \"in-process\"\n[labels]\nterms = 0\n[detect]\ntext = false\n");
     save(0, &env.photo("before.jpg"));
     let daemon = env.watch();
     let before = limit_memory(daemon.pid(), 48 << 20);

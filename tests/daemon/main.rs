@@ -15,6 +15,7 @@ mod faults;
 mod graphs;
 #[path = "../../src/model/install/hostile.rs"]
 mod hostile;
+mod in_picture;
 mod indexing;
 mod metrics;
 mod models;

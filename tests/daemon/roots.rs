@@ -66,7 +66,7 @@ fn settings_read_again_ten_times_in_a_row_lose_nothing() {
             .map(|n| format!("{:?}", env.photo(n).display().to_string()))
             .collect();
         env.configure(&format!(
-            "roots = [{}]\n[labels]\nterms = 0\n",
+            "roots = [{}]\n[labels]\nterms = 0\n[detect]\ntext = false\n",
             paths.join(", ")
         ));
     };

@@ -565,7 +565,9 @@ fn a_real_user_manager_starts_supervises_and_stops_it() {
     let settings = env.outside("config/photond/config.toml");
     let roots = |folders: &[&str]| {
         let folders: Vec<PathBuf> = folders.iter().map(|name| env.photo(name)).collect();
-        env.configure(&format!("roots = {folders:?}\n[labels]\nterms = 0\n"));
+        env.configure(&format!(
+            "roots = {folders:?}\n[labels]\nterms = 0\n[detect]\ntext = false\n"
+        ));
     };
     for (n, folder) in ["one", "two"].iter().enumerate() {
         fs::create_dir(env.photo(folder)).unwrap();

@@ -291,7 +291,7 @@ fn a_search_model_tags_with_the_terms_that_it_has_encoded() {
     env.index();
     assert_eq!(all(&env), before);
     // No vocabulary, no tags of it.
-    env.configure("[labels]\nterms = 0\n");
+    env.configure("[labels]\nterms = 0\n[detect]\ntext = false\n");
     env.ok(&["retag"]);
     assert_eq!(by(&env, "tiny"), 0);
     assert!(by(&env, "efficientnet-lite0") > 0);

@@ -186,7 +186,7 @@ fn settings_are_read_again_and_bad_ones_change_nothing() {
     fs::create_dir(env.photo("drafts")).unwrap();
     save(2, &env.photo("drafts/a.jpg"));
     let config = env.outside("config.toml");
-    fs::write(&config, "labels.terms = 0\n").unwrap();
+    fs::write(&config, "labels.terms = 0\ndetect.text = false\n").unwrap();
     let daemon = env.watch_with(&["--config", config.to_str().unwrap()], |_| {});
     env.wait_for_paths(&["drafts/a.jpg", "keep.jpg"]);
     fs::write(&config, "exclude = 7\n").unwrap();

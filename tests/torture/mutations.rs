@@ -182,7 +182,7 @@ fn is_proven(file: &Mutation, outcome: &Outcome) -> bool {
 fn index(files: &[Mutation], tally: &mut Mutated) -> BTreeMap<String, Outcome> {
     let env = TestEnv::new();
     env.configure(&format!(
-        "decode_seconds = {DECODE_SECONDS}\ndecode_memory_mib = {DECODE_MEMORY_MIB}\n[labels]\nterms = 0\n"
+        "decode_seconds = {DECODE_SECONDS}\ndecode_memory_mib = {DECODE_MEMORY_MIB}\n[labels]\nterms = 0\n[detect]\ntext = false\n"
     ));
     for file in files {
         fs::write(env.photo(&file.name), &file.bytes).unwrap();

@@ -193,7 +193,7 @@ fn a_run_that_never_ends_costs_tags_and_nothing_else() {
     };
     // The first run is the check of the model when it is loaded; the second is of photos.
     let env = some_photos();
-    env.configure("[detect]\nthings = false\nfaces = false\n");
+    env.configure("[detect]\nthings = false\nfaces = false\ntext = false\n");
     assert_eq!(pass(&env, &library, "model.run=hang@2", "a run hangs"), 0);
     assert_eq!(pass(&env, &library, "", "it runs again"), PHOTOS as u64);
     // With two detectors beside it, whose run hangs is chance; the photos are there anyway.

@@ -12,6 +12,7 @@ from .network import DIMS, SIDE
 REVISION_DIGITS = 12
 # The longer side of the picture in which faces are looked for, and which of them are encoded.
 SIZE = 960
+MULTIPLE = 32
 LEAST = 0.6
 SMALLEST = 32
 ASKEW = 0.08
@@ -56,7 +57,8 @@ dims = {DIMS}
 
 # From uint8 [N, side, side, 3] (RGB, any N) to float32 [N, dims]. Left eye, right eye (as the viewer sees
 # them), nose, left and right corner of the mouth lie at `points`, in shares of the side. Faces are found by
-# `detector` in the whole picture, its longer side scaled to `size`. Those are taken that have a score of
+# `detector` in the whole picture, its longer side scaled to `size`, in a tensor with sides that are multiples of
+# `multiple`. Those are taken that have a score of
 # `least` and are `smallest` pixels high there, and whose points lie no farther than `askew` from where they
 # belong (root mean square, in shares of the side).
 [faces]
@@ -68,6 +70,7 @@ side = {SIDE}
 points = {points()}
 detector = "{found_by}"
 size = {SIZE}
+multiple = {MULTIPLE}
 least = {LEAST}
 smallest = {SMALLEST}
 askew = {ASKEW}

@@ -17,7 +17,7 @@ use super::super::output::{Output, span};
 use super::super::{Context_, Exit};
 use crate::model::install::{
     Check, Environment, InstallError, InstallProgress, InstallRequest, Installed, Installer,
-    LITE0_MINILM, Patience, Sleep, Step, Watch, bytes,
+    Patience, Sleep, Step, Watch, bytes, is_built_in,
 };
 use crate::model::packs::Packs;
 
@@ -102,7 +102,7 @@ fn report(context: &Context_, done: &Installed) -> anyhow::Result<Exit> {
         }
     }
     let in_use = Packs::new(&context.data_dir).in_use().ok();
-    if in_use.as_deref() != Some(name.as_str()) && name != LITE0_MINILM {
+    if in_use.as_deref() != Some(name.as_str()) && !is_built_in(&name) {
         out.line(&format!(
             "  `photond model use {name}` makes --text and --like use it"
         ))?;

@@ -6,7 +6,7 @@ use super::super::output::printable;
 use super::super::{Context_, Exit, TableOrJson};
 use crate::model::install::{CLASSIFIER, bytes, catalogue};
 use crate::model::packs::Packs;
-use crate::model::{Kind, Manifest, ModelPack, find_runtime};
+use crate::model::{Kind, Manifest, ModelError, ModelPack, find_runtime};
 
 /// One line of the list.
 struct Line {
@@ -116,6 +116,9 @@ fn here(pack: &ModelPack, built_in: bool, in_use: bool) -> Line {
     } else {
         pack.description.clone()
     };
+    if let Err(ModelError::Incomplete { reason, remedy, .. }) = pack.whole() {
+        about = format!("not complete yet: {reason}; {remedy}");
+    }
     if pack.kind == Kind::DualEncoder
         && let Err(e) = pack.text_side()
     {
@@ -127,7 +130,9 @@ fn here(pack: &ModelPack, built_in: bool, in_use: bool) -> Line {
         kind: kind(pack.kind),
         dims: Some(pack.manifest.dims).filter(|dims| *dims > 0),
         bytes: Some(pack.files().map(|(_, size)| size).sum()),
-        state: if built_in {
+        state: if pack.whole().is_err() && pack.kind != Kind::DualEncoder {
+            State::Available
+        } else if built_in {
             State::BuiltIn
         } else {
             State::Installed
@@ -160,6 +165,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::DualEncoder => "search",
         Kind::Detector => "boxes",
         Kind::FaceEncoder => "faces",
+        Kind::TextReader => "text",
     }
 }
 

@@ -19,7 +19,7 @@ use super::place::PackPlace;
 use super::recipe::{InstallRequest, Origin, Recipe, settle_revision};
 use super::retry::{Patience, Pause};
 use super::shelf::Shelf;
-use super::{Check, InstallError, LITE0_MINILM, Meter, Step, Watch, lite0, space};
+use super::{Check, InstallError, Meter, Step, Watch, fetched, space};
 use crate::embedding::ModelId;
 use crate::model::pack::read_manifest;
 use crate::model::stamp::Stamp;
@@ -84,10 +84,10 @@ impl Installer<'_> {
             Origin::Hub => job.bring_from_hub()?,
             Origin::Shelf { shelf, own } => job.bring_from_shelf(&shelf, own)?,
             Origin::Script => {
-                let fetched = lite0::fetch(&job.dir, self.watch)?;
-                let files = job.bring_from_shelf(&Shelf::open(&fetched)?, true)?;
-                lite0::keep_licences(&fetched, &job.dir)?;
-                super::place::remove_tree(&fetched)?;
+                let brought = fetched::fetch(&job.dir, &job.manifest.name, self.watch)?;
+                let files = job.bring_from_shelf(&Shelf::open(&brought)?, true)?;
+                fetched::keep_licences(&brought, &job.dir)?;
+                super::place::remove_tree(&brought)?;
                 files
             }
         };
@@ -98,8 +98,8 @@ impl Installer<'_> {
 /// The pack is here, whole, and the one that is wanted.
 fn already(place: &PackPlace, wanted: &Manifest) -> Option<Installed> {
     let dir = place.installed();
-    let (id, files) = if wanted.name == LITE0_MINILM {
-        lite0::installed(&dir, wanted)?
+    let (id, files) = if fetched::has(&wanted.name) {
+        fetched::installed(&dir, wanted)?
     } else {
         let pack = ModelPack::open_dir(&dir).ok()?;
         let has = read_manifest(&dir).ok()?;
@@ -332,7 +332,8 @@ impl Installation<'_> {
             .files
             .iter()
             .filter(|(name, _)| {
-                self.manifest.name != LITE0_MINILM || lite0::is_fetched(&self.manifest, name)
+                let pack = &self.manifest.name;
+                !fetched::has(pack) || fetched::is_fetched(pack, name)
             })
             .map(|(name, entry)| (name.clone(), entry.clone()))
             .collect()
@@ -369,7 +370,7 @@ impl Installation<'_> {
         settle_revision(&mut self.manifest);
         self.clear(&checked)?;
         let id = self.manifest.id();
-        if self.manifest.name == LITE0_MINILM {
+        if fetched::has(&self.manifest.name) {
             let mut stamp = Stamp::default();
             for file in &checked {
                 let path = self.dir.join(&file.name);
@@ -412,7 +413,7 @@ impl Installation<'_> {
             let keep = checked
                 .iter()
                 .any(|c| name.to_str() == Some(c.name.as_str()))
-                || (self.manifest.name == LITE0_MINILM && lite0::is_licence(&name));
+                || (fetched::has(&self.manifest.name) && fetched::is_licence(&name));
             let path = entry.path();
             if !keep {
                 let gone = if path.is_dir() {

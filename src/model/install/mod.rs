@@ -14,12 +14,12 @@ mod digest;
 mod download;
 mod environment;
 mod error;
+mod fetched;
 #[cfg(test)]
 mod hostile;
 mod http;
 mod hub;
 mod job;
-mod lite0;
 mod name;
 mod place;
 mod progress;
@@ -52,9 +52,23 @@ pub const THINGS: &str = "nanodet-g";
 /// The detector of faces.
 pub const FACES: &str = "centerface";
 
+/// The reader of text in pictures.
+pub const TEXT_READER: &str = "ppocr-v5-v6";
+
+/// The encoder of faces.
+pub const FACE_ENCODER: &str = "dlib-face";
+
 /// Names that packs from elsewhere cannot take.
 pub fn is_built_in(name: &str) -> bool {
-    [LITE0_MINILM, CLASSIFIER, THINGS, FACES].contains(&name)
+    [
+        LITE0_MINILM,
+        CLASSIFIER,
+        THINGS,
+        FACES,
+        TEXT_READER,
+        FACE_ENCODER,
+    ]
+    .contains(&name)
 }
 
 /// Removes an installed pack. Whether it may be removed is the caller's to know.

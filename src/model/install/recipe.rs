@@ -6,11 +6,8 @@ use super::catalogue::{REVISION_AT_INSTALL, catalogue};
 use super::error::io;
 use super::name::{check_name, is_file_name};
 use super::shelf::Shelf;
-use super::{InstallError, LITE0_MINILM, is_built_in};
-use crate::model::{Manifest, ModelError};
-
-/// `lite0-minilm`, whose class vectors are compiled in and whose text files are not.
-const LITE0_MANIFEST: &str = include_str!("../../../models/lite0-minilm/model.toml");
+use super::{InstallError, fetched, is_built_in};
+use crate::model::Manifest;
 
 /// What `model install` was asked for.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +35,7 @@ pub(super) enum Origin {
     /// A folder or archive; `own`: one that has the pack's own manifest, and files under their
     /// names in the pack.
     Shelf { shelf: Shelf, own: bool },
-    /// The project's script (`lite0-minilm` only).
+    /// The project's script.
     Script,
 }
 
@@ -51,8 +48,8 @@ impl Recipe {
             return Self::from_file(Path::new(&request.what), variant, shelf);
         }
         check_name(&request.what)?;
-        if request.what == LITE0_MINILM {
-            return lite0(variant, shelf);
+        if let Some(manifest) = fetched::manifest(&request.what) {
+            return partly_here(manifest?, variant, shelf);
         }
         if is_built_in(&request.what) {
             return Err(InstallError::BuiltIn {
@@ -128,26 +125,26 @@ fn is_path(what: &str) -> bool {
     what.contains('/') || Path::new(what).extension().is_some_and(|e| e == "toml")
 }
 
-fn lite0(variant: Option<&str>, shelf: Option<Shelf>) -> Result<Recipe, InstallError> {
+/// A pack of which some files are compiled in.
+fn partly_here(
+    manifest: Manifest,
+    variant: Option<&str>,
+    shelf: Option<Shelf>,
+) -> Result<Recipe, InstallError> {
     if let Some(variant) = variant {
         return Err(InstallError::NoVariant {
-            name: LITE0_MINILM.to_owned(),
+            name: manifest.name,
             variant: variant.to_owned(),
             known: Vec::new(),
         });
     }
     Ok(Recipe {
-        manifest: lite0_manifest()?,
+        manifest,
         origin: match shelf {
             Some(shelf) => Origin::Shelf { shelf, own: true },
             None => Origin::Script,
         },
     })
-}
-
-/// What `lite0-minilm` is.
-pub(super) fn lite0_manifest() -> Result<Manifest, ModelError> {
-    Manifest::parse(LITE0_MANIFEST)
 }
 
 /// `NAME`, `NAME` with a variant, or `NAME-VARIANT`.

@@ -5,6 +5,7 @@ pub(crate) mod library;
 mod localities;
 mod migration;
 mod models;
+mod picture_text;
 mod reading;
 mod persons;
 mod said;

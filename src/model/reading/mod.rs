@@ -1,0 +1,75 @@
+//! Text in pictures: a finder of lines, and a reader of one line ([`crate::model::Kind::TextReader`]).
+//!
+//! Promises: whatever the networks say, boxes have finite corners, there are at most `finder.most` of them,
+//! and a line's text is no longer than its steps. Graphs that have not the inputs and outputs they should
+//! have are refused when they are loaded.
+
+mod crop;
+mod finder;
+mod quad;
+mod reader;
+#[cfg(test)]
+pub(super) mod tests;
+
+pub use crop::LinePicture;
+pub use finder::TextFinder;
+pub use quad::TextBox;
+pub use reader::{LineReader, LineText};
+
+use ndarray::{Array4, ArrayView3};
+use ort::session::Session;
+use ort::value::TensorElementType;
+
+use super::error::ModelError;
+use super::manifest::{ChannelOrder, ReaderTable};
+use super::session;
+use crate::embedding::Letterbox;
+
+/// What of a picture the reader is shown.
+pub fn cut_line(picture: &Letterbox, line: &TextBox, reader: &ReaderTable) -> LinePicture {
+    let (height, most) = (reader.height as usize, reader.most_width as usize);
+    crop::cut(picture, line, height, most)
+}
+
+/// How bytes become numbers.
+#[derive(Clone, Copy)]
+struct Channels {
+    order: ChannelOrder,
+    mean: [f32; 3],
+    std: [f32; 3],
+}
+
+/// A picture as a network wants it, `[1, 3, height, width]`; what is added on the right is 0.
+fn prepare(pixels: ArrayView3<'_, u8>, width: usize, how: Channels) -> Array4<f32> {
+    let (rows, columns, _) = pixels.dim();
+    let mut input = Array4::zeros((1, 3, rows, width.max(columns)));
+    for channel in 0..3 {
+        let table: [f32; 256] =
+            std::array::from_fn(|v| (v as f32 - how.mean[channel]) / how.std[channel]);
+        let from = match how.order {
+            ChannelOrder::Rgb => channel,
+            ChannelOrder::Bgr => 2 - channel,
+        };
+        for y in 0..rows {
+            for x in 0..columns {
+                input[[0, channel, y, x]] = table[usize::from(pixels[[y, x, from]])];
+            }
+        }
+    }
+    input
+}
+
+/// Types of input and output as a graph declares them; that of the input.
+fn check(
+    session: &Session,
+    pack: &str,
+    (file, tensor, output): (&str, &str, &str),
+) -> Result<TensorElementType, ModelError> {
+    let bad = |reason: String| ModelError::BadPack {
+        pack: pack.to_owned(),
+        reason: format!("{file} {reason}"),
+    };
+    let input = session::declared_floats(session.inputs(), "input", tensor).map_err(bad)?;
+    session::declared_floats(session.outputs(), "output", output).map_err(bad)?;
+    Ok(input.element)
+}
