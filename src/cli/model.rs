@@ -15,8 +15,9 @@ use crate::model::install::{
 use crate::model::packs::{Entry, Packs};
 use crate::model::reading::{LineReader, TextFinder};
 use crate::model::{
-    Detector, EncoderOptions, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime,
-    TextEncoder, TextOptions, find_runtime,
+    Detector, EncoderOptions, FaceEncoder, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime,
+    TextEncoder, TextOptions, faces_pack,
+    find_runtime,
 };
 use crate::store::{StoreError, StoreReader};
 
@@ -81,6 +82,11 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         Command::Verify { name } => verify(context, name.as_deref()),
         Command::Remove { name } => remove(context, name),
     }
+}
+
+/// `photond model install NAME`.
+pub(super) fn install(context: &Context_, name: &str) -> anyhow::Result<()> {
+    install::run(context, name, None, None).map(drop)
 }
 
 fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
@@ -295,7 +301,10 @@ fn run_once(context: &Context_, packs: &[&ModelPack]) -> anyhow::Result<()> {
                 LineReader::new(&runtime, pack, 1)?;
             }
             ImageSide::Derived(_) => {}
-            ImageSide::Faces(_) => {}
+            ImageSide::Faces(_) if pack.whole().is_err() => {}
+            ImageSide::Faces(_) => {
+                FaceEncoder::new(&runtime, pack, &faces_pack()?)?;
+            }
         }
         if pack.text_side().is_ok() {
             let options = TextOptions {

@@ -134,6 +134,8 @@ impl CloserLane {
             (true, _) => {
                 self.plan.look.rest();
                 self.state = ModelState::Off;
+                // What it has made may be forgotten meanwhile: it is taken on anew.
+                self.model = None;
             }
             (false, ModelState::Off) => {
                 self.retries = Retries::default();

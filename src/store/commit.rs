@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::beside::{self, Touched};
 use super::error::{At, StoreError, failpoint};
+use super::faces::Made;
 use super::failures::Failure;
 use super::files::{FileKey, Points};
 use super::said::{self, Layer};
@@ -302,10 +303,10 @@ fn put_results(
     book: &mut faces::Book,
 ) -> rusqlite::Result<()> {
     for made in &results.made {
-        if faces::are_of(conn, made.model)? {
-            faces::put(conn, photo, hash, (made.model, &made.embedding), book)?;
-        } else {
-            embeddings::put(conn, photo, made.model, &made.embedding)?;
+        match faces::made_by(conn, made.model)? {
+            Made::Faces => faces::put(conn, photo, hash, (made.model, &made.embedding), book)?,
+            Made::Forgotten => continue,
+            Made::Other => embeddings::put(conn, photo, made.model, &made.embedding)?,
         }
         failures::clear(conn, hash, made.model)?;
     }

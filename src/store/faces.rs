@@ -195,10 +195,25 @@ fn read_all(conn: &Connection, model: i64, same: f32) -> rusqlite::Result<Looks>
     Ok(looks)
 }
 
-/// Whether what this model makes is faces.
-pub(super) fn are_of(conn: &Connection, model: i64) -> rusqlite::Result<bool> {
-    conn.prepare_cached("SELECT 1 FROM models WHERE id = ?1 AND kind = 4")?
-        .exists([model])
+/// What becomes of what a model makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    Faces,
+    /// Faces, and all that were known have been forgotten since it looked.
+    Forgotten,
+    Other,
+}
+
+pub(super) fn made_by(conn: &Connection, model: i64) -> rusqlite::Result<Made> {
+    let dims: Option<i64> = conn
+        .prepare_cached("SELECT dims FROM models WHERE id = ?1 AND kind = 4")?
+        .query_row([model], |r| r.get(0))
+        .optional()?;
+    Ok(match dims {
+        None => Made::Other,
+        Some(0) => Made::Forgotten,
+        Some(_) => Made::Faces,
+    })
 }
 
 /// Keeps what a model has found in a photo, and gives each face to whom it belongs.

@@ -165,6 +165,11 @@ impl StoreReader {
             .at(&self.path)
     }
 
+    /// Whether a name would be taken for a person's number.
+    pub fn is_number(&self, name: &str) -> bool {
+        number_in(name).is_some()
+    }
+
     /// The faces of a photo that can be told from others; none where no model has looked for them.
     ///
     /// # Errors
@@ -583,7 +588,14 @@ fn say_forgotten(conn: &Connection, person: i64) -> rusqlite::Result<PersonChang
     drop_unused_name(conn, people, person)?;
     faces::note_change(conn)?;
     settle(conn, &photos)?;
+    forget_words(conn)?;
     Ok(PersonChanged::Done(photos.len()))
+}
+
+/// Words of rows that are gone stay in a full-text index until it is put together anew.
+fn forget_words(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute("INSERT INTO said_words (said_words) VALUES ('optimize')", [])
+        .map(|_| ())
 }
 
 /// Takes faces and their vectors out of a photo.
@@ -639,6 +651,7 @@ pub fn forget_all_persons(data_dir: &Path) -> Result<usize, StoreError> {
         ] {
             conn.execute(sql, [])?;
         }
+        forget_words(conn)?;
         faces::note_change(conn)
     })?;
     Ok(photos)

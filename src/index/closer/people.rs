@@ -55,12 +55,12 @@ struct PeopleLook {
 }
 
 /// A picture; and one of the faces in it, if they have been found.
-struct FaceAsk {
+pub(in crate::index) struct FaceAsk {
     picture: Arc<Letterbox>,
     face: Option<FacePoints>,
 }
 
-enum FaceAnswer {
+pub(in crate::index) enum FaceAnswer {
     Found(Vec<FacePoints>),
     Told(Face),
 }
