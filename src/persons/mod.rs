@@ -9,8 +9,8 @@
 //! rename or renumber anybody; the same faces in the same order give the same looks. Never: a file, a
 //! database, or what a person said; whoever calls knows that, and leaves out what may not be.
 //!
-//! Cost: a face is compared with every look and the newest [`MOST_LOOSE`] loose faces: 11 ms with all of these
-//! on one core. Memory: 512 bytes a look, 256 a loose face.
+//! Cost: a face is compared with every look and the newest [`MOST_LOOSE`] loose faces: 14 ms with 20,000 looks
+//! and all of these, on one core. Memory: 1 KB a look, 256 bytes a loose face.
 
 mod divide;
 
