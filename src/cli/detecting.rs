@@ -43,10 +43,10 @@ impl Detecting {
         };
         let (things, faces, text) = (things_id()?, faces_id()?, text_id()?);
         let mut sights = vec![
-                sight("people and things", "things", things, detect.things),
-                sight("faces", "faces", faces, detect.faces),
-                sight("text in pictures", "text", text, detect.text),
-            ];
+            sight("people and things", "things", things, detect.things),
+            sight("faces", "faces", faces, detect.faces),
+            sight("text in pictures", "text", text, detect.text),
+        ];
         if Packs::new(&context.data_dir).tells_people() {
             sights.push(sight("whose faces", "people", face_encoder_id()?, true));
         }

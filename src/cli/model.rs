@@ -15,9 +15,8 @@ use crate::model::install::{
 use crate::model::packs::{Entry, Packs};
 use crate::model::reading::{LineReader, TextFinder};
 use crate::model::{
-    Detector, EncoderOptions, FaceEncoder, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime,
-    TextEncoder, TextOptions, faces_pack,
-    find_runtime,
+    Detector, EncoderOptions, FaceEncoder, ImageEncoder, ImageSide, Kind, ModelError, ModelPack,
+    Runtime, TextEncoder, TextOptions, faces_pack, find_runtime,
 };
 use crate::store::{StoreError, StoreReader};
 

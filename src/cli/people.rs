@@ -139,11 +139,13 @@ fn list(context: &Context_, format: TableOrJson) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     if people.is_empty() {
-        context.out.notice(if Packs::new(&context.data_dir).tells_people() {
-            "no photo names anybody yet, and nobody has been seen twice"
-        } else {
-            "no photo names anybody yet; `photond people on` tells faces apart"
-        });
+        context
+            .out
+            .notice(if Packs::new(&context.data_dir).tells_people() {
+                "no photo names anybody yet, and nobody has been seen twice"
+            } else {
+                "no photo names anybody yet; `photond people on` tells faces apart"
+            });
         return Ok(Exit::Nothing);
     }
     Ok(Exit::Done)
@@ -234,7 +236,9 @@ fn merge(context: &Context_, first: &str, second: &str) -> anyhow::Result<Exit> 
     }
     if let PersonChanged::Done(photos) = said(context, &PersonWord::Merge(first, second))? {
         let photos = plural(photos, "photo", "photos");
-        let line = format!("person {second} is person {first} now ({photos}); `photond people split {first}` takes that back");
+        let line = format!(
+            "person {second} is person {first} now ({photos}); `photond people split {first}` takes that back"
+        );
         context.out.line(&line)?;
     }
     Ok(Exit::Done)
@@ -259,8 +263,8 @@ fn not_on(context: &Context_, person: &str, files: &[PathBuf]) -> anyhow::Result
     let person = number(&reader, person)?;
     let mut failed = 0;
     for file in files {
-        let done = content(&reader, file)
-            .and_then(|hash| said(context, &PersonWord::Not(person, hash)));
+        let done =
+            content(&reader, file).and_then(|hash| said(context, &PersonWord::Not(person, hash)));
         let line = match done {
             Ok(PersonChanged::Done(_)) => {
                 let line = format!("person {person} is not on {}", file.display());
@@ -305,7 +309,9 @@ fn forget(context: &Context_, person: &str) -> anyhow::Result<Exit> {
         context.out.line(&format!(
             "person {person} is forgotten, and the faces on {photos}; backups are made anew"
         ))?;
-        context.out.line("  on other photos they would be somebody new: to know them again is to remember them")?;
+        context.out.line(
+            "  on other photos they would be somebody new: to know them again is to remember them",
+        )?;
     }
     Ok(Exit::Done)
 }

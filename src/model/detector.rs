@@ -30,6 +30,9 @@ pub struct FacePoints {
     pub points: [[f32; 2]; 5],
 }
 
+/// A box with the place of the network's that it is from.
+type Placed = (DetectedBox, usize);
+
 /// A session. Owned by one thread.
 pub struct Detector {
     session: Session,
@@ -92,7 +95,7 @@ impl Detector {
     /// As [`Self::detect`], and if the pack has no points.
     pub fn faces(&mut self, picture: &Letterbox) -> Result<Vec<FacePoints>, ModelError> {
         let (found, points) = self.run(picture, true)?;
-        let face = |(found, place): (DetectedBox, usize)| {
+        let face = |(found, place): Placed| {
             let at = |n: usize| [points[[2 * n, place]], points[[2 * n + 1, place]]];
             let points = std::array::from_fn(at);
             let finite = points.iter().flatten().all(|v| v.is_finite());
@@ -106,7 +109,7 @@ impl Detector {
         &mut self,
         picture: &Letterbox,
         with_points: bool,
-    ) -> Result<(Vec<(DetectedBox, usize)>, Array2<f32>), ModelError> {
+    ) -> Result<(Vec<Placed>, Array2<f32>), ModelError> {
         let run = |reason: String| ModelError::Run {
             pack: self.pack.clone(),
             reason,
@@ -192,8 +195,8 @@ fn boxes(
     edges: ArrayView2<'_, f32>,
     (width, height): (f32, f32),
     rules: BoxRules,
-) -> Vec<(DetectedBox, usize)> {
-    let mut found: Vec<(DetectedBox, usize)> = Vec::new();
+) -> Vec<Placed> {
+    let mut found: Vec<Placed> = Vec::new();
     for (class, row) in scores.outer_iter().enumerate() {
         // What is not a number is not at least anything.
         let sure = row.iter().enumerate().filter(|(_, s)| **s >= rules.least);
@@ -211,7 +214,7 @@ fn boxes(
                 bottom: share(3, height),
             };
             let finite = (0..4).all(|edge| edges[[edge, at]].is_finite());
-            let is_new = |kept: &(DetectedBox, usize)| kept.0.overlap(&found_here) <= rules.overlap;
+            let is_new = |kept: &Placed| kept.0.overlap(&found_here) <= rules.overlap;
             if finite && found_here.is_sound() && found[first..].iter().all(is_new) {
                 found.push((found_here, at));
                 // More of one class than are kept of all change nothing.

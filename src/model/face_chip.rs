@@ -82,12 +82,13 @@ pub(super) fn cut(picture: &Letterbox, to_picture: &Similarity, side: u32) -> Ar
             let mut sum = [0.0f32; 3];
             for down in 0..fine {
                 for right in 0..fine {
-                    let at = |pixel: usize, sub: usize| {
-                        pixel as f32 + (sub as f32 + 0.5) / fine as f32
-                    };
+                    let at =
+                        |pixel: usize, sub: usize| pixel as f32 + (sub as f32 + 0.5) / fine as f32;
                     let place = to_picture.of([at(column, right), at(row, down)]);
                     let seen = sample(&pixels, size, place);
-                    sum.iter_mut().zip(seen).for_each(|(sum, seen)| *sum += seen);
+                    sum.iter_mut()
+                        .zip(seen)
+                        .for_each(|(sum, seen)| *sum += seen);
                 }
             }
             for (channel, sum) in sum.into_iter().enumerate() {
@@ -107,7 +108,8 @@ fn sample(pixels: &ArrayView3<'_, u8>, [width, height]: [usize; 2], [x, y]: [f32
     let mut seen = [0.0; 3];
     for (row, row_share) in [(top, 1.0 - low_share), (top + 1.0, low_share)] {
         for (column, share) in [(left, 1.0 - right_share), (left + 1.0, right_share)] {
-            let inside = row >= 0.0 && column >= 0.0 && row < height as f32 && column < width as f32;
+            let inside =
+                row >= 0.0 && column >= 0.0 && row < height as f32 && column < width as f32;
             if inside {
                 let (row, column) = (row as usize, column as usize);
                 for (channel, seen) in seen.iter_mut().enumerate() {
@@ -160,7 +162,10 @@ mod tests {
             assert_eq!(*value, picture.pixels[[row + 6, column + 5, channel]]);
         }
         // Outside of the picture it is black, also where the tensor goes on.
-        let away = Similarity { left: 39.5, ..shift };
+        let away = Similarity {
+            left: 39.5,
+            ..shift
+        };
         let chip = cut(&picture, &away, 16);
         assert!(chip.iter().skip(3).take(3).all(|v| *v == 0));
     }

@@ -98,10 +98,12 @@ impl FaceEncoder {
     /// # Errors
     /// [`ModelError::BadOutput`] if that is none, or the face is none of these.
     pub fn encode(&mut self, picture: &Letterbox, face: &FacePoints) -> Result<Face, ModelError> {
-        let to_picture = self.fits(face, picture).ok_or_else(|| ModelError::BadOutput {
-            pack: self.pack.clone(),
-            reason: "a face that it did not find".to_owned(),
-        })?;
+        let to_picture = self
+            .fits(face, picture)
+            .ok_or_else(|| ModelError::BadOutput {
+                pack: self.pack.clone(),
+                reason: "a face that it did not find".to_owned(),
+            })?;
         let chip = cut(picture, &to_picture, self.table.side);
         Ok(Face {
             found: face.found,

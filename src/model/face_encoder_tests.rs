@@ -76,7 +76,9 @@ fn detector(found: &[Said]) -> ModelPack {
     let mut graph = Graph::default();
     graph.input("image", UINT8, &[-1, -1, -1, 3]);
     let scores: Vec<f32> = found.iter().map(|f| f.0).collect();
-    let boxes: Vec<f32> = (0..4).flat_map(|edge| found.iter().map(move |f| f.1[edge])).collect();
+    let boxes: Vec<f32> = (0..4)
+        .flat_map(|edge| found.iter().map(move |f| f.1[edge]))
+        .collect();
     let shares = [[0.3, 0.3], [0.7, 0.3], [0.5, 0.5], [0.35, 0.7], [0.65, 0.7]];
     let point = |n: usize| {
         let (point, axis) = (n / 2, n % 2);
@@ -87,7 +89,11 @@ fn detector(found: &[Said]) -> ModelPack {
         })
     };
     let points: Vec<f32> = (0..10).flat_map(point).collect();
-    for (name, rows, values) in [("scores", 1, scores), ("boxes", 4, boxes), ("points", 10, points)] {
+    for (name, rows, values) in [
+        ("scores", 1, scores),
+        ("boxes", 4, boxes),
+        ("points", 10, points),
+    ] {
         let constant = format!("{name}.all");
         graph.floats(&constant, &[1, rows, places], &values);
         graph.node("Identity", &[&constant], name, &[]);
@@ -122,7 +128,10 @@ fn picture() -> Letterbox {
 /// All faces of a picture.
 fn look(faces: &mut FaceEncoder, picture: &Letterbox) -> Result<Vec<Face>, ModelError> {
     let found = faces.find(picture)?;
-    found.iter().map(|face| faces.encode(picture, face)).collect()
+    found
+        .iter()
+        .map(|face| faces.encode(picture, face))
+        .collect()
 }
 
 #[test]
@@ -146,7 +155,11 @@ fn faces_that_can_be_told_apart_are_found_and_encoded() {
     assert!((seen[0].found.left - 0.125).abs() < 1e-6);
     // All of the face is white: 255 · 768 · 0.001.
     let expected = 255.0 * 768.0 * 0.001;
-    assert!(seen[0].vector.iter().all(|v| (v - expected).abs() < 0.1), "{:?}", seen[0].vector);
+    assert!(
+        seen[0].vector.iter().all(|v| (v - expected).abs() < 0.1),
+        "{:?}",
+        seen[0].vector
+    );
 }
 
 #[test]
@@ -198,7 +211,10 @@ fn weights_that_are_cut_short_or_missing_are_told() {
 #[test]
 fn another_detector_is_refused() {
     let Some(runtime) = runtime() else { return };
-    let encoder = pack(&ENCODER.replace("tiny-faces@r1", "tiny-faces@r2"), &encoder(0.001));
+    let encoder = pack(
+        &ENCODER.replace("tiny-faces@r1", "tiny-faces@r2"),
+        &encoder(0.001),
+    );
     let found = detector(&[Said(0.9, [8.0, 8.0, 24.0, 24.0], 0.0)]);
     let said = FaceEncoder::new(&runtime, &encoder, &found).err().unwrap();
     assert!(said.to_string().contains("tiny-faces@r2"), "{said}");

@@ -2,8 +2,8 @@
 
 use super::error::ModelError;
 use super::manifest::{
-    Calibration, DerivedTable, FacesTable, FileEntry, FinderTable, FitName, ImageTable, Kind, Manifest,
-    ReaderTable, TextSpec,
+    Calibration, DerivedTable, FacesTable, FileEntry, FinderTable, FitName, ImageTable, Kind,
+    Manifest, ReaderTable, TextSpec,
 };
 
 /// Most dimensions of a vector: four times the largest published dual encoders.

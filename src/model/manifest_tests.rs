@@ -357,7 +357,10 @@ fn a_dual_encoder_needs_both_sides() {
 fn a_face_encoder_has_its_own_table() {
     let good = include_str!("../../models/dlib-face/model.toml");
     let pack = Manifest::parse(good).unwrap();
-    assert_eq!((pack.kind, pack.dims), (Kind::FaceEncoder, crate::faces::DIMS));
+    assert_eq!(
+        (pack.kind, pack.dims),
+        (Kind::FaceEncoder, crate::faces::DIMS)
+    );
     for (from, to, says) in [
         ("weights = \"face", "weights = \"other", "faces.weights"),
         ("size = 960", "size = 9600", "faces.size"),
@@ -371,8 +374,16 @@ fn a_face_encoder_has_its_own_table() {
         ("\"centerface@", "\"centerface ", "faces.detector"),
         ("same = 0.41", "same = 0.0", "calibration.same"),
         ("same = 0.41", "same = inf", "calibration"),
-        ("kind = \"distance\"\nsame = 0.41", "kind = \"cosine\"", "calibration.kind"),
-        ("kind = \"face-encoder\"", "kind = \"dual-encoder\"", "image"),
+        (
+            "kind = \"distance\"\nsame = 0.41",
+            "kind = \"cosine\"",
+            "calibration.kind",
+        ),
+        (
+            "kind = \"face-encoder\"",
+            "kind = \"dual-encoder\"",
+            "image",
+        ),
     ] {
         let text = good.replacen(from, to, 1);
         assert_ne!(text, good, "{from}");

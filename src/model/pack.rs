@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use super::error::ModelError;
 use super::manifest::{
-    BoxRules, Calibration, FacesTable, FileEntry, FinderTable, Kind, Manifest, ReaderTable, TextSpec,
-    UNNAMED,
+    BoxRules, Calibration, FacesTable, FileEntry, FinderTable, Kind, Manifest, ReaderTable,
+    TextSpec, UNNAMED,
 };
 use super::stamp::{self, Stamp};
 use crate::boxes;

@@ -10,7 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::install::{
-    CLASSIFIER, FACE_ENCODER, FACES, InstallError, LITE0_MINILM, TEXT_READER, THINGS, check_name, is_built_in,
+    CLASSIFIER, FACE_ENCODER, FACES, InstallError, LITE0_MINILM, TEXT_READER, THINGS, check_name,
+    is_built_in,
 };
 use super::pack::ModelPack;
 use super::{

@@ -42,7 +42,13 @@ pub(crate) fn divide(vectors: &[Vec<f32>]) -> Vec<bool> {
             break;
         }
         for (side, middle) in [false, true].into_iter().zip(&mut middles) {
-            *middle = mean(vectors.iter().zip(&second).filter(|(_, s)| **s == side).map(|(v, _)| v));
+            *middle = mean(
+                vectors
+                    .iter()
+                    .zip(&second)
+                    .filter(|(_, s)| **s == side)
+                    .map(|(v, _)| v),
+            );
         }
     }
     let away = second.iter().filter(|side| **side).count();

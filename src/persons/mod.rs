@@ -137,20 +137,29 @@ impl Looks {
             return Vec::new();
         };
         let mean = halves(&mean.mean);
-        let apart = |(id, other): (&i64, &Box<[f16]>)| {
-            let apart = f16::l2sq(other, &mean).filter(|apart| *apart <= self.limit)?;
-            Some((*id, apart.sqrt() as f32))
-        };
-        let mut near: Vec<(i64, f32)> = self.loose.iter().filter_map(apart).collect();
+        let apart = self
+            .loose
+            .iter()
+            .map(|(id, other)| (*id, f16::l2sq(other, &mean)));
+        let mut near: Vec<(i64, f32)> = self.within(apart).collect();
         near.sort_by(|a, b| a.1.total_cmp(&b.1));
         near
     }
 
     fn nearest(&self, apart: impl Iterator<Item = (i64, Option<f64>)>) -> Option<(i64, f32)> {
-        let near = apart.filter_map(|(id, apart)| Some((id, apart?)));
-        let near = near.filter(|(_, apart)| *apart <= self.limit);
-        let nearest = near.min_by(|a, b| a.1.total_cmp(&b.1));
-        nearest.map(|(id, apart)| (id, apart.sqrt() as f32))
+        self.within(apart).min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// Those that are near enough, with their distances.
+    fn within(
+        &self,
+        apart: impl Iterator<Item = (i64, Option<f64>)>,
+    ) -> impl Iterator<Item = (i64, f32)> {
+        let limit = self.limit;
+        apart.filter_map(move |(id, apart)| {
+            let apart = apart.filter(|apart| *apart <= limit)?;
+            Some((id, apart.sqrt() as f32))
+        })
     }
 }
 

@@ -23,7 +23,10 @@ fn nobody() -> HashSet<i64> {
 fn two_that_resemble_each_other_make_a_look_and_more_join_it() {
     let mut looks = Looks::new(SAME);
     let (first, second) = (face(1, 0.1), face(1, -0.1));
-    assert_eq!(looks.belongs(&first, &nobody(), &nobody()), Belongs::Nowhere);
+    assert_eq!(
+        looks.belongs(&first, &nobody(), &nobody()),
+        Belongs::Nowhere
+    );
     looks.keep_loose(7, &first);
     // Somebody else does not.
     let other = looks.belongs(&face(2, 0.0), &nobody(), &nobody());
@@ -40,7 +43,9 @@ fn two_that_resemble_each_other_make_a_look_and_more_join_it() {
     assert_eq!(looks.take_loose(7), None);
     looks.join(3, &back);
     looks.join(3, &second);
-    assert!(matches!(looks.belongs(&face(1, 0.3), &nobody(), &nobody()), Belongs::Look(3, d) if d < 0.31));
+    assert!(
+        matches!(looks.belongs(&face(1, 0.3), &nobody(), &nobody()), Belongs::Look(3, d) if d < 0.31)
+    );
     let banned = looks.belongs(&face(1, 0.0), &HashSet::from([3]), &nobody());
     assert_eq!(banned, Belongs::Nowhere);
 }

@@ -9,7 +9,8 @@ use super::failures::Failure;
 use super::files::{FileKey, Points};
 use super::said::{self, Layer};
 use super::{
-    Store, Tagged, embeddings, faces, failures, files, localities, photos, picture_text, sidecars, tags,
+    Store, Tagged, embeddings, faces, failures, files, localities, photos, picture_text, sidecars,
+    tags,
 };
 use crate::embedding::Embedding;
 use crate::photo::{ContentHash, FileStamp, Inspection};

@@ -369,7 +369,12 @@ impl Giving<'_> {
             .belongs(&face.vector, &not_looks, &self.taken.loose)
     }
 
-    fn give_one(&mut self, row: &FaceRow, vector: &[f32], belongs: Belongs) -> rusqlite::Result<()> {
+    fn give_one(
+        &mut self,
+        row: &FaceRow,
+        vector: &[f32],
+        belongs: Belongs,
+    ) -> rusqlite::Result<()> {
         let look = match belongs {
             Belongs::Nowhere => {
                 self.looks.keep_loose(row.id, vector);

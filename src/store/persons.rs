@@ -250,7 +250,11 @@ fn unnamed(conn: &Connection, number: i64) -> rusqlite::Result<i64> {
     )?
     .query_row(
         // A control character, which names lose.
-        params![format!("\u{1f}{number}"), format!("person {number}"), number],
+        params![
+            format!("\u{1f}{number}"),
+            format!("person {number}"),
+            number
+        ],
         |r| r.get(0),
     )
 }
@@ -427,7 +431,10 @@ fn say_name(conn: &Connection, person: i64, name: &str) -> rusqlite::Result<Pers
     }
     let people = super::said::person_id(conn, name)?;
     // As it is written now.
-    conn.execute("UPDATE people SET name = ?2 WHERE id = ?1", params![people, name])?;
+    conn.execute(
+        "UPDATE people SET name = ?2 WHERE id = ?1",
+        params![people, name],
+    )?;
     match called(conn, people)? {
         Some(other) if other != person => {
             merge(conn, other, person)?;
@@ -594,8 +601,11 @@ fn say_forgotten(conn: &Connection, person: i64) -> rusqlite::Result<PersonChang
 
 /// Words of rows that are gone stay in a full-text index until it is put together anew.
 fn forget_words(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute("INSERT INTO said_words (said_words) VALUES ('optimize')", [])
-        .map(|_| ())
+    conn.execute(
+        "INSERT INTO said_words (said_words) VALUES ('optimize')",
+        [],
+    )
+    .map(|_| ())
 }
 
 /// Takes faces and their vectors out of a photo.

@@ -41,7 +41,9 @@ fn face(who: usize, off: f32, left: f32) -> Face {
 fn see(env: &TestEnv, seen: &[(&str, Vec<Face>)]) {
     let (mut store, _) = Store::open(&env.data()).unwrap();
     let id = ModelId("made-up@1".to_owned());
-    let model = store.adopt_model(&id, faces::NUMBERS, SpaceKind::Faces).unwrap();
+    let model = store
+        .adopt_model(&id, faces::NUMBERS, SpaceKind::Faces)
+        .unwrap();
     store.tell_faces_apart(0.4);
     for (name, found) in seen {
         let bytes = fs::read(env.photo(name)).unwrap();
@@ -94,7 +96,12 @@ fn found(env: &TestEnv, args: &[&str]) -> Vec<String> {
 fn everybody(env: &TestEnv) -> Vec<(String, u64)> {
     let listed = env.run(&["people", "--format", "json"]);
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    let one = |p: &Value| (p["name"].as_str().unwrap().to_owned(), p["photos"].as_u64().unwrap());
+    let one = |p: &Value| {
+        (
+            p["name"].as_str().unwrap().to_owned(),
+            p["photos"].as_u64().unwrap(),
+        )
+    };
     listed.as_array().unwrap().iter().map(one).collect()
 }
 
@@ -106,21 +113,33 @@ fn people(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
 #[test]
 fn faces_are_listed_named_and_found() {
     let env = library();
-    assert_eq!(everybody(&env), people(&[("Anna Berg", 3), ("person 2", 3)]));
+    assert_eq!(
+        everybody(&env),
+        people(&[("Anna Berg", 3), ("person 2", 3)])
+    );
     let table = env.ok(&["people"]);
     assert!(table.contains("3  Anna Berg (1)"), "{table}");
     assert!(table.contains("3  person 2"), "{table}");
     let folder = env.photos();
     assert!(table.contains(folder.to_str().unwrap()), "{table}");
-    assert_eq!(found(&env, &["--person", "Anna"]), ["1.jpg", "2.jpg", "3.jpg"]);
+    assert_eq!(
+        found(&env, &["--person", "Anna"]),
+        ["1.jpg", "2.jpg", "3.jpg"]
+    );
     // All of them, by name or number.
     for ben in ["2", "person 2"] {
-        assert_eq!(found(&env, &["--person", "Anna", "--person", ben]), ["2.jpg", "3.jpg"]);
+        assert_eq!(
+            found(&env, &["--person", "Anna", "--person", ben]),
+            ["2.jpg", "3.jpg"]
+        );
     }
     let said = env.ok(&["people", "name", "2", "Ben", "Ash"]);
     assert!(said.contains("person 2 is Ben Ash (3 photos)"), "{said}");
     assert_eq!(everybody(&env), people(&[("Anna Berg", 3), ("Ben Ash", 3)]));
-    assert_eq!(found(&env, &["--person", "ash", "--person", "berg"]), ["2.jpg", "3.jpg"]);
+    assert_eq!(
+        found(&env, &["--person", "ash", "--person", "berg"]),
+        ["2.jpg", "3.jpg"]
+    );
     let shown = env.json(&["show", env.photo("3.jpg").to_str().unwrap()]);
     assert_eq!(shown["people"], json!(["Anna Berg", "Ben Ash"]));
     assert_eq!(shown["people_areas"][1]["sources"], json!(["face"]));
@@ -140,15 +159,24 @@ fn a_persons_word_counts_and_stays() {
     env.ok(&["people", "not", "2", photo]);
     assert_eq!(found(&env, &["--person", "2"]), ["2.jpg", "4.jpg"]);
     // Seen again.
-    see(&env, &[("3.jpg", vec![face(ANNA, 0.2, 0.1), face(BEN, 0.0, 0.5)])]);
+    see(
+        &env,
+        &[("3.jpg", vec![face(ANNA, 0.2, 0.1), face(BEN, 0.0, 0.5)])],
+    );
     assert_eq!(found(&env, &["--person", "2"]), ["2.jpg", "4.jpg"]);
     let said = env.refused(&["people", "not", "2", photo]);
-    assert!(said.contains("no face of person 2 is known there"), "{said}");
+    assert!(
+        said.contains("no face of person 2 is known there"),
+        "{said}"
+    );
     env.ok(&["people", "merge", "Anna Berg", "2"]);
     assert_eq!(everybody(&env), people(&[("Anna Berg", 4)]));
     let said = env.ok(&["people", "split", "anna berg"]);
     assert!(said.contains("person 3"), "{said}");
-    assert_eq!(everybody(&env), people(&[("Anna Berg", 3), ("person 3", 2)]));
+    assert_eq!(
+        everybody(&env),
+        people(&[("Anna Berg", 3), ("person 3", 2)])
+    );
     env.ok(&["people", "name", "3", "Anna Berg"]);
     assert_eq!(everybody(&env), people(&[("Anna Berg", 4)]));
     for (words, says) in [
@@ -196,7 +224,13 @@ fn what_is_forgotten_leaves_no_trace() {
     }
     assert_eq!(everybody(&env), people(&[("Anna Berg", 3)]));
     // Not even when these photos are seen again.
-    see(&env, &[("4.jpg", vec![face(BEN, 0.2, 0.3)]), ("3.jpg", vec![face(BEN, 0.0, 0.5)])]);
+    see(
+        &env,
+        &[
+            ("4.jpg", vec![face(BEN, 0.2, 0.3)]),
+            ("3.jpg", vec![face(BEN, 0.0, 0.5)]),
+        ],
+    );
     assert_eq!(everybody(&env), people(&[("Anna Berg", 2)]));
 
     let vector = faces::kept(&[face(ANNA, 0.1, 0.1)]).values;
@@ -210,7 +244,12 @@ fn what_is_forgotten_leaves_no_trace() {
     assert_eq!(holds(&env.data(), &bytes), Vec::<String>::new());
     // What the file says is the file's.
     assert_eq!(everybody(&env), people(&[("Anna Berg", 1)]));
-    assert_eq!(env.ok(&["query", "--person", "Anna", "--format", "paths"]).lines().count(), 1);
+    assert_eq!(
+        env.ok(&["query", "--person", "Anna", "--format", "paths"])
+            .lines()
+            .count(),
+        1
+    );
     // The index is whole, and goes on.
     env.index();
     assert!(env.run(&["doctor", "--deep"]).status.success());
@@ -244,7 +283,8 @@ fn it_is_off_until_it_is_asked_for() {
 fn it_is_turned_on_and_catches_up() {
     let env = TestEnv::new();
     let verified = env.run(&["model", "verify", "dlib-face"]);
-    let there = env.has_model() && !String::from_utf8_lossy(&verified.stdout).contains("not complete");
+    let there =
+        env.has_model() && !String::from_utf8_lossy(&verified.stdout).contains("not complete");
     if !there || !verified.status.success() {
         eprintln!("skipped: no encoder of faces (`photond people on` fetches it)");
         return;
@@ -253,7 +293,11 @@ fn it_is_turned_on_and_catches_up() {
     env.index();
     let seen = |env: &TestEnv| {
         let detectors = env.status()["detectors"].clone();
-        let people = detectors.as_array().unwrap().iter().find(|d| d["looks_for"] == "people");
+        let people = detectors
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|d| d["looks_for"] == "people");
         people.map(|d| d["seen"].as_i64().unwrap())
     };
     assert_eq!(seen(&env), None);

@@ -204,7 +204,11 @@ impl Graph {
         number(&mut tensor, 2, FLOAT);
         bytes(&mut tensor, 8, name.as_bytes());
         let length = 4 * shape.iter().product::<u64>();
-        for (key, value) in [("location", file), ("offset", "0"), ("length", &length.to_string())] {
+        for (key, value) in [
+            ("location", file),
+            ("offset", "0"),
+            ("length", &length.to_string()),
+        ] {
             let mut entry = Vec::new();
             bytes(&mut entry, 1, key.as_bytes());
             bytes(&mut entry, 2, value.as_bytes());

@@ -42,7 +42,11 @@ impl People {
         let root = lib.root("/p");
         let model = lib
             .store
-            .adopt_model(&super::library::id("faces@1"), faces::NUMBERS, SpaceKind::Faces)
+            .adopt_model(
+                &super::library::id("faces@1"),
+                faces::NUMBERS,
+                SpaceKind::Faces,
+            )
             .unwrap();
         lib.store.tell_faces_apart(0.4);
         Self { lib, root, model }
@@ -122,7 +126,10 @@ fn faces_that_resemble_each_other_are_one_person_whose_number_stays() {
     assert_eq!(p.all(), named(&[("person 1", 2)]));
     p.photo(3, &[face(BEN, 0.1, 0.1), face(ANNA, 0.5, -0.1)]);
     assert_eq!(p.all(), named(&[("person 1", 3), ("person 2", 2)]));
-    assert_eq!((p.on(2), p.on(3)), (p.on(3), vec!["2".to_owned(), "1".to_owned()]));
+    assert_eq!(
+        (p.on(2), p.on(3)),
+        (p.on(3), vec!["2".to_owned(), "1".to_owned()])
+    );
     // As after a restart: from the index alone.
     p.lib.store.tell_faces_apart(0.4);
     p.photo(4, &[face(BEN, 0.1, 0.0)]);
@@ -155,8 +162,14 @@ fn a_name_is_one_with_the_names_that_files_have() {
     assert_eq!(p.all(), named(&[("anna berg", 3)]));
     let reader = p.lib.reader();
     assert_eq!(reader.people_called("berg").unwrap().len(), 1);
-    assert_eq!(reader.people_called("1").unwrap(), reader.people_called("person 1").unwrap());
-    assert_eq!(reader.people_called("person 1").unwrap(), reader.people_called("Anna").unwrap());
+    assert_eq!(
+        reader.people_called("1").unwrap(),
+        reader.people_called("person 1").unwrap()
+    );
+    assert_eq!(
+        reader.people_called("person 1").unwrap(),
+        reader.people_called("Anna").unwrap()
+    );
     // Another one of that name is the same one.
     p.photo(4, &[face(BEN, 0.1, 0.1)]);
     p.photo(5, &[face(BEN, 0.1, 0.0)]);
@@ -183,7 +196,10 @@ fn regions_in_files_name_whose_faces_lie_in_them() {
     assert_eq!(p.on(2), ["Anna", "2"]);
     // and after that.
     p.marked(2, &[("Ben", Some(0.58))]);
-    assert_eq!((p.on(1), p.on(2)), (vec!["Anna".to_owned(), "Ben".to_owned()], p.on(1)));
+    assert_eq!(
+        (p.on(1), p.on(2)),
+        (vec!["Anna".to_owned(), "Ben".to_owned()], p.on(1))
+    );
     assert_eq!(p.all(), named(&[("Anna", 2), ("Ben", 2)]));
     // Where vectors say Ben and the file says Anna, the file is right of that face and no other.
     p.photo(3, &[face(BEN, 0.1, 0.05)]);
@@ -231,14 +247,24 @@ fn a_word_against_a_photo_stays_when_it_is_seen_again_and_by_another_model() {
     assert_eq!(p.say(PersonWord::Not(1, hash(9))), PersonChanged::NotThere);
     p.photo(4, &[face(ANNA, 0.1, 0.0)]);
     p.see(2, p.model, &[face(ANNA, 0.11, 0.0)]);
-    assert_eq!((p.on(2), p.all()), (vec![String::new()], named(&[("Anna", 3)])));
+    assert_eq!(
+        (p.on(2), p.all()),
+        (vec![String::new()], named(&[("Anna", 3)]))
+    );
     // A model that comes later sees other vectors at the same places.
     let next = super::library::id("faces@2");
-    let next = p.lib.store.adopt_model(&next, faces::NUMBERS, SpaceKind::Faces).unwrap();
+    let next = p
+        .lib
+        .store
+        .adopt_model(&next, faces::NUMBERS, SpaceKind::Faces)
+        .unwrap();
     for n in [2, 3, 1] {
         p.see(n, next, &[face(9, 0.12, n as f32 / 50.0)]);
     }
-    assert_eq!((p.on(1), p.on(2), p.on(3)), (vec!["Anna".to_owned()], vec![String::new()], p.on(1)));
+    assert_eq!(
+        (p.on(1), p.on(2), p.on(3)),
+        (vec!["Anna".to_owned()], vec![String::new()], p.on(1))
+    );
     p.photo(5, &[]);
     p.see(5, next, &[face(9, 0.1, 0.0)]);
     assert_eq!(p.on(5), ["Anna"]);
@@ -303,7 +329,8 @@ fn a_photo_that_goes_takes_its_faces_along_and_the_mark_stays() {
     p.lib.gone(p.root, "2.jpg");
     p.lib.store.sweep(std::time::Duration::ZERO, 100).unwrap();
     assert_eq!(p.all(), named(&[("person 1", 1)]));
-    p.lib.apply(indexed(p.root, key(p.root, b"2.jpg").path.as_bytes(), 2));
+    p.lib
+        .apply(indexed(p.root, key(p.root, b"2.jpg").path.as_bytes(), 2));
     p.see(2, p.model, &[face(ANNA, 0.1, 0.0)]);
     assert_eq!(p.on(2), [""]);
 }
@@ -312,7 +339,8 @@ fn a_photo_that_goes_takes_its_faces_along_and_the_mark_stays() {
 fn a_transaction_that_fails_leaves_nothing_in_memory() {
     let mut p = People::new();
     p.photo(1, &[face(ANNA, 0.1, 0.1)]);
-    p.lib.sql("CREATE TRIGGER no BEFORE INSERT ON looks BEGIN SELECT RAISE(ABORT, 'no'); END");
+    p.lib
+        .sql("CREATE TRIGGER no BEFORE INSERT ON looks BEGIN SELECT RAISE(ABORT, 'no'); END");
     p.lib.put(p.root, "2.jpg", 2);
     let results = Results {
         made: vec![ModelResult {
@@ -334,7 +362,9 @@ fn a_transaction_that_fails_leaves_nothing_in_memory() {
 #[test]
 fn five_hundred_faces_are_bounded() {
     let mut p = People::new();
-    let many: Vec<Face> = (0..500).map(|n| face(n % 90, 0.001 * n as f32, 0.0)).collect();
+    let many: Vec<Face> = (0..500)
+        .map(|n| face(n % 90, 0.001 * n as f32, 0.0))
+        .collect();
     p.photo(1, &many);
     let kept = p.lib.reader().known_faces(p.lib.photo(1)).unwrap().len();
     assert_eq!(kept, faces::MOST);
