@@ -146,7 +146,9 @@ fn faces_are_listed_named_and_found() {
     assert_eq!(shown["people_areas"][1]["area"]["left"], 0.5);
     // Names are words that are searched.
     assert_eq!(found(&env, &["ash"]), ["2.jpg", "3.jpg", "4.jpg"]);
-    let said = env.refused(&["query", "--person", "Bem"]);
+    let unknown = env.run(&["query", "--person", "Ben Ahs"]);
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert_eq!(unknown.status.code(), Some(1));
     assert!(said.contains("Ben Ash"), "{said}");
     assert_eq!(env.run(&["query", "--person", "9"]).status.code(), Some(1));
 }
