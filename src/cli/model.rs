@@ -15,8 +15,8 @@ use crate::model::install::{
 use crate::model::packs::{Entry, Packs};
 use crate::model::reading::{LineReader, TextFinder};
 use crate::model::{
-    Detector, EncoderOptions, ImageEncoder, ImageSide, Kind, ModelError, ModelPack, Runtime,
-    TextEncoder, TextOptions, find_runtime,
+    Detector, EncoderOptions, FaceEncoder, ImageEncoder, ImageSide, Kind, ModelError, ModelPack,
+    Runtime, TextEncoder, TextOptions, faces_pack, find_runtime,
 };
 use crate::store::{StoreError, StoreReader};
 
@@ -83,6 +83,11 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     }
 }
 
+/// `photond model install NAME`.
+pub(super) fn install(context: &Context_, name: &str) -> anyhow::Result<()> {
+    install::run(context, name, None, None).map(drop)
+}
+
 fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
     let packs = Packs::new(&context.data_dir);
     let pack = packs.open(name)?;
@@ -105,7 +110,7 @@ fn choose(context: &Context_, name: &str) -> anyhow::Result<Exit> {
     }
     packs.set_in_use(name)?;
     let what = match &pack.image {
-        ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Text(_) => {
+        ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Text(_) | ImageSide::Faces(_) => {
             "looks at every photo once more"
         }
         ImageSide::Derived(_) => "makes its vectors from what is stored",
@@ -295,6 +300,10 @@ fn run_once(context: &Context_, packs: &[&ModelPack]) -> anyhow::Result<()> {
                 LineReader::new(&runtime, pack, 1)?;
             }
             ImageSide::Derived(_) => {}
+            ImageSide::Faces(_) if pack.whole().is_err() => {}
+            ImageSide::Faces(_) => {
+                FaceEncoder::new(&runtime, pack, &faces_pack()?)?;
+            }
         }
         if pack.text_side().is_ok() {
             let options = TextOptions {

@@ -124,7 +124,8 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
 
 /// A person, where the face is, and who says so.
 fn person_json(person: &PersonRow) -> Value {
-    let sources: Vec<_> = person.layers.iter().map(|layer| layer.name()).collect();
+    let layers = person.layers.iter().map(|layer| layer.name());
+    let sources: Vec<_> = layers.chain(person.by_face.then_some("face")).collect();
     json!({ "name": person.name, "area": person.area, "sources": sources })
 }
 

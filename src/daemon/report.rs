@@ -226,6 +226,7 @@ impl ModelReport {
             ModelState::Loading => (false, "loading".to_owned()),
             ModelState::Ready { runtime } => (true, runtime.display().to_string()),
             ModelState::Missing(why) => (false, why),
+            ModelState::Off => (false, "off".to_owned()),
         };
         Self {
             name: name.to_owned(),

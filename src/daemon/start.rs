@@ -165,7 +165,7 @@ impl Setup {
             one_pass: way == Way::Once,
             inspector: self.inspector(way),
             model: Some(plan),
-            closer: self.closer()?,
+            closer: self.closer(&mut store)?,
         };
         let indexer = Indexer::start(store, thumbs, &self.data_dir, options)?;
         Ok(Started {
@@ -176,12 +176,15 @@ impl Setup {
     }
 
     /// What looks closer, behind everything else.
-    fn closer(&self) -> Result<Vec<CloserPlan>, DaemonError> {
+    fn closer(&self, store: &mut Store) -> Result<Vec<CloserPlan>, DaemonError> {
         let packs = Packs::new(&self.data_dir);
         let mut plans = Vec::new();
         if self.config.detect.text {
             plans.push(CloserPlan::text(packs.places(), self.parallel())?);
         }
+        let (people, same) = CloserPlan::people(packs)?;
+        store.tell_faces_apart(same);
+        plans.push(people);
         Ok(plans)
     }
 

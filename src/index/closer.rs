@@ -5,6 +5,7 @@
 //! looked at, and whether it has been, stands in the index as for any other model: a photo without its
 //! vector is found by the catch-up thread, and a kill costs no more than the look that was under way.
 
+mod people;
 mod text;
 
 use std::sync::Arc;
@@ -52,6 +53,11 @@ pub(super) trait CloserLook: Send {
     /// # Errors
     /// What is missing, and what to do.
     fn is_there(&mut self) -> Result<(), ModelError>;
+
+    /// Whether nobody wants it now.
+    fn is_off(&self) -> bool {
+        false
+    }
 
     /// Makes the sessions that are not there.
     ///
@@ -114,6 +120,29 @@ impl CloserLane {
 
     fn is_ready(&self) -> bool {
         matches!(self.state, ModelState::Ready { .. })
+    }
+
+    /// Whether it is wanted and does not run.
+    fn is_due(&self) -> bool {
+        !self.is_ready() && self.state != ModelState::Off
+    }
+
+    /// Follows what a person wants.
+    fn turn(&mut self) {
+        match (self.plan.look.is_off(), &self.state) {
+            (true, ModelState::Off) => {}
+            (true, _) => {
+                self.plan.look.rest();
+                self.state = ModelState::Off;
+                // What it has made may be forgotten meanwhile: it is taken on anew.
+                self.model = None;
+            }
+            (false, ModelState::Off) => {
+                self.retries = Retries::default();
+                self.state = ModelState::Loading;
+            }
+            (false, _) => {}
+        }
     }
 }
 
@@ -206,7 +235,11 @@ impl CloserThread {
     /// Finds the runtime, and takes on the models that are due. Their sessions are made when there is work.
     fn find(&mut self) {
         self.last_try = Instant::now();
-        if self.lanes.iter().all(CloserLane::is_ready) {
+        for lane in &mut self.lanes {
+            lane.turn();
+        }
+        if self.lanes.iter().all(|lane| !lane.is_due()) {
+            self.publish();
             return;
         }
         if self.runtime.is_none() {
@@ -214,7 +247,7 @@ impl CloserThread {
         }
         let write = self.write.clone();
         let runtime = self.runtime.as_ref();
-        let due = |lane: &&mut CloserLane| !lane.is_ready() && lane.retries.is_due();
+        let due = |lane: &&mut CloserLane| lane.is_due() && lane.retries.is_due();
         for lane in self.lanes.iter_mut().filter(due) {
             lane.state = match (lane.plan.look.is_there(), runtime) {
                 (Err(e), _) => ModelState::Missing(e.to_string()),
@@ -306,6 +339,13 @@ impl CloserThread {
 
     fn look(&mut self, at: usize, picture: Letterbox) -> Result<Option<(i64, Looked)>, ModelError> {
         let shared = Arc::clone(&self.shared);
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.turn();
+            if lane.state == ModelState::Off {
+                self.publish();
+                return Ok(None);
+            }
+        }
         let (Some(lane), Some(runtime)) = (self.lanes.get_mut(at), &self.runtime) else {
             return Ok(None);
         };

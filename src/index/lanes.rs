@@ -76,9 +76,14 @@ impl LaneGraph {
     fn new(runtime: &Runtime, pack: &ModelPack, threads: usize) -> Result<Self, ModelError> {
         Ok(match pack.image {
             ImageSide::Boxes(_) => Self::Detector(Detector::new(runtime, pack)?),
-            ImageSide::Graph(_) | ImageSide::Derived(_) | ImageSide::Text(_) => Self::Encoder(
-                ImageEncoder::new(runtime, pack, EncoderOptions { threads })?,
-            ),
+            ImageSide::Graph(_)
+            | ImageSide::Derived(_)
+            | ImageSide::Text(_)
+            | ImageSide::Faces(_) => Self::Encoder(ImageEncoder::new(
+                runtime,
+                pack,
+                EncoderOptions { threads },
+            )?),
         })
     }
 }

@@ -76,7 +76,7 @@ impl Indexer {
         let detectors = table.spaces.iter().filter(|s| s.role.is_detector());
         let detectors = detectors.map(|s| state(s, self.catch_up.covered(s.model), false));
         let table = self.shared.closer.get();
-        let closer = table.spaces.iter();
+        let closer = table.spaces.iter().filter(|s| s.state != ModelState::Off);
         let closer = closer.map(|s| state(s, self.catch_up.looked_closer(s.model), true));
         detectors.chain(closer).collect()
     }

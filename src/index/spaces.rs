@@ -23,6 +23,8 @@ pub enum ModelState {
     },
     /// Not running; why, and what to do.
     Missing(String),
+    /// Not wanted.
+    Off,
 }
 
 /// What a space is for.
@@ -40,6 +42,8 @@ pub(super) enum Role {
     Faces,
     /// Reads what is written in the picture, behind everything else.
     Text,
+    /// Tells faces apart, likewise.
+    People,
 }
 
 impl Role {
@@ -49,6 +53,7 @@ impl Role {
             Self::Derived | Self::Search => SpaceKind::Search,
             Self::Things | Self::Faces => SpaceKind::Boxes,
             Self::Text => SpaceKind::Text,
+            Self::People => SpaceKind::Faces,
         }
     }
 }
@@ -115,7 +120,7 @@ impl Table {
     pub fn seeing(&self) -> impl Iterator<Item = (&LaneSpace, &InputSpec)> {
         self.spaces
             .iter()
-            .filter(|s| !matches!(s.state, ModelState::Missing(_)))
+            .filter(|s| !matches!(s.state, ModelState::Missing(_) | ModelState::Off))
             .filter_map(|s| Some((s, s.input.as_ref()?)))
     }
 

@@ -8,7 +8,7 @@
 //! of threads (NanoDet 11.3 ms alone, 11.9 of eight; CenterFace 15.7 and 20.3), and a second thread gained
 //! nothing with one.
 
-use ndarray::{ArrayView2, Axis, Ix3};
+use ndarray::{Array2, ArrayView2, Axis, Ix3};
 use ort::session::Session;
 use ort::value::{TensorElementType, TensorRef};
 
@@ -19,6 +19,19 @@ use super::session;
 use crate::boxes::{DetectedBox, MOST_CLASSES};
 use crate::embedding::{Fit, Letterbox};
 use crate::model::BoxRules;
+
+/// A face with the points that it is turned upright by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FacePoints {
+    /// Where it is.
+    pub found: DetectedBox,
+    /// Left eye, right eye (as the viewer sees them), nose, left and right corner of the mouth: x and y in
+    /// pixels of the tensor. They may lie outside; all are finite.
+    pub points: [[f32; 2]; 5],
+}
+
+/// A box with the place of the network's that it is from.
+type Placed = (DetectedBox, usize);
 
 /// A session. Owned by one thread.
 pub struct Detector {
@@ -71,6 +84,32 @@ impl Detector {
     /// [`ModelError::BadOutput`] if the picture or the answer has a wrong shape, [`ModelError::Run`] if the
     /// run itself fails.
     pub fn detect(&mut self, picture: &Letterbox) -> Result<Vec<DetectedBox>, ModelError> {
+        let (found, _) = self.run(picture, false)?;
+        Ok(found.into_iter().map(|(found, _)| found).collect())
+    }
+
+    /// The faces in a picture with their points, the surest first. A face with a point that is not a number
+    /// is passed over.
+    ///
+    /// # Errors
+    /// As [`Self::detect`], and if the pack has no points.
+    pub fn faces(&mut self, picture: &Letterbox) -> Result<Vec<FacePoints>, ModelError> {
+        let (found, points) = self.run(picture, true)?;
+        let face = |(found, place): Placed| {
+            let at = |n: usize| [points[[2 * n, place]], points[[2 * n + 1, place]]];
+            let points = std::array::from_fn(at);
+            let finite = points.iter().flatten().all(|v| v.is_finite());
+            finite.then_some(FacePoints { found, points })
+        };
+        Ok(found.into_iter().filter_map(face).collect())
+    }
+
+    /// Boxes with their places, and what the network says of points at each place (`[10, places]`).
+    fn run(
+        &mut self,
+        picture: &Letterbox,
+        with_points: bool,
+    ) -> Result<(Vec<Placed>, Array2<f32>), ModelError> {
         let run = |reason: String| ModelError::Run {
             pack: self.pack.clone(),
             reason,
@@ -113,9 +152,20 @@ impl Detector {
                 "scores of shape {scores:?} and boxes of {boxes:?}"
             )));
         }
+        let points = match &self.graph.points {
+            Some(name) if with_points => {
+                let points = output(name).map_err(&bad)?;
+                if points.shape() != [1, 10, places] {
+                    return Err(bad(format!("points of shape {:?}", points.shape())));
+                }
+                points.index_axis(Axis(0), 0).to_owned()
+            }
+            None if with_points => return Err(bad("it has no points".to_owned())),
+            _ => Array2::zeros((0, 0)),
+        };
         let size = (picture.width as f32, picture.height as f32);
         let (scores, edges) = (scores.index_axis(Axis(0), 0), edges.index_axis(Axis(0), 0));
-        Ok(boxes(scores, edges, size, self.graph.rules))
+        Ok((boxes(scores, edges, size, self.graph.rules), points))
     }
 
     /// Types of input and outputs as the graph declares them.
@@ -130,22 +180,23 @@ impl Detector {
         if input.element != TensorElementType::Uint8 {
             return Err(bad(format!("takes {} at {name}, not bytes", input.element)));
         }
-        for name in [&self.graph.scores, &self.graph.boxes] {
+        let outputs = [&self.graph.scores, &self.graph.boxes];
+        for name in outputs.into_iter().chain(&self.graph.points) {
             session::declared_floats(self.session.outputs(), "output", name).map_err(&bad)?;
         }
         Ok(())
     }
 }
 
-/// The boxes that are kept of what a network says: `scores` [classes, places], `edges` [4, places] in
+/// The boxes that are kept of what a network says, each with its place: `scores` [classes, places], `edges` [4, places] in
 /// pixels of the tensor, in which the picture covers `size`.
 fn boxes(
     scores: ArrayView2<'_, f32>,
     edges: ArrayView2<'_, f32>,
     (width, height): (f32, f32),
     rules: BoxRules,
-) -> Vec<DetectedBox> {
-    let mut found: Vec<DetectedBox> = Vec::new();
+) -> Vec<Placed> {
+    let mut found: Vec<Placed> = Vec::new();
     for (class, row) in scores.outer_iter().enumerate() {
         // What is not a number is not at least anything.
         let sure = row.iter().enumerate().filter(|(_, s)| **s >= rules.least);
@@ -163,9 +214,9 @@ fn boxes(
                 bottom: share(3, height),
             };
             let finite = (0..4).all(|edge| edges[[edge, at]].is_finite());
-            let is_new = |kept: &DetectedBox| kept.overlap(&found_here) <= rules.overlap;
+            let is_new = |kept: &Placed| kept.0.overlap(&found_here) <= rules.overlap;
             if finite && found_here.is_sound() && found[first..].iter().all(is_new) {
-                found.push(found_here);
+                found.push((found_here, at));
                 // More of one class than are kept of all change nothing.
                 if found.len() - first == rules.most {
                     break;
@@ -173,7 +224,7 @@ fn boxes(
             }
         }
     }
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found.sort_by(|a, b| b.0.score.total_cmp(&a.0.score));
     found.truncate(rules.most);
     found
 }

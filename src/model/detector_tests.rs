@@ -15,7 +15,8 @@ const RULES: BoxRules = BoxRules {
 fn kept(places: &[(f32, [f32; 4])]) -> Vec<DetectedBox> {
     let scores = Array2::from_shape_fn((1, places.len()), |(_, at)| places[at].0);
     let edges = Array2::from_shape_fn((4, places.len()), |(edge, at)| places[at].1[edge]);
-    boxes(scores.view(), edges.view(), (100.0, 50.0), RULES)
+    let found = boxes(scores.view(), edges.view(), (100.0, 50.0), RULES);
+    found.into_iter().map(|(found, _)| found).collect()
 }
 
 #[test]
@@ -86,8 +87,9 @@ proptest! {
         let rules = BoxRules { most, ..RULES };
         let found = boxes(scores.view(), edges.view(), (3.0, 500.0), rules);
         prop_assert!(found.len() <= most);
-        prop_assert!(found.iter().all(DetectedBox::is_sound), "{found:?}");
-        prop_assert!(found.windows(2).all(|w| w[0].score >= w[1].score));
+        prop_assert!(found.iter().all(|(found, _)| found.is_sound()), "{found:?}");
+        prop_assert!(found.windows(2).all(|w| w[0].0.score >= w[1].0.score));
+        prop_assert!(found.iter().all(|(_, place)| *place < 4));
     }
 }
 

@@ -99,6 +99,22 @@ pub fn lite0_minilm(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
     partly_compiled_in(MINILM, MINILM_FILES, places)
 }
 
+const DLIB_FACE: &str = include_str!("../../models/dlib-face/model.toml");
+
+const DLIB_FACE_FILES: &Files = &[(
+    "encoder.onnx",
+    include_bytes!("../../models/dlib-face/encoder.onnx"),
+)];
+
+/// The encoder of faces, see `models/dlib-face/README.md`. Its graph is compiled in, its weights are looked
+/// for below `places`, as [`lite0_minilm`]'s text files are.
+///
+/// # Errors
+/// As [`lite0_minilm`].
+pub fn face_encoder_pack(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
+    partly_compiled_in(DLIB_FACE, DLIB_FACE_FILES, places)
+}
+
 const TEXT_READER: &str = include_str!("../../models/ppocr-v5-v6/model.toml");
 
 /// Manifest and compiled-in files of a pack whose other files are looked for; `None`: the name is another's.
@@ -106,6 +122,7 @@ pub(super) fn partly(name: &str) -> Option<(&'static str, &'static Files)> {
     match name {
         install::LITE0_MINILM => Some((MINILM, MINILM_FILES)),
         install::TEXT_READER => Some((TEXT_READER, &[])),
+        install::FACE_ENCODER => Some((DLIB_FACE, DLIB_FACE_FILES)),
         _ => None,
     }
 }
@@ -133,6 +150,14 @@ pub fn text_id() -> Result<ModelId, ModelError> {
 /// As [`default_pack`].
 pub fn things_id() -> Result<ModelId, ModelError> {
     Ok(Manifest::parse(NANODET)?.id())
+}
+
+/// As [`things_id`], of the encoder of faces.
+///
+/// # Errors
+/// As [`default_pack`].
+pub fn face_encoder_id() -> Result<ModelId, ModelError> {
+    Ok(Manifest::parse(DLIB_FACE)?.id())
 }
 
 /// As [`things_id`], of the detector of faces.

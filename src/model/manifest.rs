@@ -26,6 +26,8 @@ pub enum Kind {
     DualEncoder,
     /// Things, people or faces with the boxes they lie in (`models/detection/README.md`).
     Detector,
+    /// Vectors of faces (`models/dlib-face/README.md`).
+    FaceEncoder,
     /// Finds lines of text and reads them.
     TextReader,
 }
@@ -36,6 +38,7 @@ impl std::fmt::Display for Kind {
             Self::Classifier => "classifier",
             Self::DualEncoder => "dual-encoder",
             Self::Detector => "detector",
+            Self::FaceEncoder => "face-encoder",
             Self::TextReader => "text-reader",
         })
     }
@@ -84,6 +87,9 @@ pub struct Manifest {
     /// Detectors: where it is run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<After>,
+    /// Face encoders: the graph, and which faces it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faces: Option<FacesTable>,
     /// Text readers: what finds lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finder: Option<FinderTable>,
@@ -128,7 +134,7 @@ pub struct ImageTable {
     /// Detectors: name of the output `[N, 4, places]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boxes: Option<String>,
-    /// Detectors of faces: name of the output `[N, 10, places]`, which is not read yet.
+    /// Detectors of faces: name of the output `[N, 10, places]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub points: Option<String>,
     /// Width and height of its pictures in pixels; of a detector the longer side.
@@ -203,6 +209,37 @@ pub struct After {
     pub class: String,
     /// Least score of a box of it.
     pub score: f32,
+}
+
+/// `[faces]`: a graph that takes faces, turned upright.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FacesTable {
+    /// The graph's file.
+    pub file: String,
+    /// The file that its weights lie in.
+    pub weights: String,
+    /// Name of its input, `[N, side, side, 3]` of bytes (RGB).
+    pub tensor: String,
+    /// Name of its output, `[N, dims]`.
+    pub output: String,
+    /// Width and height of a face in pixels.
+    pub side: u32,
+    /// Where left eye, right eye, nose, left and right corner of the mouth are put, in shares of the side.
+    pub points: [[f32; 2]; 5],
+    /// The detector that finds faces, `name@revision`.
+    pub detector: String,
+    /// The longer side of the picture that it is shown.
+    pub size: u32,
+    /// What the sides of that picture's tensor are multiples of.
+    pub multiple: u32,
+    /// Least score of a face.
+    pub least: f32,
+    /// Least height of a face in pixels of that picture: smaller ones cannot be told apart.
+    pub smallest: f32,
+    /// The farthest that the points may lie from where they are put, root mean square in shares of the
+    /// side: faces from the side cannot be told apart.
+    pub askew: f32,
 }
 
 /// `[finder]`: a graph that says of each pixel how likely it lies in the heart of a line of text.
@@ -377,6 +414,11 @@ pub enum Calibration {
     Threshold {
         /// Least score.
         shown: f32,
+    },
+    /// Face encoders: two faces are the same person's up to this distance.
+    Distance {
+        /// Of two faces' vectors, or of one from the mean of a person's.
+        same: f32,
     },
     /// The cosine itself, with named numbers for whoever judges it.
     Cosine {

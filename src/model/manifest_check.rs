@@ -2,8 +2,8 @@
 
 use super::error::ModelError;
 use super::manifest::{
-    Calibration, DerivedTable, FileEntry, FinderTable, FitName, ImageTable, Kind, Manifest,
-    ReaderTable, TextSpec,
+    Calibration, DerivedTable, FacesTable, FileEntry, FinderTable, FitName, ImageTable, Kind,
+    Manifest, ReaderTable, TextSpec,
 };
 
 /// Most dimensions of a vector: four times the largest published dual encoders.
@@ -19,7 +19,7 @@ const BATCHES: std::ops::RangeInclusive<usize> = 1..=256;
 /// Tokens of a text.
 const LENGTHS: std::ops::RangeInclusive<usize> = 1..=8192;
 /// Names that mean something else in a folder of packs or in a pack.
-const TAKEN: [&str; 3] = ["in-use", "model.toml", "verified"];
+const TAKEN: [&str; 4] = ["in-use", "people-on", "model.toml", "verified"];
 
 /// Looks at every key.
 pub(super) fn check(m: &Manifest) -> Result<(), ModelError> {
@@ -35,6 +35,9 @@ pub(super) fn check(m: &Manifest) -> Result<(), ModelError> {
     files(m)?;
     if let Some(image) = &m.image {
         picture(m, image)?;
+    }
+    if let Some(table) = &m.faces {
+        faces(m, table)?;
     }
     if let Some(derived) = &m.derived {
         probabilities(m, derived)?;
@@ -124,7 +127,23 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
                     return Err(m.wrong(key, "is there, but a detector has none"));
                 }
             }
+            if m.faces.is_some() {
+                return Err(m.wrong("faces", "is there, but a detector has none"));
+            }
             return Ok(());
+        }
+        Kind::FaceEncoder => {
+            if m.faces.is_none() {
+                return Err(m.wrong("faces", "is missing (a face encoder needs it)"));
+            }
+            let others = [
+                (m.image.is_some(), "image"),
+                (m.derived.is_some(), "derived"),
+                (m.text.is_some(), "text"),
+            ];
+            if let Some((_, key)) = others.into_iter().find(|(there, _)| *there) {
+                return Err(m.wrong(key, "is there, but a face encoder has none"));
+            }
         }
         Kind::TextReader => {
             let others = [
@@ -146,6 +165,9 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
         if let Some((_, key)) = own.into_iter().find(|(there, _)| *there) {
             return Err(m.wrong(key, "is there, but only a text reader has it"));
         }
+    }
+    if m.faces.is_some() && m.kind != Kind::FaceEncoder {
+        return Err(m.wrong("faces", "is there, but only a face encoder has it"));
     }
     let own = [
         (m.classes.is_some(), "classes"),
@@ -418,18 +440,52 @@ fn picture(m: &Manifest, image: &ImageTable) -> Result<(), ModelError> {
     Ok(())
 }
 
+fn faces(m: &Manifest, faces: &FacesTable) -> Result<(), ModelError> {
+    listed(m, "faces.file", &faces.file)?;
+    listed(m, "faces.weights", &faces.weights)?;
+    named(m, "faces.tensor", &faces.tensor)?;
+    named(m, "faces.output", &faces.output)?;
+    identity(m, "faces.detector", &faces.detector)?;
+    for (key, side) in [("faces.side", faces.side), ("faces.size", faces.size)] {
+        if !SIDES.contains(&side) {
+            return Err(m.wrong(key, &range(side, &SIDES)));
+        }
+    }
+    if !MULTIPLES.contains(&faces.multiple) {
+        return Err(m.wrong("faces.multiple", &range(faces.multiple, &MULTIPLES)));
+    }
+    let mut shares = faces.points.iter().flatten();
+    if !shares.all(|v| (0.0..=1.0).contains(v)) {
+        return Err(m.wrong("faces.points", "has a point outside of the face's picture"));
+    }
+    let [left, right, ..] = faces.points;
+    if left[0] >= right[0] {
+        return Err(m.wrong("faces.points", "has the eyes the wrong way round"));
+    }
+    for (key, value) in [("faces.least", faces.least), ("faces.askew", faces.askew)] {
+        if !(value > 0.0 && value < 1.0) {
+            return Err(m.wrong(key, &format!("is {value}, not between 0 and 1")));
+        }
+    }
+    if !(faces.smallest >= 1.0 && faces.smallest <= faces.size as f32) {
+        let reason = format!("is {}, not 1 to faces.size", faces.smallest);
+        return Err(m.wrong("faces.smallest", &reason));
+    }
+    Ok(())
+}
+
+/// `name@revision`.
+fn identity(m: &Manifest, key: &str, id: &str) -> Result<(), ModelError> {
+    let parts = id.split_once('@');
+    if parts.is_some_and(|(name, revision)| is_plain(name) && is_plain(revision)) {
+        return Ok(());
+    }
+    Err(m.wrong(key, &format!("is {id:?}, not name@revision")))
+}
+
 fn probabilities(m: &Manifest, derived: &DerivedTable) -> Result<(), ModelError> {
     listed(m, "derived.class_vectors", &derived.class_vectors)?;
-    let whole = derived
-        .from
-        .split_once('@')
-        .is_some_and(|(name, revision)| is_plain(name) && is_plain(revision));
-    if !whole {
-        return Err(m.wrong(
-            "derived.from",
-            &format!("is {:?}, not name@revision", derived.from),
-        ));
-    }
+    identity(m, "derived.from", &derived.from)?;
     if derived.top == 0 {
         return Err(m.wrong("derived.top", "is 0"));
     }
@@ -468,11 +524,27 @@ fn sentence(m: &Manifest, text: &TextSpec) -> Result<(), ModelError> {
 
 fn calibration(m: &Manifest) -> Result<(), ModelError> {
     let finite = match &m.calibration {
+        None if m.kind == Kind::FaceEncoder => {
+            return Err(m.wrong("calibration", "is missing (a face encoder needs it)"));
+        }
         None => true,
         Some(Calibration::SizedLogistic { .. } | Calibration::Threshold { .. })
             if m.kind != Kind::Detector =>
         {
             return Err(m.wrong("calibration.kind", "is one that only a detector has"));
+        }
+        Some(Calibration::Distance { same }) if m.kind == Kind::FaceEncoder => {
+            if *same <= 0.0 {
+                return Err(m.wrong("calibration.same", &format!("is {same}, not above 0")));
+            }
+            same.is_finite()
+        }
+        Some(_) if m.kind == Kind::FaceEncoder => {
+            let reason = "is not distance, as a face encoder's is";
+            return Err(m.wrong("calibration.kind", reason));
+        }
+        Some(Calibration::Distance { .. }) => {
+            return Err(m.wrong("calibration.kind", "is one that only a face encoder has"));
         }
         Some(Calibration::SizedLogistic {
             area,

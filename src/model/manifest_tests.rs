@@ -352,3 +352,42 @@ fn a_dual_encoder_needs_both_sides() {
         .to_string();
     assert!(text.contains("derived.top"), "{text}");
 }
+
+#[test]
+fn a_face_encoder_has_its_own_table() {
+    let good = include_str!("../../models/dlib-face/model.toml");
+    let pack = Manifest::parse(good).unwrap();
+    assert_eq!(
+        (pack.kind, pack.dims),
+        (Kind::FaceEncoder, crate::faces::DIMS)
+    );
+    for (from, to, says) in [
+        ("weights = \"face", "weights = \"other", "faces.weights"),
+        ("size = 960", "size = 9600", "faces.size"),
+        ("multiple = 32", "multiple = 0", "faces.multiple"),
+        ("least = 0.6", "least = 6.0", "faces.least"),
+        ("least = 0.6", "least = nan", "faces.least"),
+        ("smallest = 32", "smallest = 0", "faces.smallest"),
+        ("askew = 0.08", "askew = 1.0", "faces.askew"),
+        ("[0.316995, ", "[1.316995, ", "faces.points"),
+        ("[0.316995, ", "[0.9, ", "faces.points"),
+        ("\"centerface@", "\"centerface ", "faces.detector"),
+        ("same = 0.41", "same = 0.0", "calibration.same"),
+        ("same = 0.41", "same = inf", "calibration"),
+        (
+            "kind = \"distance\"\nsame = 0.41",
+            "kind = \"cosine\"",
+            "calibration.kind",
+        ),
+        (
+            "kind = \"face-encoder\"",
+            "kind = \"dual-encoder\"",
+            "image",
+        ),
+    ] {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good, "{from}");
+        let said = Manifest::parse(&text).unwrap_err().to_string();
+        assert!(said.contains(says), "{from} → {to}: {said}");
+    }
+}

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use super::error::ModelError;
 use super::manifest::{
-    BoxRules, Calibration, FileEntry, FinderTable, Kind, Manifest, ReaderTable, TextSpec, UNNAMED,
+    BoxRules, Calibration, FacesTable, FileEntry, FinderTable, Kind, Manifest, ReaderTable,
+    TextSpec, UNNAMED,
 };
 use super::stamp::{self, Stamp};
 use crate::boxes;
@@ -27,7 +28,7 @@ pub struct ModelPack {
     pub id: ModelId,
     /// What it can do.
     pub kind: Kind,
-    /// Length of its vectors; of a detector the numbers of one box.
+    /// Length of its vectors; of a detector the numbers of one box, of a face encoder those of one face.
     pub dims: usize,
     /// One line for people.
     pub description: String,
@@ -53,8 +54,19 @@ pub enum ImageSide {
     Derived(DerivedImage),
     /// A graph from pictures to boxes, which are kept instead of a vector.
     Boxes(BoxGraph),
+    /// A graph from faces to vectors, which are kept with their boxes.
+    Faces(FaceGraph),
     /// Two graphs that find lines of text and read them; the lines' boxes are kept instead of a vector.
     Text(TextGraphs),
+}
+
+/// A graph from faces to vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaceGraph {
+    /// The graph, and which faces it is shown.
+    pub table: FacesTable,
+    /// How the picture is wanted in which faces are looked for.
+    pub spec: InputSpec,
 }
 
 /// Two graphs that find lines of text and read them.
@@ -79,6 +91,8 @@ pub struct BoxGraph {
     pub scores: String,
     /// Name of the output `[N, 4, places]`.
     pub boxes: String,
+    /// Name of the output `[N, 10, places]`, where a detector of faces has it.
+    pub points: Option<String>,
     /// How it wants its pictures.
     pub spec: InputSpec,
     /// Which boxes are kept.
@@ -248,6 +262,7 @@ impl ModelPack {
             kind: manifest.kind,
             dims: match manifest.kind {
                 Kind::Detector | Kind::TextReader => boxes::NUMBERS,
+                Kind::FaceEncoder => boxes::NUMBERS + manifest.dims,
                 Kind::Classifier | Kind::DualEncoder => manifest.dims,
             },
             description: manifest.description.clone(),
@@ -271,6 +286,7 @@ impl ModelPack {
             ImageSide::Graph(graph) => Some(&graph.spec),
             ImageSide::Boxes(graph) => Some(&graph.spec),
             ImageSide::Text(graphs) => Some(&graphs.spec),
+            ImageSide::Faces(graph) => Some(&graph.spec),
             ImageSide::Derived(_) => None,
         }
     }
@@ -278,7 +294,10 @@ impl ModelPack {
     /// The classifier whose probabilities this pack's photo vectors are made of, if they are.
     pub fn derived_from(&self) -> Option<&ModelId> {
         match &self.image {
-            ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Text(_) => None,
+            ImageSide::Graph(_)
+            | ImageSide::Boxes(_)
+            | ImageSide::Text(_)
+            | ImageSide::Faces(_) => None,
             ImageSide::Derived(derived) => Some(&derived.from),
         }
     }
@@ -323,6 +342,24 @@ impl ModelPack {
                 .map(Cow::Owned)
                 .map_err(|e| bad_file(self.name(), path, format!("cannot be read: {e}"))),
         }
+    }
+
+    /// The same, compared with the checksum as it is read, whatever a stamp says.
+    ///
+    /// # Errors
+    /// As [`Self::file`], and if it was cut off or is another since the pack was opened.
+    pub(super) fn checked_file(&self, name: &str) -> Result<Vec<u8>, ModelError> {
+        let bytes = self.file(name)?.into_owned();
+        if let Some(file) = self.files.get(name) {
+            let path = match &file.content {
+                Content::Disk(path) => path.as_path(),
+                _ => Path::new(name),
+            };
+            let wrong = |reason| bad_file(self.name(), path, reason);
+            same_size(bytes.len() as u64, file.size).map_err(wrong)?;
+            same_hash(blake3::hash(&bytes).to_hex().as_str(), &file.blake3).map_err(wrong)?;
+        }
+        Ok(bytes)
     }
 
     /// One of the pack's files as text.
@@ -434,6 +471,17 @@ pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, ModelError> {
 }
 
 fn image_side(manifest: &Manifest) -> Result<ImageSide, ModelError> {
+    if let Some(faces) = &manifest.faces {
+        return Ok(ImageSide::Faces(FaceGraph {
+            spec: InputSpec {
+                size: faces.size,
+                fit: Fit::Letterbox(faces.multiple),
+                mean: [0.0; 3],
+                std: [1.0; 3],
+            },
+            table: faces.clone(),
+        }));
+    }
     if let (Some(finder), Some(reader)) = (&manifest.finder, &manifest.reader) {
         return Ok(ImageSide::Text(TextGraphs {
             spec: InputSpec {
@@ -455,6 +503,7 @@ fn image_side(manifest: &Manifest) -> Result<ImageSide, ModelError> {
                 input_name: image.tensor.clone(),
                 scores: name("image.scores", &image.scores)?,
                 boxes: name("image.boxes", &image.boxes)?,
+                points: image.points.clone(),
                 spec: image.spec(),
                 rules: manifest.boxes.ok_or_else(|| missing("boxes"))?,
             }))

@@ -10,11 +10,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::install::{
-    CLASSIFIER, FACES, InstallError, LITE0_MINILM, TEXT_READER, THINGS, check_name, is_built_in,
+    CLASSIFIER, FACE_ENCODER, FACES, InstallError, LITE0_MINILM, TEXT_READER, THINGS, check_name,
+    is_built_in,
 };
 use super::pack::ModelPack;
-use super::{ModelError, default_pack, faces_pack, lite0_minilm, text_pack, things_pack};
+use super::{
+    ModelError, default_pack, face_encoder_pack, faces_pack, lite0_minilm, text_pack, things_pack,
+};
 use crate::safe_file;
+
+/// The file that is there while faces are told apart; no pack can have its name.
+const PEOPLE: &str = "people-on";
 
 /// Where packs are looked for.
 #[derive(Debug, Clone)]
@@ -79,6 +85,7 @@ impl Packs {
             THINGS => Ok(things_pack()?),
             FACES => Ok(faces_pack()?),
             TEXT_READER => Ok(text_pack(&self.places)?),
+            FACE_ENCODER => Ok(face_encoder_pack(&self.places)?),
             _ => {
                 let dir = self
                     .dir_of(name)
@@ -114,6 +121,36 @@ impl Packs {
         Ok(name.to_owned())
     }
 
+    /// Whether faces are told apart (`photond people on`).
+    pub fn tells_people(&self) -> bool {
+        self.people_file().is_file()
+    }
+
+    /// Has faces told apart from now on, or not.
+    ///
+    /// # Errors
+    /// If that cannot be written; then nothing has changed.
+    pub fn tell_people(&self, on: bool) -> Result<(), InstallError> {
+        let path = self.people_file();
+        let done = if on {
+            safe_file::write(&path, b"on\n")
+        } else {
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                done => done,
+            }
+        };
+        done.map_err(|source| InstallError::Io {
+            path,
+            action: "write",
+            source,
+        })
+    }
+
+    fn people_file(&self) -> PathBuf {
+        self.data_dir.join("models").join(PEOPLE)
+    }
+
     /// Says which search model is in use from now on. Whether it can be is the caller's to know.
     ///
     /// # Errors
@@ -141,6 +178,7 @@ impl Packs {
             built_in(FACES, faces_pack()),
             built_in(LITE0_MINILM, lite0_minilm(&self.places)),
             built_in(TEXT_READER, text_pack(&self.places)),
+            built_in(FACE_ENCODER, face_encoder_pack(&self.places)),
         ];
         let mut found: Vec<(String, PathBuf)> = Vec::new();
         for place in &self.places {
@@ -270,11 +308,19 @@ mod tests {
         }
         let list = packs.list();
         let names: Vec<&str> = list.iter().map(|e| e.name.as_str()).collect();
-        let built_in = [CLASSIFIER, THINGS, FACES, LITE0_MINILM, TEXT_READER];
-        assert_eq!(names[..5], built_in);
-        assert_eq!(names[5..], ["broken"]);
-        assert!(list[..5].iter().all(|entry| entry.pack.is_ok()));
-        assert!(list[5].pack.is_err());
+        let built_in = [
+            CLASSIFIER,
+            THINGS,
+            FACES,
+            LITE0_MINILM,
+            TEXT_READER,
+            FACE_ENCODER,
+        ];
+        let (here, others) = list.split_at(built_in.len());
+        assert_eq!(names[..built_in.len()], built_in);
+        assert_eq!(names[built_in.len()..], ["broken"]);
+        assert!(here.iter().all(|entry| entry.pack.is_ok()));
+        assert!(others[0].pack.is_err());
         assert!(matches!(
             packs.open("nothing"),
             Err(InstallError::NotInstalled { .. })

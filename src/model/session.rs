@@ -4,6 +4,8 @@
 //! them), compiled-in ones from memory. Exports differ in whether their inputs and outputs are
 //! float32 or float16: the session is asked, and both are float32 to the rest of the code.
 
+use std::sync::Arc;
+
 use half::f16;
 use ndarray::{ArrayView, CowArray, Dimension, IxDyn};
 use ort::ep;
@@ -33,13 +35,37 @@ pub(super) fn open(
     options: Options,
 ) -> Result<Session, ModelError> {
     let source = pack.there(file)?;
-    build(runtime, source, options).map_err(|reason| ModelError::Run {
-        pack: pack.id.to_string(),
-        reason: format!("{file} does not load: {reason}"),
-    })
+    build(runtime, source, None, options).map_err(|reason| not_loaded(pack, file, &reason))
 }
 
-fn build(runtime: &Runtime, source: GraphSource<'_>, options: Options) -> Result<Session, String> {
+/// The same of a graph that is compiled in and whose weights are another file of the pack: they are
+/// compared with their checksum once more as they are read.
+pub(super) fn open_with_weights(
+    runtime: &Runtime,
+    pack: &ModelPack,
+    (file, weights): (&str, &str),
+    options: Options,
+) -> Result<Session, ModelError> {
+    let graph = pack.file(file)?;
+    let bytes = pack.checked_file(weights)?;
+    let source = GraphSource::Memory(&graph);
+    let session = build(runtime, source, Some((weights, bytes.into())), options);
+    session.map_err(|reason| not_loaded(pack, file, &reason))
+}
+
+fn not_loaded(pack: &ModelPack, file: &str, reason: &str) -> ModelError {
+    ModelError::Run {
+        pack: pack.id.to_string(),
+        reason: format!("{file} does not load: {reason}"),
+    }
+}
+
+fn build(
+    runtime: &Runtime,
+    source: GraphSource<'_>,
+    weights: Option<(&str, Arc<[u8]>)>,
+    options: Options,
+) -> Result<Session, String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let level = if options.optimise {
         GraphOptimizationLevel::Level3
@@ -62,6 +88,11 @@ fn build(runtime: &Runtime, source: GraphSource<'_>, options: Options) -> Result
         // The arena keeps the largest batch's memory for ever; the pipeline has a memory budget.
         .with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()])
         .map_err(|e| text(&e))?;
+    if let Some((name, bytes)) = weights {
+        builder = builder
+            .with_external_initializer_file_in_memory(name, bytes)
+            .map_err(|e| text(&e))?;
+    }
     match source {
         GraphSource::Memory(bytes) => builder.commit_from_memory(bytes),
         GraphSource::File(path) => builder.commit_from_file(path),

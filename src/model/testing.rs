@@ -9,7 +9,9 @@ use std::sync::OnceLock;
 use super::manifest::Manifest;
 use super::pack::ModelPack;
 use super::runtime::{Runtime, find_runtime};
-pub(crate) use graphs::{Head, INT32, INT64, text, token_vector, tokenizer, vision};
+pub(crate) use graphs::{
+    FLOAT, Graph, Head, INT32, INT64, UINT8, text, token_vector, tokenizer, vision,
+};
 
 /// A dual encoder with graphs of its own.
 pub(crate) const DUAL: &str = r#"

@@ -77,7 +77,10 @@ impl TextEncoder {
         let tokens = Tokens::new(pack, &spec)?;
         let centre = match &pack.image {
             ImageSide::Derived(_) => Some(Projection::new(pack)?.into_centre()),
-            ImageSide::Graph(_) | ImageSide::Boxes(_) | ImageSide::Text(_) => None,
+            ImageSide::Graph(_)
+            | ImageSide::Boxes(_)
+            | ImageSide::Text(_)
+            | ImageSide::Faces(_) => None,
         };
         let how = session::Options {
             threads: options.threads,

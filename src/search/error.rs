@@ -28,7 +28,8 @@ pub enum SearchError {
         suggestions: Vec<String>,
     },
     /// A name that nobody on a photo has.
-    #[error("nobody is called {name:?} on any photo{}", hint(.suggestions))]
+    #[error("nobody is called {name:?} on any photo{}", .suggestions.first().map_or_else(
+        || "; `photond people` lists everybody".to_owned(), |_| hint(.suggestions)))]
     UnknownPerson {
         /// As given.
         name: String,

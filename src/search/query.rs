@@ -252,7 +252,8 @@ impl Searcher<'_> {
         said::add(&mut tags, &keywords);
         let keywords = keywords.into_iter().map(|keyword| keyword.name).collect();
         let people = self.reader.people_of(photo)?;
-        let people = people.into_iter().map(|person| person.name).collect();
+        let named = people.into_iter().filter(|person| person.is_named);
+        let people = named.map(|person| person.name).collect();
         let text = self.reader.picture_text(photo)?;
         let text = text.into_iter().map(|line| line.text).collect();
         let row = PhotoJson::new(hit, tags, keywords, people).reads(text);

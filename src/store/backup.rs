@@ -48,6 +48,23 @@ pub fn back_up_if_older(data_dir: &Path, age: Duration) -> Result<BackedUp, Stor
     Ok(BackedUp::Made)
 }
 
+/// Makes both backups anew, so that they have nothing that has been forgotten since. The log is emptied first,
+/// as far as nobody reads it.
+///
+/// # Errors
+/// If a copy cannot be made; what is there stays.
+pub fn back_up_anew(data_dir: &Path) -> Result<(), StoreError> {
+    let path = data_dir.join(INDEX_FILE);
+    let conn = checked_pages::connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).at(&path)?;
+    conn.busy_timeout(Duration::from_secs(10)).at(&path)?;
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .at(&path)?;
+    for _ in [BACKUP_FILE, OLDER_BACKUP_FILE] {
+        copy(&conn, &path, data_dir)?;
+    }
+    Ok(())
+}
+
 fn copy(source: &Connection, path: &Path, data_dir: &Path) -> Result<(), StoreError> {
     let partial = data_dir.join(format!("{BACKUP_FILE}.partial"));
     remove(&partial);

@@ -4,11 +4,13 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::beside::{self, Touched};
 use super::error::{At, StoreError, failpoint};
+use super::faces::Made;
 use super::failures::Failure;
 use super::files::{FileKey, Points};
 use super::said::{self, Layer};
 use super::{
-    Store, Tagged, embeddings, failures, files, localities, photos, picture_text, sidecars, tags,
+    Store, Tagged, embeddings, faces, failures, files, localities, photos, picture_text, sidecars,
+    tags,
 };
 use crate::embedding::Embedding;
 use crate::photo::{ContentHash, FileStamp, Inspection};
@@ -166,8 +168,11 @@ impl Store {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .at(&self.path)?;
         let mut touched = Touched::default();
+        // What it says of a transaction that fails is not so.
+        let mut book = std::mem::take(&mut self.book);
+        self.book.same = book.same;
         for change in batch {
-            apply_one(&tx, change, &mut touched).at(&self.path)?;
+            apply_one(&tx, change, &mut touched, &mut book).at(&self.path)?;
         }
         touched.settle(&tx).at(&self.path)?;
         if let Some(gazetteer) = &mut self.gazetteer {
@@ -175,11 +180,22 @@ impl Store {
         }
         failpoint("commit.before").at(&self.path)?;
         tx.commit().at(&self.path)?;
+        self.book = book;
         failpoint("commit.after").at(&self.path)
+    }
+
+    /// So far two faces of one person may be apart, in the space of the model that is in use.
+    pub fn tell_faces_apart(&mut self, same: f32) {
+        self.book = faces::Book::new(same);
     }
 }
 
-fn apply_one(conn: &Connection, change: &Change, touched: &mut Touched) -> rusqlite::Result<()> {
+fn apply_one(
+    conn: &Connection,
+    change: &Change,
+    touched: &mut Touched,
+    book: &mut faces::Book,
+) -> rusqlite::Result<()> {
     match change {
         Change::Indexed {
             place,
@@ -220,7 +236,7 @@ fn apply_one(conn: &Connection, change: &Change, touched: &mut Touched) -> rusql
             };
             touched.photo(conn, photo)?;
             if let Some(results) = results {
-                put_results(conn, photo, hash, results)?;
+                put_results(conn, photo, hash, results, book)?;
             }
             match place {
                 Some((key, stamp)) => files::put(conn, key, stamp, &Points::Photo(photo)),
@@ -236,7 +252,7 @@ fn apply_one(conn: &Connection, change: &Change, touched: &mut Touched) -> rusql
         },
         Change::Embedded { hash, results } => {
             if let Some(photo) = photos::id(conn, hash)? {
-                put_results(conn, photo, hash, results)?;
+                put_results(conn, photo, hash, results, book)?;
             }
             Ok(())
         }
@@ -285,9 +301,14 @@ fn put_results(
     photo: i64,
     hash: &ContentHash,
     results: &Results,
+    book: &mut faces::Book,
 ) -> rusqlite::Result<()> {
     for made in &results.made {
-        embeddings::put(conn, photo, made.model, &made.embedding)?;
+        match faces::made_by(conn, made.model)? {
+            Made::Faces => faces::put(conn, photo, hash, (made.model, &made.embedding), book)?,
+            Made::Forgotten => continue,
+            Made::Other => embeddings::put(conn, photo, made.model, &made.embedding)?,
+        }
         failures::clear(conn, hash, made.model)?;
     }
     if let Some(ReadText { model, lines }) = &results.text {

@@ -61,6 +61,7 @@ impl Store {
             for sql in [
                 "DELETE FROM tags WHERE photo = ?1",
                 "DELETE FROM embeddings WHERE photo = ?1",
+                "DELETE FROM faces WHERE photo = ?1",
                 "DELETE FROM photos WHERE id = ?1",
             ] {
                 tx.prepare_cached(sql)

@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0010_asking.sql"),
     include_str!("../../migrations/0011_covering.sql"),
     include_str!("../../migrations/0012_picture_text.sql"),
+    include_str!("../../migrations/0013_persons.sql"),
 ];
 
 /// The schema this program reads and writes.

@@ -17,6 +17,7 @@ mod commit;
 mod daemon;
 mod embeddings;
 mod error;
+mod faces;
 mod failures;
 mod files;
 mod incidents;
@@ -26,6 +27,7 @@ mod marker;
 mod migrate;
 mod models;
 mod open;
+mod persons;
 mod photos;
 mod picture_text;
 mod private;
@@ -48,7 +50,7 @@ mod when;
 mod word_index;
 mod words;
 
-pub use backup::{BackedUp, back_up_if_older};
+pub use backup::{BackedUp, back_up_anew, back_up_if_older};
 pub use beside::{SidecarOf, SidecarState};
 pub use catch_up::Coverage;
 pub use check::{Checked, check_index};
@@ -64,6 +66,9 @@ pub use maintenance::Swept;
 pub use migrate::{APPLICATION_ID, current_version};
 pub use models::{ModelRow, SpaceKind};
 pub use open::{BACKUP_FILE, INDEX_FILE, OLDER_BACKUP_FILE, Store, StoreReader, suspect_damage};
+pub use persons::{
+    KnownFace, PersonChanged, PersonCount, PersonWord, forget_all_persons, say_of_persons,
+};
 pub use photos::{Hit, PhotoRow};
 pub use private::keep_private;
 pub use query::{Circle, FitsPath, FolderRow, PhotoFilter, TagCondition};

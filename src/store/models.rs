@@ -20,6 +20,8 @@ pub enum SpaceKind {
     Boxes,
     /// They are boxes of lines of text, which are kept beside them ([`crate::picture_text`]).
     Text,
+    /// They are faces ([`crate::faces`]), which are given to people.
+    Faces,
 }
 
 impl SpaceKind {
@@ -29,6 +31,7 @@ impl SpaceKind {
             Self::Search => 1,
             Self::Boxes => 2,
             Self::Text => 3,
+            Self::Faces => 4,
         }
     }
 
@@ -37,6 +40,7 @@ impl SpaceKind {
             0 => Self::Classifier,
             2 => Self::Boxes,
             3 => Self::Text,
+            4 => Self::Faces,
             _ => Self::Search,
         }
     }

@@ -43,6 +43,8 @@ pub struct Store {
     pub(super) data_dir: PathBuf,
     /// Who says where photos were taken, once somebody has said who.
     pub(super) gazetteer: Option<super::localities::Gazetteer>,
+    /// What is in memory of faces.
+    pub(super) book: super::faces::Book,
     /// After the connection: dropped when that is closed.
     pub(super) mark: OpenMark,
 }
@@ -238,6 +240,7 @@ impl Store {
             path: path.clone(),
             data_dir: data_dir.to_path_buf(),
             gazetteer: None,
+            book: super::faces::Book::default(),
             mark,
         })
     }

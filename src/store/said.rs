@@ -3,7 +3,8 @@
 //! A photo's *layers* are what the file says itself, what lies beside it (sidecars) and a person's
 //! own marks. [`settle`] is the one place where they meet: whoever changes a layer calls it in the
 //! same transaction. A person's mark counts before a sidecar, a sidecar before the file; of dates
-//! the most trustworthy field counts, whoever has it; keywords and people are put together.
+//! the most trustworthy field counts, whoever has it; keywords and people are put together, and with those
+//! whose faces are known.
 //!
 //! Cost: a photo of which nobody says anything is one UPDATE; each keyword is two look-ups and a row.
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::error::{At, StoreError};
-use super::{INDEX_FILE, StoreReader, word_index};
+use super::{INDEX_FILE, StoreReader, faces, persons, word_index};
 use crate::photo::ContentHash;
 use crate::said::text::bare;
 use crate::said::{FaceArea, Keyword, Person, Position, Said, SaidDate, Standard};
@@ -57,6 +58,9 @@ impl Layer {
     }
 }
 
+/// What no layer says, in `photo_people.sources`: a face is theirs.
+pub(super) const BY_FACE: i64 = 8;
+
 /// A keyword of a photo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeywordRow {
@@ -78,15 +82,19 @@ impl KeywordRow {
     }
 }
 
-/// A named person on a photo.
+/// A person on a photo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PersonRow {
-    /// The name.
+    /// The name, or `person 7`.
     pub name: String,
+    /// Whether somebody has given that name.
+    pub is_named: bool,
     /// Where the face is.
     pub area: Option<FaceArea>,
     /// Who says so.
     pub layers: Vec<Layer>,
+    /// The face is theirs, as far as vectors and a person's word tell.
+    pub by_face: bool,
 }
 
 /// A word that photos carry, and how many.
@@ -120,24 +128,27 @@ impl StoreReader {
             .at(&self.path)
     }
 
-    /// The named people on a photo, from left to right where it is known where they are.
+    /// The people on a photo, from left to right where it is known where they are.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn people_of(&self, photo: i64) -> Result<Vec<PersonRow>, StoreError> {
         self.conn
             .prepare_cached(
-                "SELECT n.name, w.area, w.sources FROM photo_people w INDEXED BY people_of_photo
+                "SELECT n.name, w.area, w.sources, n.number IS NULL FROM photo_people w INDEXED BY people_of_photo
                  JOIN people n ON n.id = w.person WHERE w.photo = ?1
                  ORDER BY w.area ->> 'left', n.word",
             )
             .and_then(|mut s| {
                 s.query_map([photo], |r| {
                     let area: Option<String> = r.get(1)?;
+                    let sources: i64 = r.get(2)?;
                     Ok(PersonRow {
                         name: r.get(0)?,
+                        is_named: r.get(3)?,
                         area: area.and_then(|json| serde_json::from_str(&json).ok()),
-                        layers: Layer::of_bits(r.get(2)?),
+                        layers: Layer::of_bits(sources),
+                        by_face: sources & BY_FACE != 0,
                     })
                 })?
                 .collect()
@@ -194,7 +205,8 @@ impl StoreReader {
             .at(&self.path)
     }
 
-    /// The people (`people.id`) of whose names this is the whole or some words. Without case and accents.
+    /// The people (`people.id`) of whose names this is the whole or some words, without case and accents; or
+    /// whose number it is (`7`, `person 7`).
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -206,18 +218,25 @@ impl StoreReader {
         }
         let all: Vec<(i64, String)> = self
             .conn
-            .prepare_cached("SELECT id, word FROM people")
+            .prepare_cached("SELECT id, word FROM people WHERE number IS NULL")
             .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect())
             .at(&self.path)?;
+        let numbered = match super::persons::number_in(&typed) {
+            Some(number) => self
+                .conn
+                .prepare_cached("SELECT people FROM persons WHERE id = ?1")
+                .and_then(|mut s| s.query_row([number], |r| r.get(0)).optional())
+                .at(&self.path)?,
+            None => None,
+        };
         let says_all = |name: &String| {
             let parts: Vec<&str> = name.split_whitespace().collect();
             words.iter().all(|word| parts.contains(word))
         };
-        Ok(all
-            .iter()
-            .filter(|(_, name)| says_all(name))
-            .map(|(id, _)| *id)
-            .collect())
+        let named = all.iter().filter(|(_, name)| says_all(name));
+        let mut ids: Vec<i64> = named.map(|(id, _)| *id).chain(numbered).collect();
+        ids.dedup();
+        Ok(ids)
     }
 
     /// Every keyword with at least one photo, itself or below it; most photos first.
@@ -242,7 +261,7 @@ impl StoreReader {
     pub fn people_counts(&self) -> Result<Vec<SaidCount>, StoreError> {
         self.counts_by(
             "SELECT n.name, count(*) FROM photo_people w JOIN photos p ON p.id = w.photo
-             JOIN people n ON n.id = w.person WHERE p.places > 0
+             JOIN people n ON n.id = w.person WHERE p.places > 0 AND n.number IS NULL
              GROUP BY n.id ORDER BY 2 DESC, n.word",
         )
     }
@@ -424,6 +443,21 @@ pub(super) fn settle(conn: &Connection, photo: i64, is_new: bool) -> rusqlite::R
         .execute(params![person_id(conn, &person.name)?, photo, bits, area])?;
         words.push(&person.name);
     }
+    let by_face = if is_new {
+        Vec::new()
+    } else {
+        faces::by_regions(conn, photo, &people)?;
+        persons::by_faces(conn, photo)?
+    };
+    for person in &by_face {
+        let area = serde_json::to_string(&person.area).ok();
+        conn.prepare_cached(
+            "INSERT INTO photo_people (person, photo, sources, area) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (person, photo) DO UPDATE SET sources = sources | ?3, area = coalesce(area, ?4)",
+        )?
+        .execute(params![person.people, photo, BY_FACE, area])?;
+        words.extend(person.name.as_deref());
+    }
     if !words.is_empty() {
         word_index::put_said(conn, photo, &words.join(" "))?;
     }
@@ -514,7 +548,7 @@ fn keyword_id(conn: &Connection, keyword: &Keyword) -> rusqlite::Result<i64> {
 }
 
 /// The key of a person, made if the name is new.
-fn person_id(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
+pub(super) fn person_id(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
     let word = bare(name);
     let known = conn
         .prepare_cached("SELECT id FROM people WHERE word = ?1")?

@@ -21,6 +21,7 @@ mod metrics;
 mod models;
 mod names;
 mod pairs;
+mod people;
 mod places;
 mod roots;
 mod saying;

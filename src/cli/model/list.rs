@@ -164,6 +164,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Classifier => "tags",
         Kind::DualEncoder => "search",
         Kind::Detector => "boxes",
+        Kind::FaceEncoder => "faces",
         Kind::TextReader => "text",
     }
 }

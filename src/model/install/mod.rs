@@ -55,9 +55,20 @@ pub const FACES: &str = "centerface";
 /// The reader of text in pictures.
 pub const TEXT_READER: &str = "ppocr-v5-v6";
 
+/// The encoder of faces.
+pub const FACE_ENCODER: &str = "dlib-face";
+
 /// Names that packs from elsewhere cannot take.
 pub fn is_built_in(name: &str) -> bool {
-    [LITE0_MINILM, CLASSIFIER, THINGS, FACES, TEXT_READER].contains(&name)
+    [
+        LITE0_MINILM,
+        CLASSIFIER,
+        THINGS,
+        FACES,
+        TEXT_READER,
+        FACE_ENCODER,
+    ]
+    .contains(&name)
 }
 
 /// Removes an installed pack. Whether it may be removed is the caller's to know.

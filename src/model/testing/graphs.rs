@@ -60,6 +60,7 @@ pub(crate) fn tokenizer() -> Vec<u8> {
 }
 
 pub(crate) const FLOAT: u64 = 1;
+pub(crate) const UINT8: u64 = 2;
 pub(crate) const INT32: u64 = 6;
 pub(crate) const INT64: u64 = 7;
 const FLOAT16: u64 = 10;
@@ -191,6 +192,29 @@ impl Graph {
         bytes(&mut tensor, 8, name.as_bytes());
         let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         bytes(&mut tensor, 9, &raw);
+        bytes(&mut self.0, 5, &tensor);
+    }
+
+    /// Floats that lie in another file, from its beginning.
+    pub(crate) fn elsewhere(&mut self, name: &str, shape: &[u64], file: &str) {
+        let mut tensor = Vec::new();
+        for size in shape {
+            number(&mut tensor, 1, *size);
+        }
+        number(&mut tensor, 2, FLOAT);
+        bytes(&mut tensor, 8, name.as_bytes());
+        let length = 4 * shape.iter().product::<u64>();
+        for (key, value) in [
+            ("location", file),
+            ("offset", "0"),
+            ("length", &length.to_string()),
+        ] {
+            let mut entry = Vec::new();
+            bytes(&mut entry, 1, key.as_bytes());
+            bytes(&mut entry, 2, value.as_bytes());
+            bytes(&mut tensor, 13, &entry);
+        }
+        number(&mut tensor, 14, 1);
         bytes(&mut self.0, 5, &tensor);
     }
 

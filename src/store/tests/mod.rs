@@ -5,6 +5,7 @@ pub(crate) mod library;
 mod localities;
 mod migration;
 mod models;
+mod persons;
 mod picture_text;
 mod reading;
 mod said;
