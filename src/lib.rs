@@ -11,6 +11,7 @@ pub mod embedding;
 pub mod failpoint;
 pub mod geo;
 pub mod index;
+pub mod looks;
 pub mod matrix;
 pub mod media;
 pub mod model;

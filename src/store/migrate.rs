@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0009_sidecars.sql"),
     include_str!("../../migrations/0010_asking.sql"),
     include_str!("../../migrations/0011_covering.sql"),
+    include_str!("../../migrations/0014_looks.sql"),
 ];
 
 /// The schema this program reads and writes.

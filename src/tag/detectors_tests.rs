@@ -4,10 +4,10 @@ use super::super::things::tests::with_things;
 use super::*;
 
 const ODDS: ThingOdds = ThingOdds {
-    area: 0.02,
-    per_area: 0.25,
+    size: [0.02, 0.25],
     alone: [2.3, 0.7],
     with_classifier: [2.2, 0.35, 1.6],
+    with_classifier_size: [0.02, 0.25],
     people: [3.2, 0.8],
     people_constant: 1.5,
     people_least: [-2.7, -1.0],
