@@ -157,7 +157,8 @@ impl Looks {
         if kept[0] != FORM {
             return None;
         }
-        let number = |at: usize| u32::from_le_bytes([kept[at], kept[at + 1], kept[at + 2], kept[at + 3]]);
+        let number =
+            |at: usize| u32::from_le_bytes([kept[at], kept[at + 1], kept[at + 2], kept[at + 3]]);
         let pixels = kept[12..33].try_into().ok().filter(|_| kept[11] == 1);
         Some(Self {
             width: number(3),
@@ -237,10 +238,21 @@ mod tests {
             "Снимок экрана 2024-07-03.png",
             "スクリーンショット 2024-07-03.png",
         ] {
-            assert!(Signs::of_name(name.as_bytes()).has(Signs::NAMED_SCREENSHOT), "{name}");
+            assert!(
+                Signs::of_name(name.as_bytes()).has(Signs::NAMED_SCREENSHOT),
+                "{name}"
+            );
         }
-        for name in ["IMG_1034.HEIC", "screen door.jpg", "shot of the sea.jpg", "DSC_0001.NEF"] {
-            assert!(!Signs::of_name(name.as_bytes()).has(Signs::NAMED_SCREENSHOT), "{name}");
+        for name in [
+            "IMG_1034.HEIC",
+            "screen door.jpg",
+            "shot of the sea.jpg",
+            "DSC_0001.NEF",
+        ] {
+            assert!(
+                !Signs::of_name(name.as_bytes()).has(Signs::NAMED_SCREENSHOT),
+                "{name}"
+            );
         }
         assert_eq!(Signs::of_name(b"\xff\xfe"), Signs::default());
     }

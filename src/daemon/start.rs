@@ -44,7 +44,9 @@ pub fn classifier(pack: &ModelPack) -> Result<Classifier, DaemonError> {
         &table("classes.tsv")?,
     )?;
     // Words for what detectors see are there whether they are on or not, as those of the lexicon are.
-    let vocabulary = vocabulary.with_kinds().with_things(&things_pack()?.text_file("classes.tsv")?)?;
+    let vocabulary = vocabulary
+        .with_kinds()
+        .with_things(&things_pack()?.text_file("classes.tsv")?)?;
     let head = Head::parse(&pack.file("head.bin")?)?;
     if head.dims() != pack.dims {
         return Err(DaemonError::Tag(TagError::Mismatch {

@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use exif::{In, Reader, Tag, Value};
 
-use super::{exif_words, looks};
 use super::orientation::Orientation;
+use super::{exif_words, looks};
 use crate::photo::Exif;
 use crate::said::Said;
 

@@ -38,7 +38,11 @@ pub(super) fn pixels(picture: &Picture) -> PixelLooks {
         let [r, g, b] = [r, g, b].map(|v| i32::from(*v));
         let l = luma[at];
         let left = if x > 0 { (l - luma[at - 1]).abs() } else { 0 };
-        let above = if y > 0 { (l - luma[at - width]).abs() } else { 0 };
+        let above = if y > 0 {
+            (l - luma[at - width]).abs()
+        } else {
+            0
+        };
         let step = left + above;
         let colour = r.max(g).max(b) - r.min(g).min(b);
         let is_smooth = step < SMOOTH;
@@ -50,7 +54,11 @@ pub(super) fn pixels(picture: &Picture) -> PixelLooks {
             step >= ROUGH,
         ];
         // As Python would cut the rows into thirds.
-        let third = if y < rows / 3 { 0 } else { 1 + usize::from(y >= 2 * rows / 3) };
+        let third = if y < rows / 3 {
+            0
+        } else {
+            1 + usize::from(y >= 2 * rows / 3)
+        };
         sizes[third] += 1;
         for (count, is) in counts[third].iter_mut().zip(is) {
             *count += u32::from(is);
@@ -157,10 +165,7 @@ pub(super) fn signs(
         || (format == Format::Png && png_text(bytes).any(|(_, text)| names_a_shooter(text)));
     Signs::default()
         .with(Signs::SAID_SCREENSHOT, is_screenshot)
-        .with(
-            Signs::PANORAMA,
-            signed.panorama || has(xmp, b"GPano:"),
-        )
+        .with(Signs::PANORAMA, signed.panorama || has(xmp, b"GPano:"))
         .with(Signs::FRONT_CAMERA, lens.contains("front"))
         .with(Signs::MOVES, moves(bytes, format))
         .with(Signs::CAMERA, by_camera)
@@ -302,7 +307,11 @@ mod tests {
         let grey = pixels(&picture(64, 64, |x, y| [tone(x, y); 3]));
         let sepia = pixels(&picture(64, 64, |x, y| {
             let v = tone(x, y);
-            [v, (u32::from(v) * 7 / 8) as u8, (u32::from(v) * 5 / 8) as u8]
+            [
+                v,
+                (u32::from(v) * 7 / 8) as u8,
+                (u32::from(v) * 5 / 8) as u8,
+            ]
         }));
         assert_eq!(grey.tint, 0);
         assert!(sepia.tint < 40, "{}", sepia.tint);
@@ -313,7 +322,9 @@ mod tests {
 
     #[test]
     fn what_is_drawn_is_flat_and_has_few_colours() {
-        let looks = pixels(&picture(80, 60, |x, _| if x < 40 { [250; 3] } else { [0, 90, 200] }));
+        let looks = pixels(&picture(80, 60, |x, _| {
+            if x < 40 { [250; 3] } else { [0, 90, 200] }
+        }));
         assert!(looks.flat > 245 && looks.common == 255 && looks.colours == 0);
     }
 
@@ -326,14 +337,21 @@ mod tests {
         let xmp = br#"<rdf:Description GPano:ProjectionType="equirectangular"/>"#;
         assert!(of(b"", Format::Jpeg, Some(xmp)).has(Signs::PANORAMA));
         let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-        for (kind, data) in [(b"tEXt", &b"Software\0gnome-screenshot"[..]), (b"acTL", &[0, 0, 0, 3, 0, 0, 0, 0])] {
+        for (kind, data) in [
+            (b"tEXt", &b"Software\0gnome-screenshot"[..]),
+            (b"acTL", &[0, 0, 0, 3, 0, 0, 0, 0]),
+        ] {
             png.extend((data.len() as u32).to_be_bytes());
             png.extend(kind);
             png.extend(data);
             png.extend([0; 4]);
         }
         let found = of(&png, Format::Png, None);
-        assert!(found.has(Signs::SAID_SCREENSHOT) && found.has(Signs::MOVES) && found.has(Signs::LOSSLESS));
+        assert!(
+            found.has(Signs::SAID_SCREENSHOT)
+                && found.has(Signs::MOVES)
+                && found.has(Signs::LOSSLESS)
+        );
         let front = Exif {
             lens: Some("iPhone 13 Pro Max front camera 2.71mm f/2.2".to_owned()),
             ..Exif::default()

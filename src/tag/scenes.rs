@@ -78,13 +78,107 @@ pub(super) fn add(words: &Vocabulary, looks: &Looks, said: &mut [Said]) {
         let seen = seen.map(|(share, weight)| weight * PixelLooks::share(share(pixels)).sqrt());
         logistic(classified.chain(seen).sum::<f32>() + scene.constant)
     };
-    let found = SCENES.each_ref().map(|scene| (scene.name, confidence(scene)));
+    let found = SCENES
+        .each_ref()
+        .map(|scene| (scene.name, confidence(scene)));
     for (name, confidence) in found {
         if let Some(at) = words.by_name(name) {
             said[at] = Said {
                 confidence,
                 sources: Sources::CLASSIFIER | Sources::PICTURE,
             };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::spelling::normalise;
+    use super::super::vocabulary::Aspect;
+    use super::super::vocabulary::tests::vocabulary;
+    use super::*;
+
+    fn with_scenes() -> Vocabulary {
+        let mut words = vocabulary();
+        for scene in &SCENES {
+            words.known_or_new(scene.name, Aspect::Scene, &[]);
+        }
+        words
+    }
+
+    fn confidence(
+        words: &Vocabulary,
+        classified: f32,
+        pixels: Option<PixelLooks>,
+        name: &str,
+    ) -> Said {
+        let mut said = vec![Said::default(); words.terms().len()];
+        let at = words.by_name(name).unwrap();
+        said[at] = Said {
+            confidence: classified,
+            sources: Sources::CLASSIFIER,
+        };
+        let looks = Looks {
+            pixels,
+            ..Looks::default()
+        };
+        add(words, &looks, &mut said);
+        said[at]
+    }
+
+    #[test]
+    fn pixels_and_classifier_speak_together() {
+        let words = with_scenes();
+        let blue = PixelLooks {
+            blue: [240, 160, 0],
+            ..PixelLooks::default()
+        };
+        let wall = PixelLooks {
+            rough: [120; 3],
+            dark: [90; 3],
+            ..PixelLooks::default()
+        };
+        let sky =
+            |classified, pixels| confidence(&words, classified, Some(pixels), "sky").confidence;
+        assert!(sky(0.6, blue) > sky(0.6, wall) + 0.1);
+        assert!(sky(0.9, blue) > sky(0.1, blue));
+        let lawn = PixelLooks {
+            green: [60, 200, 255],
+            rough: [40, 90, 120],
+            ..PixelLooks::default()
+        };
+        let grass = |pixels| confidence(&words, 0.5, Some(pixels), "grass").confidence;
+        assert!(grass(lawn) > grass(blue));
+        let said = confidence(&words, 0.5, Some(lawn), "grass");
+        assert_eq!(said.sources, Sources::CLASSIFIER | Sources::PICTURE);
+    }
+
+    #[test]
+    fn without_pixels_the_classifier_speaks_alone() {
+        let words = with_scenes();
+        let said = confidence(&words, 0.7, None, "sky");
+        assert_eq!((said.confidence, said.sources), (0.7, Sources::CLASSIFIER));
+    }
+
+    #[test]
+    fn the_built_in_tables_have_all_words() {
+        let table = include_str!("../../models/efficientnet-lite0/concepts.tsv");
+        let other = include_str!("../../models/efficientnet-lite0/vocabulary.tsv");
+        let names: Vec<String> = table
+            .lines()
+            .filter_map(|line| line.split('\t').nth(1))
+            .chain(other.lines().filter_map(|line| line.split('\t').nth(3)))
+            .map(normalise)
+            .collect();
+        for scene in &SCENES {
+            for word in scene
+                .words
+                .iter()
+                .map(|(word, _)| *word)
+                .chain([scene.name])
+            {
+                assert!(names.contains(&word.to_owned()), "{word}");
+            }
         }
     }
 }

@@ -310,7 +310,10 @@ pub(super) fn inspection(
         seen.phash.len() == if has_picture { PHASH } else { 0 },
         "its perceptual hash",
     )?;
-    let sizes = [(seen.looks.width, seen.looks.height), (seen.width, seen.height)];
+    let sizes = [
+        (seen.looks.width, seen.looks.height),
+        (seen.width, seen.height),
+    ];
     let is_told = seen.looks.pixels.is_some() == has_picture;
     check(sizes[0] == sizes[1] && is_told, "its looks")?;
     let (tensors, at) = if has_tensors {
