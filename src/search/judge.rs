@@ -233,7 +233,10 @@ impl Judge {
         all: bool,
     ) -> Result<WordEvidence, SearchError> {
         let least = if self.by_tag() && !all { self.tag } else { 0.0 };
-        let spelled = self.spelled.as_ref().filter(|_| self.wanted.whole.is_none());
+        let spelled = self
+            .spelled
+            .as_ref()
+            .filter(|_| self.wanted.whole.is_none());
         let spelled = spelled.map(|s| s.photos(reader, (vocabulary, detector), self.tag));
         Ok(WordEvidence {
             spelled: spelled.transpose()?.unwrap_or_default(),

@@ -17,8 +17,8 @@ use crate::tag::Vocabulary;
 
 /// Words for somebody: no tag tells them apart, but there is somebody.
 const SOMEBODY: [&str; 18] = [
-    "boy", "boys", "girl", "girls", "guy", "guys", "ladies", "lady", "man", "men", "person", "persons", "friend",
-    "friends", "tourist", "tourists", "woman", "women",
+    "boy", "boys", "girl", "girls", "guy", "guys", "ladies", "lady", "man", "men", "person",
+    "persons", "friend", "friends", "tourist", "tourists", "woman", "women",
 ];
 const PEOPLE: &str = "people";
 /// A box that counts: score, and share of the picture.
@@ -172,7 +172,9 @@ impl SpelledOut {
             let kept = reader.embedding(*photo, model.id)?;
             let boxes = kept.map(|kept| boxes::of(&kept.values));
             let fits = |(class, count): &(usize, Count)| {
-                boxes.as_ref().is_some_and(|boxes| count.fits(number(boxes, *class)))
+                boxes
+                    .as_ref()
+                    .is_some_and(|boxes| count.fits(number(boxes, *class)))
             };
             if !counted.iter().all(fits) {
                 unfit.push(*photo);
@@ -242,11 +244,16 @@ mod tests {
     #[test]
     fn a_sentence_of_known_words_is_spelled_out() {
         let some = |parts: &[(&str, Option<Count>)]| {
-            let parts = parts.iter().map(|(words, count)| ((*words).to_owned(), *count));
+            let parts = parts
+                .iter()
+                .map(|(words, count)| ((*words).to_owned(), *count));
             Some(parts.collect::<Vec<_>>())
         };
         let two = Some(Count::Exactly(2));
-        assert_eq!(read("man with a dog"), some(&[("man", None), ("dog", None)]));
+        assert_eq!(
+            read("man with a dog"),
+            some(&[("man", None), ("dog", None)])
+        );
         assert_eq!(
             read("two people on a beach"),
             some(&[("people", two), ("beach", None)])
@@ -263,7 +270,15 @@ mod tests {
             some(&[("boats", Some(Count::AtLeast(3)))])
         );
         // One word is its tag's, a word that nobody knows is the vectors'.
-        for text in ["dog", "a dog", "an angry dog", "two castles", "two", "the", ""] {
+        for text in [
+            "dog",
+            "a dog",
+            "an angry dog",
+            "two castles",
+            "two",
+            "the",
+            "",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

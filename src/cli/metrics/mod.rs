@@ -279,14 +279,24 @@ fn detector_metrics(e: &mut Exposition, report: &Report) {
             e.labelled(&[("model", &detector.model.name)], value(detector));
         }
     };
-    each("detector_ready", "Whether the detector runs.", &|d| yes(d.model.ready));
-    each("detector_seen_photos", "Photos that the detector has seen.", &|d| {
-        d.done.saturating_sub(d.failed) as f64
+    each("detector_ready", "Whether the detector runs.", &|d| {
+        yes(d.model.ready)
     });
-    each("detector_waiting_photos", "Photos that it can see now and has not.", &|d| {
-        d.waiting() as f64
-    });
-    each("detector_failed_photos", "Photos that it makes nothing of.", &|d| d.failed as f64);
+    each(
+        "detector_seen_photos",
+        "Photos that the detector has seen.",
+        &|d| d.done.saturating_sub(d.failed) as f64,
+    );
+    each(
+        "detector_waiting_photos",
+        "Photos that it can see now and has not.",
+        &|d| d.waiting() as f64,
+    );
+    each(
+        "detector_failed_photos",
+        "Photos that it makes nothing of.",
+        &|d| d.failed as f64,
+    );
 }
 
 #[allow(clippy::cast_precision_loss)]

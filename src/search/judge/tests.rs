@@ -90,6 +90,7 @@ fn judge(pack: &ModelPack, wishes: &[Wish], whole: bool) -> Judge {
         saying: 0.01,
         derived,
         tag: SURE_TAG,
+        spelled: None,
     }
 }
 
