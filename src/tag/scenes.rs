@@ -11,6 +11,9 @@ use crate::looks::{Looks, PixelLooks};
 /// Between which the classifier's confidence counts.
 const CLASSIFIED: (f32, f32) = (0.05, 0.97);
 
+/// One of the shares.
+type Share = fn(&PixelLooks) -> u8;
+
 /// What a scene is told by.
 struct Scene {
     name: &'static str,
@@ -18,7 +21,7 @@ struct Scene {
     /// Words and their weights.
     words: &'static [(&'static str, f32)],
     /// Shares of pixels and their weights.
-    pixels: &'static [(fn(&PixelLooks) -> u8, f32)],
+    pixels: &'static [(Share, f32)],
 }
 
 const SCENES: [Scene; 2] = [
