@@ -21,6 +21,12 @@ const SOMEBODY: [&str; 18] = [
     "persons", "friend", "friends", "tourist", "tourists", "woman", "women",
 ];
 const PEOPLE: &str = "people";
+/// Words for how parts stand to each other, which no tag tells. What has both is mostly so: a man and a
+/// motorcycle, an umbrella and a woman.
+const BETWEEN: [&str; 12] = [
+    "carrying", "eating", "holding", "lying", "playing", "riding", "running", "sitting",
+    "sleeping", "standing", "walking", "wearing",
+];
 /// A box that counts: score, and share of the picture.
 const COUNTED: (f32, f32) = (0.4, 0.002);
 
@@ -102,7 +108,7 @@ impl SpelledOut {
             } else if let Some(found) = Count::of(word).filter(|_| known.is_none()) {
                 count = Some(found);
                 at += 1;
-            } else if is_empty_word(word) {
+            } else if is_empty_word(word) || (known.is_none() && BETWEEN.contains(&word)) {
                 at += 1;
             } else {
                 let (length, phrase) = known?;
@@ -257,6 +263,10 @@ mod tests {
         assert_eq!(
             read("two people on a beach"),
             some(&[("people", two), ("beach", None)])
+        );
+        assert_eq!(
+            read("woman holding an umbrella"),
+            some(&[("woman", None), ("umbrella", None)])
         );
         assert_eq!(read("a photo of 2 dogs"), some(&[("dogs", two)]));
         assert_eq!(
