@@ -171,6 +171,9 @@ impl Sources {
     /// The detector of faces.
     pub const FACES: Self = Self(16);
 
+    /// The picture itself: rules over its pixels' statistics and its metadata.
+    pub const PICTURE: Self = Self(32);
+
     /// Whether any of these is among them.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0

@@ -12,6 +12,7 @@ pub mod faces;
 pub mod failpoint;
 pub mod geo;
 pub mod index;
+pub mod looks;
 pub mod matrix;
 pub mod media;
 pub mod model;

@@ -444,6 +444,8 @@ pub struct Inspection {
     pub perceptual_hash: PerceptualHash,
     /// Preview of the upright picture; absent without pixels.
     pub thumbnail: Option<Thumbnail>,
+    /// What tells its kind.
+    pub looks: crate::looks::Looks,
     /// Model inputs made from the upright picture, one a spec that was asked for, in their order; none
     /// without pixels.
     pub tensors: Vec<crate::embedding::ModelInput>,

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("picture_text", 0),
     ("failpoint", 0),
     ("said", 0),
+    ("looks", 0),
     ("config", 1),
     ("dirs", 1),
     ("safe_file", 1),

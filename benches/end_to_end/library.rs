@@ -275,6 +275,7 @@ pub fn inspection(hash: &ContentHash, exif: Exif) -> Inspection {
         exif,
         said: Said::default(),
         perceptual_hash: PerceptualHash(hash.0.to_vec()),
+        looks: photond::looks::Looks::default(),
         pixels: Pixels::Whole,
         thumbnail: Some(Thumbnail {
             width: 1,

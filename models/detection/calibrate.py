@@ -2,10 +2,10 @@
 
     nanodet/build.py --calibrate PHOTOS LABELS
 
-LABELS is JSON: photo → class → the share of the picture that its boxes cover. A thing counts as
-there from `VISIBLE` on: a bottle of a few pixels is nothing its owner would say of the photo. The
-evidence for a thing is the log odds of its box's score, less for a box smaller than `area`; for
-people, that of the best person box and of the best face. A logistic function of it is fitted by
+LABELS is JSON: photo → class → the share of the picture that its boxes cover. Somebody counts as
+there from `VISIBLE` on, a thing from `SEARCHED` on: a bottle of a few pixels is nothing its owner would say of
+the photo. The evidence for a thing is the log odds of its box's score; for people, that of the best person
+box and of the best face, less for a box smaller than `area`. A logistic function of it is fitted by
 maximum likelihood, and everything that is printed beside the fit is of photos that were left out.
 The numbers in `steps/manifest.py` are the fit less SHRINK.
 """
@@ -26,6 +26,7 @@ from . import boxes
 SHRINK = 0.4
 RIDGE = 0.1
 VISIBLE = 0.01
+SEARCHED = 0.05
 FOLDS = 16
 CUTOFFS = (0.5, 0.6, 0.7, 0.8)
 
@@ -45,8 +46,8 @@ def report(pack: Path, photos: Path, labels: Path) -> str:
         for kind in range(1, len(names)):
             best = [b for b in found["things"][photo] if b.kind == kind]
             if best:
-                things.append(_evidence(best, calibration["area"], calibration["per_area"]))
-                right.append(there.get(kind, 0) >= VISIBLE)
+                things.append(_evidence(best, 1.0, 0.0))
+                right.append(there.get(kind, 0) >= SEARCHED)
                 fold.append(at % FOLDS)
     lines = [f"{len(truth)} photos, {len(things)} pairs of photo and thing"]
     lines += _lines(

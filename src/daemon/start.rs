@@ -47,7 +47,9 @@ pub fn classifier(pack: &ModelPack) -> Result<Classifier, DaemonError> {
         &table("classes.tsv")?,
     )?;
     // Words for what detectors see are there whether they are on or not, as those of the lexicon are.
-    let vocabulary = vocabulary.with_things(&things_pack()?.text_file("classes.tsv")?)?;
+    let vocabulary = vocabulary
+        .with_kinds()
+        .with_things(&things_pack()?.text_file("classes.tsv")?)?;
     let head = Head::parse(&pack.file("head.bin")?)?;
     if head.dims() != pack.dims {
         return Err(DaemonError::Tag(TagError::Mismatch {
@@ -92,13 +94,14 @@ pub fn detectors(
                 per_area,
                 alone,
                 with_classifier,
+                with_classifier_size,
             }),
             Some(people),
         ) => Ok(ThingOdds {
-            area: *area,
-            per_area: *per_area,
+            size: [*area, *per_area],
             alone: *alone,
             with_classifier: *with_classifier,
+            with_classifier_size: *with_classifier_size,
             people: people.weights,
             people_constant: people.constant,
             people_least: people.least,

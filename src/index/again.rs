@@ -14,6 +14,7 @@ use super::read::{Bytes, read};
 use super::spaces::LaneId;
 use super::worker::{Worker, in_lanes};
 use crate::embedding::{Embedding, InputSpec};
+use crate::looks::Looks;
 use crate::photo::{ContentHash, RelPath};
 use crate::source::{Links, stamp_beneath};
 use crate::store::{Change, PhotoFilter, StoreError};
@@ -56,6 +57,7 @@ impl Worker {
                 } if found == *hash => {
                     Progress::add(&self.shared.progress.bytes, stamp.size);
                     let extension = place.path.extension();
+                    let known = (known, self.reader.looks(photo)?);
                     self.show(hash, extension.as_deref(), job, (lanes, inputs), known);
                     return Ok(());
                 }
@@ -129,7 +131,7 @@ impl Worker {
         extension: Option<&str>,
         job: Job,
         (lanes, inputs): (Vec<LaneId>, Vec<InputSpec>),
-        known: Vec<(i64, Embedding)>,
+        (known, looks): (Vec<(i64, Embedding)>, Option<Looks>),
     ) {
         Progress::add(&self.shared.progress.inspected, 1);
         let seen = self
@@ -144,6 +146,7 @@ impl Worker {
                     hash: *hash,
                     place: None,
                     inspection: None,
+                    looks,
                     tensors: in_lanes(lanes, tensors),
                     known,
                     urgent: job.urgent,

@@ -9,6 +9,7 @@ use super::progress::{Progress, Ticket};
 use super::roots::RootHandle;
 use super::spaces::LaneTensor;
 use crate::embedding::Embedding;
+use crate::looks::Looks;
 use crate::photo::{ContentHash, FileStamp, Inspection, RelPath};
 use crate::store::{Change, FileKey, Store, StoreError};
 
@@ -89,6 +90,8 @@ pub(super) struct Seen {
     pub inspection: Option<Box<Inspection>>,
     /// The picture as each model wants it.
     pub tensors: Vec<LaneTensor>,
+    /// What tells its kind, where it is known and not in `inspection`.
+    pub looks: Option<Looks>,
     /// What models made of it before, by `models.id`: tags are made of all that is known.
     pub known: Vec<(i64, Embedding)>,
     pub urgent: bool,

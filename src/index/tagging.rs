@@ -394,11 +394,12 @@ impl Tagging {
                 };
                 let logits =
                     of(classifier)?.and_then(|e| self.plan.classifier.logits(&e.values).ok());
-                vectors.push((logits, [of(model)?, of(things)?, of(faces)?]));
+                let kept = [of(model)?, of(things)?, of(faces)?];
+                vectors.push((logits, kept, reader.looks(*photo)?));
             }
             let seen: Vec<SeenByModels<'_>> = vectors
                 .iter()
-                .map(|(logits, kept)| {
+                .map(|(logits, kept, looks)| {
                     let [search, things, faces] = kept
                         .each_ref()
                         .map(|e| e.as_ref().map(|e| e.values.as_slice()));
@@ -407,6 +408,7 @@ impl Tagging {
                         search,
                         things,
                         faces,
+                        looks: *looks,
                     }
                 })
                 .collect();

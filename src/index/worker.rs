@@ -20,8 +20,9 @@ use super::spaces::{LaneId, LaneSpace, LaneTensor, Role, Spaces};
 use super::wanted::ScanScope;
 use super::{failing, prefilter, priority};
 use crate::embedding::{InputSpec, ModelInput};
+use crate::looks::Signs;
 use crate::media::{DECODER_VERSION, Extent, Inspects};
-use crate::photo::{ContentHash, FileStamp, RelPath, Verdict};
+use crate::photo::{ContentHash, FileStamp, Inspection, RelPath, Verdict};
 use crate::sidecar::SidecarKind;
 use crate::source::{FileKind, LinkTarget, is_passing, stamp_beneath};
 use crate::store::{Change, Failure, FileRow, Known, StoreError, StoreReader};
@@ -462,16 +463,20 @@ impl Worker {
     fn read_again(&mut self, place: FilePlace, hash: ContentHash, urgent: bool) {
         let extension = place.key.path.extension();
         let extension = extension.as_deref();
+        // What tells its kind is in its pixels too; a small picture of it will do.
         let seen = self
             .shared
             .inspector
-            .look(&self.buffer, extension, &[], Extent::Facts);
+            .look(&self.buffer, extension, &[], Extent::Quick);
         // A passing trouble: it is found again by the next look at the index.
         let change = match seen {
             Err(e) if e.is_passing => Change::known(place.key, place.stamp, hash),
             seen => Change::ReadAgain {
                 hash,
-                inspection: seen.ok().map(Box::new),
+                inspection: seen.ok().map(|mut inspection| {
+                    add_name(&mut inspection, &place.key.path);
+                    Box::new(inspection)
+                }),
             },
         };
         self.send(Write::Change {
@@ -512,12 +517,14 @@ impl Worker {
         Progress::add(&self.shared.progress.inspected, 1);
         match result {
             Ok(mut inspection) => {
+                add_name(&mut inspection, &place.key.path);
                 let tensors = std::mem::take(&mut inspection.tensors);
                 let seen = Seen {
                     hash,
                     place: Some(place),
                     inspection: Some(Box::new(inspection)),
                     tensors: in_lanes(lanes, tensors),
+                    looks: None,
                     known: Vec::new(),
                     urgent,
                     ticket: None,
@@ -708,4 +715,10 @@ pub(super) fn is_denied(error: &std::io::Error) -> bool {
 pub(super) fn look_at_folder(root: &RootHandle, path: &RelPath) {
     let folder = path.parent().unwrap_or_default();
     root.wanted.scan(ScanScope::folder(folder));
+}
+
+/// A picture's kind may stand in its name, at the place where it was read.
+fn add_name(inspection: &mut Inspection, path: &RelPath) {
+    let signs = &mut inspection.looks.signs;
+    *signs = Signs(signs.0 | Signs::of_name(path.name()).0);
 }

@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use exif::{In, Reader, Tag, Value};
 
-use super::exif_words;
 use super::orientation::Orientation;
+use super::{exif_words, looks};
 use crate::photo::Exif;
 use crate::said::Said;
 
@@ -25,8 +25,19 @@ pub(super) struct Metadata {
     /// Without the date, which is [`Said`]'s.
     pub(super) exif: Exif,
     pub(super) said: Said,
+    /// What it says of the picture's kind.
+    pub(super) signed: Signed,
     /// Where in the block a small JPEG of the photo lies.
     pub(super) thumbnail: Option<Range<usize>>,
+}
+
+/// What an EXIF block says of the picture's kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Signed {
+    /// Its comment, or the program's name, is that of a screenshot.
+    pub(super) screenshot: bool,
+    /// Put together by a phone that turned.
+    pub(super) panorama: bool,
 }
 
 impl Default for Metadata {
@@ -36,6 +47,7 @@ impl Default for Metadata {
             has_orientation: false,
             exif: Exif::default(),
             said: Said::default(),
+            signed: Signed::default(),
             thumbnail: None,
         }
     }
@@ -89,7 +101,23 @@ impl Fields {
                 altitude_m: self.altitude(),
             },
             said: exif_words::said(self),
+            signed: self.signed(),
             thumbnail: self.thumbnail(),
+        }
+    }
+
+    fn signed(&self) -> Signed {
+        /// What iPhones write of a panorama into CustomRendered, beyond the standard's 0 and 1.
+        const APPLE_PANORAMA: u32 = 6;
+        // Eight bytes name the comment's encoding (EXIF 2.32, 4.6.5.5).
+        let comment = match self.value(Tag::UserComment) {
+            Some(Value::Undefined(bytes, _)) => bytes.get(8..),
+            _ => None,
+        };
+        let named = [comment, self.ascii(Tag::Software)].into_iter().flatten();
+        Signed {
+            screenshot: named.into_iter().any(looks::names_a_shooter),
+            panorama: self.uint(Tag::CustomRendered) == Some(APPLE_PANORAMA),
         }
     }
 

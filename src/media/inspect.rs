@@ -17,8 +17,9 @@ use super::orientation::Orientation;
 use super::picture::Picture;
 use super::said_by::said_by_file;
 use super::sniff::sniff;
-use super::{heif, perceptual_hash, png_words, psd, raw, tensor, thumbnail, xmp};
+use super::{heif, looks, perceptual_hash, png_words, psd, raw, tensor, thumbnail, xmp};
 use crate::embedding::{Fit, InputSpec, ModelInput};
+use crate::looks::{Looks, Signs};
 use crate::photo::{Exif, Format, Inspection, PerceptualHash, Pixels};
 use crate::said::Said;
 
@@ -167,6 +168,12 @@ impl Inspector {
                 perceptual_hash: PerceptualHash(Vec::new()),
                 thumbnail: None,
                 tensors: Vec::new(),
+                looks: Looks {
+                    width,
+                    height,
+                    signs: opened.signs,
+                    pixels: None,
+                },
             };
             let Some(picture) = opened.picture else {
                 return Ok(seen);
@@ -182,6 +189,9 @@ impl Inspector {
                 .reduced(perceptual_hash::SIDE, FilterType::Bilinear, &mut resizer)
                 .map_err(|e| words(&e))?;
             drop(picture);
+            let tiny = small.reduced(looks::SIDE, FilterType::Bilinear, &mut resizer);
+            let tiny = orientation.upright(tiny.map_err(|e| words(&e))?);
+            seen.looks.pixels = Some(looks::pixels(&tiny));
             let thumbnail = thumbnail::thumbnail(&small, orientation, &mut resizer);
             seen.thumbnail = Some(thumbnail.map_err(|e| words(&e))?);
             seen.perceptual_hash = perceptual_hash::hash(&self.hasher, small, orientation);
@@ -257,6 +267,11 @@ impl Inspector {
         });
         let said = said.unwrap_or_default();
         complete(&mut metadata.exif, &said);
+        let signs = fenced(format, || {
+            let exif = (&metadata.exif, metadata.signed);
+            Ok(looks::signs(bytes, format, exif, facts.xmp.as_deref()))
+        });
+        let signs = signs.unwrap_or_default();
         if facts.is_upright {
             metadata.orientation = Orientation::UPRIGHT;
         } else if let Some(turn) = said.orientation
@@ -271,6 +286,7 @@ impl Inspector {
             let unseen = InspectError::unsupported(format, "its picture, which was not asked for");
             return Ok(Opened {
                 metadata,
+                signs,
                 width: facts.width,
                 height: facts.height,
                 pixels: Pixels::None(unseen.trouble()),
@@ -278,7 +294,7 @@ impl Inspector {
             });
         }
         if format == Format::Raw {
-            return self.open_raw(bytes, need, (facts.width, facts.height), metadata);
+            return self.open_raw(bytes, need, (facts.width, facts.height), (metadata, signs));
         }
         let in_exif = metadata.thumbnail.clone().zip(block);
         let in_exif = in_exif.and_then(|(range, block)| block.get(range));
@@ -288,6 +304,7 @@ impl Inspector {
             if let Some(small) = small {
                 return Ok(Opened {
                     metadata,
+                    signs,
                     width: facts.width,
                     height: facts.height,
                     pixels: Pixels::Preview,
@@ -306,6 +323,7 @@ impl Inspector {
                 let damage = decoded.damage.map(|e| e.trouble());
                 return Ok(Opened {
                     metadata,
+                    signs,
                     width: decoded.width,
                     height: decoded.height,
                     pixels: damage.map_or(Pixels::Whole, Pixels::Damaged),
@@ -322,6 +340,7 @@ impl Inspector {
         let trouble = error.trouble();
         Ok(Opened {
             metadata,
+            signs,
             width: facts.width,
             height: facts.height,
             pixels: match small {
@@ -338,7 +357,7 @@ impl Inspector {
         bytes: &[u8],
         need: Need,
         (width, height): (u32, u32),
-        metadata: Metadata,
+        (metadata, signs): (Metadata, Signs),
     ) -> Result<Opened, InspectError> {
         let format = Format::Raw;
         let previews = fenced(format, || Ok(raw::previews(bytes)))?;
@@ -353,6 +372,7 @@ impl Inspector {
             }
             return Ok(Opened {
                 metadata,
+                signs,
                 width,
                 height,
                 pixels: Pixels::None(none.trouble()),
@@ -362,6 +382,7 @@ impl Inspector {
         let is_large = seen.width.max(seen.height) >= raw::MIN_LONG_SIDE;
         Ok(Opened {
             metadata,
+            signs,
             width: if width == 0 { seen.width } else { width },
             height: if height == 0 { seen.height } else { height },
             pixels: if is_large {
@@ -445,6 +466,7 @@ fn is_turned_by_xmp(format: Format) -> bool {
 /// What one look at a file gives.
 struct Opened {
     metadata: Metadata,
+    signs: Signs,
     /// As stored, before orientation; 0: not known.
     width: u32,
     height: u32,

@@ -29,6 +29,7 @@
 //! | `beside`, `takeout` | what files beside a photo say of it |
 //! | `said`, `date`, `text` | the same of all standards together; dates of all forms; text made safe to show |
 //! | `perceptual_hash`, `thumbnail`, `tensor` | the three things made from pixels |
+//! | `looks` | what tells the picture's kind: statistics of its pixels, signs in its file |
 //! | `wording` | which error a decoder's complaint is, and what of its words is worth reading |
 //! | `inspect` | the order of all this, and the panic fence |
 
@@ -51,6 +52,7 @@ mod jpeg;
 mod jpeg_layout;
 mod jxl;
 mod limits;
+mod looks;
 mod orientation;
 mod perceptual_hash;
 mod picture;

@@ -401,7 +401,7 @@ pub enum Calibration {
     },
     /// Detectors: a logistic function of a box's score and size.
     SizedLogistic {
-        /// The share of the picture from which size takes nothing from a box's evidence.
+        /// The share of the picture from which size takes nothing from the evidence for people.
         area: f32,
         /// What a smaller one takes, for each e-fold.
         per_area: f32,
@@ -409,6 +409,8 @@ pub enum Calibration {
         alone: [f32; 2],
         /// Slope of the box's evidence, of the classifier's log odds, and constant.
         with_classifier: [f32; 3],
+        /// `area` and `per_area` there.
+        with_classifier_size: [f32; 2],
     },
     /// Detectors: a box counts from here on.
     Threshold {

@@ -551,12 +551,19 @@ fn calibration(m: &Manifest) -> Result<(), ModelError> {
             per_area,
             alone,
             with_classifier,
+            with_classifier_size: [classified_area, classified_per_area],
         }) => {
-            if !(*area > 0.0 && *area < 1.0) {
-                let reason = format!("is {area}, not between 0 and 1");
-                return Err(m.wrong("calibration.area", &reason));
+            for (name, area) in [
+                ("calibration.area", area),
+                ("calibration.with_classifier_size", classified_area),
+            ] {
+                if !(*area > 0.0 && *area < 1.0) {
+                    let reason = format!("is {area}, not between 0 and 1");
+                    return Err(m.wrong(name, &reason));
+                }
             }
-            let numbers = alone.iter().chain(with_classifier).chain([per_area]);
+            let numbers = alone.iter().chain(with_classifier);
+            let numbers = numbers.chain([per_area, classified_per_area]);
             numbers.into_iter().all(|v| v.is_finite())
         }
         Some(Calibration::Threshold { shown }) => {

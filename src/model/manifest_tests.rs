@@ -292,7 +292,7 @@ fn a_detector_has_its_own_tables() {
         ("most = 100", "most = 100000", &["boxes.most"]),
         ("area = 0.02", "area = 2.0", &["calibration.area"]),
         (
-            "alone = [2.3, 0.7]",
+            "alone = [2.18, 0.92]",
             "alone = [nan, 0.7]",
             &["not a number"],
         ),

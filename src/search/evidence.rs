@@ -80,7 +80,7 @@ pub(super) fn forms_of_each(words: &[String]) -> Vec<Vec<String>> {
 }
 
 /// Words as terms that photos can be tagged with.
-fn phrase(said: &str, words: &Vocabulary) -> Option<Phrase> {
+pub(super) fn phrase(said: &str, words: &Vocabulary) -> Option<Phrase> {
     let named = words.named(said);
     let keys: Vec<String> = named
         .iter()

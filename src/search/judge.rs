@@ -8,6 +8,7 @@
 //! threshold each. In the derived space, which comes from the tags, a query that is a tag's name is
 //! decided by the tag; elsewhere the model sees more than the tags say, and they only help.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use super::background::{Against, Background, Needed};
 use super::error::SearchError;
 use super::evidence::{Evidence, Reading};
+use super::spelled::SpelledOut;
 use super::wish::Wish;
 use crate::model::{Calibration, ModelPack};
 use crate::store::StoreReader;
@@ -145,6 +147,8 @@ pub(super) struct Judge {
     derived: bool,
     /// Confidence from which a tag decides alone.
     tag: f32,
+    /// The sentence, where tags spell it out.
+    spelled: Option<SpelledOut>,
 }
 
 /// How close a photo is to the parts of a query.
@@ -163,6 +167,8 @@ pub(super) struct Closeness {
 pub(super) struct WordEvidence {
     wanted: Evidence,
     unwanted: Evidence,
+    /// Photos that have every part of a sentence that is spelled out in tags.
+    spelled: HashMap<i64, f32>,
 }
 
 impl WordEvidence {
@@ -196,6 +202,7 @@ impl Judge {
             },
             derived,
             tag: least_tag.unwrap_or(SURE_TAG),
+            spelled: SpelledOut::of(wishes, words),
         }
     }
 
@@ -224,9 +231,20 @@ impl Judge {
     ///
     /// # Errors
     /// The database.
-    pub fn words(&self, reader: &StoreReader, all: bool) -> Result<WordEvidence, SearchError> {
+    pub fn words(
+        &self,
+        reader: &StoreReader,
+        (vocabulary, detector): (&Vocabulary, &str),
+        all: bool,
+    ) -> Result<WordEvidence, SearchError> {
         let least = if self.by_tag() && !all { self.tag } else { 0.0 };
+        let spelled = self
+            .spelled
+            .as_ref()
+            .filter(|_| self.wanted.whole.is_none());
+        let spelled = spelled.map(|s| s.photos(reader, (vocabulary, detector), self.tag));
         Ok(WordEvidence {
+            spelled: spelled.transpose()?.unwrap_or_default(),
             wanted: Evidence::read(reader, &self.wanted, least)?,
             unwanted: Evidence::read(reader, &self.unwanted, 0.0)?,
         })
@@ -249,6 +267,12 @@ impl Judge {
             let close_enough = close.wanted + tagged >= self.needed;
             (close.all + tagged, close_enough || sure)
         };
+        // Where tags spell the sentence out for some photos, having a part of it is no answer; a model with a graph of
+        // its own sees more than they say.
+        match words.spelled.get(&photo) {
+            Some(sure) => (score, confident) = (score.max(sure + 0.01 * close.all), true),
+            None => confident &= !self.derived || words.spelled.is_empty(),
+        }
         if words.wanted.named(photo) {
             score += 1.0;
             confident = true;
@@ -266,7 +290,9 @@ impl Judge {
 
     /// Why it stands there.
     pub fn why(&self, standing: &Standing, words: &WordEvidence) -> Why {
-        let by_tag = self.by_tag();
+        let spelled = words.spelled.get(&standing.photo);
+        let spelled = spelled.zip(self.spelled.as_ref());
+        let by_tag = self.by_tag() || spelled.is_some();
         let suffices = self.wanted.whole.is_some() && !by_tag;
         let said = words.wanted.said(standing.photo);
         let unwanted = words.unwanted.said(standing.photo);
@@ -274,10 +300,14 @@ impl Judge {
         Why {
             cosine: round(standing.cosine),
             needed: round(if by_tag { self.tag } else { self.needed }),
-            words: said
-                .and_then(|(_, index)| self.wanted.sayings().nth(index))
-                .map(|saying| saying.words.clone()),
-            tag_confidence: said.map(|(p, _)| round(p)),
+            words: spelled.map(|(_, all)| all.words()).or_else(|| {
+                let (_, index) = said?;
+                Some(self.wanted.sayings().nth(index)?.words.clone())
+            }),
+            tag_confidence: spelled
+                .map(|(sure, _)| *sure)
+                .or_else(|| said.map(|(p, _)| p))
+                .map(round),
             by_tag,
             tag_suffices: suffices.then(|| round(self.tag)),
             named: words.wanted.named(standing.photo),

@@ -25,6 +25,7 @@ mod row;
 mod said;
 mod sentence;
 mod space;
+mod spelled;
 mod vectors;
 mod videos;
 mod wish;

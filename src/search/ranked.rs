@@ -113,7 +113,11 @@ impl Searcher<'_> {
             (wishes, self.words.vocabulary),
             query.min_confidence,
         );
-        let words = judge.words(self.reader, query.all)?;
+        let words = judge.words(
+            self.reader,
+            (self.words.vocabulary, &self.sources.things),
+            query.all,
+        )?;
         let allowed = self.allowed(&filter)?;
         let directions = Directions::new(&mut examples, wishes)?;
         let foreign = self.foreign(&mut examples, wishes, &words)?;

@@ -19,7 +19,8 @@ pub struct TagJson {
     pub confidence: f64,
     /// Key in its vocabulary: a WordNet id, or `c.`, `v.` or `u.` and a name.
     pub term: String,
-    /// Who says so: models by name and revision, `own` for a word of one's own.
+    /// Who says so: models by name and revision, `picture` for rules over its pixels and metadata, `own` for a
+    /// word of one's own.
     pub sources: Vec<String>,
     /// Whether it is among the few that are shown of the photo; left out where not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -34,6 +35,7 @@ impl TagJson {
             (Sources::VOCABULARY, names.search.as_str()),
             (Sources::THINGS, names.things.as_str()),
             (Sources::FACES, names.faces.as_str()),
+            (Sources::PICTURE, "picture"),
             (Sources::OWN, "own"),
         ];
         let sources = sources

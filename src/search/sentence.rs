@@ -130,7 +130,7 @@ fn without_ending(chunk: &str) -> &str {
 }
 
 /// Most words of a phrase that the vocabulary is asked for.
-const LONGEST_PHRASE: usize = 5;
+pub(super) const LONGEST_PHRASE: usize = 5;
 
 /// A sentence in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +153,11 @@ impl Sentence {
             }
         }
         Self { words }
+    }
+
+    /// All words.
+    pub(super) fn words(&self) -> &[String] {
+        &self.words
     }
 
     /// The words that say something.
@@ -199,7 +204,7 @@ pub(super) fn is_stop_word(word: &str) -> bool {
     STOP.binary_search(&word).is_ok()
 }
 
-fn is_empty_word(word: &str) -> bool {
+pub(super) fn is_empty_word(word: &str) -> bool {
     STOP.binary_search(&word).is_ok() || GENERIC.contains(&word)
 }
 

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::error::{At, StoreError};
 use super::said::{self, Layer};
 use super::{StoreReader, unix_now};
+use crate::looks::Looks;
 use crate::photo::{
     CapturedAt, ContentHash, Exif, Format, Inspection, PerceptualHash, PixelTrouble, Pixels,
     RelPath,
@@ -227,6 +228,19 @@ impl StoreReader {
             .at(&self.path)
     }
 
+    /// What tells a photo's kind; `None`: it has not been looked at for that.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn looks(&self, photo: i64) -> Result<Option<Looks>, StoreError> {
+        let kept: Option<Option<Vec<u8>>> = self
+            .conn
+            .prepare_cached("SELECT looks FROM photos WHERE id = ?1")
+            .and_then(|mut s| s.query_row([photo], |r| r.get(0)).optional())
+            .at(&self.path)?;
+        Ok(kept.flatten().and_then(|kept| Looks::of_kept(&kept)))
+    }
+
     /// The key of some content, if it is indexed.
     ///
     /// # Errors
@@ -273,12 +287,12 @@ pub(super) fn id(conn: &Connection, hash: &ContentHash) -> rusqlite::Result<Opti
         .optional()
 }
 
-/// What `photos.facts_by` is set to: the version of what reads [`crate::said::Said`] out of files. A
+/// What `photos.facts_by` is set to: the version of what reads [`crate::said::Said`] and [`Looks`] out of files. A
 /// migration that sets it to 0 has all photos read again for it.
-const FACTS_VERSION: i64 = 1;
+const FACTS_VERSION: i64 = 2;
 
-/// Takes over what was read of some content again, for what is said of it; its picture and what was made of that
-/// stay. `None`: nothing can be read.
+/// Takes over what was read of some content again, for what is said of it and for what tells its kind, by which it
+/// is tagged again; what was made of its picture stays. `None`: nothing can be read.
 pub(super) fn read_again(
     conn: &Connection,
     photo: i64,
@@ -298,6 +312,8 @@ pub(super) fn read_again(
     let Some(seen) = seen else {
         return Ok(());
     };
+    conn.prepare_cached("UPDATE photos SET looks = ?2, tagger = 0 WHERE id = ?1")?
+        .execute(params![photo, seen.looks.kept()])?;
     said::put(conn, photo, Layer::File, &said::worth_keeping(&seen.said))?;
     said::settle(conn, photo, false)
 }
@@ -315,10 +331,10 @@ pub(super) fn put(
         "INSERT INTO photos (id, hash, format, width, height, orientation, captured_local,
              captured_offset, camera, lens, exposure_s, f_number, iso,
              focal_length_mm, lat, lon, altitude_m, phash, decoder_version, indexed_at,
-             pixels, pixels_kind, pixels_why, facts_by)
+             pixels, pixels_kind, pixels_why, facts_by, looks)
          VALUES ((SELECT 1 + max(last_photo, coalesce((SELECT max(id) FROM photos), 0)) FROM database),
              ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-             ?20, ?21, ?22, ?23)
+             ?20, ?21, ?22, ?23, ?24)
          ON CONFLICT (hash) DO UPDATE SET format = excluded.format, width = excluded.width,
              height = excluded.height, orientation = excluded.orientation,
              captured_local = excluded.captured_local, captured_offset = excluded.captured_offset,
@@ -328,7 +344,7 @@ pub(super) fn put(
              altitude_m = excluded.altitude_m, phash = excluded.phash,
              decoder_version = excluded.decoder_version, pixels = excluded.pixels,
              pixels_kind = excluded.pixels_kind, pixels_why = excluded.pixels_why,
-             facts_by = excluded.facts_by
+             facts_by = excluded.facts_by, looks = excluded.looks
          RETURNING id",
     )?
     .query_row(
@@ -356,6 +372,7 @@ pub(super) fn put(
             seen.pixels.trouble().map(|t| t.kind.as_str()),
             seen.pixels.trouble().map(|t| t.message.as_str()),
             FACTS_VERSION,
+            seen.looks.kept(),
         ],
         |r| r.get(0),
     )

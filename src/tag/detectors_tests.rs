@@ -4,10 +4,10 @@ use super::super::things::tests::with_things;
 use super::*;
 
 const ODDS: ThingOdds = ThingOdds {
-    area: 0.02,
-    per_area: 0.25,
+    size: [0.02, 0.25],
     alone: [2.3, 0.7],
     with_classifier: [2.2, 0.35, 1.6],
+    with_classifier_size: [0.02, 0.25],
     people: [3.2, 0.8],
     people_constant: 1.5,
     people_least: [-2.7, -1.0],
@@ -75,15 +75,14 @@ fn near(found: f32, expected: f32) {
 }
 
 #[test]
-fn a_box_alone_goes_by_score_and_size() {
+fn a_box_alone_goes_by_its_score() {
     let sure = said(&both(), 0.0, Some(&[large(KITE, 0.7)]), None)("kite");
     near(sure.confidence, logistic(2.3 * (0.7f32 / 0.3).ln() + 0.7));
     assert_eq!(sure.sources, Sources::THINGS);
-    // Of 0.0025 of the picture it is an eighth of the area from which size takes nothing.
+    // A kite is small wherever it flies.
     let small = found(KITE, 0.7, (0.05, 0.05));
     let small = said(&both(), 0.0, Some(&[small]), None)("kite");
-    let evidence = (0.7f32 / 0.3).ln() + 0.25 * 0.125f32.ln();
-    near(small.confidence, logistic(2.3 * evidence + 0.7));
+    assert_eq!(small.confidence, sure.confidence);
     // What is true where a kite is.
     let beach = said(&both(), 0.0, Some(&[large(KITE, 0.7)]), None)("beach");
     near(beach.confidence, 0.8 * sure.confidence);
@@ -97,6 +96,10 @@ fn a_box_and_the_classifier_are_one_number() {
     near(one.confidence, logistic(2.2 * 1.5f32.ln() + 1.6));
     assert_eq!(one.sources, Sources::CLASSIFIER | Sources::THINGS);
     assert!(of(0.9, &[large(DOG, 0.6)]).confidence > one.confidence);
+    // Of 0.0025 of the picture it is an eighth of the area from which size takes nothing.
+    let small = of(0.5, &[found(DOG, 0.6, (0.05, 0.05))]);
+    let evidence = 1.5f32.ln() + 0.25 * 0.125f32.ln();
+    near(small.confidence, logistic(2.2 * evidence + 1.6));
     // The best box of several counts; without any, the classifier's word.
     assert_eq!(of(0.5, &[large(DOG, 0.6), large(DOG, 0.3)]), one);
     assert_eq!(of(0.5, &[]).confidence, 0.5);
@@ -146,12 +149,12 @@ fn kinds_of_picture_go_by_rule() {
         let said = said(&both(), 0.0, Some(&persons), Some(faces));
         [PORTRAIT, GROUP, CROWD].map(|kind| said(kind).confidence > 0.0)
     };
-    assert_eq!(kinds(1, &[face(0.5, 0.2)]), [true, false, false]);
-    assert_eq!(kinds(1, &[face(0.4, 0.2)]), [false; 3], "not sure enough");
-    assert_eq!(kinds(1, &[face(0.5, 0.15)]), [false; 3], "too small");
-    assert_eq!(kinds(1, &[face(0.5, 0.2), face(0.5, 0.12)]), [false; 3]);
+    assert_eq!(kinds(1, &[face(0.5, 0.3)]), [true, false, false]);
+    assert_eq!(kinds(1, &[face(0.4, 0.3)]), [false; 3], "not sure enough");
+    assert_eq!(kinds(1, &[face(0.5, 0.2)]), [false; 3], "too small");
+    assert_eq!(kinds(1, &[face(0.5, 0.3), face(0.5, 0.2)]), [false; 3]);
     assert_eq!(
-        kinds(1, &[face(0.5, 0.2), face(0.5, 0.1)]),
+        kinds(1, &[face(0.5, 0.3), face(0.5, 0.1)]),
         [true, false, false]
     );
     assert_eq!(kinds(3, &[face(0.5, 0.1); 3]), [false, true, false]);

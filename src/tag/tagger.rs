@@ -14,8 +14,9 @@ use std::sync::Arc;
 use super::bank::{Bank, Sigmoid};
 use super::classifier::{Classifier, Said};
 use super::detectors::{Boxes, Detectors};
-use super::{LEAST_KEPT, MOST_KEPT};
+use super::{LEAST_KEPT, MOST_KEPT, kinds, scenes};
 use crate::embedding::{Sources, Tag};
+use crate::looks::Looks;
 use crate::matrix::{self, ScanError};
 use crate::photo::hex;
 
@@ -66,6 +67,8 @@ pub struct SeenByModels<'a> {
     pub things: Option<&'a [f32]>,
     /// Boxes of faces.
     pub faces: Option<&'a [f32]>,
+    /// What tells its kind.
+    pub looks: Option<Looks>,
 }
 
 /// See the module.
@@ -86,7 +89,7 @@ impl Tagger {
         again: i64,
     ) -> Self {
         /// How tags are put together; another number makes another identity.
-        const WAY: u32 = 1;
+        const WAY: u32 = 2;
         let mut parts = vec![format!("{WAY} {label_revision} {again}").into_bytes()];
         if *detectors != Detectors::default() {
             let Detectors {
@@ -180,8 +183,14 @@ impl Tagger {
         let mut said = seen
             .logits
             .map_or_else(nothing, |l| self.classifier.said(l));
+        if let (Some(looks), Some(_)) = (&seen.looks, seen.logits) {
+            scenes::add(words, looks, &mut said);
+        }
         self.detectors
             .add(words, &boxes, seen.logits.is_some(), &mut said);
+        if let Some(looks) = &seen.looks {
+            kinds::add(words, looks, self.detectors.largest_face(&boxes), &mut said);
+        }
         self.classifier.worth_keeping(&said)
     }
 

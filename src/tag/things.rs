@@ -95,7 +95,12 @@ impl Vocabulary {
     }
 
     /// The term of a name, and whether it was there.
-    fn known_or_new(&mut self, name: &str, aspect: Aspect, synonyms: &[String]) -> (usize, bool) {
+    pub(super) fn known_or_new(
+        &mut self,
+        name: &str,
+        aspect: Aspect,
+        synonyms: &[String],
+    ) -> (usize, bool) {
         let known = self.by_name(name);
         let at = known.unwrap_or_else(|| {
             let at = self.terms.len();

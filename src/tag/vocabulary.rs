@@ -180,6 +180,11 @@ impl Vocabulary {
         found.into_iter().map(|index| &self.terms[index]).collect()
     }
 
+    /// Whether some term is called by this very word.
+    pub(super) fn knows(&self, word: &str) -> bool {
+        self.by_word.contains_key(&normalise(word))
+    }
+
     /// Names close to a word that is not there, the closest first.
     pub fn suggest(&self, word: &str) -> Vec<String> {
         let word = normalise(word);

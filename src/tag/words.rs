@@ -44,7 +44,11 @@ impl Words<'_> {
                 .iter()
                 .map(|t| t.key.to_string()),
         );
-        let rows = self.lexicon.named(word);
+        // `parking` is that, and no park, where one of the two knows it as it is.
+        let mut rows = self.lexicon.named(word);
+        if self.vocabulary.knows(word) {
+            rows.retain(|row| self.lexicon.is_named(*row, word));
+        }
         keys.extend(
             rows.iter()
                 .map(|row| self.lexicon.term(*row).key.to_owned()),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sandbox::Walls;
 use crate::embedding::{Fit, InputSpec, Letterbox, ModelInput};
+use crate::looks::Looks;
 use crate::media::{Extent, Refusal};
 use crate::photo::{Exif, Format, Inspection, PerceptualHash, PixelTrouble, Pixels, Thumbnail};
 use crate::said::Said;
@@ -109,6 +110,7 @@ pub(super) struct Seen {
     pixels: u8,
     trouble: Option<(String, String)>,
     phash: Vec<u8>,
+    looks: Looks,
     /// Width, height, bytes.
     thumbnail: Option<(u32, u32, usize)>,
     /// Whether there are tensors.
@@ -171,6 +173,7 @@ pub(super) fn reply(seen: Result<Inspection, Refusal>, memory: &mut [u8]) -> Rep
         },
         trouble: trouble.map(|t| (t.kind.clone(), t.message.clone())),
         phash: seen.perceptual_hash.0,
+        looks: seen.looks,
         thumbnail,
         tensors: !seen.tensors.is_empty(),
         letterboxed,
@@ -264,6 +267,12 @@ pub(super) fn inspection(
         seen.phash.len() == if has_picture { PHASH } else { 0 },
         "its perceptual hash",
     )?;
+    let sizes = [
+        (seen.looks.width, seen.looks.height),
+        (seen.width, seen.height),
+    ];
+    let is_told = seen.looks.pixels.is_some() == has_picture;
+    check(sizes[0] == sizes[1] && is_told, "its looks")?;
     let (tensors, at) = if has_tensors {
         take_tensors(inputs, &seen.letterboxed, memory)?
     } else {
@@ -321,6 +330,7 @@ pub(super) fn inspection(
         said: seen.said,
         pixels,
         perceptual_hash: PerceptualHash(seen.phash),
+        looks: seen.looks,
         thumbnail,
         tensors,
     }))

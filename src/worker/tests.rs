@@ -48,6 +48,8 @@ fn what_an_honest_process_says_arrives_whole() {
     assert_eq!(there.tensors, here.tensors);
     assert_eq!(there.thumbnail, here.thumbnail);
     assert_eq!(there.perceptual_hash, here.perceptual_hash);
+    assert_eq!(there.looks, here.looks);
+    assert!(there.looks.pixels.is_some());
     assert_eq!(there.exif, here.exif);
     assert_eq!(there.said, here.said);
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::env::{TestEnv, jpeg};
+use crate::env::{TestEnv, jpeg, picture, save};
 
 /// A drawing with a stop sign and a person, see `make_scene.py`.
 const SCENE: &[u8] = include_bytes!("../samples/scene.png");
@@ -136,4 +136,19 @@ fn a_daemon_catches_up_behind_what_comes_in() {
         detectors(&env).iter().all(seen)
     });
     daemon.stop();
+}
+
+#[test]
+fn kinds_of_picture_go_by_pixels_and_names() {
+    let Some(env) = library() else { return };
+    let grey = image::DynamicImage::from(picture(7, 640, 480)).to_luma8();
+    grey.save(env.photo("grey.jpg")).unwrap();
+    save(8, &env.photo("Screenshot_20240703-180411.jpg"));
+    env.index();
+    assert_eq!(tagged(&env, "black and white"), ["grey.jpg"]);
+    assert_eq!(tagged(&env, "monochrome"), ["grey.jpg"]);
+    let screenshots = tagged(&env, "screen shot");
+    assert!(screenshots.contains(&"Screenshot_20240703-180411.jpg".to_owned()));
+    let by = sources(&show(&env, "grey.jpg"), "black and white");
+    assert_eq!(by, "[\"picture\"]");
 }

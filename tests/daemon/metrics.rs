@@ -187,6 +187,16 @@ fn everything_that_status_knows_is_there_and_well_formed() {
         Some(4.0)
     );
     assert!(alive.value("verify_last_timestamp_seconds", &[]) > Some(1.7e9));
+    for detector in env.status()["detectors"].as_array().unwrap() {
+        let model = [("model", detector["model"].as_str().unwrap())];
+        env.wait_until("the detectors are told of", || {
+            let now = scrape();
+            ["seen", "waiting", "failed"].iter().all(|what| {
+                let name = format!("detector_{what}_photos");
+                now.value(&name, &model).is_some()
+            })
+        });
+    }
     assert_eq!(daemon.stop(), Some(0));
 }
 

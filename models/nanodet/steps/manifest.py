@@ -11,8 +11,9 @@ CALIBRATION = """\
 kind = "sized-logistic"
 area = 0.02
 per_area = 0.25
-alone = [2.3, 0.7]
-with_classifier = [2.2, 0.35, 1.6]
+alone = [2.18, 0.92]
+with_classifier = [1.89, 0.4, 1.53]
+with_classifier_size = [0.1, 0.345]
 
 # How likely there are people: weights of the best person box's and the best face's evidence, and
 # a constant; what each is at least, and where nothing is found.

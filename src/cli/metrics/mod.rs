@@ -4,7 +4,7 @@ mod exposition;
 
 use super::Context_;
 use super::status::Status;
-use crate::daemon::{RootStanding, VerifyState};
+use crate::daemon::{DetectorReport, Report, RootStanding, VerifyState};
 use crate::index::Activity;
 use crate::store::RootRow;
 use exposition::{Exposition, path_label};
@@ -258,6 +258,7 @@ fn daemon_metrics(e: &mut Exposition, s: &Status) {
     }
     e.gauge("model_ready", "Whether the model that makes tags runs.")
         .is(yes(report.model.ready));
+    detector_metrics(e, report);
     e.gauge("tags_stale_photos", "Photos to be tagged again.")
         .is(report.tags.stale as f64);
     let (encoded, terms) = report.tags.terms;
@@ -268,6 +269,34 @@ fn daemon_metrics(e: &mut Exposition, s: &Status) {
     .is(terms as f64);
     e.gauge("vocabulary_terms_encoded", "Words that are encoded.")
         .is(encoded as f64);
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn detector_metrics(e: &mut Exposition, report: &Report) {
+    let mut each = |name: &str, help: &str, value: &dyn Fn(&DetectorReport) -> f64| {
+        e.gauge(name, help);
+        for detector in &report.detectors {
+            e.labelled(&[("model", &detector.model.name)], value(detector));
+        }
+    };
+    each("detector_ready", "Whether the detector runs.", &|d| {
+        yes(d.model.ready)
+    });
+    each(
+        "detector_seen_photos",
+        "Photos that the detector has seen.",
+        &|d| d.done.saturating_sub(d.failed) as f64,
+    );
+    each(
+        "detector_waiting_photos",
+        "Photos that it can see now and has not.",
+        &|d| d.waiting() as f64,
+    );
+    each(
+        "detector_failed_photos",
+        "Photos that it makes nothing of.",
+        &|d| d.failed as f64,
+    );
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -4,10 +4,17 @@ use super::{BatchWork, EmbedThread};
 use crate::boxes;
 use crate::index::lanes::Lane;
 use crate::index::spaces::Role;
+use crate::looks::Looks;
 use crate::store::{ModelResult, Tagged};
 use crate::tag::SeenByModels;
 
 impl BatchWork {
+    /// What tells the photo's kind.
+    fn looks(&self) -> Option<Looks> {
+        let now = self.seen.inspection.as_ref().map(|seen| seen.looks);
+        now.or(self.seen.looks)
+    }
+
     /// What a model has made of the photo, now or before.
     fn vector(&self, model: Option<i64>) -> Option<&[f32]> {
         let model = model?;
@@ -49,6 +56,7 @@ impl EmbedThread {
                 search: work.vector(current.search),
                 things: work.vector(things),
                 faces: work.vector(faces),
+                looks: work.looks(),
             })
             .collect();
         let mut tagged = self.tagging.tags(&current, &seen).into_iter();

@@ -90,11 +90,13 @@ fn judge(pack: &ModelPack, wishes: &[Wish], whole: bool) -> Judge {
         saying: 0.01,
         derived,
         tag: SURE_TAG,
+        spelled: None,
     }
 }
 
 fn words(tags: &[(i64, f32)]) -> WordEvidence {
     WordEvidence {
+        spelled: HashMap::new(),
         wanted: Evidence::of_tags(tags),
         unwanted: Evidence::default(),
     }

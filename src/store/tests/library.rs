@@ -220,6 +220,7 @@ pub fn inspection() -> Inspection {
         said: Said::default(),
         pixels: Pixels::Whole,
         perceptual_hash: PerceptualHash(vec![0; 32]),
+        looks: crate::looks::Looks::default(),
         thumbnail: Some(Thumbnail {
             width: 1,
             height: 1,

@@ -2,11 +2,13 @@
 
 use proptest::prelude::*;
 
-use super::library::{Library, numbers};
+use super::library::{Library, hash, inspection, numbers};
 use super::localities::Halves;
 use super::steps::{step, take};
 use crate::embedding::{Sources, Tag};
-use crate::store::{SpaceKind, StoreReader, Tagged, ask_again_beside};
+use crate::looks::{Looks, PixelLooks, Signs};
+use crate::photo::Inspection;
+use crate::store::{Change, SpaceKind, StoreReader, Tagged, ask_again_beside};
 
 fn tag(key: &str, confidence: f32) -> Tag {
     Tag {
@@ -47,6 +49,43 @@ fn tags_come_back_as_they_were_and_are_replaced_as_a_whole() {
         .unwrap();
     assert_eq!(names(&lib.reader(), photo), ["cat"]);
     assert_eq!(lib.reader().counts().unwrap().untagged, 0);
+}
+
+#[test]
+fn what_is_read_again_tells_a_kind_and_has_it_tagged_again() {
+    let mut lib = Library::new();
+    let root = lib.root("/p");
+    let photo = lib.put(root, "1.jpg", 1);
+    let tagger = lib.store.adopt_tagger("first").unwrap();
+    lib.tag(1, &[("sea", "sea", 0.9)]);
+    lib.store
+        .conn
+        .execute("UPDATE photos SET looks = NULL, facts_by = 0", [])
+        .unwrap();
+    let reader = lib.reader();
+    assert_eq!(reader.looks(photo).unwrap(), None);
+    assert_eq!(reader.unread(0, 9).unwrap().len(), 1);
+    let looks = Looks {
+        width: 4,
+        height: 3,
+        signs: Signs::MOVES,
+        pixels: Some(PixelLooks::default()),
+    };
+    lib.apply(Change::ReadAgain {
+        hash: hash(1),
+        inspection: Some(Box::new(Inspection {
+            looks,
+            ..inspection()
+        })),
+    });
+    assert_eq!(reader.looks(photo).unwrap(), Some(looks));
+    assert!(reader.unread(0, 9).unwrap().is_empty());
+    assert_eq!(reader.stale(tagger, 9).unwrap(), [photo]);
+    assert_eq!(
+        names(&reader, photo),
+        ["sea"],
+        "until then it has those it had"
+    );
 }
 
 #[test]

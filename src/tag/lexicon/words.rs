@@ -23,6 +23,12 @@ impl Lexicon {
         exact.map_or(close, |row| vec![row])
     }
 
+    /// Whether a row is called by this very word.
+    pub(in crate::tag) fn is_named(&self, row: usize, word: &str) -> bool {
+        let word = normalise(word);
+        self.words(row).any(|known| same(known, &word))
+    }
+
     /// Name and synonyms.
     pub(super) fn words(&self, row: usize) -> impl Iterator<Item = &str> {
         let mut columns = self.line(row).splitn(4, '\t').skip(1);
