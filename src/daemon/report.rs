@@ -276,12 +276,14 @@ pub(super) fn report(
     indexer: &Indexer,
     model: &str,
     (watch, roots): (Option<WatchReport>, Vec<RootReport>),
-    rate: &mut Rate,
+    (rate, closer): (&mut Rate, &mut Rate),
     search: Option<SearchReport>,
 ) -> Report {
     let progress = indexer.progress();
     let counters = progress.snapshot();
-    let rate = rate.update(Instant::now(), counters.indexed + counters.failed);
+    let now = Instant::now();
+    let rate = rate.update(now, counters.indexed + counters.failed);
+    let closer = closer.update(now, counters.looked_closer);
     // While folders are still being walked, how much is left is not known.
     let eta_s = (rate > 0.1 && progress.scans() == 0 && counters.queued > 0)
         .then(|| (counters.queued as f64 / rate).ceil() as u64);
@@ -297,8 +299,12 @@ pub(super) fn report(
         model: ModelReport::new(model, indexer.model_state()),
         detectors: {
             let rate = search.as_ref().map_or(0.0, |search| search.rate);
+            let rate = |d: &DetectorState| if d.looks_closer { closer } else { rate };
             let detectors = indexer.detectors().into_iter();
-            detectors.map(|d| DetectorReport::new(d, rate)).collect()
+            detectors
+                .map(|d| (rate(&d), d))
+                .map(|(rate, d)| DetectorReport::new(d, rate))
+                .collect()
         },
         search,
         tags: indexer.tag_report(),

@@ -292,6 +292,7 @@ struct Ticks<'a> {
     /// Why less than everything is done, and when that was last looked at.
     resting: (Option<String>, Option<Instant>),
     rate: Rate,
+    closer: Rate,
     started_at: i64,
     last_heartbeat: Option<(Instant, Report)>,
     upkeep: Upkeep,
@@ -321,6 +322,7 @@ impl<'a> Ticks<'a> {
             model,
             data_dir,
             rate: Rate::new(),
+            closer: Rate::new(),
             started_at: crate::store::unix_now(),
             last_heartbeat: None,
             upkeep: Upkeep::new(indexer, data_dir),
@@ -341,7 +343,7 @@ impl<'a> Ticks<'a> {
             self.indexer,
             self.model,
             (Some(self.watch_report()), self.root_reports()),
-            &mut self.rate,
+            (&mut self.rate, &mut self.closer),
             self.search.report(self.indexer),
         );
         report.resting.clone_from(&self.resting.0);

@@ -65,6 +65,15 @@ pub(super) struct Counted {
     before: u64,
 }
 
+/// How much is looked at closer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CloserExtent {
+    /// Where something is likely to be found.
+    Likely,
+    /// Everything.
+    All,
+}
+
 /// What the thread can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Request {
@@ -124,7 +133,7 @@ impl CatchUp {
                 Err(e) => tracing::warn!("{e}"),
             }
             let goes_on = || requests.is_empty();
-            match self.look_closer(&goes_on) {
+            match self.look_closer(CloserExtent::All, &goes_on) {
                 Ok(_) => {}
                 Err(_) if self.stopping() => return,
                 Err(e) => tracing::warn!("{e}"),
@@ -320,42 +329,56 @@ impl CatchUp {
         }
     }
 
-    /// Has the models that look closer see what they have not seen, newest first, as long as nothing else is
-    /// asked for. Returns how many photos went to them.
-    pub fn look_closer(&self, goes_on: &dyn Fn() -> bool) -> Result<u64, IndexError> {
+    /// Has the models that look closer see what they have not seen, first what they are likely to find
+    /// something in, newest first, as long as nothing else is asked for. Returns how many photos went to them.
+    pub fn look_closer(
+        &self,
+        extent: CloserExtent,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<u64, IndexError> {
         let reader = StoreReader::open(&self.data_dir)?;
         let mut count = 0;
-        let mut done = HashSet::new();
-        while let Some(model) = next(&self.shared.closer.get(), &done) {
-            done.insert(model);
-            let mut before = i64::MAX;
-            while runs(&self.shared.closer.get(), model) {
-                let page = reader.without_closer_look(model, before, PAGE)?;
-                let Some((last, _, _)) = page.last() else {
-                    break;
-                };
-                if count == 0 {
-                    self.count_closer()?;
+        for likely in [true, false] {
+            if !likely && extent == CloserExtent::Likely {
+                break;
+            }
+            let table = self.shared.closer.get();
+            for space in table.seeing().map(|(space, _)| space) {
+                let carrying = likely.then(|| space.role.likely()).flatten();
+                // What is not told apart is looked at once.
+                if likely && carrying.is_none() && extent == CloserExtent::All {
+                    continue;
                 }
-                before = *last;
-                for (photo, hash, key) in page {
-                    let Some(ticket) = self.turn_of_closer(goes_on) else {
-                        return Ok(count);
+                let Some(model) = space.model else { continue };
+                let mut before = i64::MAX;
+                while runs(&self.shared.closer.get(), model) {
+                    let page = reader.without_closer_look(model, before, PAGE, carrying)?;
+                    let Some((last, _, _)) = page.last() else {
+                        break;
                     };
-                    let Some(claim) = self.shared.embedding.claim(photo) else {
-                        continue;
-                    };
-                    let job = Job {
-                        key,
-                        task: Task::Closer(hash),
-                        urgent: false,
-                        tries: 0,
-                        ticket: ticket.holding(claim),
-                    };
-                    if !enqueue(&self.backlog, job, &self.shared.stop, &|| {}) {
-                        return Ok(count);
+                    if count == 0 {
+                        self.count_closer()?;
                     }
-                    count += 1;
+                    before = *last;
+                    for (photo, hash, key) in page {
+                        let Some(ticket) = self.turn_of_closer(goes_on) else {
+                            return Ok(count);
+                        };
+                        let Some(claim) = self.shared.embedding.claim(photo) else {
+                            continue;
+                        };
+                        let job = Job {
+                            key,
+                            task: Task::Closer(hash),
+                            urgent: false,
+                            tries: 0,
+                            ticket: ticket.holding(claim),
+                        };
+                        if !enqueue(&self.backlog, job, &self.shared.stop, &|| {}) {
+                            return Ok(count);
+                        }
+                        count += 1;
+                    }
                 }
             }
         }

@@ -19,7 +19,7 @@ use super::failing;
 use super::gate::Flow;
 use super::job::{Seen, Write};
 use super::lanes::Retries;
-use super::memory::give_memory_back;
+use super::memory::{give_large_blocks_back, give_memory_back};
 use super::priority;
 use super::progress::Progress;
 use super::spaces::{LaneId, LaneSpace, LaneTensor, ModelState, Role, Table};
@@ -357,8 +357,11 @@ impl CloserThread {
             return Ok(None);
         }
         let look = &mut lane.plan.look;
-        look.load(runtime, shared.background, &shared.stop)?;
-        let looked = look.look(picture, &mut calm, &shared.stop)?;
+        give_large_blocks_back(true);
+        let loaded = look.load(runtime, shared.background, &shared.stop);
+        let looked = loaded.and_then(|()| look.look(picture, &mut calm, &shared.stop));
+        give_large_blocks_back(false);
+        let looked = looked?;
         lane.retries.worked();
         Ok(looked.map(|looked| (model, looked)))
     }

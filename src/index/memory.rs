@@ -32,3 +32,23 @@ pub fn give_memory_back() {
 /// Other allocators do it by themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn give_memory_back() {}
+
+/// Whether large blocks are given back as soon as they are free, which costs 9 % of the time of small
+/// networks and saves a third of the memory of large ones (330 instead of 510 MB with two pages of text,
+/// in the same time).
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(super) fn give_large_blocks_back(at_once: bool) {
+    /// Bytes from which a block is large; glibc's own limits where none is.
+    const LARGE: libc::c_int = 2 << 20;
+    const NONE: libc::c_int = 32 << 20;
+    let from = if at_once { LARGE } else { NONE };
+    // SAFETY: takes no pointers; glibc locks its heap for it.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, from);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 2 * from);
+    }
+}
+
+/// Other allocators are not told anything.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(super) fn give_large_blocks_back(_at_once: bool) {}

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::catch_up::Request;
+use super::catch_up::{CloserExtent, Request};
 use super::embed::Order;
 use super::error::IndexError;
 use super::lanes::SearchChoice;
@@ -48,6 +48,8 @@ pub struct DetectorState {
     pub id: ModelId,
     /// Whether it runs.
     pub state: ModelState,
+    /// It looks at photos behind everything else.
+    pub looks_closer: bool,
     /// How far it has come with what was there when that was last counted; all zero: not yet.
     pub coverage: Coverage,
 }
@@ -64,17 +66,18 @@ impl Indexer {
 
     /// How the detectors that are on are doing, and what looks closer.
     pub fn detectors(&self) -> Vec<DetectorState> {
-        let state = |space: &LaneSpace, coverage| DetectorState {
+        let state = |space: &LaneSpace, coverage, looks_closer| DetectorState {
             id: space.id.clone(),
             state: space.state.clone(),
+            looks_closer,
             coverage,
         };
         let table = self.shared.spaces.get();
         let detectors = table.spaces.iter().filter(|s| s.role.is_detector());
-        let detectors = detectors.map(|s| state(s, self.catch_up.covered(s.model)));
+        let detectors = detectors.map(|s| state(s, self.catch_up.covered(s.model), false));
         let table = self.shared.closer.get();
         let closer = table.spaces.iter().filter(|s| s.state != ModelState::Off);
-        let closer = closer.map(|s| state(s, self.catch_up.looked_closer(s.model)));
+        let closer = closer.map(|s| state(s, self.catch_up.looked_closer(s.model), true));
         detectors.chain(closer).collect()
     }
 
@@ -89,12 +92,13 @@ impl Indexer {
         let _ = self.catch_up_requests.try_send(Request::Closer);
     }
 
-    /// Has what looks closer see everything it has not seen, on the calling thread; waits for the last.
+    /// Has what looks closer see what it has not seen and is likely to find something in, on the calling
+    /// thread; waits for the last.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn look_closer(&self) -> Result<u64, IndexError> {
-        let looked = self.catch_up.look_closer(&|| true)?;
+        let looked = self.catch_up.look_closer(CloserExtent::Likely, &|| true)?;
         let stopping = || self.shared.stop.load(Ordering::Relaxed);
         while !self.shared.progress.wait_closer(Duration::from_millis(50)) && !stopping() {}
         Ok(looked)

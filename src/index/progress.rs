@@ -99,6 +99,8 @@ pub struct Snapshot {
     pub embedded: u64,
     #[serde(default)]
     pub caught_up: u64,
+    #[serde(default)]
+    pub looked_closer: u64,
     pub failed: u64,
     pub gone: u64,
     pub changing: u64,
@@ -121,6 +123,7 @@ impl Snapshot {
             inspected: self.inspected - before.inspected,
             embedded: self.embedded - before.embedded,
             caught_up: self.caught_up - before.caught_up,
+            looked_closer: self.looked_closer - before.looked_closer,
             failed: self.failed - before.failed,
             gone: self.gone - before.gone,
             changing: self.changing - before.changing,
@@ -149,6 +152,7 @@ impl Progress {
             inspected: get(&self.inspected),
             embedded: get(&self.embedded),
             caught_up: get(&self.caught_up),
+            looked_closer: get(&self.looked_closer),
             failed: get(&self.failed),
             gone: get(&self.gone),
             changing: get(&self.changing),

@@ -59,6 +59,26 @@ impl Role {
 }
 
 impl Role {
+    /// Of what looks closer: names of the tags that a photo has in which it is likely to find something, and
+    /// the confidence from which they count; `None`: that cannot be told.
+    ///
+    /// Of text these say yes to 45 of 46 pages, receipts, screenshots and whiteboards and to 3 of 128
+    /// photos of people's lives. They know no more than 1 of 8 signs in a street, so everything is
+    /// looked at in the end.
+    pub fn likely(self) -> Option<(&'static [&'static str], f32)> {
+        const WRITTEN: &[&str] = &[
+            "document",
+            "website",
+            "screenshot",
+            "menu",
+            "book jacket",
+            "envelope",
+            "sign",
+            "street sign",
+        ];
+        (self == Self::Text).then_some((WRITTEN, 0.25))
+    }
+
     /// Whether its answers are boxes.
     pub fn is_detector(self) -> bool {
         matches!(self, Self::Things | Self::Faces)

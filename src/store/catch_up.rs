@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::error::{At, StoreError};
-use super::{FileKey, StoreReader, embeddings};
+use super::{FileKey, StoreReader, embeddings, tags};
 use crate::embedding::Embedding;
 use crate::photo::{ContentHash, RelPath};
 
@@ -53,14 +53,14 @@ const WITHOUT_EMBEDDING: &str = "SELECT p.id, p.hash, f.root, f.path
       AND p.pixels <> 3
     GROUP BY f.photo ORDER BY f.photo LIMIT ?3";
 
-/// The same from the newest on.
+/// The same from the newest on; other conditions on `f.photo` may take the place of `{wanted}`.
 const WITHOUT_CLOSER_LOOK: &str = "SELECT p.id, p.hash, f.root, f.path
     FROM files f INDEXED BY files_by_photo JOIN photos p ON p.id = f.photo JOIN roots r ON r.id = f.root AND r.online = 1
     WHERE f.photo < ?2 AND f.missing_since IS NULL
       AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.model = ?1 AND e.photo = f.photo)
       AND NOT EXISTS (SELECT 1 FROM failures x WHERE x.hash = p.hash
                       AND (x.model IS NULL OR x.model = ?1))
-      AND p.pixels <> 3
+      AND p.pixels <> 3 {wanted}
     GROUP BY f.photo ORDER BY f.photo DESC LIMIT ?3";
 
 /// Goes along the classifier's vectors by photo.
@@ -210,7 +210,8 @@ impl StoreReader {
         self.lacking(WITHOUT_EMBEDDING, [model, after], limit)
     }
 
-    /// The same, the newest first: ids below `before`.
+    /// The same, the newest first: ids below `before`. Where names of terms are given, only photos that carry
+    /// one of them, from this confidence on.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -219,8 +220,9 @@ impl StoreReader {
         model: i64,
         before: i64,
         limit: usize,
+        carrying: Option<(&[&str], f32)>,
     ) -> Result<Vec<(i64, ContentHash, FileKey)>, StoreError> {
-        self.lacking(WITHOUT_CLOSER_LOOK, [model, before], limit)
+        self.lacking(&closer_look(carrying), [model, before], limit)
     }
 
     fn lacking(
@@ -274,6 +276,20 @@ impl StoreReader {
     }
 }
 
+fn closer_look(carrying: Option<(&[&str], f32)>) -> String {
+    let wanted = carrying.map(|(names, least)| {
+        let quoted = |name: &&str| format!("'{}'", name.replace('\'', "''"));
+        let names: Vec<String> = names.iter().map(quoted).collect();
+        format!(
+            "AND EXISTS (SELECT 1 FROM tags g JOIN terms w ON w.id = g.term
+                         WHERE g.photo = f.photo AND g.confidence >= {} AND w.name IN ({}))",
+            tags::column(least),
+            names.join(",")
+        )
+    });
+    WITHOUT_CLOSER_LOOK.replace("{wanted}", &wanted.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,7 +301,8 @@ mod tests {
         let (store, _) = Store::open(dir.path()).unwrap();
         for (sql, parameters) in [
             (WITHOUT_EMBEDDING, 3),
-            (WITHOUT_CLOSER_LOOK, 3),
+            (&closer_look(None), 3),
+            (&closer_look(Some((&["menu", "it's"], 0.25))), 3),
             (WITHOUT_DERIVED, 4),
         ] {
             let mut stmt = store

@@ -132,7 +132,7 @@ fn here(pack: &ModelPack, built_in: bool, in_use: bool) -> Line {
         bytes: Some(pack.files().map(|(_, size)| size).sum()),
         state: if pack.whole().is_err() && pack.kind != Kind::DualEncoder {
             State::Available
-        } else if built_in {
+        } else if built_in && pack.kind != Kind::TextReader {
             State::BuiltIn
         } else {
             State::Installed

