@@ -110,6 +110,7 @@ model:
 	.venv/bin/python models/lite0-minilm/build.py --check
 	.venv/bin/python models/nanodet/build.py --check
 	.venv/bin/python models/centerface/build.py --check
+	.venv/bin/python models/dlib-face/build.py --check
 	.venv/bin/python models/vocabulary/build.py --check
 	.venv/bin/pip install --quiet --no-deps -r models/places/requirements.txt
 	.venv/bin/python models/places/build.py --check
