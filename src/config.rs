@@ -47,6 +47,8 @@ pub struct Config {
     pub labels: LabelsTable,
     /// What is looked for in pictures beside the classifier's classes.
     pub detect: DetectTable,
+    /// The gallery in the browser.
+    pub gallery: GalleryTable,
     /// A table of earlier versions: read, and of no effect.
     pub pools: Option<toml::Table>,
 }
@@ -95,6 +97,25 @@ pub struct DetectTable {
     pub text: bool,
 }
 
+/// `[gallery]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GalleryTable {
+    /// Port of 127.0.0.1; another one, if it is taken.
+    pub port: u16,
+    /// Listen there as long as photond runs, and not only after `photond open`.
+    pub always: bool,
+}
+
+impl Default for GalleryTable {
+    fn default() -> Self {
+        Self {
+            port: 7755,
+            always: false,
+        }
+    }
+}
+
 impl Default for DetectTable {
     fn default() -> Self {
         Self {
@@ -131,6 +152,7 @@ impl Default for Config {
             max_watches: 0,
             labels: LabelsTable::default(),
             detect: DetectTable::default(),
+            gallery: GalleryTable::default(),
             pools: None,
         }
     }

@@ -1,4 +1,4 @@
-//! Where files live: the data directory and the settings file.
+//! Where files live: the data directory, the settings file, the sockets.
 
 use std::path::{Path, PathBuf};
 
@@ -32,4 +32,58 @@ pub fn home() -> Option<PathBuf> {
 
 fn project() -> Option<ProjectDirs> {
     ProjectDirs::from("", "", "photond")
+}
+
+/// Name of the API's socket in its directory.
+const API_SOCKET: &str = "api.sock";
+
+/// Where a daemon answers the API: `$XDG_RUNTIME_DIR/photond/api.sock` for the platform's data directory, and
+/// beside the index for any other, since several daemons may run on those, or where there is no such
+/// directory.
+pub fn api_socket(data_dir: &Path) -> PathBuf {
+    let usual = project().is_some_and(|p| p.data_local_dir() == data_dir);
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| usual);
+    let runtime = runtime.map(PathBuf::from);
+    match runtime.filter(|dir| dir.is_absolute() && dir.is_dir()) {
+        Some(dir) => dir.join("photond").join(API_SOCKET),
+        None => data_dir.join(API_SOCKET),
+    }
+}
+
+/// The address of a Unix socket, which may have no more than 107 bytes: where its path is longer, by way
+/// of a descriptor of its folder, which is open as long as this lives.
+pub struct SocketAddress {
+    path: PathBuf,
+    _dir: Option<std::fs::File>,
+}
+
+impl SocketAddress {
+    /// What to bind or connect to.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The address of the socket at a path.
+///
+/// # Errors
+/// If its folder cannot be opened.
+pub fn socket_address(path: &Path) -> std::io::Result<SocketAddress> {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::ffi::OsStrExt;
+    let (dir, name) = (path.parent(), path.file_name());
+    let (Some(dir), Some(name), true) = (
+        dir,
+        name,
+        path.as_os_str().as_bytes().len() >= 104 && cfg!(target_os = "linux"),
+    ) else {
+        let path = path.to_path_buf();
+        return Ok(SocketAddress { path, _dir: None });
+    };
+    let dir = std::fs::File::open(dir)?;
+    let short = format!("/proc/self/fd/{}", dir.as_raw_fd());
+    Ok(SocketAddress {
+        path: Path::new(&short).join(name),
+        _dir: Some(dir),
+    })
 }

@@ -22,6 +22,7 @@ pub mod picture_text;
 mod safe_file;
 pub mod said;
 pub mod search;
+pub mod serve;
 pub(crate) mod sidecar;
 pub mod source;
 pub mod store;

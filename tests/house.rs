@@ -31,6 +31,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("search", 3),
     ("worker", 3),
     ("daemon", 4),
+    ("serve", 4),
     ("cli", 5),
 ];
 

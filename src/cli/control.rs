@@ -86,7 +86,8 @@ pub(super) fn resume(context: &Context_, _: &ResumeArgs) -> anyhow::Result<Exit>
     Ok(Exit::Done)
 }
 
-fn put(context: &Context_, pause: Option<Pause>) -> anyhow::Result<()> {
+/// Puts a pause in force, or ends it.
+pub(super) fn put(context: &Context_, pause: Option<Pause>) -> anyhow::Result<()> {
     let dir = &context.data_dir;
     Pause::put(dir, pause).with_context(|| format!("cannot write in {}", dir.display()))?;
     if is_held(dir) {
@@ -194,7 +195,7 @@ fn not_a_root(context: &Context_, path: &Path) -> String {
 }
 
 /// Gives an order to the daemon, or does it here if none lives.
-fn obey(context: &Context_, what: &ControlOrder) -> anyhow::Result<Option<u64>> {
+pub(super) fn obey(context: &Context_, what: &ControlOrder) -> anyhow::Result<Option<u64>> {
     let dir = &context.data_dir;
     let answer = if is_held(dir) {
         order(dir, what).context(

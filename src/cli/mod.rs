@@ -15,6 +15,7 @@ mod metrics;
 mod model;
 mod nothing;
 mod observer;
+mod open;
 mod output;
 mod paths;
 mod people;
@@ -23,6 +24,7 @@ mod query;
 mod retag;
 mod searching;
 mod service;
+mod serving;
 mod show;
 mod status;
 mod tags;
@@ -128,6 +130,8 @@ enum Command {
     People(people::Args),
     /// List where photos were taken, by country, region and place
     Places(places::Args),
+    /// Look at your photos in the browser
+    Open(open::Args),
     /// Show all that is known of one photo, as JSON
     Show(show::Args),
     /// Give photos words, stars or a title of your own
@@ -179,6 +183,7 @@ enum Exit {
 }
 
 /// What every command gets.
+#[derive(Clone)]
 struct Context_ {
     data_dir: PathBuf,
     config: Config,
@@ -303,6 +308,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Mark(args) => mark::run(&context, &args),
         Command::People(args) => people::run(&context, &args),
         Command::Places(args) => places::run(&context, &args),
+        Command::Open(args) => open::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
         Command::Why(args) => why::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::output::{count, plural, printable};
 use super::show::{content_of, real_path};
@@ -108,16 +108,21 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     }
 }
 
+/// Everybody, for programs.
+pub(super) fn as_json(people: &[PersonCount]) -> Value {
+    let row = |p: &PersonCount| {
+        let example = p.example.as_ref().map(|path| path.to_string_lossy());
+        json!({ "name": p.name, "photos": p.photos, "number": p.number, "named": p.is_named, "example": example })
+    };
+    people.iter().map(row).collect()
+}
+
 fn list(context: &Context_, format: TableOrJson) -> anyhow::Result<Exit> {
     let people = StoreReader::open(&context.data_dir)?.persons()?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     match format {
         TableOrJson::Json => {
-            let row = |p: &PersonCount| {
-                let example = p.example.as_ref().map(|path| path.to_string_lossy());
-                json!({ "name": p.name, "photos": p.photos, "number": p.number, "named": p.is_named, "example": example })
-            };
-            let rows: Vec<_> = people.iter().map(row).collect();
+            let rows = as_json(&people);
             serde_json::to_writer(&mut out, &rows).map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
         }

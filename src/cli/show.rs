@@ -58,8 +58,20 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Nothing);
     };
     let known = KnownWords::read(context)?;
-    let mut photo = known.searcher(context, &reader)?.json(&hit, 0.0)?;
-    photo.members = members(&reader, &hit)?;
+    let value = all_of(context, &known, &reader, (&hit, args.embedding))?;
+    context.out.line(&serde_json::to_string_pretty(&value)?)?;
+    Ok(Exit::Done)
+}
+
+/// All that is known of a photo; with the model's vectors themselves, if these are wanted.
+pub(super) fn all_of(
+    context: &Context_,
+    known: &KnownWords,
+    reader: &StoreReader,
+    (hit, embedding): (&Hit, bool),
+) -> anyhow::Result<Value> {
+    let mut photo = known.searcher(context, reader)?.json(hit, 0.0)?;
+    photo.members = members(reader, hit)?;
     let mut value = serde_json::to_value(photo)?;
     let exif = &hit.photo.exif;
     let Value::Object(fields) = &mut value else {
@@ -75,7 +87,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let people = reader.people_of(hit.photo.id)?;
     let people: Vec<_> = people.iter().map(person_json).collect();
     fields.insert("people_areas".into(), json!(people));
-    let (things, faces) = boxes::found(&reader, hit.photo.id, known.classifier.vocabulary())?;
+    let (things, faces) = boxes::found(reader, hit.photo.id, known.classifier.vocabulary())?;
     let lines = reader.picture_text(hit.photo.id)?;
     fields.insert("text_areas".into(), json!(lines));
     fields.insert("things".into(), things);
@@ -110,7 +122,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         .embeddings_of(hit.photo.id)?
         .into_iter()
         .map(|(model, e)| {
-            if args.embedding {
+            if embedding {
                 json!({ "model": model.0, "dims": e.values.len(), "values": e.values })
             } else {
                 json!({ "model": model.0, "dims": e.values.len() })
@@ -118,8 +130,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         })
         .collect();
     fields.insert("embeddings".into(), json!(embeddings));
-    context.out.line(&serde_json::to_string_pretty(&value)?)?;
-    Ok(Exit::Done)
+    Ok(value)
 }
 
 /// A person, where the face is, and who says so.

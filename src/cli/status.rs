@@ -73,8 +73,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let status = read(context, &reader, args.errors)?;
     match args.format {
         StatusFormat::Json => {
-            let mut value = as_json(context, &status);
-            value["detectors"] = status.detecting.json(&reader)?;
+            let value = all_as_json(context, &reader, &status)?;
             context.out.line(&serde_json::to_string_pretty(&value)?)?;
         }
         StatusFormat::Prometheus => {
@@ -87,6 +86,17 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// What `--format json` says.
+pub(super) fn all_as_json(
+    context: &Context_,
+    reader: &StoreReader,
+    status: &Status,
+) -> anyhow::Result<Value> {
+    let mut value = as_json(context, status);
+    value["detectors"] = status.detecting.json(reader)?;
+    Ok(value)
 }
 
 pub(super) fn read(
@@ -575,6 +585,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
         .iter()
         .map(|r| {
             let fields = json!({
+                "id": r.id,
                 "volume": r.volume,
                 "state": if r.online { "online" } else { "offline" },
                 "note": r.note,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::observer::Terminal;
-use super::{Context_, Exit};
+use super::{Context_, Exit, serving};
 use crate::config::Config;
 use crate::daemon::{Observer, Reload, Setup, WatchOptions, watch};
 
@@ -110,6 +110,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let observer: Arc<dyn Observer> = terminal.clone();
     let options = WatchOptions {
         reload: (!context.out.terminal_err).then_some(again),
+        companion: Some(serving::companion(context)),
     };
     let result = watch(&setup, options, observer);
     terminal.finish();

@@ -60,6 +60,13 @@ const SETTINGS: &[(&str, Kind)] = &[
             ("text", Kind::Bool),
         ]),
     ),
+    (
+        "gallery",
+        Kind::Table(&[
+            ("port", Kind::Whole("0 to 65535; 0 means any")),
+            ("always", Kind::Bool),
+        ]),
+    ),
     ("pools", Kind::Anything),
 ];
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::once::Summary;
+use crate::dirs::socket_address;
 use crate::photo::RelPath;
 
 const SOCKET: &str = "photond.sock";
@@ -95,7 +96,7 @@ impl Control {
     /// nobody's.
     pub fn open(dir: &Path) -> std::io::Result<Self> {
         Self::close(dir);
-        Ok(Self(UnixListener::bind(short(dir)?.path())?))
+        Ok(Self(UnixListener::bind(socket_address(&dir.join(SOCKET))?.path())?))
     }
 
     /// Answers orders until the process ends. One that takes long has a thread of its own.
@@ -144,7 +145,7 @@ fn answer(
 /// # Errors
 /// If there is none, or it does not answer.
 pub fn order(data_dir: &Path, order: &ControlOrder) -> std::io::Result<ControlAnswer> {
-    let stream = UnixStream::connect(short(data_dir)?.path())?;
+    let stream = UnixStream::connect(socket_address(&data_dir.join(SOCKET))?.path())?;
     let patience = !matches!(order, ControlOrder::Index { .. });
     stream.set_read_timeout(patience.then_some(PATIENCE))?;
     write_line(&stream, order)?;
@@ -162,33 +163,6 @@ fn write_line(mut stream: &UnixStream, what: &impl Serialize) -> std::io::Result
     let mut line = serde_json::to_vec(what)?;
     line.push(b'\n');
     stream.write_all(&line)
-}
-
-/// The socket's address, which may have no more than 107 bytes: where the data directory's path is
-/// longer, by way of a descriptor of it.
-struct Short {
-    path: PathBuf,
-    _dir: Option<std::fs::File>,
-}
-
-impl Short {
-    fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-fn short(dir: &Path) -> std::io::Result<Short> {
-    use std::os::fd::AsRawFd;
-    use std::os::unix::ffi::OsStrExt;
-    let path = dir.join(SOCKET);
-    if path.as_os_str().as_bytes().len() < 104 || !cfg!(target_os = "linux") {
-        return Ok(Short { path, _dir: None });
-    }
-    let dir = std::fs::File::open(dir)?;
-    Ok(Short {
-        path: format!("/proc/self/fd/{}/{SOCKET}", dir.as_raw_fd()).into(),
-        _dir: Some(dir),
-    })
 }
 
 #[cfg(test)]
@@ -213,7 +187,7 @@ mod tests {
             path: HexPath::new(&odd()),
         };
         assert_eq!(order(&dir, &asked).unwrap(), ControlAnswer::Done(Some(7)));
-        let stream = UnixStream::connect(short(&dir).unwrap().path()).unwrap();
+        let stream = UnixStream::connect(socket_address(&dir.join(SOCKET)).unwrap().path()).unwrap();
         write_line(&stream, &"what?").unwrap();
         assert!(read_line(&stream).unwrap().contains("Failed"));
         assert_eq!(

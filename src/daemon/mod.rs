@@ -40,7 +40,7 @@ pub use verify::{
     MOST_FINDINGS, Sample, SampleSize, VerifyCounts, VerifyError, VerifyFinding, VerifyObserver,
     VerifyPlan, VerifyRun, VerifyState, VerifyVerdict, verify,
 };
-pub use watch::{Reload, WatchOptions, watch};
+pub use watch::{Companion, Reload, WatchOptions, watch};
 
 use crate::index::{Activity, Snapshot, TagReport};
 

@@ -30,6 +30,10 @@ use crate::store::suspect_damage;
 /// Reads the settings again, for SIGHUP; the error is a line for people.
 pub type Reload = Box<dyn Fn() -> Result<Setup, String> + Send + Sync>;
 
+/// Starts what runs beside the daemon, as the API does; what it gives is dropped as the first step of the
+/// stop. The error is a line for people, and the daemon goes on without it.
+pub type Companion = Box<dyn Fn() -> Result<Box<dyn Send>, String> + Send + Sync>;
+
 /// What can be chosen about watching.
 #[derive(Default)]
 pub struct WatchOptions {
@@ -37,6 +41,8 @@ pub struct WatchOptions {
     /// next start. Bad settings change nothing. `None`: SIGHUP stops, as it does when the terminal
     /// is closed.
     pub reload: Option<Reload>,
+    /// What runs beside it while the index is open.
+    pub companion: Option<Companion>,
 }
 
 /// Live events on their way to the pipeline: beyond this the source collapses them into scans.
@@ -129,6 +135,11 @@ fn watch_until_damage(
         model: model.clone(),
     };
     orders.take_from(&setup.data_dir);
+    let companion = options.companion.as_ref().map(|start| start());
+    let companion = companion.transpose().unwrap_or_else(|why| {
+        observer.notice(&why);
+        None
+    });
 
     let reload = || {
         let Some(reload) = &options.reload else {
@@ -152,6 +163,7 @@ fn watch_until_damage(
     );
 
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    drop(companion);
     indexer.ask_to_stop();
     let mut end = Ending::within(STOP_PATIENCE);
     keeper.stop(&mut end);

@@ -173,6 +173,14 @@ pub enum SearchError {
     /// The models.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A photo of the index that has no vector.
+    #[error("{model} has not seen photo {photo} yet, so nothing can be compared with it")]
+    NotSeen {
+        /// `photos.id`.
+        photo: i64,
+        /// The search model.
+        model: String,
+    },
     /// The search model's pack.
     #[error(transparent)]
     Pack(#[from] InstallError),

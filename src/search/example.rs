@@ -177,6 +177,18 @@ impl<'a> Examples<'a> {
         self.identified(path).map(|(_, vector, _)| vector)
     }
 
+    /// The stored vector of a photo of the index.
+    ///
+    /// # Errors
+    /// The model has not seen it; the database.
+    pub fn indexed(&self, photo: i64) -> Result<Embedding, SearchError> {
+        let stored = self.reader.embedding(photo, self.model)?;
+        stored.ok_or_else(|| SearchError::NotSeen {
+            photo,
+            model: self.pack.id.to_string(),
+        })
+    }
+
     /// The content of a photo, its vector, and whether that is stored in the index.
     ///
     /// # Errors

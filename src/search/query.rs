@@ -129,6 +129,17 @@ impl Searcher<'_> {
         failed.map_or(Ok(shown), Err)
     }
 
+    /// The photos that fit, ascending, each once and each file by itself: what [`Self::run`] shows, without
+    /// an order.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn photo_ids(&self, query: &Query) -> Result<Vec<i64>, SearchError> {
+        let places = self.places_of(query)?;
+        let fits = |root, path: &_| places.fit(root, path);
+        Ok(self.reader.photo_ids(&self.filter(query, &places, &fits)?)?)
+    }
+
     /// Where photos must lie.
     pub(super) fn places_of(&self, query: &Query) -> Result<Places, SearchError> {
         let path = query.path.as_ref();

@@ -95,6 +95,47 @@ impl Searcher<'_> {
         let places = self.places_of(query)?;
         let fits = |root, path: &_| places.fit(root, path);
         let filter = self.filter(query, &places, &fits)?;
+        self.compare(space, (query, query.all), (wishes, &filter), tell, |judge, words, standings, ranked| {
+            self.show_best(query, &filter, (judge, words), (standings, ranked), visit)
+        })
+    }
+
+    /// The confident answers to `wishes`, best first, and so many `beyond` them, without a look at where they
+    /// lie. `query.limit` bounds both.
+    ///
+    /// # Errors
+    /// As [`Self::rank`].
+    pub fn closest(
+        &self,
+        space: &Space<'_>,
+        query: &Query,
+        wishes: &[Wish],
+        beyond: usize,
+    ) -> Result<(Vec<Standing>, Ranked), SearchError> {
+        let places = self.places_of(query)?;
+        let fits = |root, path: &_| places.fit(root, path);
+        let filter = self.filter(query, &places, &fits)?;
+        let best = |_: &Judge, _: &WordEvidence, mut standings: Vec<Standing>, ranked: Ranked| {
+            let limit = (ranked.confident + beyond).min(query.limit.unwrap_or(usize::MAX));
+            let limit = limit.min(standings.len());
+            sort_best(&mut standings, limit);
+            standings.truncate(limit);
+            Ok((standings, ranked))
+        };
+        let asked = (query, beyond > 0);
+        self.compare(space, asked, (wishes, &filter), &mut |_, _| {}, best)
+    }
+
+    /// Compares every photo that fits with what is wanted, and hands on what stands where, in no order: the
+    /// confident answers, or all.
+    fn compare<T>(
+        &self,
+        space: &Space<'_>,
+        (query, all): (&Query, bool),
+        (wishes, filter): (&[Wish], &PhotoFilter<'_>),
+        tell: Tell<'_>,
+        then: impl FnOnce(&Judge, &WordEvidence, Vec<Standing>, Ranked) -> Result<T, SearchError>,
+    ) -> Result<T, SearchError> {
         if wishes.iter().any(|w| w.sentence().is_some()) {
             space.pack.text_side()?;
         }
@@ -118,16 +159,16 @@ impl Searcher<'_> {
             (self.words.vocabulary, &self.sources.things),
             query.all,
         )?;
-        let allowed = self.allowed(&filter)?;
+        let allowed = self.allowed(filter)?;
         let directions = Directions::new(&mut examples, wishes)?;
         let foreign = self.foreign(&mut examples, wishes, &words)?;
         drop(examples);
-        let (mut standings, compared) =
+        let (standings, compared) =
             vectors.standings(&directions, &allowed, &|photo, scores| {
                 let standing = judge.standing(photo, judge.closeness(scores), &words);
-                (query.all || standing.confident).then_some(standing)
+                (all || standing.confident).then_some(standing)
             })?;
-        let mut ranked = Ranked {
+        let ranked = Ranked {
             shown: 0,
             photos: 0,
             passed_over: 0,
@@ -135,8 +176,19 @@ impl Searcher<'_> {
             compared,
             foreign,
         };
+        then(&judge, &words, standings, ranked)
+    }
+
+    fn show_best(
+        &self,
+        query: &Query,
+        filter: &PhotoFilter<'_>,
+        (judge, words): (&Judge, &WordEvidence),
+        (mut standings, mut ranked): (Vec<Standing>, Ranked),
+        visit: &mut dyn FnMut(RankedHit<'_>) -> ControlFlow<()>,
+    ) -> Result<Ranked, SearchError> {
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-        let condition = self.reader.condition(&filter)?;
+        let condition = self.reader.condition(filter)?;
         let mut shots = Shots::new(self.reader, query.all_files, true);
         let found = OnceCell::<HashSet<i64>>::new();
         let (mut done, mut wanted) = (0, 0);
@@ -151,7 +203,7 @@ impl Searcher<'_> {
                 let all = || standings.iter().map(|s| s.photo).collect();
                 found.get_or_init(all).contains(photo)
             };
-            for (standing, hits) in self.places(&standings[best], &filter)? {
+            for (standing, hits) in self.places(&standings[best], filter)? {
                 let before = ranked.shown;
                 for hit in hits {
                     let is_copy = ranked.shown > before;
@@ -167,7 +219,7 @@ impl Searcher<'_> {
                     };
                     ranked.photos += usize::from(!is_copy);
                     ranked.shown += 1;
-                    let why = judge.why(standing, &words);
+                    let why = judge.why(standing, words);
                     let row = RankedHit {
                         shot: &shot,
                         standing,
@@ -403,6 +455,7 @@ impl Directions {
             let vector = match &wish.like {
                 Like::Text(text) => examples.sentence(text)?,
                 Like::Photo(path) => examples.photo(path)?,
+                Like::Indexed(photo) => examples.indexed(*photo)?,
                 Like::Picture(bytes) => examples.picture(Path::new("-"), bytes)?,
             };
             vectors.push((wish.weight, vector));

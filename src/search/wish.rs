@@ -18,6 +18,8 @@ pub enum Like {
     Text(String),
     /// Another photo, indexed or not.
     Photo(PathBuf),
+    /// A photo of the index (`photos.id`), by what is stored of it: no file is opened.
+    Indexed(i64),
     /// A picture that is no file.
     Picture(std::sync::Arc<[u8]>),
 }
@@ -87,11 +89,19 @@ impl Wish {
         })
     }
 
+    /// A photo of the index.
+    pub fn indexed(photo: i64, wanted: bool) -> Self {
+        Self {
+            like: Like::Indexed(photo),
+            weight: if wanted { 1.0 } else { -1.0 },
+        }
+    }
+
     /// The sentence, if it is one.
     pub fn sentence(&self) -> Option<&str> {
         match &self.like {
             Like::Text(text) => Some(text),
-            Like::Photo(_) | Like::Picture(_) => None,
+            Like::Photo(_) | Like::Indexed(_) | Like::Picture(_) => None,
         }
     }
 }

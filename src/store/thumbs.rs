@@ -14,8 +14,8 @@ pub const THUMBS_FILE: &str = "thumbs.db";
 
 /// The thumbnails' database; owned by the writer thread.
 pub struct ThumbStore {
-    conn: Connection,
-    path: PathBuf,
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
 }
 
 impl ThumbStore {

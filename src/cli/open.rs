@@ -1,0 +1,74 @@
+//! `photond open`
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use super::{Context_, Exit};
+use crate::daemon::is_held;
+use crate::dirs::api_socket;
+use crate::serve::ask;
+
+/// Look at your photos in the browser
+///
+/// Asks the running photond for a gallery on this machine alone (127.0.0.1) and opens the browser there. The
+/// address holds a code that lets one browser in, once and within a minute; nobody else on this machine or
+/// network gets in, and nothing is fetched from the internet.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  photond open
+  photond open --print
+  ssh -L 7755:127.0.0.1:7755 home photond open --print     from another machine: open what it prints")]
+pub(super) struct Args {
+    /// Only print the address
+    #[arg(long)]
+    print: bool,
+}
+
+pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
+    let dir = &context.data_dir;
+    if !is_held(dir) {
+        bail!(
+            "photond is not running: `photond watch` starts it here, `photond service install` for good"
+        );
+    }
+    let invitation = ask(&api_socket(dir), "/api/v1/invite", &json!({}))
+        .context("the running photond gives no gallery (one of an earlier version never does: restart it; a single `photond index` has none)")?;
+    let url = invitation["url"].as_str().unwrap_or_default();
+    if args.print {
+        context.out.line(url)?;
+        return Ok(Exit::Done);
+    }
+    if open_browser(url) {
+        context.out.notice("opened in the browser");
+    } else {
+        context
+            .out
+            .notice("no browser could be started here; open this address within a minute:");
+        context.out.line(url)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Hands an address to the desktop's browser. The browser is not waited for.
+fn open_browser(url: &str) -> bool {
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    // Where there is no screen, xdg-open would start a browser in this terminal.
+    let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"];
+    let has_screen = has_screen.iter().any(|name| std::env::var_os(name).is_some());
+    if !has_screen && !cfg!(target_os = "macos") {
+        return false;
+    }
+    let started = Command::new(program)
+        .arg(url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    started.is_ok_and(|status| status.success())
+}

@@ -1,0 +1,101 @@
+//! The program around the API's server: its commands' words, and what they do when it is asked.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::words::KnownWords;
+use super::{Context_, control, people, show, status};
+use crate::daemon::{Companion, ControlOrder, HexPath, Pause};
+use crate::dirs::api_socket;
+use crate::model::ModelPack;
+use crate::search::Searcher;
+use crate::serve::{Answers, BoxedError, Errand, ServeOptions, Serving};
+use crate::store::{Hit, StoreReader, unix_now};
+
+/// Starts the server beside a daemon.
+pub(super) fn companion(context: &Context_) -> Companion {
+    let context = context.clone();
+    Box::new(move || {
+        let socket = api_socket(&context.data_dir);
+        let around = context.clone();
+        let options = ServeOptions {
+            data_dir: context.data_dir.clone(),
+            socket: socket.clone(),
+            port: context.config.gallery.port,
+            browser: context.config.gallery.always,
+            follow_links: context.config.follow_symlinks,
+            max_file: context.config.max_file_mib << 20,
+            get_answers: Box::new(move || Ok(Arc::new(Commands::new(&around)?))),
+        };
+        match Serving::start(options) {
+            Ok(serving) => Ok(Box::new(serving)),
+            Err(e) => Err(format!(
+                "the gallery cannot be reached, since {} cannot be opened: {e}",
+                socket.display()
+            )),
+        }
+    })
+}
+
+/// What the commands say and do.
+struct Commands {
+    context: Context_,
+    known: KnownWords,
+}
+
+impl Commands {
+    fn new(context: &Context_) -> Result<Self, BoxedError> {
+        Ok(Self {
+            context: context.clone(),
+            known: KnownWords::read(context)?,
+        })
+    }
+}
+
+impl Answers for Commands {
+    fn searcher<'a>(&'a self, reader: &'a StoreReader) -> Result<Searcher<'a>, BoxedError> {
+        Ok(self.known.searcher(&self.context, reader)?)
+    }
+
+    fn classifier_pack(&self) -> &ModelPack {
+        &self.known.pack
+    }
+
+    fn photo(&self, reader: &StoreReader, hit: &Hit) -> Result<Value, BoxedError> {
+        Ok(show::all_of(&self.context, &self.known, reader, (hit, false))?)
+    }
+
+    fn people(&self, reader: &StoreReader) -> Result<Value, BoxedError> {
+        Ok(people::as_json(&reader.persons()?))
+    }
+
+    fn status(&self, reader: &StoreReader) -> Result<Value, BoxedError> {
+        let status = status::read(&self.context, reader, true)?;
+        Ok(status::all_as_json(&self.context, reader, &status)?)
+    }
+
+    fn run(&self, errand: Errand) -> Result<Option<u64>, BoxedError> {
+        let hex = |path: &Path| HexPath::new(path);
+        let order = match errand {
+            Errand::Pause(seconds) => {
+                let until = seconds.map(|s| unix_now() + i64::from(s));
+                control::put(&self.context, Some(Pause { until }))?;
+                return Ok(None);
+            }
+            Errand::Resume => {
+                control::put(&self.context, None)?;
+                return Ok(None);
+            }
+            Errand::Rescan(path) => ControlOrder::Rescan {
+                path: path.as_deref().map(hex),
+            },
+            Errand::Confirm(root) => ControlOrder::Confirm {
+                roots: root.as_deref().map(hex).into_iter().collect(),
+            },
+            Errand::Forget(root) => ControlOrder::Forget { path: hex(&root) },
+        };
+        Ok(control::obey(&self.context, &order)?)
+    }
+}

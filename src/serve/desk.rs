@@ -1,0 +1,242 @@
+//! What answers are made with: readers, the tiles of all photos, the words that queries are understood
+//! by. All of it is made when it is first wanted and let go when nobody has asked for a while.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::answer::Failed;
+use super::view::AllTiles;
+use super::{Answers, GetAnswers};
+use crate::photo::hex;
+use crate::source::Links;
+use crate::store::{PhotosMark, StoreReader, ThumbStore};
+
+/// Without a request for so long, everything is let go.
+const IDLE: Duration = Duration::from_secs(300);
+/// Readers that are kept open.
+const MOST_READERS: usize = 4;
+/// Photos can change without one coming or going (a date that a sidecar says): so long after a write the
+/// tiles are read anew.
+const DOUBTED_AFTER: Duration = Duration::from_secs(30);
+
+/// Everything that answers are made with.
+pub(super) struct Desk {
+    data_dir: PathBuf,
+    links: Links,
+    get_answers: GetAnswers,
+    kept: Mutex<Kept>,
+    watching: Mutex<Option<Watching>>,
+    /// Held while tiles are read, so that they are read once.
+    tiles: Mutex<Option<Arc<ClockedTiles>>>,
+    clock_from: u64,
+    /// How long the last reading of all tiles took, in milliseconds.
+    reading_took: AtomicU64,
+    last_asked: Mutex<Instant>,
+    is_swept: AtomicBool,
+}
+
+#[derive(Default)]
+struct Kept {
+    readers: Vec<StoreReader>,
+    thumbs: Vec<ThumbStore>,
+    answers: Option<Arc<dyn Answers>>,
+}
+
+/// The tiles with the clock that they are of.
+pub(super) struct ClockedTiles {
+    pub all: AllTiles,
+    pub clock: u64,
+    pub epoch: String,
+    read_at: Instant,
+}
+
+/// Who looks whether photos have come or gone.
+struct Watching {
+    reader: StoreReader,
+    version: i64,
+    mark: PhotosMark,
+    changes: u64,
+    /// When somebody wrote something, since the tiles were read.
+    in_doubt: bool,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Desk {
+    pub fn new(data_dir: PathBuf, links: Links, get_answers: GetAnswers) -> Self {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Self {
+            data_dir,
+            links,
+            get_answers,
+            kept: Mutex::default(),
+            watching: Mutex::default(),
+            tiles: Mutex::default(),
+            // A daemon that is started again goes on where no earlier clock has been.
+            clock_from: since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(0)),
+            reading_took: AtomicU64::new(0),
+            last_asked: Mutex::new(Instant::now()),
+            is_swept: AtomicBool::new(false),
+        }
+    }
+
+    /// Has work done that reads the index, on a thread that may wait.
+    pub async fn with<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self, &StoreReader) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T, Failed> {
+        self.touch();
+        let desk = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || {
+            let reader = match locked(&desk.kept).readers.pop() {
+                Some(reader) => reader,
+                None => StoreReader::open(&desk.data_dir)?,
+            };
+            let result = work(&desk, &reader);
+            let mut kept = locked(&desk.kept);
+            // After an error of ours the next one begins anew.
+            let is_well = result.as_ref().err().is_none_or(|e| !e.status.is_server_error());
+            if is_well && kept.readers.len() < MOST_READERS {
+                kept.readers.push(reader);
+            }
+            result
+        });
+        done.await
+            .map_err(|_| Failed::of_ours("photond broke off; its log says why"))?
+    }
+
+    /// The same with the thumbnails.
+    pub fn thumbs<T>(
+        &self,
+        work: impl FnOnce(&ThumbStore) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let kept = locked(&self.kept).thumbs.pop();
+        let thumbs = kept.map_or_else(|| ThumbStore::open_read_only(&self.data_dir), Ok)?;
+        let result = work(&thumbs)?;
+        let mut kept = locked(&self.kept);
+        if kept.thumbs.len() < MOST_READERS {
+            kept.thumbs.push(thumbs);
+        }
+        Ok(result)
+    }
+
+    /// The words that queries are understood by, and what commands say.
+    pub fn answers(&self) -> Result<Arc<dyn Answers>, Failed> {
+        if let Some(answers) = &locked(&self.kept).answers {
+            return Ok(Arc::clone(answers));
+        }
+        let answers = (self.get_answers)()?;
+        locked(&self.kept).answers = Some(Arc::clone(&answers));
+        Ok(answers)
+    }
+
+    /// Looks whether photos have come or gone, and gives the clock.
+    pub fn clock(&self) -> Result<u64, Failed> {
+        let mut watching = locked(&self.watching);
+        match watching.as_mut() {
+            Some(w) => {
+                let version = w.reader.data_version()?;
+                if version != w.version {
+                    let mark = w.reader.photos_mark()?;
+                    w.changes += u64::from(mark != w.mark);
+                    (w.version, w.mark, w.in_doubt) = (version, mark, true);
+                }
+                Ok(self.clock_from + w.changes)
+            }
+            None => {
+                let reader = StoreReader::open(&self.data_dir)?;
+                *watching = Some(Watching {
+                    version: reader.data_version()?,
+                    mark: reader.photos_mark()?,
+                    reader,
+                    changes: 0,
+                    in_doubt: false,
+                });
+                Ok(self.clock_from)
+            }
+        }
+    }
+
+    /// How long the last reading of all tiles took.
+    pub fn reading_took(&self) -> Duration {
+        Duration::from_millis(self.reading_took.load(Ordering::Relaxed))
+    }
+
+    /// Whether the index follows links at the end of a path.
+    pub fn links(&self) -> Links {
+        self.links
+    }
+
+    /// Where the index lies.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// What the clock was at the start: earlier ones are not known here.
+    pub fn clock_from(&self) -> u64 {
+        self.clock_from
+    }
+
+    /// The tiles of all photos as they are now.
+    pub fn tiles(&self, reader: &StoreReader) -> Result<Arc<ClockedTiles>, Failed> {
+        let mut tiles = locked(&self.tiles);
+        let clock = self.clock()?;
+        let in_doubt = locked(&self.watching).as_ref().is_some_and(|w| w.in_doubt);
+        if let Some(tiles) = tiles.as_ref().filter(|tiles| {
+            tiles.clock == clock && !(in_doubt && tiles.read_at.elapsed() > DOUBTED_AFTER)
+        }) {
+            return Ok(Arc::clone(tiles));
+        }
+        // Two copies at once would be twice the memory.
+        *tiles = None;
+        if let Some(watching) = locked(&self.watching).as_mut() {
+            watching.in_doubt = false;
+        }
+        let began = Instant::now();
+        let read = Arc::new(ClockedTiles {
+            all: AllTiles::read(reader)?,
+            clock,
+            epoch: epoch(reader)?,
+            read_at: Instant::now(),
+        });
+        let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.reading_took.store(took, Ordering::Relaxed);
+        *tiles = Some(Arc::clone(&read));
+        Ok(read)
+    }
+
+    /// Notes that somebody asks, and has everything let go when nobody does any more.
+    fn touch(self: &Arc<Self>) {
+        *locked(&self.last_asked) = Instant::now();
+        if self.is_swept.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let desk = Arc::clone(self);
+        tokio::spawn(async move {
+            loop {
+                let idle = locked(&desk.last_asked).elapsed();
+                match IDLE.checked_sub(idle) {
+                    Some(rest) if !rest.is_zero() => tokio::time::sleep(rest).await,
+                    _ => break,
+                }
+            }
+            desk.is_swept.store(false, Ordering::Release);
+            desk.let_go();
+        });
+    }
+
+    fn let_go(&self) {
+        *locked(&self.kept) = Kept::default();
+        *locked(&self.tiles) = None;
+        crate::index::give_memory_back();
+    }
+}
+
+/// Which index this is, for addresses that are kept for good: a photo's number is given once in it.
+fn epoch(reader: &StoreReader) -> Result<String, Failed> {
+    Ok(hex(&reader.identity()?[..6]))
+}

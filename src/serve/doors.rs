@@ -1,0 +1,150 @@
+//! The two listeners, and what holds of every connection: a bound on how many there are, on how long a
+//! request's head may take, and on how long an answer may wait to be read.
+
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+
+use super::gate::Doorway;
+use super::patient::PatientStream;
+use crate::dirs::socket_address;
+
+/// Connections of one listener at most; the next ones wait until the system turns them away.
+const MOST_CONNECTIONS: usize = 64;
+/// How long a request's head may take, and a connection without a request may stay.
+const HEAD: Duration = Duration::from_secs(15);
+/// How long an answer may wait to be read.
+const STUCK: Duration = Duration::from_secs(30);
+/// Bytes of a head, and of what is read ahead.
+const BUFFER: usize = 32 << 10;
+/// After an accept that failed (no descriptors left, perhaps): they come back.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
+
+/// What a request is told apart by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CameThrough(pub Doorway);
+
+/// Opens the Unix socket, 0600 in a folder that is its owner's alone. Whoever calls it holds the data
+/// directory's lock: a socket that is left over is nobody's.
+pub(super) fn socket(path: &Path) -> io::Result<UnixListener> {
+    if let Some(dir) = path.parent().filter(|dir| !dir.exists()) {
+        fs::DirBuilder::new().mode(0o700).create(dir)?;
+    }
+    let _ = fs::remove_file(path);
+    let listener = UnixListener::bind(socket_address(path)?.path())?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Opens a port of 127.0.0.1: this one, or any if it is taken.
+async fn loopback(port: u16) -> io::Result<(TcpListener, u16)> {
+    let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Err(e) if e.kind() == io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?
+        }
+        other => other?,
+    };
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}
+
+/// The listener for browsers, which is opened when somebody asks for it.
+pub(super) struct BrowserDoor {
+    wanted: u16,
+    open: Mutex<Option<u16>>,
+    opening: tokio::sync::Mutex<()>,
+}
+
+impl BrowserDoor {
+    pub fn new(wanted: u16) -> Self {
+        Self {
+            wanted,
+            open: Mutex::new(None),
+            opening: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Opens it if it is not open yet, and gives its port.
+    pub async fn open(&self, router: &Router) -> io::Result<u16> {
+        let _one = self.opening.lock().await;
+        if let Some(port) = *self.open.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(port);
+        }
+        let (listener, port) = loopback(self.wanted).await?;
+        tokio::spawn(serve_loopback(listener, port, router.clone()));
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(port);
+        Ok(port)
+    }
+}
+
+async fn serve_loopback(listener: TcpListener, port: u16, router: Router) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_AGAIN).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let router = router.clone();
+        tokio::spawn(async move {
+            let _permit = permit;
+            connection(stream, Doorway::Loopback(port), router).await;
+        });
+    }
+}
+
+/// Answers on the Unix socket for as long as the daemon lives.
+pub(super) async fn serve_socket(listener: UnixListener, router: Router) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_AGAIN).await;
+            continue;
+        };
+        let router = router.clone();
+        tokio::spawn(async move {
+            let _permit = permit;
+            connection(stream, Doorway::Socket, router).await;
+        });
+    }
+}
+
+async fn connection<S>(stream: S, doorway: Doorway, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    use tower_service::Service;
+    let through = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(CameThrough(doorway));
+        router.clone().call(request.map(Body::new))
+    });
+    let io = TokioIo::new(PatientStream::new(stream, STUCK));
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(BUFFER)
+        .serve_connection(io, through)
+        .await;
+    if let Err(e) = served {
+        tracing::debug!("a connection ended: {e}");
+    }
+}

@@ -1,0 +1,139 @@
+//! What happens, as it happens: photos that come and go, and what the daemon says of itself.
+//!
+//! While nobody listens nothing is looked at. Each listener looks once a second whether anything has been
+//! written, which costs microseconds when nothing has.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::answer::Failed;
+use super::desk::Desk;
+use super::pictures::Pieces;
+
+/// Listeners at most: an open page is one while it is looked at.
+const MOST_LISTENERS: usize = 8;
+static LISTENERS: Semaphore = Semaphore::const_new(MOST_LISTENERS);
+const LOOK: Duration = Duration::from_secs(1);
+/// A listener is told something at least this often: one that has gone is noticed by that.
+const ALIVE: Duration = Duration::from_secs(20);
+/// Events that wait for a listener; one that takes none for [`ALIVE`] is let go.
+const WAITING: usize = 16;
+/// Tiles that take long to read are not asked for all the time: a stretch without news is this many times
+/// what the last reading took.
+const REST: u32 = 20;
+
+/// Since when somebody wants to know.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Since {
+    since: Option<u64>,
+}
+
+/// `GET /api/v1/events?since=CLOCK`
+pub(super) async fn events(
+    State(desk): State<Arc<Desk>>,
+    Query(Since { since }): Query<Since>,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    let Ok(permit) = LISTENERS.try_acquire() else {
+        return Err(Failed::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            format!("{MOST_LISTENERS} listen already; close one"),
+        ));
+    };
+    let accepts = headers.get(header::ACCEPT);
+    let as_lines = accepts.is_some_and(|a| a.as_bytes().starts_with(b"application/x-ndjson"));
+    let (out, body) = mpsc::channel(WAITING);
+    tokio::spawn(async move {
+        let _permit = permit;
+        let mut telling = Telling {
+            out,
+            as_lines,
+            told: Instant::now(),
+        };
+        // It ends when the listener has gone.
+        let _ = tell(&desk, since, &mut telling).await;
+    });
+    let kind = if as_lines {
+        "application/x-ndjson"
+    } else {
+        "text/event-stream"
+    };
+    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, Body::new(Pieces(body))).into_response())
+}
+
+/// The listener has gone.
+struct Gone;
+
+struct Telling {
+    out: mpsc::Sender<std::io::Result<Bytes>>,
+    as_lines: bool,
+    told: Instant,
+}
+
+impl Telling {
+    async fn say(&mut self, text: String) -> Result<(), Gone> {
+        self.told = Instant::now();
+        let sent = self.out.send_timeout(Ok(text.into()), ALIVE).await;
+        sent.map_err(|_| Gone)
+    }
+
+    async fn event(&mut self, event: &Value) -> Result<(), Gone> {
+        let text = match self.as_lines {
+            true => format!("{event}\n"),
+            false => format!("data: {event}\n\n"),
+        };
+        self.say(text).await
+    }
+
+    async fn still_here(&mut self) -> Result<(), Gone> {
+        if self.told.elapsed() < ALIVE {
+            return Ok(());
+        }
+        let text = if self.as_lines { "\n" } else { ":\n\n" };
+        self.say(text.to_owned()).await
+    }
+}
+
+async fn tell(desk: &Arc<Desk>, since: Option<u64>, telling: &mut Telling) -> Result<(), Gone> {
+    let mut clock = since;
+    let mut said_at = None;
+    let mut quiet_until = Instant::now();
+    loop {
+        let look = desk.with(|desk, reader| {
+            let row = reader.daemon()?;
+            Ok((desk.clock()?, desk.clock_from(), desk.reading_took(), row))
+        });
+        // What cannot be read now may be in a second; the pipeline says what is wrong elsewhere.
+        if let Ok((now, first, took, daemon)) = look.await {
+            let known = *clock.get_or_insert(now);
+            if known < first || known > now {
+                telling.event(&json!({ "type": "fresh", "clock": now })).await?;
+                clock = Some(now);
+            } else if known < now && quiet_until <= Instant::now() {
+                telling.event(&json!({ "type": "photos", "clock": now })).await?;
+                clock = Some(now);
+                quiet_until = Instant::now() + took * REST;
+            }
+            let daemon = daemon.filter(|row| said_at != Some(row.heartbeat_at));
+            if let Some(row) = daemon {
+                said_at = Some(row.heartbeat_at);
+                let report: Value = serde_json::from_str(&row.report).unwrap_or_default();
+                telling.event(&json!({ "type": "status", "report": report })).await?;
+            }
+        }
+        telling.still_here().await?;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = telling.out.closed() => return Err(Gone),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! One API over HTTP for the gallery in the browser, the command line and scripts.
+//!
+//! It listens on a Unix socket as long as a daemon lives, and on 127.0.0.1 only when somebody asks for that
+//! (`photond open`, or the setting). Promises: nobody else is let in (`gate`, `visitors`); no path that a
+//! request holds is opened; a client that is slow, or gone, holds nothing up (`doors`, `patient`); with nobody
+//! asking no CPU is used, and after five minutes the memory is given back (`desk`). Never: writes to the index,
+//! or waits for the writer. What changes something is handed to the program as an [`Errand`].
+//!
+//! Cost: a runtime with one thread, and up to six more while they read; about five bytes a photo while a
+//! gallery is open.
+
+mod answer;
+mod asked;
+mod client;
+mod desk;
+mod doors;
+mod events;
+mod files;
+mod folders;
+mod gate;
+mod patient;
+mod pictures;
+mod routes;
+mod view;
+mod visitors;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::model::ModelPack;
+use crate::search::Searcher;
+use crate::source::Links;
+use crate::store::{Hit, StoreReader};
+
+pub use client::{ask, ClientError};
+
+/// An error of whatever floor.
+pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Makes the [`Answers`] when somebody asks for the first time in a while.
+pub type GetAnswers = Box<dyn Fn() -> Result<Arc<dyn Answers>, BoxedError> + Send + Sync>;
+
+/// What the server asks of the program around it: the words that queries are understood by, what its
+/// commands say as JSON, and errands.
+pub trait Answers: Send + Sync {
+    /// Understands queries.
+    ///
+    /// # Errors
+    /// The database, or files of one's own words.
+    fn searcher<'a>(&'a self, reader: &'a StoreReader) -> Result<Searcher<'a>, BoxedError>;
+    /// The classifier, which derived search models are made of.
+    fn classifier_pack(&self) -> &ModelPack;
+    /// All that is known of a photo, as `photond show` says it.
+    ///
+    /// # Errors
+    /// The database.
+    fn photo(&self, reader: &StoreReader, hit: &Hit) -> Result<Value, BoxedError>;
+    /// As `photond people --format json` says it.
+    ///
+    /// # Errors
+    /// The database.
+    fn people(&self, reader: &StoreReader) -> Result<Value, BoxedError>;
+    /// As `photond status --format json` says it.
+    ///
+    /// # Errors
+    /// The database.
+    fn status(&self, reader: &StoreReader) -> Result<Value, BoxedError>;
+    /// Does something; the answer is how many folders or files it concerned, if that can be said.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    fn run(&self, errand: Errand) -> Result<Option<u64>, BoxedError>;
+}
+
+/// What can be told to a daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// Index nothing for so many seconds, or until told otherwise.
+    Pause(Option<u32>),
+    /// Go on.
+    Resume,
+    /// Look through a folder again, or through all.
+    Rescan(Option<PathBuf>),
+    /// Let go of the files held as missing in a root, or in all.
+    Confirm(Option<PathBuf>),
+    /// Take a root out of the index.
+    Forget(PathBuf),
+}
+
+/// What a server is started with.
+pub struct ServeOptions {
+    /// Where the index lies.
+    pub data_dir: PathBuf,
+    /// Where the Unix socket is to lie.
+    pub socket: PathBuf,
+    /// Port of 127.0.0.1 for browsers; any, if it is taken.
+    pub port: u16,
+    /// Open that port at once, and not only when `photond open` asks.
+    pub browser: bool,
+    /// Whether the last name of a photo's path may be a link.
+    pub follow_links: bool,
+    /// Largest example file, in bytes.
+    pub max_file: u64,
+    /// The program around it.
+    pub get_answers: GetAnswers,
+}
+
+/// Threads that read, at most; they end when there is nothing to do.
+const MOST_THREADS: usize = 6;
+const THREAD_STAYS: Duration = Duration::from_secs(10);
+/// How long a stop waits for threads that read: what they do changes nothing.
+const STOP_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A running server; it stops when this is dropped.
+pub struct Serving {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    socket: PathBuf,
+}
+
+impl Serving {
+    /// Starts it on a thread of its own.
+    ///
+    /// # Errors
+    /// If the socket cannot be opened.
+    pub fn start(options: ServeOptions) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(MOST_THREADS)
+            .thread_keep_alive(THREAD_STAYS)
+            .thread_name("photond-serve")
+            .build()?;
+        let socket = options.socket.clone();
+        let listener = {
+            let _inside = runtime.enter();
+            doors::socket(&socket)?
+        };
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("photond-serve".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    let serving = routes::serve(listener, options);
+                    tokio::select! {
+                        () = serving => {}
+                        _ = stopped => {}
+                    }
+                });
+                runtime.shutdown_timeout(STOP_PATIENCE);
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+            socket,
+        })
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+impl ServeOptions {
+    fn links(&self) -> Links {
+        match self.follow_links {
+            true => Links::Followed,
+            false => Links::Refused,
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! Who answers what, and the one way in: every request passes [`enter`] first.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::net::UnixListener;
+
+use super::answer::{Failed, as_bytes, as_json};
+use super::asked::{SortBy, ViewRequest};
+use super::desk::{ClockedTiles, Desk};
+use super::doors::{BrowserDoor, CameThrough, serve_socket};
+use super::folders::{self, FolderId};
+use super::gate::{ANSWER_HEADERS, Doorway, ENTRANCE, GALLERY_HOST, judge};
+use super::pictures::{no_photo, original, preview, thumbnail};
+use super::view::ViewHead;
+use super::visitors::Visitors;
+use super::{Errand, ServeOptions, events, files};
+use crate::search::{self, Searcher, Space, TextSide, Wish, choose};
+use crate::store::StoreReader;
+
+/// The longest request body: a selection of 100,000 photos.
+const LONGEST_BODY: usize = 1 << 20;
+/// How long a request's body may take.
+const BODY: Duration = Duration::from_secs(15);
+/// Photos that a ranked view shows beyond the confident answers.
+const BEYOND: usize = 200;
+/// Rows of each kind in the facets.
+const FACETS: usize = 50;
+
+/// Who is let in, and through which doors.
+struct Porter {
+    visitors: Visitors,
+    browsers: BrowserDoor,
+}
+
+/// Answers until it is dropped.
+pub(super) async fn serve(listener: UnixListener, options: ServeOptions) {
+    let links = options.links();
+    let porter = Arc::new(Porter {
+        visitors: Visitors::default(),
+        browsers: BrowserDoor::new(options.port),
+    });
+    let desk = Desk::new(options.data_dir, links, options.get_answers);
+    let router = router(Arc::new(desk), options.max_file, &porter);
+    if options.browser
+        && let Err(e) = porter.browsers.open(&router).await
+    {
+        tracing::warn!("the gallery has no port: {e}");
+    }
+    // The invitation needs the router for the listener that it opens.
+    let invite = post(invite).with_state((Arc::clone(&porter), router.clone()));
+    let at_socket = Router::new().route("/api/v1/invite", invite);
+    let at_socket = at_socket.layer(from_fn_with_state(porter, enter));
+    serve_socket(listener, at_socket.merge(router)).await;
+}
+
+fn router(desk: Arc<Desk>, max_file: u64, porter: &Arc<Porter>) -> Router {
+    Router::new()
+        .route("/", get(files::index))
+        .route("/app/{file}", get(files::app))
+        .route("/t/{epoch}/{id}", get(thumbnail))
+        .route("/p/{epoch}/{id}", get(preview))
+        .route("/o/{id}", get(original))
+        .route("/api/v1/view", post(view))
+        .route("/api/v1/photos/{id}", get(photo))
+        .route("/api/v1/facets", get(facets))
+        .route("/api/v1/folders", get(folder_list))
+        .route("/api/v1/places", get(places))
+        .route("/api/v1/people", get(people))
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/events", get(events::events))
+        .route("/api/v1/pause", post(pause))
+        .route("/api/v1/resume", post(resume))
+        .route("/api/v1/rescan", post(rescan))
+        .route("/api/v1/confirm", post(confirm))
+        .route("/api/v1/forget", post(forget))
+        .with_state(desk)
+        .route(ENTRANCE, get(entrance).with_state(Arc::clone(porter)))
+        .layer(Extension(MaxFile(max_file)))
+        .layer(from_fn_with_state(Arc::clone(porter), enter))
+}
+
+#[derive(Clone, Copy)]
+struct MaxFile(u64);
+
+/// Judges a request, reads its body with patience and a bound, and says in the answer what browsers are to
+/// keep to.
+async fn enter(State(porter): State<Arc<Porter>>, request: Request, next: Next) -> Response {
+    let mut response = match let_in(&porter, request).await {
+        Ok(request) => in_json(next.run(request).await).await,
+        Err(failed) => failed.into_response(),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in ANSWER_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn let_in(porter: &Porter, request: Request) -> Result<Request, Failed> {
+    let through = request.extensions().get::<CameThrough>();
+    let through = through.ok_or_else(|| Failed::of_ours("a request came through no door"))?;
+    let doorway = through.0;
+    judge(doorway, request.method(), request.uri(), request.headers())
+        .map_err(|away| Failed::new(away.status, away.why))?;
+    if let Doorway::Loopback(port) = doorway
+        && request.uri().path() != ENTRANCE
+        && !cookies(request.headers(), port).any(|cookie| porter.visitors.knows(cookie))
+    {
+        return Err(Failed::new(
+            StatusCode::UNAUTHORIZED,
+            "this browser is not let in yet, or photond was started anew: run `photond open`",
+        ));
+    }
+    let (parts, body) = request.into_parts();
+    let body = tokio::time::timeout(BODY, to_bytes(body, LONGEST_BODY)).await;
+    let body = body.map_err(|_| Failed::new(StatusCode::REQUEST_TIMEOUT, "the request is slow"))?;
+    let body = body.map_err(|_| {
+        Failed::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the request is longer than 1 MiB, or broke off",
+        )
+    })?;
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// The name of the cookie: cookies are shared by all ports of a host.
+fn cookie_name(port: u16) -> String {
+    format!("photond-{port}")
+}
+
+fn cookies(headers: &HeaderMap, port: u16) -> impl Iterator<Item = &str> {
+    let name = cookie_name(port);
+    let lines = headers.get_all(header::COOKIE).iter();
+    let pairs = lines.filter_map(|line| line.to_str().ok());
+    let pairs = pairs.flat_map(|line| line.split(';'));
+    pairs.filter_map(move |pair| pair.trim().strip_prefix(name.as_str())?.strip_prefix('='))
+}
+
+/// What the router itself turns down is said as everything else is.
+async fn in_json(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_json = kind.is_some_and(|kind| kind == "application/json");
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let said = to_bytes(response.into_body(), 4096).await;
+    let said = String::from_utf8_lossy(&said.unwrap_or_default()).into_owned();
+    let said = if said.is_empty() {
+        "there is nothing here".to_owned()
+    } else {
+        said
+    };
+    Failed::new(status, said).into_response()
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Failed> {
+    // Nothing at all is an empty object.
+    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|e| Failed::of_theirs(e.to_string()))
+}
+
+#[derive(Deserialize)]
+struct Code {
+    #[serde(default)]
+    code: String,
+}
+
+/// `GET /in?code=`: a code becomes a cookie.
+async fn entrance(
+    State(porter): State<Arc<Porter>>,
+    Extension(through): Extension<CameThrough>,
+    method: Method,
+    Query(Code { code }): Query<Code>,
+) -> Result<Response, Failed> {
+    let Doorway::Loopback(port) = through.0 else {
+        return Err(Failed::of_theirs("the socket needs no code"));
+    };
+    let cookie = (method == Method::GET).then(|| porter.visitors.enter(&code, Instant::now()));
+    let cookie = cookie.flatten().ok_or_else(|| {
+        Failed::new(
+            StatusCode::FORBIDDEN,
+            "this link has been used, or is older than a minute: run `photond open` again",
+        )
+    })?;
+    let name = cookie_name(port);
+    let headers = [
+        (header::LOCATION, "/".to_owned()),
+        (
+            header::SET_COOKIE,
+            format!("{name}={cookie}; Path=/; HttpOnly; SameSite=Strict"),
+        ),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((StatusCode::SEE_OTHER, headers).into_response())
+}
+
+/// `POST /api/v1/invite`, at the socket alone: opens the listener for browsers and gives an address with a
+/// one-time code.
+async fn invite(
+    State((porter, router)): State<(Arc<Porter>, Router)>,
+) -> Result<Response, Failed> {
+    let port = porter.browsers.open(&router).await;
+    let port = port.map_err(|e| {
+        Failed::of_ours(&format!("no port of 127.0.0.1 can be opened: {e}"))
+    })?;
+    let code = porter.visitors.invite(Instant::now());
+    let code = code.map_err(|_| Failed::of_ours("the system gives no random numbers"))?;
+    let at = |host: &str| format!("http://{host}:{port}{ENTRANCE}?code={code}");
+    Ok(as_json(&json!({ "url": at(GALLERY_HOST), "by_number": at("127.0.0.1") })))
+}
+
+/// `POST /api/v1/view`
+async fn view(
+    State(desk): State<Arc<Desk>>,
+    Extension(MaxFile(max_file)): Extension<MaxFile>,
+    body: Bytes,
+) -> Result<Response, Failed> {
+    let request: ViewRequest = read(&body)?;
+    let bytes = desk.with(move |desk, reader| view_of(desk, reader, request, max_file));
+    Ok(as_bytes("application/octet-stream", bytes.await?))
+}
+
+fn view_of(
+    desk: &Desk,
+    reader: &StoreReader,
+    request: ViewRequest,
+    max_file: u64,
+) -> Result<Vec<u8>, Failed> {
+    let tiles = desk.tiles(reader)?;
+    let head = head_of(&tiles);
+    let (wishes, mut query) = request.query.understood(reader)?;
+    if wishes.is_empty() && query == search::Query::default() {
+        return tiles.all.tiles().bytes(head);
+    }
+    let answers = desk.answers()?;
+    let searcher = answers.searcher(reader)?;
+    if wishes.is_empty() {
+        let ids = searcher.photo_ids(&query)?;
+        return tiles.all.only(ids).bytes(head);
+    }
+    query.limit = request.limit;
+    let beyond = match request.sort {
+        Some(SortBy::Date) => 0,
+        _ => BEYOND,
+    };
+    let chosen = choose(reader, desk.data_dir());
+    let found = chosen.and_then(|chosen| {
+        let reads = wishes.iter().any(|wish| wish.sentence().is_some());
+        let text = reads.then(|| TextSide::begin(&chosen.pack, desk.data_dir()));
+        let space = Space {
+            pack: &chosen.pack,
+            model: chosen.row.id,
+            classifier: answers.classifier_pack(),
+            data_dir: desk.data_dir(),
+            max_file,
+            stop: None,
+            text: text.as_ref(),
+        };
+        searcher.closest(&space, &query, &wishes, beyond)
+    });
+    match found {
+        Ok((best, _)) if request.sort == Some(SortBy::Date) => {
+            let ids = best.iter().map(|standing| standing.photo).collect();
+            tiles.all.only(ids).bytes(head)
+        }
+        Ok((best, _)) => tiles.all.best(&best)?.bytes(head),
+        // Plain words mean something without a model too.
+        Err(e) if e.is_of_the_model() => match only_sentence(&wishes) {
+            Some(words) => {
+                let ids = by_words(&searcher, &query, words)?;
+                tiles.all.only(ids).bytes(head)
+            }
+            None => Err(e.into()),
+        },
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn head_of(tiles: &ClockedTiles) -> ViewHead {
+    ViewHead {
+        clock: tiles.clock,
+        epoch: tiles.epoch.clone(),
+        ..ViewHead::default()
+    }
+}
+
+fn only_sentence(wishes: &[Wish]) -> Option<&str> {
+    match wishes {
+        [wish] => wish.sentence(),
+        _ => None,
+    }
+}
+
+fn by_words(
+    searcher: &Searcher<'_>,
+    query: &search::Query,
+    words: &str,
+) -> Result<Vec<i64>, Failed> {
+    let mut ids = Vec::new();
+    searcher.by_words(query, words, &mut |shot| {
+        ids.push(shot.face.photo.id);
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(ids)
+}
+
+/// `GET /api/v1/photos/{id}`
+async fn photo(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<u32>,
+) -> Result<Response, Failed> {
+    let photo = desk.with(move |desk, reader| {
+        let hit = reader.photo_called(i64::from(id))?.ok_or_else(no_photo)?;
+        let mut photo = desk.answers()?.photo(reader, &hit)?;
+        photo["id"] = json!(id);
+        Ok(photo)
+    });
+    Ok(as_json(&photo.await?))
+}
+
+/// `GET /api/v1/facets`: what there is most of in the whole library.
+async fn facets(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
+    let facets = desk.with(|desk, reader| {
+        let answers = desk.answers()?;
+        let searcher = answers.searcher(reader)?;
+        let row = |name: &str, photos: i64| json!({ "name": name, "photos": photos });
+        let tags = reader.tag_counts(searcher.cutoff)?;
+        let tags: Vec<Value> = tags.iter().take(FACETS).map(|t| row(&t.name, t.photos)).collect();
+        let people = reader.persons()?;
+        let people = people.iter().take(FACETS).map(|p| row(&p.name, p.photos));
+        let places = named_places(reader)?;
+        let places = places.iter().map(|(name, photos)| row(name, *photos));
+        let cameras = reader.camera_counts(FACETS)?;
+        let cameras = cameras.iter().map(|(name, photos)| row(name, *photos));
+        Ok(json!({
+            "tags": tags,
+            "people": people.collect::<Vec<_>>(),
+            "places": places.collect::<Vec<_>>(),
+            "cameras": cameras.collect::<Vec<_>>(),
+        }))
+    });
+    Ok(as_json(&facets.await?))
+}
+
+/// The places with most photos, under names that a query understands.
+fn named_places(reader: &StoreReader) -> Result<Vec<(String, i64)>, Failed> {
+    let mut counts: HashMap<String, i64> = HashMap::new();
+    for count in reader.locality_counts()? {
+        let name = count.locality.to_string();
+        // What was taken near a city is found under its name too.
+        let name = name.strip_prefix("near ").unwrap_or(&name);
+        *counts.entry(name.to_owned()).or_default() += count.photos;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    counts.truncate(FACETS);
+    Ok(counts)
+}
+
+#[derive(Deserialize)]
+struct Under {
+    under: Option<FolderId>,
+}
+
+/// `GET /api/v1/folders?under=ID`
+async fn folder_list(
+    State(desk): State<Arc<Desk>>,
+    Query(Under { under }): Query<Under>,
+) -> Result<Response, Failed> {
+    let listed = desk.with(move |_, reader| folders::list(reader, under));
+    Ok(as_json(&listed.await?))
+}
+
+/// `GET /api/v1/places`: where each photo was taken, in numbers.
+async fn places(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
+    let bytes = desk.with(|_, reader| {
+        let positions = reader.positions()?;
+        let micro = |degrees: f64| (degrees * 1e6).round() as i32;
+        let rows = positions.iter().filter_map(|at| {
+            let id = u32::try_from(at.photo).ok()?;
+            let (lat, lon) = (micro(at.lat).to_le_bytes(), micro(at.lon).to_le_bytes());
+            Some([id.to_le_bytes(), lat, lon].concat())
+        });
+        let rows: Vec<u8> = rows.flatten().collect();
+        let count = u32::try_from(rows.len() / 12).unwrap_or(u32::MAX);
+        Ok([count.to_le_bytes().to_vec(), rows].concat())
+    });
+    Ok(as_bytes("application/octet-stream", bytes.await?))
+}
+
+/// `GET /api/v1/people`
+async fn people(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
+    let people = desk.with(|desk, reader| Ok(desk.answers()?.people(reader)?));
+    Ok(as_json(&people.await?))
+}
+
+/// `GET /api/v1/status`
+async fn status(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
+    let status = desk.with(|desk, reader| Ok(desk.answers()?.status(reader)?));
+    Ok(as_json(&status.await?))
+}
+
+/// For how long.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ForSeconds {
+    seconds: Option<u32>,
+}
+
+/// A root, by `roots.id` as the status lists them.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct OfRoot {
+    root: Option<i64>,
+}
+
+/// A folder with all below it.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct OfFolder {
+    folder: Option<FolderId>,
+}
+
+fn root_path(reader: &StoreReader, id: i64) -> Result<PathBuf, Failed> {
+    let found = reader.roots()?.into_iter().find(|row| row.id == id);
+    let found = found.ok_or_else(|| Failed::not_there("there is no such root"))?;
+    Ok(found.path)
+}
+
+/// Has an errand run. What it concerned is counted; nothing at all is an error of the request's.
+async fn run(
+    desk: &Arc<Desk>,
+    errand: impl FnOnce(&StoreReader) -> Result<Errand, Failed> + Send + 'static,
+) -> Result<Response, Failed> {
+    let done = desk.with(move |desk, reader| {
+        let errand = errand(reader)?;
+        Ok(desk.answers()?.run(errand)?)
+    });
+    Ok(as_json(&json!({ "done": done.await? })))
+}
+
+/// `POST /api/v1/pause {"seconds"}`
+async fn pause(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Failed> {
+    let ForSeconds { seconds } = read(&body)?;
+    run(&desk, move |_| Ok(Errand::Pause(seconds))).await
+}
+
+/// `POST /api/v1/resume`
+async fn resume(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
+    run(&desk, |_| Ok(Errand::Resume)).await
+}
+
+/// `POST /api/v1/rescan {"folder"}`
+async fn rescan(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Failed> {
+    let OfFolder { folder } = read(&body)?;
+    let errand = move |reader: &StoreReader| {
+        let path = folder.map(|folder| folder.path(reader)).transpose()?;
+        Ok(Errand::Rescan(path))
+    };
+    run(&desk, errand).await
+}
+
+/// `POST /api/v1/confirm {"root"}`
+async fn confirm(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Failed> {
+    let OfRoot { root } = read(&body)?;
+    let errand = move |reader: &StoreReader| {
+        let path = root.map(|root| root_path(reader, root)).transpose()?;
+        Ok(Errand::Confirm(path))
+    };
+    run(&desk, errand).await
+}
+
+/// `POST /api/v1/forget {"root"}`
+async fn forget(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Failed> {
+    let OfRoot { root } = read(&body)?;
+    let root = root.ok_or_else(|| Failed::of_theirs("say which root: {\"root\": 1}"))?;
+    run(&desk, move |reader| Ok(Errand::Forget(root_path(reader, root)?))).await
+}

@@ -1,0 +1,342 @@
+//! All photos as a grid needs them, in memory: about five bytes a photo, newest first.
+//!
+//! A view is what is sent of it: all, those that a filter lets through, or the best of a ranked query. The
+//! order never comes from the database again, so that any view costs one pass over the ids.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::answer::Failed;
+use crate::photo::Format;
+use crate::search::{Allowed, SearchError, Standing, files_of};
+use crate::store::{PhotoTile, StoreReader};
+
+const DAY_S: i64 = 86_400;
+
+/// Photos of one day that follow each other.
+type DayRun = (i32, u32);
+
+/// The photos of a grid, in its order.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Tiles {
+    ids: Vec<u32>,
+    /// [`log_ratio`] of each.
+    ratios: Vec<u8>,
+    days: Vec<DayRun>,
+}
+
+impl Tiles {
+    fn push(&mut self, id: u32, ratio: u8, day: i32) {
+        self.ids.push(id);
+        self.ratios.push(ratio);
+        match self.days.last_mut() {
+            Some((last, count)) if *last == day => *count += 1,
+            _ => self.days.push((day, 1)),
+        }
+    }
+}
+
+/// Every photo once, at its newest place; of those that are one photo, the face.
+#[derive(Default)]
+pub(super) struct AllTiles {
+    tiles: Tiles,
+    /// Files that are shown as another one: a raw as its JPEG.
+    faces: HashMap<u32, u32>,
+}
+
+/// What stands above a view's bytes.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct ViewHead {
+    pub clock: u64,
+    pub epoch: String,
+    pub n: usize,
+    pub days: usize,
+    pub ranked: bool,
+    /// Of a ranked view: how many of the photos, which come first, are confident answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confident: Option<usize>,
+}
+
+/// An aspect ratio in a byte: 2^((r − 128) / 32), so that a step is 2 %.
+fn log_ratio(width: u32, height: u32) -> u8 {
+    if width == 0 || height == 0 {
+        return 128;
+    }
+    let ratio = f64::from(width) / f64::from(height);
+    (128.0 + 32.0 * ratio.log2()).round().clamp(0.0, 255.0) as u8
+}
+
+fn narrow(id: i64) -> Result<u32, Failed> {
+    u32::try_from(id).map_err(|_| Failed::of_ours("the index has more photos than a view can number"))
+}
+
+impl AllTiles {
+    /// Reads all there is.
+    pub fn read(reader: &StoreReader) -> Result<Self, Failed> {
+        let mut all = Self {
+            faces: faces(reader)?,
+            ..Self::default()
+        };
+        let mut seen = IdSet::default();
+        let mut too_many = None;
+        reader.tiles(&mut |tile: PhotoTile| match narrow(tile.photo) {
+            Ok(id) if !all.faces.contains_key(&id) && seen.insert(id) => {
+                let day = i32::try_from(tile.taken.div_euclid(DAY_S)).unwrap_or(0);
+                all.tiles.push(id, log_ratio(tile.width, tile.height), day);
+            }
+            Ok(_) => {}
+            Err(e) => too_many = Some(e),
+        })?;
+        all.tiles.ids.shrink_to_fit();
+        all.tiles.ratios.shrink_to_fit();
+        too_many.map_or(Ok(all), Err)
+    }
+
+    /// All tiles.
+    pub fn tiles(&self) -> &Tiles {
+        &self.tiles
+    }
+
+    /// Those of these photos, or whose pairs are among them.
+    pub fn only(&self, mut ids: Vec<i64>) -> Tiles {
+        let faces = ids.iter().filter_map(|id| self.face_of(*id));
+        let faces: Vec<i64> = faces.collect();
+        ids.extend(faces);
+        let allowed = Allowed::these(ids);
+        let mut only = Tiles::default();
+        let mut at = 0;
+        for (day, count) in &self.tiles.days {
+            for _ in 0..*count {
+                let id = self.tiles.ids[at];
+                if allowed.contains(i64::from(id)) {
+                    only.push(id, self.tiles.ratios[at], *day);
+                }
+                at += 1;
+            }
+        }
+        only
+    }
+
+    fn face_of(&self, id: i64) -> Option<i64> {
+        let id = u32::try_from(id).ok()?;
+        self.faces.get(&id).map(|face| i64::from(*face))
+    }
+
+    /// The best of a ranked query, in that order, each photo once: with its score in a byte.
+    pub fn best(&self, standings: &[Standing]) -> Result<BestTiles, Failed> {
+        let mut best = BestTiles::default();
+        let mut shown = HashSet::new();
+        // Photos that have gone since they were compared are no tiles.
+        let wanted = standings.iter().map(|s| s.photo);
+        let wanted: Vec<i64> = wanted.map(|id| self.face_of(id).unwrap_or(id)).collect();
+        let ratios = self.ratios_of(&wanted);
+        let scores = standings.iter().map(|s| s.score);
+        let (low, high) = scores.fold((f32::MAX, f32::MIN), |(low, high), score| {
+            (low.min(score), high.max(score))
+        });
+        for (standing, id) in standings.iter().zip(wanted) {
+            let id = narrow(id)?;
+            let Some(ratio) = ratios.get(&id).filter(|_| shown.insert(id)) else {
+                continue;
+            };
+            best.ids.push(id);
+            best.ratios.push(*ratio);
+            let share = (standing.score - low) / (high - low).max(f32::MIN_POSITIVE);
+            best.scores.push((share * 255.0).round() as u8);
+            best.confident += usize::from(standing.confident);
+        }
+        Ok(best)
+    }
+
+    fn ratios_of(&self, photos: &[i64]) -> HashMap<u32, u8> {
+        let wanted: HashSet<u32> = photos
+            .iter()
+            .filter_map(|id| u32::try_from(*id).ok())
+            .collect();
+        let tiles = self.tiles.ids.iter().zip(&self.tiles.ratios);
+        let tiles = tiles.filter(|(id, _)| wanted.contains(id));
+        tiles.map(|(id, ratio)| (*id, *ratio)).collect()
+    }
+}
+
+/// Raws that are shown as the JPEG or HEIC beside them.
+fn faces(reader: &StoreReader) -> Result<HashMap<u32, u32>, Failed> {
+    let mut faces = HashMap::new();
+    for raw in reader.photos_of_format(Format::Raw)? {
+        let Some(hit) = reader.photo_called(raw)? else {
+            continue;
+        };
+        let files = files_of(reader, &hit).map_err(SearchError::from)?;
+        let face = files.first().map_or(raw, |face| face.photo.id);
+        if face != raw {
+            faces.insert(narrow(raw)?, narrow(face)?);
+        }
+    }
+    Ok(faces)
+}
+
+/// The best photos of a ranked query.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct BestTiles {
+    ids: Vec<u32>,
+    ratios: Vec<u8>,
+    /// 255: the best, 0: the last.
+    scores: Vec<u8>,
+    confident: usize,
+}
+
+impl Tiles {
+    /// The bytes of a view.
+    pub fn bytes(&self, mut head: ViewHead) -> Result<Vec<u8>, Failed> {
+        (head.n, head.days) = (self.ids.len(), self.days.len());
+        let mut out = above(&head, self.ids.len() * 5 + self.days.len() * 8)?;
+        put_ids(&mut out, &self.ids, &self.ratios);
+        for (day, count) in &self.days {
+            out.extend_from_slice(&day.to_le_bytes());
+            out.extend_from_slice(&count.to_le_bytes());
+        }
+        Ok(out)
+    }
+}
+
+impl BestTiles {
+    /// The bytes of a ranked view.
+    pub fn bytes(&self, mut head: ViewHead) -> Result<Vec<u8>, Failed> {
+        (head.n, head.ranked) = (self.ids.len(), true);
+        head.confident = Some(self.confident);
+        let mut out = above(&head, self.ids.len() * 6)?;
+        put_ids(&mut out, &self.ids, &self.ratios);
+        out.extend_from_slice(&self.scores);
+        Ok(out)
+    }
+}
+
+/// The line above, ended so that what follows lies at a multiple of four.
+fn above(head: &ViewHead, room: usize) -> Result<Vec<u8>, Failed> {
+    let mut out = serde_json::to_vec(head).map_err(|e| Failed::of_ours(&e.to_string()))?;
+    out.reserve_exact(room + 16);
+    while out.len() % 4 != 3 {
+        out.push(b' ');
+    }
+    out.push(b'\n');
+    Ok(out)
+}
+
+fn put_ids(out: &mut Vec<u8>, ids: &[u32], ratios: &[u8]) {
+    out.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+    out.extend_from_slice(ratios);
+    while out.len() % 4 != 0 {
+        out.push(0);
+    }
+}
+
+/// Ids that have been seen: a bit each.
+#[derive(Default)]
+struct IdSet(Vec<u64>);
+
+impl IdSet {
+    /// Whether it is new.
+    fn insert(&mut self, id: u32) -> bool {
+        let (word, bit) = (id as usize / 64, 1 << (id % 64));
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        let is_new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all(tiles: &[(u32, u8, i32)]) -> AllTiles {
+        let mut all = AllTiles::default();
+        for (id, ratio, day) in tiles {
+            all.tiles.push(*id, *ratio, *day);
+        }
+        all
+    }
+
+    /// What a page makes of a view: the head and what follows it.
+    fn read(bytes: &[u8]) -> (serde_json::Value, &[u8]) {
+        let end = bytes.iter().position(|b| *b == b'\n').unwrap() + 1;
+        assert_eq!(end % 4, 0, "what follows is aligned");
+        let head = serde_json::from_slice(&bytes[..end]).unwrap();
+        (head, &bytes[end..])
+    }
+
+    #[test]
+    fn ratios_are_true_to_two_percent() {
+        for (width, height) in [(4000, 3000), (3, 4), (1, 1), (10_000, 2000), (1, 5)] {
+            let back = 2f64.powf((f64::from(log_ratio(width, height)) - 128.0) / 32.0);
+            let ratio = f64::from(width) / f64::from(height);
+            assert!((back / ratio - 1.0).abs() < 0.011, "{width}×{height}: {back}");
+        }
+        assert_eq!(log_ratio(0, 7), 128);
+        assert_eq!((log_ratio(100_000, 1), log_ratio(1, 100_000)), (255, 0));
+    }
+
+    #[test]
+    fn a_view_is_what_the_contract_says() {
+        let all = all(&[(9, 130, 2), (7, 100, 2), (8, 128, -1)]);
+        let head = ViewHead {
+            clock: 5,
+            epoch: "ab".to_owned(),
+            ..ViewHead::default()
+        };
+        let bytes = all.tiles().bytes(head.clone()).unwrap();
+        let (line, body) = read(&bytes);
+        let wanted = serde_json::json!({"clock": 5, "epoch": "ab", "n": 3, "days": 2, "ranked": false});
+        assert_eq!(line, wanted);
+        let wanted: Vec<u8> = [9u32, 7, 8]
+            .iter()
+            .flat_map(|id| id.to_le_bytes())
+            .chain([130, 100, 128, 0])
+            .chain([(2i32, 2u32), (-1, 1)].iter().flat_map(|(day, n)| {
+                let mut run = day.to_le_bytes().to_vec();
+                run.extend(n.to_le_bytes());
+                run
+            }))
+            .collect();
+        assert_eq!(body, wanted);
+        let standing = |photo, score, confident| Standing {
+            photo,
+            cosine: 0.0,
+            score,
+            confident,
+        };
+        let best = [standing(8, 3.0, true), standing(1, 2.0, true), standing(9, 1.0, false)];
+        let bytes = all.best(&best).unwrap().bytes(head).unwrap();
+        let (line, body) = read(&bytes);
+        assert_eq!((&line["ranked"], &line["confident"]), (&true.into(), &1.into()));
+        assert_eq!((&line["n"], &line["days"]), (&2.into(), &0.into()));
+        assert_eq!(body, [8, 0, 0, 0, 9, 0, 0, 0, 128, 130, 0, 0, 255, 0]);
+    }
+
+    #[test]
+    fn a_raw_is_its_jpeg() {
+        let mut all = all(&[(9, 130, 2), (7, 100, 2)]);
+        all.faces.insert(3, 7);
+        assert_eq!(all.only(vec![3]).ids, [7]);
+        assert_eq!(all.only(vec![3, 7, 9]).ids, [9, 7]);
+        assert_eq!(all.only(Vec::new()), Tiles::default());
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_has_the_order_and_the_days_of_the_whole(
+            tiles in prop::collection::btree_map(1u32..500, (any::<u8>(), -3i32..3), 0..80),
+            some in prop::collection::vec(0i64..500, 0..80),
+        ) {
+            let tiles: Vec<_> = tiles.into_iter().map(|(id, (ratio, day))| (id, ratio, day)).collect();
+            let only = all(&tiles).only(some.clone());
+            let kept = tiles.iter().filter(|tile| some.contains(&i64::from(tile.0)));
+            let wanted = all(&kept.copied().collect::<Vec<_>>());
+            prop_assert_eq!(only, wanted.tiles);
+        }
+    }
+}

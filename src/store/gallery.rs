@@ -1,0 +1,196 @@
+//! What a gallery shows of all photos at once: few columns of very many rows, read in one pass.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::error::{At, StoreError};
+use super::thumbs::ThumbStore;
+use super::{Hit, PhotoFilter, StoreReader};
+use crate::photo::{ContentHash, Format};
+
+/// A photo as a tile of a grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhotoTile {
+    /// `photos.id`.
+    pub photo: i64,
+    /// Pixels as displayed.
+    pub width: u32,
+    /// Pixels as displayed.
+    pub height: u32,
+    /// When it was taken, in seconds as if the clock that says so were UTC.
+    pub taken: i64,
+}
+
+/// Where a photo was taken.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PhotoPosition {
+    /// `photos.id`.
+    pub photo: i64,
+    /// Degrees north.
+    pub lat: f64,
+    /// Degrees east.
+    pub lon: f64,
+}
+
+/// What tells one set of photos from another: equal values mean that, almost certainly, no photo has
+/// come or gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhotosMark {
+    photos: i64,
+    newest: i64,
+    nowhere: i64,
+}
+
+impl StoreReader {
+    /// Shows every photo to `visit`, newest first; one that lies at several places comes several times.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn tiles(&self, visit: &mut dyn FnMut(PhotoTile)) -> Result<(), StoreError> {
+        let mut stmt = self
+            .conn
+            .prepare_cached(
+                "SELECT p.id, p.width, p.height, f.taken
+                 FROM files f INDEXED BY files_by_taken CROSS JOIN photos p ON p.id = f.photo
+                 WHERE f.photo IS NOT NULL AND f.missing_since IS NULL
+                 ORDER BY f.taken DESC, f.photo DESC",
+            )
+            .at(&self.path)?;
+        let mut rows = stmt.query([]).at(&self.path)?;
+        while let Some(r) = rows.next().at(&self.path)? {
+            let tile = || -> rusqlite::Result<_> {
+                Ok(PhotoTile {
+                    photo: r.get(0)?,
+                    width: r.get(1)?,
+                    height: r.get(2)?,
+                    taken: r.get(3)?,
+                })
+            };
+            visit(tile().at(&self.path)?);
+        }
+        Ok(())
+    }
+
+    /// The photos of a format that lie somewhere.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn photos_of_format(&self, format: Format) -> Result<Vec<i64>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT id FROM photos WHERE format = ?1 AND places > 0")
+            .and_then(|mut s| s.query_map([format.name()], |r| r.get(0))?.collect())
+            .at(&self.path)
+    }
+
+    /// Every photo whose coordinates are known.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn positions(&self) -> Result<Vec<PhotoPosition>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT id, lat, lon FROM photos INDEXED BY photos_by_place
+                 WHERE lat IS NOT NULL AND lon IS NOT NULL AND places > 0",
+            )
+            .and_then(|mut s| {
+                s.query_map([], |r| {
+                    Ok(PhotoPosition {
+                        photo: r.get(0)?,
+                        lat: r.get(1)?,
+                        lon: r.get(2)?,
+                    })
+                })?
+                .collect()
+            })
+            .at(&self.path)
+    }
+
+    /// A number that is another one whenever somebody has written, to be compared with what the same
+    /// reader said before. Costs some microseconds.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        self.conn
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut s| s.query_row([], |r| r.get(0)))
+            .at(&self.path)
+    }
+
+    /// What tells the photos there are now from those of another moment.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn photos_mark(&self) -> Result<PhotosMark, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT photos, coalesce((SELECT max(id) FROM photos), 0),
+                     (SELECT count(*) FROM photos INDEXED BY photos_nowhere WHERE places = 0)
+                 FROM database",
+            )
+            .and_then(|mut s| {
+                s.query_row([], |r| {
+                    Ok(PhotosMark {
+                        photos: r.get(0)?,
+                        newest: r.get(1)?,
+                        nowhere: r.get(2)?,
+                    })
+                })
+            })
+            .at(&self.path)
+    }
+
+    /// A photo at one of its places, one whose volume is there if there is any.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn photo_called(&self, id: i64) -> Result<Option<Hit>, StoreError> {
+        let mut hits = self.hits_of(&[id], &PhotoFilter::default())?;
+        let online = hits.iter().position(|hit| hit.online).unwrap_or(0);
+        Ok((!hits.is_empty()).then(|| hits.swap_remove(online)))
+    }
+
+    /// The content of a photo.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn content_of_photo(&self, id: i64) -> Result<Option<ContentHash>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT hash FROM photos WHERE id = ?1")
+            .and_then(|mut s| s.query_row([id], |r| Ok(ContentHash(r.get(0)?))).optional())
+            .at(&self.path)
+    }
+
+    /// Makers and models with their number of photos, most photos first. Looks at all photos.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn camera_counts(&self, limit: usize) -> Result<Vec<(String, i64)>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.conn
+            .prepare_cached(
+                "SELECT camera, count(*) FROM photos WHERE camera IS NOT NULL AND places > 0
+                 GROUP BY camera ORDER BY 2 DESC, 1 LIMIT ?1",
+            )
+            .and_then(|mut s| {
+                s.query_map([limit], |r| Ok((r.get(0)?, r.get(1)?)))?
+                    .collect()
+            })
+            .at(&self.path)
+    }
+}
+
+impl ThumbStore {
+    /// A photo's thumbnail as it is stored: its type and its bytes.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn image_of(&self, hash: &ContentHash) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT mime, image FROM thumbs WHERE hash = ?1")
+            .and_then(|mut s| {
+                s.query_row(params![&hash.0[..]], |r| Ok((r.get(0)?, r.get(1)?)))
+                    .optional()
+            })
+            .at(&self.path)
+    }
+}
