@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Context_, Exit};
 use crate::daemon::is_held;
 use crate::dirs::api_socket;
-use crate::serve::ask;
+use crate::serve::{ask, hand_over};
 
 /// Look at your photos in the browser
 ///
@@ -33,9 +33,15 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
             "photond is not running: `photond watch` starts it here, `photond service install` for good"
         );
     }
-    let invitation = ask(&api_socket(dir), "/api/v1/invite", &json!({}))
-        .context("the running photond gives no gallery (one of an earlier version never does: restart it; a single `photond index` has none)")?;
-    let url = invitation["url"].as_str().unwrap_or_default();
+    let url = match invitation(context)? {
+        Some(url) => url,
+        None => {
+            hand_over(&api_socket(dir), context.config.gallery.port)
+                .context("no port of 127.0.0.1 can be opened for the gallery")?;
+            invitation(context)?.context("photond has taken a port and gives no address")?
+        }
+    };
+    let url = url.as_str();
     if args.print {
         context.out.line(url)?;
         return Ok(Exit::Done);
@@ -49,6 +55,17 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         context.out.line(url)?;
     }
     Ok(Exit::Done)
+}
+
+/// An address that lets one browser in; none, where the daemon has no port yet.
+fn invitation(context: &Context_) -> anyhow::Result<Option<String>> {
+    let socket = api_socket(&context.data_dir);
+    let invitation = ask(&socket, "/api/v1/invite", &json!({})).context(
+        "the running photond gives no gallery (one of an earlier version never does: restart it; a single `photond index` has none)",
+    )?;
+    // Safari does not know names below localhost.
+    let name = if cfg!(target_os = "macos") { "by_number" } else { "url" };
+    Ok(invitation[name].as_str().map(str::to_owned))
 }
 
 /// Hands an address to the desktop's browser. The browser is not waited for.

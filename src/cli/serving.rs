@@ -24,7 +24,7 @@ pub(super) fn companion(context: &Context_) -> Companion {
             data_dir: context.data_dir.clone(),
             socket: socket.clone(),
             port: context.config.gallery.port,
-            browser: context.config.gallery.always,
+            always: context.config.gallery.always,
             follow_links: context.config.follow_symlinks,
             max_file: context.config.max_file_mib << 20,
             get_answers: Box::new(move || Ok(Arc::new(Commands::new(&around)?))),

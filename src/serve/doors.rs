@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +18,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 use super::gate::Doorway;
+use super::handover::{taken, thank};
 use super::patient::PatientStream;
 use crate::dirs::socket_address;
 
@@ -49,44 +49,47 @@ pub(super) fn socket(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Opens a port of 127.0.0.1: this one, or any if it is taken.
-async fn loopback(port: u16) -> io::Result<(TcpListener, u16)> {
-    let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
-        Err(e) if e.kind() == io::ErrorKind::AddrInUse => {
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?
-        }
-        other => other?,
-    };
-    let port = listener.local_addr()?.port();
-    Ok((listener, port))
-}
-
-/// The listener for browsers, which is opened when somebody asks for it.
-pub(super) struct BrowserDoor {
-    wanted: u16,
-    open: Mutex<Option<u16>>,
-    opening: tokio::sync::Mutex<()>,
-}
+/// The listener for browsers, which is there when somebody has asked for it.
+#[derive(Default)]
+pub(super) struct BrowserDoor(Mutex<Option<u16>>);
 
 impl BrowserDoor {
-    pub fn new(wanted: u16) -> Self {
-        Self {
-            wanted,
-            open: Mutex::new(None),
-            opening: tokio::sync::Mutex::new(()),
-        }
+    /// Its port, if it is open.
+    pub fn port(&self) -> Option<u16> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens it if it is not open yet, and gives its port.
-    pub async fn open(&self, router: &Router) -> io::Result<u16> {
-        let _one = self.opening.lock().await;
-        if let Some(port) = *self.open.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(port);
+    /// Answers at this listener from now on; if there is one already, that stays and this goes.
+    pub fn open(&self, listener: std::net::TcpListener, router: &Router) -> io::Result<()> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.is_none() {
+            let port = listener.local_addr()?.port();
+            listener.set_nonblocking(true)?;
+            let listener = TcpListener::from_std(listener)?;
+            tokio::spawn(serve_loopback(listener, port, router.clone()));
+            *open = Some(port);
         }
-        let (listener, port) = loopback(self.wanted).await?;
-        tokio::spawn(serve_loopback(listener, port, router.clone()));
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(port);
-        Ok(port)
+        Ok(())
+    }
+
+    /// Takes the listeners that are handed over.
+    pub async fn take_from(&self, at: UnixListener, router: &Router) {
+        loop {
+            let taken = async {
+                let (stream, _) = at.accept().await?;
+                let stream = stream.into_std()?;
+                let taken = tokio::task::spawn_blocking(move || {
+                    taken(&stream).map(|listener| (listener, stream))
+                });
+                let (listener, stream) = taken.await.map_err(io::Error::other)??;
+                self.open(listener, router)?;
+                thank(&stream)
+            };
+            if let Err(e) = taken.await {
+                tracing::warn!("no port was taken over for the gallery: {e}");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
     }
 }
 

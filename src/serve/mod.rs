@@ -1,7 +1,7 @@
 //! One API over HTTP for the gallery in the browser, the command line and scripts.
 //!
 //! It listens on a Unix socket as long as a daemon lives, and on 127.0.0.1 only when somebody asks for that
-//! (`photond open`, or the setting). Promises: nobody else is let in (`gate`, `visitors`); no path that a
+//! (`photond open`, or the setting). Promises: nobody else is let in (`gate`, `visitors`, `handover`); no path that a
 //! request holds is opened; a client that is slow, or gone, holds nothing up (`doors`, `patient`); with nobody
 //! asking no CPU is used, and after five minutes the memory is given back (`desk`). Never: writes to the index,
 //! or waits for the writer. What changes something is handed to the program as an [`Errand`].
@@ -18,6 +18,7 @@ mod events;
 mod files;
 mod folders;
 mod gate;
+mod handover;
 mod patient;
 mod pictures;
 mod routes;
@@ -38,7 +39,8 @@ use crate::search::Searcher;
 use crate::source::Links;
 use crate::store::{Hit, StoreReader};
 
-pub use client::{ask, ClientError};
+pub use client::{ClientError, ask};
+pub use handover::hand_over;
 
 /// An error of whatever floor.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
@@ -101,8 +103,8 @@ pub struct ServeOptions {
     pub socket: PathBuf,
     /// Port of 127.0.0.1 for browsers; any, if it is taken.
     pub port: u16,
-    /// Open that port at once, and not only when `photond open` asks.
-    pub browser: bool,
+    /// Open that port at once, and do not wait for `photond open` to bring one.
+    pub always: bool,
     /// Whether the last name of a photo's path may be a link.
     pub follow_links: bool,
     /// Largest example file, in bytes.
@@ -137,16 +139,17 @@ impl Serving {
             .thread_name("photond-serve")
             .build()?;
         let socket = options.socket.clone();
-        let listener = {
+        let (api, handed) = {
             let _inside = runtime.enter();
-            doors::socket(&socket)?
+            let handed = doors::socket(&handover::beside(&socket))?;
+            (doors::socket(&socket)?, handed)
         };
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("photond-serve".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
-                    let serving = routes::serve(listener, options);
+                    let serving = routes::serve(api, handed, options);
                     tokio::select! {
                         () = serving => {}
                         _ = stopped => {}
@@ -169,6 +172,7 @@ impl Drop for Serving {
             let _ = thread.join();
         }
         let _ = std::fs::remove_file(&self.socket);
+        let _ = std::fs::remove_file(handover::beside(&self.socket));
     }
 }
 

@@ -23,6 +23,7 @@ use super::desk::{ClockedTiles, Desk};
 use super::doors::{BrowserDoor, CameThrough, serve_socket};
 use super::folders::{self, FolderId};
 use super::gate::{ANSWER_HEADERS, Doorway, ENTRANCE, GALLERY_HOST, judge};
+use super::handover::loopback;
 use super::pictures::{no_photo, original, preview, thumbnail};
 use super::view::ViewHead;
 use super::visitors::Visitors;
@@ -40,30 +41,32 @@ const BEYOND: usize = 200;
 const FACETS: usize = 50;
 
 /// Who is let in, and through which doors.
+#[derive(Default)]
 struct Porter {
     visitors: Visitors,
     browsers: BrowserDoor,
 }
 
 /// Answers until it is dropped.
-pub(super) async fn serve(listener: UnixListener, options: ServeOptions) {
+pub(super) async fn serve(api: UnixListener, handed: UnixListener, options: ServeOptions) {
     let links = options.links();
-    let porter = Arc::new(Porter {
-        visitors: Visitors::default(),
-        browsers: BrowserDoor::new(options.port),
-    });
+    let porter = Arc::new(Porter::default());
     let desk = Desk::new(options.data_dir, links, options.get_answers);
     let router = router(Arc::new(desk), options.max_file, &porter);
-    if options.browser
-        && let Err(e) = porter.browsers.open(&router).await
-    {
-        tracing::warn!("the gallery has no port: {e}");
+    if options.always {
+        let opened = loopback(options.port).and_then(|at| porter.browsers.open(at, &router));
+        if let Err(e) = opened {
+            tracing::warn!("the gallery has no port; `photond open` brings one: {e}");
+        }
     }
-    // The invitation needs the router for the listener that it opens.
-    let invite = post(invite).with_state((Arc::clone(&porter), router.clone()));
-    let at_socket = Router::new().route("/api/v1/invite", invite);
-    let at_socket = at_socket.layer(from_fn_with_state(porter, enter));
-    serve_socket(listener, at_socket.merge(router)).await;
+    let invite = Router::new()
+        .route("/api/v1/invite", post(invite))
+        .with_state(Arc::clone(&porter))
+        .layer(from_fn_with_state(Arc::clone(&porter), enter));
+    tokio::join!(
+        serve_socket(api, invite.merge(router.clone())),
+        porter.browsers.take_from(handed, &router),
+    );
 }
 
 fn router(desk: Arc<Desk>, max_file: u64, porter: &Arc<Porter>) -> Router {
@@ -208,15 +211,12 @@ async fn entrance(
     Ok((StatusCode::SEE_OTHER, headers).into_response())
 }
 
-/// `POST /api/v1/invite`, at the socket alone: opens the listener for browsers and gives an address with a
-/// one-time code.
-async fn invite(
-    State((porter, router)): State<(Arc<Porter>, Router)>,
-) -> Result<Response, Failed> {
-    let port = porter.browsers.open(&router).await;
-    let port = port.map_err(|e| {
-        Failed::of_ours(&format!("no port of 127.0.0.1 can be opened: {e}"))
-    })?;
+/// `POST /api/v1/invite`, at the socket alone: an address with a one-time code, or none where there is no
+/// listener for browsers yet.
+async fn invite(State(porter): State<Arc<Porter>>) -> Result<Response, Failed> {
+    let Some(port) = porter.browsers.port() else {
+        return Ok(as_json(&json!({ "url": null })));
+    };
     let code = porter.visitors.invite(Instant::now());
     let code = code.map_err(|_| Failed::of_ours("the system gives no random numbers"))?;
     let at = |host: &str| format!("http://{host}:{port}{ENTRANCE}?code={code}");
