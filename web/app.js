@@ -187,13 +187,17 @@ async function refresh() {
 watchReach((error) => {
   byId("banner").hidden = !error;
   if (!error) return;
-  byId("banner").textContent = error.status ? `${error.message} — run “photond open” to be let in again`
+  byId("banner").textContent = error.status ? error.message
     : "photond does not answer. This page goes on by itself when it is back.";
 });
 /** @type {ReturnType<typeof setTimeout> | undefined} */ let statusSoon;
 let lost = false;
 listen(() => clock, (event) => {
-  if (event.type === "lost") lost = true;
+  if (event.type === "lost") {
+    lost = true;
+    // Whether nobody is there or the page is not let in any more, an answer tells.
+    json("photos/0").catch(() => {});
+  }
   else if (event.type === "open") {
     if (lost) refresh();
     lost = false;
@@ -223,11 +227,9 @@ async function showPage() {
 async function showFolders() {
   const pages = await import("./pages.js");
   if (!folders) {
-    folders = new pages.Folders(byId("tree"), (folder) => {
-      folderNames.set(folder.id, folder.name || folder.path);
-      go({ query: { folder: folder.id }, sort: "", photo: 0 });
-    });
+    folders = new pages.Folders(byId("tree"), (folder) => go({ query: { folder: folder.id }, sort: "", photo: 0 }), folderNames);
     await folders.load();
+    search.show();
   }
   folders.chosen = route.query.folder ?? 0;
   folders.mark();

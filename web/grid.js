@@ -27,7 +27,7 @@ const THUMB = 256;
  * @property {() => void} moved     scrolled, or laid out anew
  */
 
-/** @typedef {HTMLElement & { line: number, tiles: Tile[] }} Row */
+/** @typedef {HTMLElement & { line: number, top: number, tiles: Tile[] }} Row */
 /** @typedef {HTMLElement & { index: number, photo: number, img: HTMLImageElement }} Tile */
 
 export class Grid {
@@ -47,6 +47,9 @@ export class Grid {
     this.cursor = 0;
     this.anchor = 0;
     this.base = 0;
+    /** The top of the window in the view, and its height: kept, for asking the page would lay it out each time. */
+    this.y = 0;
+    this.seen = 0;
     this.lastY = 0;
     this.lastTime = 0;
     this.isFast = false;
@@ -54,7 +57,11 @@ export class Grid {
 
     host.addEventListener("scroll", () => this.onScroll(), { passive: true });
     this.box.addEventListener("click", (e) => this.onClick(e));
-    this.box.addEventListener("load", (e) => /** @type {Element} */ (e.target).classList.add("on"), true);
+    this.box.addEventListener("load", (e) => {
+      const img = /** @type {HTMLImageElement} */ (e.target), tile = this.tileOf(img);
+      img.className = "on";
+      if (tile && !this.resting) this.sharpen(tile);
+    }, true);
     this.box.addEventListener("error", (e) => this.onError(e), true);
     this.box.addEventListener("contextmenu", (e) => {
       // A long press on a touch screen selects.
@@ -94,6 +101,7 @@ export class Grid {
   }
 
   resize() {
+    this.seen = this.host.clientHeight;
     if (!this.view || !this.host.clientWidth) return;
     const width = this.inner();
     if (this.layout && Math.abs(width - this.layout.width) < 1) return this.draw();
@@ -111,7 +119,7 @@ export class Grid {
   place() {
     const { view } = this;
     if (!view || !this.host.clientWidth) return;
-    const width = this.inner(), height = this.host.clientHeight;
+    const width = this.inner(), height = (this.seen = this.host.clientHeight);
     const wanted = width < 600 ? 118 : width < 1100 ? 170 : 210;
     // On a very large screen rows are higher, so that what is seen stays far below MOST_TILES.
     const target = Math.max(wanted, Math.sqrt((width * height) / 80));
@@ -122,13 +130,9 @@ export class Grid {
     this.rows.clear();
   }
 
-  get y() {
-    return this.base + this.host.scrollTop;
-  }
-
   /** The end of what can be scrolled to. */
   get last() {
-    return this.layout ? Math.max(0, this.layout.height - this.host.clientHeight + 16) : 0;
+    return this.layout ? Math.max(0, this.layout.height - this.seen + 16) : 0;
   }
 
   /** @param {number} y */
@@ -138,7 +142,7 @@ export class Grid {
     y = clamp(y, 0, this.last);
     this.base = total <= BOX ? 0 : clamp(Math.round(y - BOX / 2), 0, Math.round(total - BOX));
     this.host.scrollTop = y - this.base;
-    this.lastY = y;
+    this.lastY = this.y = y;
     this.draw();
     this.hooks.moved();
   }
@@ -146,20 +150,25 @@ export class Grid {
   onScroll() {
     const { host, layout } = this;
     if (!layout) return;
-    const now = performance.now(), y = this.y;
+    const now = performance.now(), top = host.scrollTop, y = (this.y = this.base + top);
     const speed = Math.abs(y - this.lastY) / Math.max(1, now - this.lastTime) * 1000;
     this.lastTime = now;
     this.lastY = y;
-    this.isFast = speed > FAST && Math.abs(speed) < Infinity;
-    clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.rest(), REST);
+    this.goes(speed > FAST);
     const end = layout.height - BOX;
-    if ((this.base > 0 && host.scrollTop < BOX / 8) || (this.base < end && host.scrollTop > BOX * 7 / 8)) {
+    if ((this.base > 0 && top < BOX / 8) || (this.base < end && top > BOX * 7 / 8)) {
       this.toY(y);
       return;
     }
     this.draw();
     this.hooks.moved();
+  }
+
+  /** @param {boolean} isFast */
+  goes(isFast) {
+    this.isFast = isFast;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.rest(), REST);
   }
 
   /** Scrolling has ended: pictures that were held back are asked for. */
@@ -168,17 +177,17 @@ export class Grid {
     this.isFast = false;
     for (const row of this.rows.values()) {
       for (const tile of row.tiles) {
-        if (!tile.img.hasAttribute("src")) this.load(tile);
-        this.sharpen(tile);
+        if (!tile.img.hasAttribute("src")) this.fill(tile);
+        else if (tile.img.className) this.sharpen(tile);
       }
     }
   }
 
   /** Makes the rows near the window elements, and no others. */
   draw() {
-    const { layout, host } = this;
+    const { layout, seen: height, y } = this;
     if (!layout) return;
-    const height = host.clientHeight, y = this.y, margin = height * 0.6;
+    const margin = height * 0.6;
     let from = lastAtMost(layout.top, Math.max(0, y), layout.lines);
     let to = from;
     while (to < layout.lines && layout.top[to] < y + height) to++;
@@ -194,8 +203,8 @@ export class Grid {
       }
     }
     for (let line = from; line < to; line++) {
-      const row = this.rows.get(line) ?? this.make(line);
-      row.style.transform = `translateY(${layout.top[line] - this.base}px)`;
+      const row = this.rows.get(line) ?? this.make(line), top = layout.top[line] - this.base;
+      if (row.top !== top) row.style.transform = `translateY(${(row.top = top)}px)`;
     }
     if (!this.isFast && !this.resting) this.resting = setTimeout(() => this.rest(), REST);
     this.reachable();
@@ -214,7 +223,7 @@ export class Grid {
   make(line) {
     const layout = /** @type {Layout} */ (this.layout), view = /** @type {View} */ (this.view);
     if (!layout.rowHeight[line]) return this.heading(line);
-    const row = this.spare.pop() ?? /** @type {Row} */ (Object.assign(h("div", { role: "row", class: "row" }), { line, tiles: [] }));
+    const row = this.spare.pop() ?? /** @type {Row} */ (Object.assign(h("div", { role: "row", class: "row" }), { line, top: NaN, tiles: [] }));
     const first = layout.first[line], n = layout.first[line + 1] - first;
     while (row.tiles.length > n) /** @type {Tile} */ (row.tiles.pop()).remove();
     while (row.tiles.length < n) {
@@ -226,7 +235,6 @@ export class Grid {
     row.setAttribute("aria-rowindex", String(line + 1));
     const height = layout.rowHeight[line];
     row.style.height = height + "px";
-    const day = view.days.length ? shortDay.format(dateOf(view.days[dayAt(view, first)])) : "";
     let left = 0;
     for (let k = 0; k < n; k++) {
       const tile = row.tiles[k], index = first + k;
@@ -238,13 +246,10 @@ export class Grid {
       tile.style.left = left + "px";
       tile.style.width = width + "px";
       tile.className = this.fresh.has(tile.photo) ? "tile fresh" : "tile";
-      tile.querySelector(".card")?.remove();
-      tile.setAttribute("aria-label", `Photo ${index + 1} of ${view.n}${day && ", " + day}`);
-      tile.setAttribute("aria-colindex", String(k + 1));
-      tile.setAttribute("aria-selected", String(this.selected.has(tile.photo)));
-      tile.title = view.ranked ? `Match: ${Math.round(view.scores[index] / 2.55)} of 100` : "";
-      tile.img.className = "";
-      if (!this.isFast) this.load(tile);
+      if (tile.childElementCount > 2) tile.querySelector(".card")?.remove();
+      if (tile.img.className) tile.img.className = "";
+      if (this.selected.size || tile.ariaSelected === "true") tile.ariaSelected = String(this.selected.has(tile.photo));
+      if (!this.isFast) this.fill(tile);
       left += width + GAP;
     }
     this.box.append(row);
@@ -267,14 +272,18 @@ export class Grid {
       "aria-label": `Select ${photos(n)}: ${text}`, click: () => this.toggleGroup(group.first, group.end) }, icon("check"))));
     row.style.height = HEADING + "px";
     this.box.append(row);
-    const made = /** @type {Row} */ (Object.assign(row, { line, tiles: [] }));
+    const made = /** @type {Row} */ (Object.assign(row, { line, top: NaN, tiles: [] }));
     this.rows.set(line, made);
     return made;
   }
 
-  /** @param {Tile} tile */
-  load(tile) {
-    tile.img.src = `/t/${this.view?.epoch}/${tile.photo}`;
+  /** What a block lacks to be a photo: its picture, and words for those who hear the page. @param {Tile} tile */
+  fill(tile) {
+    const { index, photo: id, img } = tile, view = /** @type {View} */ (this.view);
+    const day = view.days.length ? ", " + shortDay.format(dateOf(view.days[dayAt(view, index)])) : "";
+    tile.setAttribute("aria-label", `Photo ${index + 1} of ${view.n}${day}`);
+    if (view.ranked || tile.title) tile.title = view.ranked ? `Closeness ${Math.round(view.scores[index] / 2.55)} of 100` : "";
+    img.src = `/t/${view.epoch}/${id}`;
   }
 
   /** A larger picture where a thumbnail has fewer pixels than the screen. @param {Tile} tile */
@@ -391,11 +400,11 @@ export class Grid {
 
   /** Brings a photo into the window. @param {number} index @param {boolean} [middle] */
   reveal(index, middle = false) {
-    const { layout, host } = this;
+    const { layout } = this;
     if (!layout || !this.view?.n) return;
     this.cursor = index;
     const line = lineOf(layout, index), top = layout.top[line], height = layout.rowHeight[line];
-    const seen = host.clientHeight, y = this.y;
+    const { seen, y } = this;
     if (middle ? top < y || top + height > y + seen : false) this.toY(top - (seen - height) / 2);
     else if (top - HEADING < y) this.toY(top - HEADING);
     else if (top + height + 12 > y + seen) this.toY(top + height + 12 - seen);
@@ -440,7 +449,7 @@ export class Grid {
   onKey(event) {
     const { view, layout } = this;
     if (!view?.n || !layout) return false;
-    const rows = Math.max(1, Math.floor(this.host.clientHeight / (layout.rowHeight[lineOf(layout, this.cursor)] + GAP)));
+    const rows = Math.max(1, Math.floor(this.seen / (layout.rowHeight[lineOf(layout, this.cursor)] + GAP)));
     const inGrid = this.host.contains(document.activeElement);
     // The first arrow begins at what is seen, wherever the cursor was left.
     const first = !inGrid && !this.tileAt(this.cursor) ? this.firstTile()?.index : undefined;
@@ -479,7 +488,7 @@ export class Grid {
 /** @returns {Tile} */
 function newTile() {
   const img = h("img", { alt: "", decoding: "async", draggable: "false" });
-  const tile = h("div", { class: "tile", role: "gridcell", tabindex: -1 }, img,
+  const tile = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" }, img,
     h("span", { class: "check", "aria-hidden": "true" }, icon("check")));
   return /** @type {Tile} */ (Object.assign(tile, { index: 0, photo: 0, img }));
 }

@@ -12,6 +12,8 @@ const MOST_ZOOM = 18;
 
 /** @typedef {{ x: number, y: number, n: number, id: number, west: number, east: number, north: number, south: number }} Cluster */
 
+/** @typedef {{ points: Float32Array, west: number, east: number, north: number, south: number }} Outline */
+
 /** Web Mercator, 0 to 1. @param {number} lat */
 const mercator = (lat) => {
   const s = Math.sin(clamp(lat, -85, 85) * Math.PI / 180);
@@ -34,8 +36,8 @@ export class WorldMap {
       iconButton("fit", "All photos", () => this.fitAll(), "0")));
     this.zoom = 1;
     this.center = { x: 0.5, y: 0.4 };
-    /** @type {Float32Array[]} */ this.coast = [];
-    /** @type {Float32Array[]} */ this.borders = [];
+    /** @type {Outline[]} */ this.coast = [];
+    /** @type {Outline[]} */ this.borders = [];
     this.ids = new Uint32Array();
     this.xs = new Float64Array();
     this.ys = new Float64Array();
@@ -88,11 +90,16 @@ export class WorldMap {
     const lines = bytes[0] | bytes[1] << 8, borders = bytes[2] | bytes[3] << 8;
     for (let i = 0; i < lines; i++) {
       const points = new Float32Array(2 * varint());
+      const line = { points, west: 9, east: -9, north: 9, south: -9 };
       for (let p = 0, x = 0, y = 0; p < points.length; p += 2) {
         points[p] = (x += zigzag()) / 36000 + 0.5;
         points[p + 1] = mercator((y += zigzag()) / 100);
+        line.west = Math.min(line.west, points[p]);
+        line.east = Math.max(line.east, points[p]);
+        line.north = Math.min(line.north, points[p + 1]);
+        line.south = Math.max(line.south, points[p + 1]);
       }
-      (i < lines - borders ? this.coast : this.borders).push(points);
+      (i < lines - borders ? this.coast : this.borders).push(line);
     }
   }
 
@@ -256,26 +263,25 @@ export class WorldMap {
     paint.setTransform(dense, 0, 0, dense, 0, 0);
     paint.fillStyle = style.getPropertyValue("--sea");
     paint.fillRect(0, 0, width, height);
-    const trace = (/** @type {Float32Array[]} */ lines) => {
+    const trace = (/** @type {Outline[]} */ lines) => {
       paint.beginPath();
-      for (const line of lines) {
-        let x0 = 2, x1 = -1, y0 = 2, y1 = -1;
-        for (let p = 0; p < line.length; p += 2) {
-          x0 = Math.min(x0, line[p]);
-          x1 = Math.max(x1, line[p]);
-          y0 = Math.min(y0, line[p + 1]);
-          y1 = Math.max(y1, line[p + 1]);
-        }
-        // What is outside the frame, or less than a pixel, is not drawn.
-        if (x1 < west || x0 > east || y1 < north || y0 > south || (x1 - x0) * world < 1) continue;
-        let lastX = -1e9, lastY = -1e9;
-        for (let p = 0; p < line.length; p += 2) {
-          const x = (line[p] - west) * world, y = (line[p + 1] - north) * world;
-          if (p && Math.abs(x - lastX) + Math.abs(y - lastY) < 0.7 && p < line.length - 2) continue;
-          if (p) paint.lineTo(x, y);
-          else paint.moveTo(x, y);
-          lastX = x;
-          lastY = y;
+      // Land that lies on both sides of the date line is one piece that leaves the world at one side, so the world
+      // is drawn at either side of itself too.
+      for (const aside of [-1, 0, 1]) {
+        for (const line of lines) {
+          // What is outside the frame, or less than a pixel, is not drawn.
+          if (line.east + aside < west || line.west + aside > east || line.south < north || line.north > south
+            || (line.east - line.west) * world < 1) continue;
+          const { points } = line;
+          let lastX = -1e9, lastY = -1e9;
+          for (let p = 0; p < points.length; p += 2) {
+            const x = (points[p] + aside - west) * world, y = (points[p + 1] - north) * world;
+            if (p && p < points.length - 2 && Math.abs(x - lastX) + Math.abs(y - lastY) < 0.7) continue;
+            if (p) paint.lineTo(x, y);
+            else paint.moveTo(x, y);
+            lastX = x;
+            lastY = y;
+          }
         }
       }
     };

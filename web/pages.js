@@ -6,9 +6,13 @@ import { present, count, fileName, h, icon, photos, plural, say, span, trying } 
 
 /** The real tree of folders, opened as it is asked for. */
 export class Folders {
-  /** @param {HTMLElement} host @param {(folder: Folder) => void} open */
-  constructor(host, open) {
+  /**
+   * @param {HTMLElement} host @param {(folder: Folder) => void} open
+   * @param {Map<number, string>} names of all that were seen
+   */
+  constructor(host, open, names) {
     this.host = host;
+    this.names = names;
     this.open = open;
     this.chosen = 0;
     this.tree = h("ul", { role: "tree", "aria-label": "Folders" });
@@ -30,15 +34,17 @@ export class Folders {
 
   /** @param {Folder} folder @param {number} level @returns {HTMLElement} */
   item(folder, level) {
+    const name = fileName(folder.name) || folder.path;
+    this.names.set(folder.id, name);
     const row = h("div", { class: "folder", click: (/** @type {MouseEvent} */ e) => {
       if (/** @type {Element} */ (e.target).closest(".twist")) this.turn(item);
       else this.choose(item);
     } }, h("span", { class: "twist" + (folder.folders ? "" : " none") }, icon("right")), icon("folders"),
-    h("span", { class: "name", title: folder.path }, folder.name || fileName(folder.path) || folder.path), h("small", {}, count(folder.photos)));
+    h("span", { class: "name", title: folder.path }, name), h("small", {}, count(folder.photos)));
     row.style.paddingLeft = (level - 1) * 16 + "px";
     const item = Object.assign(h("li", { role: "treeitem", tabindex: -1, "aria-level": level,
       "aria-expanded": folder.folders ? "false" : null, "aria-selected": "false",
-      "aria-label": `${folder.name || folder.path}, ${photos(folder.photos)}` }, row), { folder, level });
+      "aria-label": `${name}, ${photos(folder.photos)}` }, row), { folder, level });
     return item;
   }
 
@@ -122,7 +128,10 @@ export async function showPeople(host, epoch, open) {
 /** The face itself, where it is known where it is. @param {HTMLElement} face @param {string} epoch @param {any} person */
 async function picture(face, epoch, person) {
   const img = h("img", { alt: "", loading: "lazy", src: `/t/${epoch}/${person.example_id}` });
-  img.onload = () => face.replaceChildren(img);
+  img.onerror = () => img.remove();
+  face.append(img);
+  await new Promise((seen) => (img.onload = seen));
+  img.onload = null;
   const known = await photo(person.example_id).catch(() => null);
   const area = known?.people_areas?.find((/** @type {any} */ a) => a.name === person.name)?.area;
   if (!area) return;
@@ -171,7 +180,7 @@ export async function showStatus(host) {
       h("div", { class: "root" }, h("div", { class: "line" }, h("span", { class: "dot " + r.state }), h("b", {}, r.path), h("span", { class: "gap" }),
         h("small", {}, photos(r.photos))), r.state !== "online" && h("p", { class: "quiet" }, "not there at the moment; its photos stay known"),
       r.note && h("p", { class: "warn" }, r.note), r.missing > 0 && h("div", { class: "line warn" }, `${photos(r.missing)} missing`,
-        h("span", { class: "gap" }), r.live?.held && order("They are gone", "confirm", { path: r.path }))))),
+        h("span", { class: "gap" }), r.live?.held && order("They are gone", "confirm", r.id ? { root: r.id } : {}))))),
     kinds.length + errors.length > 0 && h("section", { class: "box" }, h("h2", {}, "Could not be read"),
       h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind}`).join(" · ")),
       ...errors.slice(0, 200).map((e) => h("details", {}, h("summary", {}, fileName(e.path)), h("p", {}, e.error), h("p", { class: "quiet path" }, e.path))),

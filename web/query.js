@@ -8,7 +8,7 @@
 export const MANY = { text: "Looks like", tag: "", not_tag: "Not", person: "", place: "", keyword: "Keyword",
   in_picture: "Text", name: "Name" };
 /** Fields that stand once. @type {Record<string, string>} */
-export const ONE = { words: "", camera: "Camera", lens: "Lens", since: "Since", until: "Until", on: "", path: "In",
+export const ONE = { words: "", camera: "Camera", since: "Since", until: "Until", on: "", path: "In",
   rating: "Stars", near: "Near", folder: "Folder", like: "Like" };
 
 /**

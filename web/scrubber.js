@@ -15,14 +15,21 @@ export class Scrubber {
     this.bubble = h("div", { class: "bubble", "aria-hidden": "true", hidden: true });
     host.append(this.marks, this.thumb, this.bubble);
     /** @type {unknown} */ this.drawn = null;
+    /** Kept, for asking the page would lay it out each time. */
+    this.height = 0;
+    new ResizeObserver(() => {
+      this.height = host.clientHeight;
+      this.drawn = null;
+      this.update();
+    }).observe(host);
     let held = false;
     host.addEventListener("pointerdown", (e) => {
       held = true;
       host.setPointerCapture(e.pointerId);
       host.classList.add("held");
-      this.jump(e);
+      this.jump(e, false);
     });
-    host.addEventListener("pointermove", (e) => (held ? this.jump(e) : this.hint(this.share(e))));
+    host.addEventListener("pointermove", (e) => (held ? this.jump(e, true) : this.hint(this.share(e))));
     const end = () => {
       held = false;
       host.classList.remove("held");
@@ -41,14 +48,11 @@ export class Scrubber {
     return clamp((event.clientY - box.top) / box.height, 0, 1);
   }
 
-  /** @param {PointerEvent} event */
-  jump(event) {
+  /** @param {PointerEvent} event @param {boolean} drags blocks are drawn then; pictures come when it rests */
+  jump(event, drags) {
     const share = this.share(event);
     const { grid } = this;
-    // While the pointer moves blocks are drawn; pictures come when it rests.
-    grid.isFast = true;
-    clearTimeout(grid.resting);
-    grid.resting = setTimeout(() => grid.rest(), 90);
+    grid.goes(drags);
     grid.toY(share * grid.last);
     this.hint(share);
   }
@@ -67,23 +71,22 @@ export class Scrubber {
     this.bubble.hidden = !date;
     if (!date) return;
     this.bubble.textContent = monthYear.format(date);
-    this.bubble.style.top = clamp(share * this.host.clientHeight, 16, this.host.clientHeight - 16) + "px";
+    this.bubble.style.top = clamp(share * this.height, 16, this.height - 16) + "px";
   }
 
   /** The grid has moved. */
   update() {
     const { grid, host } = this;
     const { layout, view } = grid;
-    host.hidden = !layout || grid.last < grid.host.clientHeight;
-    if (host.hidden || !layout || !view) return;
-    const key = layout.top;
-    if (this.drawn !== key || this.height !== host.clientHeight) {
-      this.drawn = key;
-      this.height = host.clientHeight;
+    const hidden = !layout || grid.last < grid.seen;
+    if (host.hidden !== hidden) host.hidden = hidden;
+    if (hidden || !layout || !view || !this.height) return;
+    if (this.drawn !== layout) {
+      this.drawn = layout;
       this.drawMarks();
     }
     const share = grid.last ? clamp(grid.y / grid.last, 0, 1) : 0;
-    this.thumb.style.transform = `translateY(${share * host.clientHeight}px)`;
+    this.thumb.style.transform = `translateY(${share * this.height}px)`;
     host.setAttribute("aria-valuenow", String(Math.round(share * 100)));
     const date = this.dateAt(grid.y);
     host.setAttribute("aria-valuetext", date ? monthYear.format(date) : `${Math.round(share * 100)} %`);
@@ -91,9 +94,8 @@ export class Scrubber {
 
   /** Years, and months between them where there is room. */
   drawMarks() {
-    const { grid, host } = this;
+    const { grid, height } = this;
     const { layout, view } = grid;
-    const height = host.clientHeight;
     /** @type {Node[]} */ const marks = [];
     if (layout && view?.days.length) {
       /** @type {{ y: number, date: Date, isYear: boolean }[]} */ const all = [];
@@ -121,6 +123,7 @@ export class Scrubber {
         marks.push(mark("month", y, monthOnly.format(date)));
       }
     }
+    this.marks.classList.toggle("few", marks.length < 16);
     this.marks.replaceChildren(...marks);
   }
 

@@ -23,7 +23,7 @@ export class SearchBar {
     this.field = /** @type {HTMLInputElement} */ (byId("words"));
     this.panel = byId("facets");
     /** @type {Record<string, Facet[]>} */ this.facets = {};
-    this.asked = "";
+    this.asked = "\n";
     this.chosen = -1;
     const form = byId("search");
     form.addEventListener("submit", (e) => {
@@ -95,7 +95,7 @@ export class SearchBar {
     try {
       this.facets = await json("facets" + (params && "?" + params));
     } catch {
-      this.asked = "";
+      this.stale();
       return;
     }
     this.draw();

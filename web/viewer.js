@@ -30,7 +30,7 @@ export class Viewer {
     this.wanted = 0;
     this.zoom = { scale: 1, x: 0, y: 0 };
     this.host = /** @type {HTMLDialogElement} */ (byId("viewer"));
-    this.stage = h("div", { class: "stage" });
+    this.stage = h("div", { class: "stage", tabindex: -1 });
     this.frame = h("div", { class: "frame" });
     this.img = h("img", { alt: "", draggable: "false" });
     this.layer = h("div", { class: "areas" });

@@ -14,6 +14,19 @@ const arcs = world.arcs.map((arc) => {
   return arc.map(([dx, dy]) => [Math.round(((x += dx) * scale[0] + translate[0]) * STEP), Math.round(((y += dy) * scale[1] + translate[1]) * STEP)]);
 });
 const arcOf = (i) => (i < 0 ? [...arcs[~i]].reverse() : arcs[i]);
+// A line that crosses the date line goes on beyond it, and a ring around the pole is closed through the pole.
+const WORLD = 360 * STEP;
+const unrolled = (line, isRing) => {
+  let turns = 0;
+  const points = line.map(([x, y], i) => {
+    const step = i ? x - line[i - 1][0] : 0;
+    turns -= Math.round(step / WORLD);
+    return [x + turns * WORLD, y];
+  });
+  const [first, last] = [points[0], points.at(-1)];
+  if (isRing && first[0] !== last[0]) points.push([last[0], -90 * STEP], [first[0], -90 * STEP]);
+  return points;
+};
 const onCoast = new Set();
 const rings = [];
 const polygons = world.objects.land.geometries.flatMap((g) => (g.type === "Polygon" ? [g.arcs] : g.arcs));
@@ -28,7 +41,7 @@ const varint = (n) => {
   bytes.push(n);
 };
 const zigzag = (n) => varint(n < 0 ? -2 * n - 1 : 2 * n);
-const lines = [...rings, ...borders];
+const lines = [...rings.map((ring) => unrolled(ring, true)), ...borders.map((line) => unrolled(line, false))];
 bytes.push(lines.length & 255, lines.length >> 8, borders.length & 255, borders.length >> 8);
 for (const line of lines) {
   const points = line.filter(([x, y], i) => !i || x !== line[i - 1][0] || y !== line[i - 1][1]);
