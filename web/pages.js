@@ -3,6 +3,7 @@ import { json, photo } from "./api.js";
 import { present, count, fileName, h, icon, photos, plural, say, span, trying } from "./dom.js";
 
 /** @typedef {{ id: number, name: string, path: string, photos: number, folders: number }} Folder */
+/** @typedef {HTMLElement & { folder: Folder, level: number }} Row */
 
 /** The real tree of folders, opened as it is asked for. */
 export class Folders {
@@ -24,11 +25,9 @@ export class Folders {
     const roots = await json("folders");
     this.tree.replaceChildren(...roots.map((/** @type {Folder} */ f) => this.item(f, 1)));
     if (!roots.length) this.host.append(h("p", { class: "quiet" }, "No folder is watched yet."));
-    const first = this.tree.querySelector(".folder");
-    first?.setAttribute("tabindex", "0");
     // A single root is not worth a click.
-    const only = this.tree.children;
-    if (only.length === 1) await this.unfold(/** @type {HTMLElement} */ (only[0]));
+    const rows = this.rows();
+    if (rows.length === 1) await this.unfold(rows[0]);
     this.mark();
   }
 
@@ -36,73 +35,77 @@ export class Folders {
   item(folder, level) {
     const name = fileName(folder.name) || folder.path;
     this.names.set(folder.id, name);
-    const row = h("div", { class: "folder", click: (/** @type {MouseEvent} */ e) => {
-      if (/** @type {Element} */ (e.target).closest(".twist")) this.turn(item);
-      else this.choose(item);
-    } }, h("span", { class: "twist" + (folder.folders ? "" : " none") }, icon("right")), icon("folders"),
-    h("span", { class: "name", title: folder.path }, name), h("small", {}, count(folder.photos)));
+    const row = Object.assign(h("div", { class: "folder", role: "treeitem", tabindex: -1, "aria-level": level,
+      "aria-expanded": folder.folders ? "false" : null, "aria-selected": "false", click: (/** @type {MouseEvent} */ e) => {
+        if (/** @type {Element} */ (e.target).closest(".twist")) this.turn(row);
+        else this.choose(row);
+      } }, h("span", { class: "twist" + (folder.folders ? "" : " none") }, icon("right")), icon("folders"),
+    h("span", { class: "name", title: folder.path }, name), " ", h("small", {}, count(folder.photos))), { folder, level });
     row.style.paddingLeft = (level - 1) * 16 + "px";
-    const item = Object.assign(h("li", { role: "treeitem", tabindex: -1, "aria-level": level,
-      "aria-expanded": folder.folders ? "false" : null, "aria-selected": "false",
-      "aria-label": `${name}, ${photos(folder.photos)}` }, row), { folder, level });
-    return item;
+    return h("li", { role: "none" }, row);
   }
 
-  /** @param {any} item */
-  choose(item) {
-    this.chosen = item.folder.id;
+  /** @returns {Row[]} */
+  rows() {
+    return [...this.tree.querySelectorAll(".folder")].map((row) => /** @type {Row} */ (row));
+  }
+
+  /** @param {Row} row */
+  choose(row) {
+    this.chosen = row.folder.id;
     this.mark();
-    item.focus({ preventScroll: true });
-    this.open(item.folder);
+    row.focus({ preventScroll: true });
+    this.open(row.folder);
   }
 
   mark() {
-    let reachable = null;
-    for (const item of /** @type {NodeListOf<any>} */ (this.tree.querySelectorAll("li"))) {
-      item.setAttribute("aria-selected", String(item.folder.id === this.chosen));
-      item.tabIndex = -1;
-      if (item.folder.id === this.chosen) reachable = item;
+    const rows = this.rows();
+    for (const row of rows) {
+      row.ariaSelected = String(row.folder.id === this.chosen);
+      row.tabIndex = -1;
     }
-    reachable ??= this.tree.querySelector("li");
+    const reachable = rows.find((row) => row.folder.id === this.chosen) ?? rows[0];
     if (reachable) reachable.tabIndex = 0;
   }
 
-  /** @param {any} item */
-  async turn(item) {
-    if (item.getAttribute("aria-expanded") === "true") {
-      item.setAttribute("aria-expanded", "false");
-      item.querySelector("ul").remove();
-    } else await this.unfold(item);
+  /** @param {Row} row */
+  async turn(row) {
+    if (row.ariaExpanded === "true") {
+      row.ariaExpanded = "false";
+      row.nextElementSibling?.remove();
+    } else await this.unfold(row);
   }
 
-  /** @param {any} item */
-  async unfold(item) {
-    if (!item.folder.folders || item.getAttribute("aria-expanded") === "true") return;
-    item.setAttribute("aria-expanded", "true");
+  /** @param {Row} row */
+  async unfold(row) {
+    if (row.ariaExpanded !== "false") return;
+    row.ariaExpanded = "true";
     await trying(async () => {
-      const below = await json("folders?under=" + item.folder.id);
-      if (item.getAttribute("aria-expanded") !== "true" || item.querySelector("ul")) return;
-      item.append(h("ul", { role: "group" }, ...below.map((/** @type {Folder} */ f) => this.item(f, item.level + 1))));
+      const below = await json("folders?under=" + row.folder.id);
+      if (row.ariaExpanded !== "true" || row.nextElementSibling) return;
+      const id = "below-" + row.folder.id;
+      row.setAttribute("aria-owns", id);
+      row.after(h("ul", { role: "group", id }, ...below.map((/** @type {Folder} */ f) => this.item(f, row.level + 1))));
       this.mark();
     });
   }
 
   /** @param {KeyboardEvent} event */
   onKey(event) {
-    const all = /** @type {any[]} */ ([...this.tree.querySelectorAll("li")]);
-    const item = /** @type {any} */ (document.activeElement), at = all.indexOf(item);
+    const all = this.rows();
+    const row = /** @type {Row} */ (document.activeElement), at = all.indexOf(row);
     if (at < 0) return;
-    const isOpen = item.getAttribute("aria-expanded") === "true";
+    const isOpen = row.ariaExpanded === "true";
     /** @type {Record<string, () => void>} */
     const keys = {
       ArrowDown: () => all[at + 1]?.focus(),
       ArrowUp: () => all[at - 1]?.focus(),
-      ArrowRight: () => (isOpen ? all[at + 1]?.focus() : this.unfold(item)),
-      ArrowLeft: () => (isOpen ? this.turn(item) : item.parentElement.closest("li")?.focus()),
+      ArrowRight: () => (isOpen ? all[at + 1]?.focus() : this.unfold(row)),
+      ArrowLeft: () => (isOpen ? this.turn(row) : all.findLast((r, i) => i < at && r.level < row.level)?.focus()),
       Home: () => all[0].focus(),
       End: () => all[all.length - 1].focus(),
-      Enter: () => this.choose(item),
-      " ": () => this.choose(item),
+      Enter: () => this.choose(row),
+      " ": () => this.choose(row),
     };
     if (!keys[event.key]) return;
     event.preventDefault();

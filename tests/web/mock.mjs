@@ -121,6 +121,7 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
       const add = (id, name, at, below) => folders.set(id, { id, name, path: at, photos: (folders.get(id)?.photos ?? 0) + 1, folders: below });
       if (!under) return [{ id: 1, name: "Pictures", path: "/home/me/Pictures", photos: state.n, folders: 12 }];
       for (let id = state.n; id > 0; id--) {
+        if (state.gone.has(id)) continue;
         const [year, month] = folderOf(id);
         if (under === 1) add(year, String(year + 1960), `/home/me/Pictures/${year + 1960}`, 12);
         else if (under === year) add(month, String(month % 100).padStart(2, "0"), `/home/me/Pictures/${year + 1960}/${month % 100}`, 0);
