@@ -1,0 +1,376 @@
+// The page in a real browser, over 100,000 made photos.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import { launch, skip } from "./browser.mjs";
+import { mock } from "./mock.mjs";
+
+const PHOTOS = 100_000;
+/** @type {Awaited<ReturnType<typeof mock>>} */ let daemon;
+/** @type {import("playwright-core").Browser} */ let browser;
+
+before(async () => {
+  if (skip) return;
+  daemon = await mock({ photos: PHOTOS });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await daemon?.close();
+});
+
+/** A page, closed at the end, on which no error may happen. */
+async function open(t, hash = "", how = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: "reduce", ...how });
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (e) => errors.push(e.message));
+  page.on("console", (m) => m.type() === "error" && !/Failed to load resource/.test(m.text()) && errors.push(m.text()));
+  t.after(async () => {
+    await context.close();
+    assert.deepEqual(errors, []);
+  });
+  await page.goto(daemon.url + hash);
+  return page;
+}
+
+/** The grid as a person sees it. */
+const seen = (page) => page.evaluate(() => {
+  const grid = document.querySelector("#grid").getBoundingClientRect();
+  const tiles = [...document.querySelectorAll(".tile")].filter((t) => {
+    const box = t.getBoundingClientRect();
+    return box.bottom > grid.top + 1 && box.top < grid.bottom - 1;
+  });
+  return { all: document.querySelectorAll(".tile").length, labels: tiles.map((t) => t.ariaLabel), loaded: tiles.filter((t) => t.querySelector("img.on, .card")).length, n: tiles.length };
+});
+/** Waits until every photo in the window has its picture or card. */
+const settled = (page) => page.waitForFunction(() => {
+  const grid = document.querySelector("#grid").getBoundingClientRect();
+  const tiles = [...document.querySelectorAll(".tile")].filter((t) => t.getBoundingClientRect().bottom > grid.top + 1 && t.getBoundingClientRect().top < grid.bottom - 1);
+  return tiles.length > 0 && tiles.every((t) => t.querySelector("img.on, .card"));
+});
+const focused = (page) => page.evaluate(() => document.activeElement?.ariaLabel ?? "");
+const test_ = (name, run) => test(name, { skip }, run);
+
+test_("opens with the newest photos", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  const { labels, all, n } = await seen(page);
+  assert.match(labels[0], /^Photo 1 of 100000, /);
+  assert.ok(n > 10 && all <= 150, `${n} seen, ${all} made`);
+  assert.equal(await page.textContent("#count"), "100,000 photos");
+});
+
+test_("scrolls to the end through a box of limited height, with few elements", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  assert.ok(await page.evaluate(() => document.querySelector(".box[role=grid]").offsetHeight <= 8e6));
+  await page.keyboard.press("End");
+  await page.waitForFunction(() => document.activeElement?.ariaLabel?.startsWith("Photo 100000 of"));
+  await settled(page);
+  const { labels, all } = await seen(page);
+  assert.match(labels.at(-1), /^Photo 100000 of/);
+  assert.ok(all <= 150);
+  await page.keyboard.press("Home");
+  await page.waitForFunction(() => document.activeElement?.ariaLabel?.startsWith("Photo 1 of"));
+});
+
+test_("every photo comes by while scrolling over the place where the box is moved", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  const box = await page.locator("#scrub").boundingBox();
+  await page.mouse.click(box.x + 40, box.y + box.height * 0.3);
+  await settled(page);
+  await page.mouse.move(500, 400);
+  let last = Math.max(...(await seen(page)).labels.map((l) => Number(l.split(" ")[1])));
+  for (let i = 0; i < 40; i++) {
+    await page.mouse.wheel(0, 500);
+    await page.waitForTimeout(30);
+    await settled(page);
+    const numbers = (await seen(page)).labels.map((l) => Number(l.split(" ")[1]));
+    assert.ok(Math.min(...numbers) <= last + 1, `a gap between ${last} and ${Math.min(...numbers)}`);
+    last = Math.max(...numbers);
+  }
+});
+
+test_("the scrubber lands where it says", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  const box = await page.locator("#scrub").boundingBox();
+  for (const share of [0.25, 0.6, 0.9]) {
+    await page.mouse.move(box.x + 40, box.y + box.height * share);
+    const said = await page.textContent(".bubble");
+    await page.mouse.down();
+    await page.mouse.up();
+    await settled(page);
+    assert.equal(await page.getAttribute("#scrub", "aria-valuetext"), said);
+    const heading = await page.evaluate(() => {
+      const top = document.querySelector("#grid").getBoundingClientRect().top;
+      const above = [...document.querySelectorAll(".tile")].filter((t) => t.getBoundingClientRect().bottom > top + 1);
+      above.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top);
+      return above[0].ariaLabel;
+    });
+    assert.ok(heading.includes(said.split(" ")[1]), `${said} is not the year of ${heading}`);
+  }
+});
+
+test_("arrow and page keys move the focus, and keep it in the window", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  await page.keyboard.press("ArrowRight");
+  assert.match(await focused(page), /^Photo 2 of/);
+  await page.keyboard.press("ArrowDown");
+  const below = Number((await focused(page)).split(" ")[1]);
+  assert.ok(below > 2);
+  await page.keyboard.press("ArrowUp");
+  assert.ok(Number((await focused(page)).split(" ")[1]) < below);
+  for (let i = 0; i < 3; i++) await page.keyboard.press("PageDown");
+  const inside = await page.evaluate(() => {
+    const box = document.activeElement.getBoundingClientRect(), grid = document.querySelector("#grid").getBoundingClientRect();
+    return box.top >= grid.top - 1 && box.bottom <= grid.bottom + 1;
+  });
+  assert.ok(inside, "the focused photo is in the window");
+  assert.equal(await page.locator('.tile[tabindex="0"]').count(), 1);
+});
+
+test_("searches with words, chips and facets, by best and by date, to the line where confidence ends", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  await page.keyboard.press("/");
+  await page.keyboard.type("dog");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector(".heading")?.textContent.includes("found"));
+  assert.match(page.url(), /words=dog/);
+  await page.keyboard.press("End");
+  assert.ok(await page.evaluate(() => document.querySelectorAll(".tile").length > 0));
+  await page.keyboard.press("Home");
+  await page.waitForFunction(() => [...document.querySelectorAll(".heading")].some((h) => h.textContent.includes("found")));
+  await page.click('#sort [data-sort="date"]');
+  await page.waitForFunction(() => !document.querySelector(".heading")?.textContent.includes("found"));
+  await page.click("#words");
+  await page.click('#facets button:has-text("Kyoto")');
+  await page.waitForSelector("#chips .chip");
+  assert.deepEqual(await page.locator("#chips .chip").allTextContents(), ["Kyoto, Japan"]);
+  assert.deepEqual(await page.evaluate(() => new URLSearchParams(location.hash.split("?")[1]).get("words")), "dog");
+  await page.click("#chips .chip");
+  await page.waitForFunction(() => !document.querySelector("#chips .chip"));
+  await page.click("#clear");
+  await page.waitForFunction(() => document.querySelector("#count").textContent === "100,000 photos");
+});
+
+test_("says when nothing is found, and when a query is not understood", async (t) => {
+  const page = await open(t, "#/photos?words=nothing");
+  await page.waitForFunction(() => document.querySelector("#nothing-title").textContent === "Nothing found");
+  await page.goto(daemon.url + "#/photos?since=never");
+  await page.waitForFunction(() => document.querySelector("#nothing-text").textContent.includes("is no date"));
+});
+
+test_("the viewer opens, steps, zooms to the original, says what is known, and comes back to that photo", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#viewer[open]");
+  const first = await page.evaluate(() => new URLSearchParams(location.hash.split("?")[1]).get("photo"));
+  assert.equal(first, String(PHOTOS - 1));
+  await page.waitForFunction(() => document.querySelector("#viewer .frame img").src.includes("s=1440"));
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowRight");
+  await page.waitForFunction((id) => location.hash.includes("photo=" + id), PHOTOS - 3);
+  for (let i = 0; i < 4; i++) await page.keyboard.press("+");
+  await page.waitForFunction((id) => document.querySelector("#viewer .frame img").src.endsWith("/o/" + id), PHOTOS - 3);
+  await page.keyboard.press("Escape");
+  assert.ok(await page.evaluate(() => document.querySelector("#viewer").open), "the first Esc ends the zoom");
+  await page.keyboard.press("i");
+  await page.waitForSelector("#viewer .panel section");
+  assert.match(await page.textContent("#viewer .panel"), /IMG_099997\.jpg/);
+  await page.click('#viewer button:has-text("Copy path")');
+  await page.waitForFunction(() => document.querySelector("#toast").textContent.includes("copied"));
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^\/home\/me\/Pictures\/.*IMG_099997\.jpg$/);
+  await page.keyboard.press("b");
+  await page.waitForSelector("#viewer .area");
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !document.querySelector("#viewer").open);
+  assert.match(await focused(page), /^Photo 4 of/);
+});
+
+test_("similar photos are the same grid, and Back finds the page as it was", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  for (let i = 0; i < 6; i++) await page.keyboard.press("PageDown");
+  await settled(page);
+  const before = await focused(page);
+  await page.keyboard.press("s");
+  await page.waitForSelector("#chips .chip.like");
+  await settled(page);
+  await page.goBack();
+  await page.waitForFunction(() => document.querySelector("#count").textContent === "100,000 photos");
+  await settled(page);
+  assert.ok((await seen(page)).labels.includes(before), `${before} is seen again`);
+});
+
+test_("selects, also everything between, copies paths and exports", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  await page.keyboard.press("x");
+  await page.keyboard.press("Shift+ArrowRight");
+  await page.keyboard.press("Shift+ArrowRight");
+  assert.equal(await page.textContent("#chosen-count"), "3 selected");
+  await page.locator(".tile").nth(6).click({ modifiers: ["Shift"] });
+  assert.equal(await page.textContent("#chosen-count"), "7 selected");
+  await page.click("#copy-paths");
+  await page.waitForFunction(() => document.querySelector("#toast").textContent.includes("7 paths"));
+  assert.equal((await page.evaluate(() => navigator.clipboard.readText())).split("\n").length, 7);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#export-zip")]);
+  assert.match(download.url(), /export\/t1$/);
+  assert.deepEqual(daemon.state.orders.findLast((o) => o.name === "export").body.ids.toSorted((a, b) => b - a), [100000, 99999, 99998, 99997, 99996, 99995, 99994]);
+  await page.keyboard.press("Escape");
+  assert.ok(await page.isHidden("#chosen"));
+  await page.keyboard.press("Control+a");
+  assert.equal(await page.textContent("#chosen-count"), "100,000 selected");
+});
+
+test_("a photo that lands appears, and what is looked at stays", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  await page.waitForFunction(() => document.querySelector("#count").textContent.includes("photos"));
+  const id = daemon.land();
+  await page.waitForFunction((n) => document.querySelector("#count").textContent.replace(/\D/g, "") === String(n), id);
+  await page.waitForFunction((id) => document.querySelector(".tile.fresh img")?.src.endsWith("/" + id), id);
+  for (let i = 0; i < 5; i++) await page.keyboard.press("PageDown");
+  await settled(page);
+  const top = () => page.evaluate(() => document.activeElement.getBoundingClientRect().top);
+  const [was, photo] = [await top(), await page.evaluate(() => document.activeElement.photo)];
+  const next = daemon.land();
+  await page.waitForFunction((n) => document.querySelector("#count").textContent.replace(/\D/g, "") === String(n), next);
+  const now = await page.evaluate((id) => [...document.querySelectorAll(".tile")].find((tile) => tile.photo === id)?.getBoundingClientRect().top, photo);
+  assert.ok(Math.abs(now - was) < 250, `from ${was} to ${now}`);
+});
+
+test_("a photo that goes while it is looked at ends nothing", async (t) => {
+  const gone = PHOTOS - 40;
+  const page = await open(t, "#/photos?photo=" + gone);
+  await page.waitForSelector("#viewer .panel section", { state: "attached" });
+  daemon.remove(gone);
+  await page.waitForFunction(() => document.querySelector("#toast").textContent.includes("not in the view"));
+  await page.keyboard.press("ArrowRight");
+  await page.waitForFunction((gone) => !location.hash.includes("photo=" + gone), gone);
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !document.querySelector("#viewer").open);
+});
+
+test_("when the daemon goes the page says so, and goes on by itself when it is back", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  daemon.fail(true);
+  await page.waitForSelector("#banner:not([hidden])");
+  assert.match(await page.textContent("#banner"), /does not answer/);
+  daemon.state.n++;
+  daemon.state.clock++;
+  daemon.fail(false);
+  await page.waitForSelector("#banner", { state: "hidden" });
+  await page.waitForFunction((n) => document.querySelector("#count").textContent.replace(/\D/g, "") === String(n), daemon.state.n - daemon.state.gone.size);
+});
+
+test_("another index under the open page is a new page", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  await page.keyboard.press("x");
+  daemon.state.epoch = "e2";
+  daemon.land();
+  await page.waitForFunction(() => document.querySelector(".tile img")?.src.includes("/t/e2/"));
+  assert.ok(await page.isHidden("#chosen"), "what was chosen is of the old index");
+});
+
+test_("no stream of events while the page is hidden", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  const streams = daemon.state.streams.size;
+  assert.ok(streams >= 1);
+  const hide = (hidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  const until = async (n) => {
+    while (daemon.state.streams.size !== n) await new Promise((r) => setTimeout(r, 20));
+  };
+  await hide(true);
+  await until(streams - 1);
+  await hide(false);
+  await until(streams);
+});
+
+test_("folders are a tree, and one shows what is in it", async (t) => {
+  const page = await open(t, "#/folders");
+  await page.waitForSelector('#tree [aria-level="2"]');
+  await page.click('#tree [aria-level="2"] .name');
+  await page.waitForFunction(() => location.hash.includes("folder="));
+  const n = await page.textContent('#tree [aria-selected="true"] small');
+  await page.waitForFunction((n) => document.querySelector("#count").textContent.startsWith(n), n);
+  await page.keyboard.press("ArrowRight");
+  await page.waitForSelector('#tree [aria-level="3"]');
+});
+
+test_("the map shows clusters without the internet, and the grid what is in its frame", async (t) => {
+  const page = await open(t, "#/map");
+  const outside = [];
+  page.on("request", (r) => !r.url().startsWith(daemon.url) && outside.push(r.url()));
+  await page.waitForFunction(() => /here/.test(document.querySelector(".map-words")?.textContent ?? ""));
+  await settled(page);
+  const here = () => page.evaluate(() => Number(document.querySelector(".map-words").textContent.split(" ")[0].replace(/\D/g, "")));
+  const all = await here();
+  assert.ok(all > 1000);
+  await page.focus("#map canvas");
+  for (let i = 0; i < 5; i++) await page.keyboard.press("+");
+  await page.waitForFunction((all) => Number(document.querySelector(".map-words").textContent.split(" ")[0].replace(/\D/g, "")) < all, all);
+  assert.equal(await page.textContent("#count").then((text) => Number(text.replace(/\D/g, ""))), await here());
+  assert.deepEqual(outside, []);
+});
+
+test_("people and status say what there is, and orders are given", async (t) => {
+  const page = await open(t, "#/people");
+  await page.click('.people button:has-text("Anna")');
+  await page.waitForFunction(() => document.querySelector("#chips .chip")?.textContent === "Anna");
+  await page.goto(daemon.url + "#/status");
+  await page.waitForSelector(".figure");
+  await page.click('button:has-text("Pause")');
+  await page.waitForSelector('button:has-text("Resume")');
+  await page.click('button:has-text("Resume")');
+  await page.waitForSelector('button:has-text("Pause")');
+  assert.deepEqual(daemon.state.orders.slice(-2).map((o) => o.name), ["pause", "resume"]);
+  assert.match(await page.textContent("#page"), /the JPEG ends after 12 of 480 rows/);
+});
+
+test_("fits a phone", async (t) => {
+  const page = await open(t, "", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+  await settled(page);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than the screen");
+  const nav = await page.locator("#nav").boundingBox();
+  assert.ok(nav.y > 700, "the pages are below");
+  assert.ok((await seen(page)).all <= 150);
+  await page.locator(".tile").first().tap();
+  await page.waitForSelector("#viewer[open]");
+});
+
+test_("a very large screen has no more elements", async (t) => {
+  const page = await open(t, "", { viewport: { width: 3840, height: 2160 } });
+  await settled(page);
+  assert.ok((await seen(page)).all <= 150);
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test_(`axe finds nothing serious, ${colorScheme}`, async (t) => {
+    const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+    for (const hash of ["", "#/photos?words=dog&tag=beach", "#/photos?photo=99990", "#/folders", "#/map", "#/people", "#/status"]) {
+      const page = await open(t, hash, { colorScheme, bypassCSP: true });
+      await page.waitForFunction(() => document.querySelector(".tile img.on, #page h1"));
+      if (!hash) await page.click("#words");
+      await page.waitForTimeout(300);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+      const serious = violations.filter((v) => ["serious", "critical"].includes(v.impact));
+      assert.deepEqual(serious.map((v) => `${hash} ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`), []);
+    }
+  });
+}

@@ -1,0 +1,121 @@
+// Where photos stand, without a browser.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { narrowed, readView } from "../../web/api.js";
+import { GAP, HEADING, aspect, dayAt, groupsOf, layOut, lineOf } from "../../web/layout.js";
+import { chipsOf, dateIn, isRanked, readRoute, withField, withoutField, writeRoute } from "../../web/query.js";
+
+/** Days with so many photos each, newest first. */
+function viewOf(counts, ratioOf = (i) => [128, 146, 112, 160, 90][i % 5], dayOf = (d) => 20000 - d) {
+  const n = counts.reduce((a, b) => a + b, 0);
+  const ends = new Uint32Array(counts.length);
+  counts.reduce((end, count, d) => (ends[d] = end + count), 0);
+  return { clock: 1, epoch: "e", n, ranked: false, confident: n, ids: Uint32Array.from({ length: n }, (_, i) => n - i),
+    ratios: Uint8Array.from({ length: n }, (_, i) => ratioOf(i)), days: Int32Array.from(counts, (_, d) => dayOf(d)), ends, scores: new Uint8Array() };
+}
+
+/** A number that looks random. */
+const random = (seed) => () => (seed = (seed * 1103515245 + 12345) % 2 ** 31) / 2 ** 31;
+
+test("every photo stands in one row, rows do not overlap and none is wider than the page", () => {
+  const next = random(7);
+  for (let round = 0; round < 60; round++) {
+    const counts = Array.from({ length: 1 + Math.floor(next() * 40) }, () => 1 + Math.floor(next() ** 4 * 300));
+    const view = viewOf(counts, () => Math.floor(next() * 256));
+    const width = 300 + Math.floor(next() * 2500), target = 100 + next() * 200;
+    const layout = layOut(view, width, target);
+    let photo = 0;
+    for (let line = 0; line < layout.lines; line++) {
+      assert.equal(layout.first[line], photo);
+      const height = layout.rowHeight[line];
+      assert.ok(layout.top[line + 1] >= layout.top[line] + (height || HEADING), `line ${line} is covered by the next`);
+      if (!height) continue;
+      let across = -GAP;
+      for (; photo < layout.first[line + 1]; photo++) across += GAP + height * aspect(view.ratios[photo]);
+      assert.ok(across <= width + 0.5, `a row of ${across} in ${width}`);
+    }
+    assert.equal(photo, view.n);
+  }
+});
+
+test("rows fill the page, but for days with too few photos", () => {
+  const layout = layOut(viewOf([40, 55, 200]), 1200, 200);
+  for (let line = 0; line < layout.lines; line++) {
+    const height = layout.rowHeight[line];
+    if (!height) continue;
+    assert.ok(height > 120 && height < 300, `a row ${height} high`);
+  }
+});
+
+test("days with a photo each stand together, within a year", () => {
+  const day = Date.UTC(2024, 0, 3) / 864e5;
+  const groups = groupsOf(viewOf([1, 1, 1, 1, 1, 1], () => 128, (d) => day - d), 8);
+  assert.deepEqual(groups.map((g) => [g.first, g.end]), [[0, 3], [3, 6]]);
+});
+
+test("a photo is found by its row and its day", () => {
+  const view = viewOf([5, 1, 90, 3]);
+  const layout = layOut(view, 900, 180);
+  for (let i = 0; i < view.n; i++) {
+    const line = lineOf(layout, i);
+    assert.ok(layout.rowHeight[line] > 0 && layout.first[line] <= i && i < layout.first[line + 1]);
+    assert.equal(dayAt(view, i), i < 5 ? 0 : i < 6 ? 1 : i < 96 ? 2 : 3);
+  }
+});
+
+test("a ranked view is parted where confidence ends", () => {
+  const ranked = (n, confident) => ({ ...viewOf([n]), days: new Int32Array(), ends: new Uint32Array(), ranked: true, confident });
+  assert.deepEqual(groupsOf(ranked(10, 4), 6).map((g) => [g.first, g.end]), [[0, 4], [4, 10]]);
+  assert.deepEqual(groupsOf(ranked(10, 0), 6).map((g) => [g.first, g.end]), [[0, 10]]);
+  assert.deepEqual(groupsOf(ranked(10, 10), 6).map((g) => [g.first, g.end]), [[0, 10]]);
+});
+
+test("an empty view is an empty page", () => {
+  const layout = layOut(viewOf([]), 800, 200);
+  assert.deepEqual([layout.lines, layout.height], [0, 0]);
+});
+
+test("the bytes of a view are read as they were written", () => {
+  const head = (fields) => {
+    const text = JSON.stringify(fields);
+    return Buffer.from(text.padEnd(text.length + ((4 - ((text.length + 1) % 4)) % 4)) + "\n");
+  };
+  const bytes = Buffer.concat([head({ clock: 7, epoch: "ab", n: 3, days: 2, ranked: false }), Buffer.from(Uint32Array.of(9, 7, 8).buffer),
+    Buffer.from([130, 100, 128, 0]), Buffer.from(Int32Array.of(20000, 2, -5, 1).buffer)]);
+  const view = readView(new Uint8Array(bytes).buffer);
+  assert.deepEqual([[...view.ids], [...view.ratios], [...view.days], [...view.ends]], [[9, 7, 8], [130, 100, 128], [20000, -5], [2, 3]]);
+  const ranked = Buffer.concat([head({ clock: 7, epoch: "ab", n: 2, days: 0, ranked: true, confident: 1 }), Buffer.from(Uint32Array.of(4, 5).buffer), Buffer.from([128, 128, 0, 0, 255, 3])]);
+  const best = readView(new Uint8Array(ranked).buffer);
+  assert.deepEqual([best.confident, [...best.scores]], [1, [255, 3]]);
+});
+
+test("a narrowed view keeps order and days", () => {
+  const view = viewOf([2, 1, 3]);
+  const some = narrowed(view, new Set([view.ids[1], view.ids[3], view.ids[5], 999]));
+  assert.deepEqual([...some.ids], [view.ids[1], view.ids[3], view.ids[5]]);
+  assert.deepEqual([[...some.days], [...some.ends]], [[20000, 19998], [1, 3]]);
+});
+
+test("an address and what it asks for are the same thing", () => {
+  const routes = ["#/photos", "#/photos?words=dog+on+a+beach&tag=dog&tag=beach&place=Paris%2C+Texas&sort=date&photo=7", "#/folders?folder=129", "#/map", "#/photos?like=12"];
+  for (const hash of routes) {
+    const route = readRoute(hash);
+    assert.deepEqual(readRoute(writeRoute(route)), route, hash);
+  }
+  assert.equal(readRoute("#/nowhere").page, "photos");
+  assert.equal(readRoute("").page, "photos");
+  assert.deepEqual(readRoute(routes[1]).query.tag, ["dog", "beach"]);
+});
+
+test("chips come and go", () => {
+  let query = withField(withField(withField({ words: "x" }, "tag", "dog"), "tag", "cat"), "on", "2023");
+  assert.deepEqual(chipsOf(query).map((c) => c.label), ["dog", "cat", "2023"]);
+  query = withoutField(withoutField(query, "tag", "dog"), "on", "2023");
+  assert.deepEqual(query, { words: "x", tag: ["cat"] });
+  assert.ok(isRanked(query) && !isRanked({ tag: ["cat"] }) && isRanked({ like: 3 }));
+});
+
+test("dates are known when they are typed", () => {
+  assert.deepEqual(["2023", "2023-05", "2023-05-03", "May 2023", "sept 2019"].map(dateIn), ["2023", "2023-05", "2023-05-03", "2023-05", "2019-09"]);
+  assert.deepEqual(["dog", "2023-13", "203", "may"].map(dateIn), [null, null, null, null]);
+});

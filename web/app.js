@@ -1,0 +1,341 @@
+/** The page as a whole: what the address says is shown, what a person does becomes an address. */
+import { ApiError, fetchView, forgetPhotos, json, listen, narrowed, photo, watchReach } from "./api.js";
+import { byId, copy, count, iconButton, photos, plural, say, trying } from "./dom.js";
+import { Grid } from "./grid.js";
+import { isRanked, readRoute, writeRoute } from "./query.js";
+import { Scrubber } from "./scrubber.js";
+import { SearchBar } from "./search.js";
+import { Viewer } from "./viewer.js";
+
+/** @typedef {import("./query.js").Route} Route */
+/** @typedef {import("./api.js").View} View */
+
+/** Paths are asked for one photo at a time, so not of any number. */
+const MOST_PATHS = 2000;
+
+let route = readRoute(location.hash);
+/** What the grid shows: the query and order it was asked with. */
+let shown = "";
+/** @type {AbortController | null} */ let asking = null;
+/** The view that the map's frame is cut from. @type {View | null} */ let everywhere = null;
+let clock = 0;
+/** @type {Map<number, string>} */ const folderNames = new Map();
+
+const grid = new Grid(byId("grid"), {
+  open: (index) => grid.view && go({ photo: grid.view.ids[index] }, { viewer: true }),
+  chosen: showChosen,
+  moved: () => scrubber.update(),
+});
+const scrubber = new Scrubber(byId("scrub"), grid);
+const viewer = new Viewer(grid, {
+  moved: (id) => {
+    if (!id && history.state?.viewer) history.back();
+    else go({ photo: id }, history.state, true);
+  },
+  search: (query) => go({ page: "photos", query, sort: "", photo: 0 }),
+});
+const search = new SearchBar(() => route, (change) => go(change), () => grid.view?.epoch ?? "", folderNames);
+
+/**
+ * @param {Partial<Route>} change @param {object | null} [state] of the new entry of the history
+ * @param {boolean} [instead] of the present entry
+ */
+function go(change, state = null, instead = false) {
+  // Coming back finds the grid where it was left.
+  if (!instead) history.replaceState({ ...history.state, y: grid.y, cursor: grid.view?.ids[grid.cursor] }, "");
+  route = { ...route, ...change };
+  const address = writeRoute(route);
+  if (instead) history.replaceState(state, "", address);
+  else history.pushState(state, "", address);
+  show();
+}
+
+addEventListener("popstate", () => {
+  const old = route;
+  route = readRoute(location.hash);
+  const closes = old.photo && !route.photo && keyOf(old) === keyOf(route);
+  show(closes ? null : history.state);
+});
+
+/** @param {Route} of */
+const keyOf = (of) => JSON.stringify([of.query, sortOf(of), of.page === "map"]);
+/** @param {Route} of @returns {"date" | "best"} */
+const sortOf = (of) => of.sort || (isRanked(of.query) ? "best" : "date");
+
+/** @param {{ y?: number, cursor?: number } | null} [left] where the grid was left */
+function show(left) {
+  const { page } = route;
+  document.body.dataset.page = page;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.getAttribute("href") === "#/" + page) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = route.query.words ? `${route.query.words} · photond` : page === "photos" ? "Photos · photond"
+    : page[0].toUpperCase() + page.slice(1) + " · photond";
+  search.show();
+  const hasGrid = page === "photos" || page === "folders" || page === "map";
+  if (page === "map") trying(showMap);
+  else if (page === "folders") trying(showFolders);
+  else if (!hasGrid) showPage();
+  if (hasGrid && keyOf(route) !== shown) load(left);
+  else {
+    viewer.show(route.photo);
+    if (hasGrid) grid.resize();
+  }
+}
+
+/** Fetches the view that is asked for. @param {{ y?: number, cursor?: number } | null} [left] */
+async function load(left) {
+  asking?.abort();
+  const mine = (asking = new AbortController());
+  const of = route, key = keyOf(of);
+  document.body.classList.add("busy");
+  let view;
+  try {
+    view = await fetchView(of.page === "map" ? {} : of.query, sortOf(of), mine.signal);
+  } catch (e) {
+    if (mine.signal.aborted) return;
+    document.body.classList.remove("busy");
+    if (e instanceof ApiError && e.status && e.status < 500 && e.status !== 401 && e.status !== 403) {
+      shown = key;
+      nothing("That cannot be searched for", e.message);
+      grid.show({ clock, epoch: "", n: 0, ranked: false, confident: 0, ids: new Uint32Array(), ratios: new Uint8Array(),
+        days: new Int32Array(), ends: new Uint32Array(), scores: new Uint8Array() });
+      return;
+    }
+    setTimeout(() => asking === mine && keyOf(route) === key && load(left), 1000);
+    return;
+  }
+  document.body.classList.remove("busy");
+  shown = key;
+  take(view, false);
+  if (left?.cursor && view.n) {
+    const at = view.ids.indexOf(left.cursor);
+    if (at >= 0) grid.cursor = grid.anchor = at;
+  }
+  if (left?.y) grid.toY(left.y);
+  viewer.show(route.photo);
+}
+
+/** @param {View} view @param {boolean} stay */
+function take(view, stay) {
+  const old = grid.view;
+  if (old && old.epoch !== view.epoch) {
+    // Another index: its photos have nothing to do with those that were chosen.
+    forgetPhotos();
+    grid.small.clear();
+    grid.selected.clear();
+    showChosen();
+    stay = false;
+  }
+  clock = view.clock;
+  if (route.page === "map") {
+    everywhere = view;
+    trying(async () => (await theMap()).settle());
+    return;
+  }
+  grid.show(view, stay);
+  byId("count").textContent = view.ranked ? photos(view.confident) : photos(view.n);
+  if (view.n) nothing("");
+  else if (Object.keys(route.query).length) nothing("Nothing found", "Take a chip away, or use other words.");
+  else nothing("No photos yet", "They appear here as photond finds them.");
+}
+
+/** @param {string} title @param {string} [text] */
+function nothing(title, text = "") {
+  byId("nothing").hidden = !title;
+  byId("nothing-title").textContent = title;
+  byId("nothing-text").textContent = text;
+}
+
+/* Live */
+
+let waiting = false, again = false;
+/** The same view once more; photos that came are marked, what is on screen stays. */
+async function refresh() {
+  if (waiting) {
+    again = true;
+    return;
+  }
+  waiting = true;
+  const of = keyOf(route), began = performance.now();
+  try {
+    forgetPhotos();
+    search.stale();
+    if (["photos", "folders", "map"].includes(route.page)) {
+      const view = await fetchView(route.page === "map" ? {} : route.query, sortOf(route));
+      if (of === keyOf(route) && of === shown) {
+        const newest = grid.view?.epoch === view.epoch ? grid.view.ids.reduce((a, b) => Math.max(a, b), 0) : Infinity;
+        grid.fresh = new Set(newest ? view.ids.filter((id) => id > newest) : []);
+        take(view, true);
+        viewer.again();
+      }
+    } else await showPage();
+  } catch {
+    // The banner says why; the stream of events tells when to try again.
+  }
+  // A view that takes long to fetch is fetched more rarely.
+  setTimeout(() => {
+    waiting = false;
+    if (again) {
+      again = false;
+      refresh();
+    }
+  }, Math.max(250, 4 * (performance.now() - began)));
+}
+
+watchReach((error) => {
+  byId("banner").hidden = !error;
+  if (!error) return;
+  byId("banner").textContent = error.status ? error.message
+    : "photond does not answer. This page goes on by itself when it is back.";
+});
+/** @type {ReturnType<typeof setTimeout> | undefined} */ let statusSoon;
+let lost = false;
+listen(() => clock, (event) => {
+  if (event.type === "lost") {
+    lost = true;
+    // Whether nobody is there or the page is not let in any more, an answer tells.
+    json("photos/0").catch(() => {});
+  }
+  else if (event.type === "open") {
+    if (lost) refresh();
+    lost = false;
+  } else if (event.type === "photos" || event.type === "fresh") {
+    if (event.type === "fresh" || (event.clock ?? Infinity) > clock) refresh();
+  } else if (event.type === "status" && route.page === "status") {
+    clearTimeout(statusSoon);
+    statusSoon = setTimeout(showPage, 300);
+  }
+});
+
+/* Pages */
+
+async function showPage() {
+  const pages = await import("./pages.js");
+  const host = byId("page"), page = route.page;
+  viewer.show(0);
+  nothing("");
+  if (page === "status") await trying(() => pages.showStatus(host));
+  if (page === "people") {
+    const epoch = grid.view?.epoch ?? everywhere?.epoch ?? (await fetchView({ on: "0001" }, "date").catch(() => null))?.epoch ?? "";
+    await trying(() => pages.showPeople(host, epoch, (name) => go({ page: "photos", query: { person: [name] }, sort: "" })));
+  }
+}
+
+/** @type {import("./pages.js").Folders | null} */ let folders = null;
+async function showFolders() {
+  const pages = await import("./pages.js");
+  if (!folders) {
+    folders = new pages.Folders(byId("tree"), (folder) => go({ query: { folder: folder.id }, sort: "", photo: 0 }), folderNames);
+    await folders.load();
+    search.show();
+  }
+  folders.chosen = route.query.folder ?? 0;
+  folders.mark();
+}
+
+/** @type {Promise<import("./map.js").WorldMap> | null} */ let map = null;
+const theMap = () => (map ??= import("./map.js").then(({ WorldMap }) => new WorldMap(byId("map"), () => everywhere?.epoch ?? "",
+  (ids) => {
+    if (route.page !== "map" || !everywhere) return;
+    grid.show(narrowed(everywhere, ids));
+    byId("count").textContent = photos(ids.size);
+    nothing("");
+    viewer.show(route.photo);
+  })));
+async function showMap() {
+  await (await theMap()).load();
+}
+
+/* Selection */
+
+function showChosen() {
+  const n = grid.selected.size;
+  byId("chosen").hidden = !n;
+  document.body.classList.toggle("choosing", n > 0);
+  byId("chosen-count").textContent = n ? `${count(n)} selected` : "";
+}
+
+const chosenIds = () => [...grid.selected];
+
+async function copyPaths() {
+  const ids = chosenIds();
+  if (ids.length > MOST_PATHS) return say(`${count(MOST_PATHS)} paths can be copied at most; “photond query --format paths” prints any number`);
+  /** @type {string[]} */ const paths = [];
+  for (let i = 0; i < ids.length; i += 6) {
+    paths.push(...(await Promise.all(ids.slice(i, i + 6).map(photo))).map((known) => known.path));
+  }
+  await copy(paths.join("\n"), plural(paths.length, "path is copied", "paths are copied"));
+}
+
+/** @param {"zip" | "links"} how */
+async function exportChosen(how) {
+  const ids = chosenIds();
+  say(`Preparing ${photos(ids.length)}…`);
+  const made = await json("export", { ids, how });
+  if (made?.folder) say(`Links to ${photos(made.photos ?? ids.length)} are in ${made.folder}`);
+  if (!made?.url) return;
+  const link = document.createElement("a");
+  link.href = made.url;
+  link.download = "";
+  link.click();
+}
+
+byId("chosen").prepend(iconButton("close", "Select none", () => grid.clearSelection(), "Esc"));
+byId("copy-paths").addEventListener("click", () => trying(copyPaths));
+byId("export-zip").addEventListener("click", () => trying(() => exportChosen("zip")));
+byId("export-links").addEventListener("click", () => trying(() => exportChosen("links")));
+byId("reveal").addEventListener("click", () => trying(() => json("reveal", { id: chosenIds()[0] })));
+
+/* Keys */
+
+const help = /** @type {HTMLDialogElement} */ (byId("help"));
+byId("help-button").addEventListener("click", () => help.showModal());
+help.addEventListener("click", () => help.close());
+byId("theme").addEventListener("click", () => {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  localStorage.theme = (localStorage.theme || (dark ? "dark" : "light")) === "dark" ? "light" : "dark";
+  document.documentElement.dataset.theme = localStorage.theme;
+});
+if (localStorage.theme) document.documentElement.dataset.theme = localStorage.theme;
+
+document.addEventListener("keydown", (event) => {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (target.closest("input") || help.open || event.altKey || event.defaultPrevented) return;
+  const hasGrid = ["photos", "folders", "map"].includes(route.page);
+  if (event.ctrlKey || event.metaKey) {
+    if (event.key === "a" && hasGrid && !viewer.isOpen) {
+      event.preventDefault();
+      grid.selectAll();
+    }
+    return;
+  }
+  // Buttons and links keep the keys that press them.
+  const presses = (event.key === "Enter" || event.key === " ") && target.closest("button, a, summary, [role=slider]");
+  if (presses) return;
+  if (viewer.isOpen) {
+    if (event.key === "?") help.showModal();
+    else if (!viewer.onKey(event)) return;
+    event.preventDefault();
+    return;
+  }
+  const id = grid.view?.ids[grid.cursor] ?? 0;
+  /** @type {Record<string, () => void>} */
+  const keys = {
+    "/": () => byId("words").focus(),
+    "?": () => help.showModal(),
+    Escape: () => grid.clearSelection(),
+    i: () => {
+      if (!hasGrid || !id) return;
+      if (viewer.panel.hidden) viewer.toggleInfo();
+      grid.hooks.open(grid.cursor);
+    },
+    s: () => hasGrid && id && go({ page: "photos", query: { like: id }, sort: "", photo: 0 }),
+  };
+  if (keys[event.key]) keys[event.key]();
+  else if (!hasGrid || !grid.onKey(event)) return;
+  event.preventDefault();
+});
+
+show();

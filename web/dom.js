@@ -1,0 +1,103 @@
+/** Elements, words and small tools that all parts of the page share. */
+
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag @param {Record<string, any>} [props] attributes; functions are listeners
+ * @param {(Node | string | null | undefined | false)[]} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, String(value));
+  }
+  element.append(...present(...children));
+  return element;
+}
+
+/** Those that are there. @param {(Node | string | null | undefined | false)[]} children */
+export const present = (...children) =>
+  /** @type {(Node | string)[]} */ (children.filter((c) => c != null && c !== false));
+
+/** @param {string} name of a symbol in index.html */
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", "#i-" + name);
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(use);
+  return svg;
+}
+
+/**
+ * @param {string} name @param {string} label @param {(event: MouseEvent) => void} click
+ * @param {string} [key] the key that does the same
+ */
+export const iconButton = (name, label, click, key) =>
+  h("button", { type: "button", class: "icon", "aria-label": label, title: key ? `${label} (${key})` : label, click },
+    icon(name));
+
+/** @template {HTMLElement} [T=HTMLElement] @param {string} id @returns {T} */
+export const byId = (id) => /** @type {T} */ (document.getElementById(id));
+
+const numbers = new Intl.NumberFormat();
+/** @param {number} n */
+export const count = (n) => numbers.format(n);
+/** @param {number} n @param {string} one @param {string} many */
+export const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : many}`;
+/** @param {number} n */
+export const photos = (n) => plural(n, "photo", "photos");
+
+/** @param {Intl.DateTimeFormatOptions} how */
+const dates = (how) => new Intl.DateTimeFormat(undefined, { ...how, timeZone: "UTC" });
+export const longDay = dates({ weekday: "short", day: "numeric", month: "long", year: "numeric" });
+export const shortDay = dates({ day: "numeric", month: "long", year: "numeric" });
+export const monthYear = dates({ month: "long", year: "numeric" });
+export const monthOnly = dates({ month: "short" });
+
+/** @param {number} bytes */
+export const size = (bytes) =>
+  bytes < 1e3 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** @param {string} path */
+export const fileName = (path) => path.slice(path.lastIndexOf("/") + 1);
+
+/** @param {number} seconds */
+export const span = (seconds) =>
+  seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min`
+    : `${(seconds / 3600).toFixed(1)} h`;
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let fading;
+/** A sentence at the bottom of the page, for a while. @param {string} text */
+export function say(text) {
+  const toast = byId("toast");
+  toast.textContent = text;
+  toast.classList.add("on");
+  clearTimeout(fading);
+  fading = setTimeout(() => toast.classList.remove("on"), 4000);
+}
+
+/** Runs what may fail, and says so. @param {() => Promise<unknown>} work */
+export async function trying(work) {
+  try {
+    await work();
+  } catch (e) {
+    say(e instanceof Error ? e.message : String(e));
+  }
+}
+
+/** @param {string} text @param {string} what */
+export const copy = (text, what) =>
+  trying(async () => {
+    await navigator.clipboard.writeText(text);
+    say(what);
+  });
+
+/** Motion is wanted. */
+export const moves = () => !matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** @param {number} x @param {number} low @param {number} high */
+export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));

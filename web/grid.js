@@ -1,0 +1,501 @@
+/**
+ * The grid: one view, as justified rows in a box that scrolls.
+ *
+ * Only rows near the window are elements, at most MOST_TILES pictures. The box is never higher than BOX, because
+ * browsers cut a page off at some 18 to 33 million pixels; a longer view is shown through it by moving its base.
+ */
+import { GAP, HEADING, aspect, dateOf, dayAt, lastAtMost, layOut, lineOf } from "./layout.js";
+import { photo } from "./api.js";
+import { clamp, fileName, h, icon, longDay, photos, shortDay } from "./dom.js";
+
+/** @typedef {import("./api.js").View} View */
+/** @typedef {import("./layout.js").Layout} Layout */
+
+const BOX = 8e6;
+const MOST_TILES = 150;
+/** Above this many pixels a second only blocks are drawn: pictures would be asked for and never seen. */
+const FAST = 4000;
+/** Milliseconds without scrolling after which it has come to rest. */
+const REST = 90;
+/** How long the side of a thumbnail is; larger tiles want the next size. */
+const THUMB = 256;
+
+/**
+ * @typedef {object} Hooks
+ * @property {(index: number) => void} open
+ * @property {() => void} chosen    the selection has changed
+ * @property {() => void} moved     scrolled, or laid out anew
+ */
+
+/** @typedef {HTMLElement & { line: number, top: number, tiles: Tile[] }} Row */
+/** @typedef {HTMLElement & { index: number, photo: number, img: HTMLImageElement }} Tile */
+
+export class Grid {
+  /** @param {HTMLElement} host @param {Hooks} hooks */
+  constructor(host, hooks) {
+    this.host = host;
+    this.hooks = hooks;
+    this.box = h("div", { class: "box", role: "grid", "aria-label": "Photos", "aria-multiselectable": "true" });
+    host.append(this.box);
+    /** @type {View | null} */ this.view = null;
+    /** @type {Layout | null} */ this.layout = null;
+    /** @type {Map<number, Row>} */ this.rows = new Map();
+    /** @type {Row[]} */ this.spare = [];
+    /** @type {Set<number>} */ this.selected = new Set();
+    /** Photos that came while the page was open. @type {Set<number>} */ this.fresh = new Set();
+    /** Photos without a larger picture. @type {Set<number>} */ this.small = new Set();
+    this.cursor = 0;
+    this.anchor = 0;
+    this.base = 0;
+    /** The top of the window in the view, and its height: kept, for asking the page would lay it out each time. */
+    this.y = 0;
+    this.seen = 0;
+    this.lastY = 0;
+    this.lastTime = 0;
+    this.isFast = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */ this.resting = undefined;
+
+    host.addEventListener("scroll", () => this.onScroll(), { passive: true });
+    this.box.addEventListener("click", (e) => this.onClick(e));
+    this.box.addEventListener("load", (e) => {
+      const img = /** @type {HTMLImageElement} */ (e.target), tile = this.tileOf(img);
+      img.className = "on";
+      if (tile && !this.resting) this.sharpen(tile);
+    }, true);
+    this.box.addEventListener("error", (e) => this.onError(e), true);
+    this.box.addEventListener("contextmenu", (e) => {
+      // A long press on a touch screen selects.
+      const tile = this.tileOf(e.target);
+      if (tile && matchMedia("(pointer: coarse)").matches) {
+        e.preventDefault();
+        this.toggle(tile.index);
+      }
+    });
+    new ResizeObserver(() => this.resize()).observe(host);
+  }
+
+  /** @param {View} view @param {boolean} stay keep what is on screen where it is */
+  show(view, stay = false) {
+    const old = this.view;
+    const at = stay && old && this.y > 4 ? this.firstSeen() : null;
+    const cursor = stay && old ? old.ids[this.cursor] : 0;
+    this.view = view;
+    const found = cursor ? view.ids.indexOf(cursor) : 0;
+    this.cursor = found < 0 ? clamp(this.cursor, 0, Math.max(0, view.n - 1)) : found;
+    this.anchor = this.cursor;
+    this.host.classList.toggle("empty", !view.n);
+    this.place();
+    const kept = at ? view.ids.indexOf(at.id) : -1;
+    this.toY(at && kept >= 0 && this.layout ? this.layout.top[lineOf(this.layout, kept)] - at.above
+      : stay ? this.y : 0);
+  }
+
+  /** The photo at the top of the window, and how far above the window's top edge its row stands. */
+  firstSeen() {
+    const { layout, view } = this;
+    if (!layout || !view?.n) return null;
+    const y = this.y;
+    let line = lastAtMost(layout.top, y + 1, layout.lines);
+    if (!layout.rowHeight[line] && line + 1 < layout.lines) line++;
+    return { id: view.ids[layout.first[line]], above: layout.top[line] - y };
+  }
+
+  resize() {
+    this.seen = this.host.clientHeight;
+    if (!this.view || !this.host.clientWidth) return;
+    const width = this.inner();
+    if (this.layout && Math.abs(width - this.layout.width) < 1) return this.draw();
+    const at = this.y > 4 ? this.firstSeen() : null;
+    this.place();
+    const index = at ? this.view.ids.indexOf(at.id) : -1;
+    this.toY(at && index >= 0 && this.layout ? this.layout.top[lineOf(this.layout, index)] - at.above : 0);
+  }
+
+  inner() {
+    const style = getComputedStyle(this.host);
+    return this.host.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  }
+
+  place() {
+    const { view } = this;
+    if (!view || !this.host.clientWidth) return;
+    const width = this.inner(), height = (this.seen = this.host.clientHeight);
+    const wanted = width < 600 ? 118 : width < 1100 ? 170 : 210;
+    // On a very large screen rows are higher, so that what is seen stays far below MOST_TILES.
+    const target = Math.max(wanted, Math.sqrt((width * height) / 80));
+    this.layout = layOut(view, width, Math.min(target, width), true);
+    this.box.style.height = Math.min(this.layout.height, BOX) + "px";
+    this.box.setAttribute("aria-rowcount", String(this.layout.lines));
+    for (const row of this.rows.values()) this.drop(row);
+    this.rows.clear();
+  }
+
+  /** The end of what can be scrolled to. */
+  get last() {
+    return this.layout ? Math.max(0, this.layout.height - this.seen + 16) : 0;
+  }
+
+  /** @param {number} y */
+  toY(y) {
+    if (!this.layout) return;
+    const total = this.layout.height;
+    y = clamp(y, 0, this.last);
+    this.base = total <= BOX ? 0 : clamp(Math.round(y - BOX / 2), 0, Math.round(total - BOX));
+    this.host.scrollTop = y - this.base;
+    this.lastY = this.y = y;
+    this.draw();
+    this.hooks.moved();
+  }
+
+  onScroll() {
+    const { host, layout } = this;
+    if (!layout) return;
+    const now = performance.now(), top = host.scrollTop, y = (this.y = this.base + top);
+    const speed = Math.abs(y - this.lastY) / Math.max(1, now - this.lastTime) * 1000;
+    this.lastTime = now;
+    this.lastY = y;
+    this.goes(speed > FAST);
+    const end = layout.height - BOX;
+    if ((this.base > 0 && top < BOX / 8) || (this.base < end && top > BOX * 7 / 8)) {
+      this.toY(y);
+      return;
+    }
+    this.draw();
+    this.hooks.moved();
+  }
+
+  /** @param {boolean} isFast */
+  goes(isFast) {
+    this.isFast = isFast;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.rest(), REST);
+  }
+
+  /** Scrolling has ended: pictures that were held back are asked for. */
+  rest() {
+    this.resting = undefined;
+    this.isFast = false;
+    for (const row of this.rows.values()) {
+      for (const tile of row.tiles) {
+        if (!tile.img.hasAttribute("src")) this.fill(tile);
+        else if (tile.img.className) this.sharpen(tile);
+      }
+    }
+  }
+
+  /** Makes the rows near the window elements, and no others. */
+  draw() {
+    const { layout, seen: height, y } = this;
+    if (!layout) return;
+    const margin = height * 0.6;
+    let from = lastAtMost(layout.top, Math.max(0, y), layout.lines);
+    let to = from;
+    while (to < layout.lines && layout.top[to] < y + height) to++;
+    // Beyond the window, below first, as far as there may be tiles.
+    while (to < layout.lines && layout.top[to] < y + height + margin
+      && layout.first[to + 1] - layout.first[from] < MOST_TILES) to++;
+    while (from > 0 && layout.top[from] > y - margin
+      && layout.first[to] - layout.first[from - 1] < MOST_TILES) from--;
+    for (const [line, row] of this.rows) {
+      if (line < from || line >= to) {
+        this.drop(row);
+        this.rows.delete(line);
+      }
+    }
+    for (let line = from; line < to; line++) {
+      const row = this.rows.get(line) ?? this.make(line), top = layout.top[line] - this.base;
+      if (row.top !== top) row.style.transform = `translateY(${(row.top = top)}px)`;
+    }
+    if (!this.isFast && !this.resting) this.resting = setTimeout(() => this.rest(), REST);
+    this.reachable();
+  }
+
+  /** @param {Row} row */
+  drop(row) {
+    for (const tile of row.tiles) tile.img.removeAttribute("src");
+    // A focused element that leaves the page would take the keys with it.
+    if (row.contains(document.activeElement)) this.host.focus({ preventScroll: true });
+    row.remove();
+    if (row.tiles.length && this.spare.length < 40) this.spare.push(row);
+  }
+
+  /** @param {number} line @returns {Row} */
+  make(line) {
+    const layout = /** @type {Layout} */ (this.layout), view = /** @type {View} */ (this.view);
+    if (!layout.rowHeight[line]) return this.heading(line);
+    const row = this.spare.pop() ?? /** @type {Row} */ (Object.assign(h("div", { role: "row", class: "row" }), { line, top: NaN, tiles: [] }));
+    const first = layout.first[line], n = layout.first[line + 1] - first;
+    while (row.tiles.length > n) /** @type {Tile} */ (row.tiles.pop()).remove();
+    while (row.tiles.length < n) {
+      const tile = newTile();
+      row.tiles.push(tile);
+      row.append(tile);
+    }
+    row.line = line;
+    row.setAttribute("aria-rowindex", String(line + 1));
+    const height = layout.rowHeight[line];
+    row.style.height = height + "px";
+    let left = 0;
+    for (let k = 0; k < n; k++) {
+      const tile = row.tiles[k], index = first + k;
+      let width = height * aspect(view.ratios[index]);
+      // The end of a row that is full is the edge, whatever was rounded.
+      if (k === n - 1 && Math.abs(left + width - layout.width) < 1) width = layout.width - left;
+      tile.index = index;
+      tile.photo = view.ids[index];
+      tile.style.left = left + "px";
+      tile.style.width = width + "px";
+      tile.className = this.fresh.has(tile.photo) ? "tile fresh" : "tile";
+      if (tile.childElementCount > 2) tile.querySelector(".card")?.remove();
+      if (tile.img.className) tile.img.className = "";
+      if (this.selected.size || tile.ariaSelected === "true") tile.ariaSelected = String(this.selected.has(tile.photo));
+      if (!this.isFast) this.fill(tile);
+      left += width + GAP;
+    }
+    this.box.append(row);
+    this.rows.set(line, row);
+    return row;
+  }
+
+  /** @param {number} line @returns {Row} */
+  heading(line) {
+    const layout = /** @type {Layout} */ (this.layout), view = /** @type {View} */ (this.view);
+    const group = layout.groups[layout.group[line]];
+    const n = group.end - group.first;
+    const sure = view.ranked && group.from === 0;
+    const text = !view.ranked ? dayRange(view, group.from, group.to)
+      : sure ? `${photos(n)} found` : group.first ? "Less sure from here" : "Nothing sure; the closest there is";
+    const row = h("div", { role: "row", class: "heading" + (view.ranked && !sure ? " unsure" : ""),
+      "aria-rowindex": line + 1 },
+    h("span", { role: "rowheader" }, h("b", {}, text), view.ranked ? "" : h("small", {}, photos(n))),
+    h("span", { role: "gridcell" }, h("button", { type: "button", class: "all", tabindex: -1,
+      "aria-label": `Select ${photos(n)}: ${text}`, click: () => this.toggleGroup(group.first, group.end) }, icon("check"))));
+    row.style.height = HEADING + "px";
+    this.box.append(row);
+    const made = /** @type {Row} */ (Object.assign(row, { line, top: NaN, tiles: [] }));
+    this.rows.set(line, made);
+    return made;
+  }
+
+  /** What a block lacks to be a photo: its picture, and words for those who hear the page. @param {Tile} tile */
+  fill(tile) {
+    const { index, photo: id, img } = tile, view = /** @type {View} */ (this.view);
+    const day = view.days.length ? ", " + shortDay.format(dateOf(view.days[dayAt(view, index)])) : "";
+    tile.setAttribute("aria-label", `Photo ${index + 1} of ${view.n}${day}`);
+    if (view.ranked || tile.title) tile.title = view.ranked ? `Closeness ${Math.round(view.scores[index] / 2.55)} of 100` : "";
+    img.src = `/t/${view.epoch}/${id}`;
+  }
+
+  /** A larger picture where a thumbnail has fewer pixels than the screen. @param {Tile} tile */
+  sharpen(tile) {
+    const id = tile.photo, side = Math.max(tile.offsetWidth, tile.offsetHeight) * devicePixelRatio;
+    if (side < THUMB * 1.3 || this.small.has(id) || tile.dataset.sharp === String(id)) return;
+    tile.dataset.sharp = String(id);
+    const larger = new Image();
+    larger.src = `/p/${this.view?.epoch}/${id}?s=512`;
+    larger.decode().then(() => {
+      if (tile.photo === id && tile.isConnected && tile.img.hasAttribute("src")) tile.img.src = larger.src;
+    }, () => this.small.add(id));
+  }
+
+  /** No picture: a card says what it is. @param {Event} event */
+  async onError(event) {
+    const img = /** @type {HTMLImageElement} */ (event.target);
+    const tile = this.tileOf(img);
+    if (!tile || !img.hasAttribute("src")) return;
+    const id = tile.photo;
+    tile.classList.add("bare");
+    const known = await photo(id).catch(() => null);
+    if (tile.photo !== id || tile.querySelector(".card")) return;
+    tile.append(h("span", { class: "card" }, h("b", {}, known?.format?.toUpperCase() ?? "No picture"),
+      known ? fileName(known.path) : "not there any more"));
+  }
+
+  /** @param {EventTarget | null} target @returns {Tile | null} */
+  tileOf(target) {
+    return target instanceof Element ? target.closest(".tile") : null;
+  }
+
+  /** @param {number} index @returns {Tile | undefined} */
+  tileAt(index) {
+    if (!this.layout) return undefined;
+    const row = this.rows.get(lineOf(this.layout, index));
+    return row?.tiles[index - this.layout.first[row.line]];
+  }
+
+  /** One tile takes Tab: the cursor's, or the first that is seen where that is elsewhere. */
+  reachable() {
+    const tile = this.tileAt(this.cursor) ?? this.firstTile();
+    if (tile === this.tabbed && tile?.tabIndex === 0) return;
+    if (this.tabbed) this.tabbed.tabIndex = -1;
+    /** @type {Tile | undefined} */ this.tabbed = tile;
+    if (tile) tile.tabIndex = 0;
+  }
+
+  firstTile() {
+    const y = this.y;
+    for (const row of this.rows.values()) {
+      if (row.tiles.length && this.layout && this.layout.top[row.line] >= y) return row.tiles[0];
+    }
+    return undefined;
+  }
+
+  /** @param {MouseEvent} event */
+  onClick(event) {
+    const tile = this.tileOf(event.target);
+    if (!tile) return;
+    const check = /** @type {Element} */ (event.target).closest(".check");
+    if (event.shiftKey) this.selectTo(tile.index);
+    else if (check || event.ctrlKey || event.metaKey || this.selected.size) this.toggle(tile.index);
+    else {
+      this.cursor = this.anchor = tile.index;
+      this.hooks.open(tile.index);
+    }
+  }
+
+  /** @param {number} index */
+  toggle(index) {
+    const id = this.view?.ids[index];
+    if (id === undefined) return;
+    if (!this.selected.delete(id)) this.selected.add(id);
+    this.cursor = this.anchor = index;
+    this.showSelected();
+  }
+
+  /** From where selecting began. @param {number} index */
+  selectTo(index) {
+    const view = this.view;
+    if (!view) return;
+    for (let i = Math.min(index, this.anchor); i <= Math.max(index, this.anchor); i++) this.selected.add(view.ids[i]);
+    this.cursor = index;
+    this.showSelected();
+  }
+
+  /** @param {number} first @param {number} end */
+  toggleGroup(first, end) {
+    const ids = this.view?.ids.subarray(first, end) ?? [];
+    const all = ids.every((/** @type {number} */ id) => this.selected.has(id));
+    for (const id of ids) all ? this.selected.delete(id) : this.selected.add(id);
+    this.showSelected();
+  }
+
+  selectAll() {
+    for (const id of this.view?.ids ?? []) this.selected.add(id);
+    this.showSelected();
+  }
+
+  clearSelection() {
+    this.selected.clear();
+    this.showSelected();
+  }
+
+  showSelected() {
+    for (const row of this.rows.values()) {
+      for (const tile of row.tiles) tile.setAttribute("aria-selected", String(this.selected.has(tile.photo)));
+    }
+    this.host.classList.toggle("choosing", this.selected.size > 0);
+    this.reachable();
+    this.hooks.chosen();
+  }
+
+  /** Brings a photo into the window. @param {number} index @param {boolean} [middle] */
+  reveal(index, middle = false) {
+    const { layout } = this;
+    if (!layout || !this.view?.n) return;
+    this.cursor = index;
+    const line = lineOf(layout, index), top = layout.top[line], height = layout.rowHeight[line];
+    const { seen, y } = this;
+    if (middle ? top < y || top + height > y + seen : false) this.toY(top - (seen - height) / 2);
+    else if (top - HEADING < y) this.toY(top - HEADING);
+    else if (top + height + 12 > y + seen) this.toY(top + height + 12 - seen);
+    this.reachable();
+  }
+
+  /** @param {number} index */
+  focus(index) {
+    this.reveal(index);
+    this.tileAt(index)?.focus({ preventScroll: true });
+  }
+
+  /** The photo a row above or below, at about the same place. @param {number} by @returns {number} */
+  beside(by) {
+    const { layout, view } = this;
+    if (!layout || !view) return this.cursor;
+    const step = by < 0 ? -1 : 1;
+    let line = lineOf(layout, this.cursor);
+    const middle = this.span(line, this.cursor);
+    for (let left = Math.abs(by); left; left--) {
+      let next = line + step;
+      while (next >= 0 && next < layout.lines && !layout.rowHeight[next]) next += step;
+      if (next < 0 || next >= layout.lines) break;
+      line = next;
+    }
+    let best = layout.first[line];
+    for (let i = best; i < layout.first[line + 1] && this.span(line, i) <= middle + 1; i++) best = i;
+    const right = best + 1;
+    if (right < layout.first[line + 1] && this.span(line, right) - middle < middle - this.span(line, best)) best = right;
+    return best;
+  }
+
+  /** The middle of a photo in its row. @param {number} line @param {number} index */
+  span(line, index) {
+    const layout = /** @type {Layout} */ (this.layout), view = /** @type {View} */ (this.view);
+    let left = 0;
+    for (let i = layout.first[line]; i < index; i++) left += layout.rowHeight[line] * aspect(view.ratios[i]) + GAP;
+    return left + layout.rowHeight[line] * aspect(view.ratios[index]) / 2;
+  }
+
+  /** @param {KeyboardEvent} event @returns {boolean} whether the key was one of the grid's */
+  onKey(event) {
+    const { view, layout } = this;
+    if (!view?.n || !layout) return false;
+    const rows = Math.max(1, Math.floor(this.seen / (layout.rowHeight[lineOf(layout, this.cursor)] + GAP)));
+    const inGrid = this.host.contains(document.activeElement);
+    // The first arrow begins at what is seen, wherever the cursor was left.
+    const first = !inGrid && !this.tileAt(this.cursor) ? this.firstTile()?.index : undefined;
+    /** @type {Record<string, () => number>} */
+    const moves = {
+      ArrowLeft: () => this.cursor - 1,
+      ArrowRight: () => this.cursor + 1,
+      ArrowUp: () => this.beside(-1),
+      ArrowDown: () => this.beside(1),
+      PageUp: () => this.beside(-rows),
+      PageDown: () => this.beside(rows),
+      Home: () => 0,
+      End: () => view.n - 1,
+    };
+    const move = moves[event.key];
+    if (move) {
+      const to = clamp(first ?? move(), 0, view.n - 1);
+      if (event.shiftKey) this.selectTo(to);
+      else this.anchor = to;
+      this.focus(to);
+      return true;
+    }
+    if (event.key === "x" || (event.key === " " && inGrid)) {
+      if (event.shiftKey) this.selectTo(this.cursor);
+      else this.toggle(this.cursor);
+      return true;
+    }
+    if (event.key === "Enter" && (inGrid || document.activeElement === document.body)) {
+      this.hooks.open(this.cursor);
+      return true;
+    }
+    return false;
+  }
+}
+
+/** @returns {Tile} */
+function newTile() {
+  const img = h("img", { alt: "", decoding: "async", draggable: "false" });
+  const tile = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" }, img,
+    h("span", { class: "check", "aria-hidden": "true" }, icon("check")));
+  return /** @type {Tile} */ (Object.assign(tile, { index: 0, photo: 0, img }));
+}
+
+/** @param {View} view @param {number} from @param {number} to places in its days, newest first */
+export function dayRange(view, from, to) {
+  if (!view.days.length) return "All";
+  const newest = dateOf(view.days[from]), oldest = dateOf(view.days[to]);
+  return from === to ? longDay.format(newest) : shortDay.formatRange(oldest < newest ? oldest : newest, oldest < newest ? newest : oldest);
+}

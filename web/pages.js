@@ -1,0 +1,192 @@
+/** Folders, people and the daemon's status. */
+import { json, photo } from "./api.js";
+import { present, count, fileName, h, icon, photos, plural, say, span, trying } from "./dom.js";
+
+/** @typedef {{ id: number, name: string, path: string, photos: number, folders: number }} Folder */
+/** @typedef {HTMLElement & { folder: Folder, level: number }} Row */
+
+/** The real tree of folders, opened as it is asked for. */
+export class Folders {
+  /**
+   * @param {HTMLElement} host @param {(folder: Folder) => void} open
+   * @param {Map<number, string>} names of all that were seen
+   */
+  constructor(host, open, names) {
+    this.host = host;
+    this.names = names;
+    this.open = open;
+    this.chosen = 0;
+    this.tree = h("ul", { role: "tree", "aria-label": "Folders" });
+    host.append(h("h1", {}, "Folders"), this.tree);
+    this.tree.addEventListener("keydown", (e) => this.onKey(e));
+  }
+
+  async load() {
+    const roots = await json("folders");
+    this.tree.replaceChildren(...roots.map((/** @type {Folder} */ f) => this.item(f, 1)));
+    if (!roots.length) this.host.append(h("p", { class: "quiet" }, "No folder is watched yet."));
+    // A single root is not worth a click.
+    const rows = this.rows();
+    if (rows.length === 1) await this.unfold(rows[0]);
+    this.mark();
+  }
+
+  /** @param {Folder} folder @param {number} level @returns {HTMLElement} */
+  item(folder, level) {
+    const name = fileName(folder.name) || folder.path;
+    this.names.set(folder.id, name);
+    const row = Object.assign(h("div", { class: "folder", role: "treeitem", tabindex: -1, "aria-level": level,
+      "aria-expanded": folder.folders ? "false" : null, "aria-selected": "false", click: (/** @type {MouseEvent} */ e) => {
+        if (/** @type {Element} */ (e.target).closest(".twist")) this.turn(row);
+        else this.choose(row);
+      } }, h("span", { class: "twist" + (folder.folders ? "" : " none") }, icon("right")), icon("folders"),
+    h("span", { class: "name", title: folder.path }, name), " ", h("small", {}, count(folder.photos))), { folder, level });
+    row.style.paddingLeft = (level - 1) * 16 + "px";
+    return h("li", { role: "none" }, row);
+  }
+
+  /** @returns {Row[]} */
+  rows() {
+    return [...this.tree.querySelectorAll(".folder")].map((row) => /** @type {Row} */ (row));
+  }
+
+  /** @param {Row} row */
+  choose(row) {
+    this.chosen = row.folder.id;
+    this.mark();
+    row.focus({ preventScroll: true });
+    this.open(row.folder);
+  }
+
+  mark() {
+    const rows = this.rows();
+    for (const row of rows) {
+      row.ariaSelected = String(row.folder.id === this.chosen);
+      row.tabIndex = -1;
+    }
+    const reachable = rows.find((row) => row.folder.id === this.chosen) ?? rows[0];
+    if (reachable) reachable.tabIndex = 0;
+  }
+
+  /** @param {Row} row */
+  async turn(row) {
+    if (row.ariaExpanded === "true") {
+      row.ariaExpanded = "false";
+      row.nextElementSibling?.remove();
+    } else await this.unfold(row);
+  }
+
+  /** @param {Row} row */
+  async unfold(row) {
+    if (row.ariaExpanded !== "false") return;
+    row.ariaExpanded = "true";
+    await trying(async () => {
+      const below = await json("folders?under=" + row.folder.id);
+      if (row.ariaExpanded !== "true" || row.nextElementSibling) return;
+      const id = "below-" + row.folder.id;
+      row.setAttribute("aria-owns", id);
+      row.after(h("ul", { role: "group", id }, ...below.map((/** @type {Folder} */ f) => this.item(f, row.level + 1))));
+      this.mark();
+    });
+  }
+
+  /** @param {KeyboardEvent} event */
+  onKey(event) {
+    const all = this.rows();
+    const row = /** @type {Row} */ (document.activeElement), at = all.indexOf(row);
+    if (at < 0) return;
+    const isOpen = row.ariaExpanded === "true";
+    /** @type {Record<string, () => void>} */
+    const keys = {
+      ArrowDown: () => all[at + 1]?.focus(),
+      ArrowUp: () => all[at - 1]?.focus(),
+      ArrowRight: () => (isOpen ? all[at + 1]?.focus() : this.unfold(row)),
+      ArrowLeft: () => (isOpen ? this.turn(row) : all.findLast((r, i) => i < at && r.level < row.level)?.focus()),
+      Home: () => all[0].focus(),
+      End: () => all[all.length - 1].focus(),
+      Enter: () => this.choose(row),
+      " ": () => this.choose(row),
+    };
+    if (!keys[event.key]) return;
+    event.preventDefault();
+    event.stopPropagation();
+    keys[event.key]();
+  }
+}
+
+/** @param {HTMLElement} host @param {string} epoch @param {(name: string) => void} open */
+export async function showPeople(host, epoch, open) {
+  /** @type {any[]} */ const people = await json("people");
+  people.sort((a, b) => Number(b.named) - Number(a.named) || b.photos - a.photos);
+  const list = h("ul", { class: "people" }, ...people.map((p) => {
+    const face = h("span", { class: "portrait" }, p.name.slice(0, 1));
+    if (p.example_id) picture(face, epoch, p);
+    return h("li", {}, h("button", { type: "button", click: () => open(p.name) }, face,
+      h("b", {}, p.named || p.number == null ? p.name : `Person ${p.number}`), h("small", {}, photos(p.photos))));
+  }));
+  host.replaceChildren(h("h1", {}, "People"), people.length ? list : h("div", { class: "nothing" }, icon("people"),
+    h("p", {}, "No photo names anybody yet."), h("p", { class: "quiet" }, "“photond people on” tells faces apart. What tells them apart stays on this machine.")));
+}
+
+/** The face itself, where it is known where it is. @param {HTMLElement} face @param {string} epoch @param {any} person */
+async function picture(face, epoch, person) {
+  const img = h("img", { alt: "", loading: "lazy", src: `/t/${epoch}/${person.example_id}` });
+  img.onerror = () => img.remove();
+  face.append(img);
+  await new Promise((seen) => (img.onload = seen));
+  img.onload = null;
+  const known = await photo(person.example_id).catch(() => null);
+  const area = known?.people_areas?.find((/** @type {any} */ a) => a.name === person.name)?.area;
+  if (!area) return;
+  // The circle shows a square around the face, half again as wide.
+  const side = Math.min(Math.max(area.width * known.width, area.height * known.height) * 1.5, known.width, known.height);
+  const middle = { x: (area.left + area.width / 2) * known.width, y: (area.top + area.height / 2) * known.height };
+  const scale = 100 / side;
+  if (side < Math.min(known.width, known.height) / 3) img.src = `/p/${epoch}/${person.example_id}?s=512`;
+  img.style.width = known.width * scale + "%";
+  img.style.height = known.height * scale + "%";
+  img.style.left = -Math.min(Math.max(0, middle.x - side / 2), known.width - side) * scale + "%";
+  img.style.top = -Math.min(Math.max(0, middle.y - side / 2), known.height - side) * scale + "%";
+  img.classList.add("cut");
+}
+
+const DOING = { scanning: "Looking through the folders", indexing: "Indexing", idle: "Up to date", paused: "Paused" };
+
+/** @param {HTMLElement} host */
+export async function showStatus(host) {
+  const s = await json("status?errors=1");
+  const { daemon: d, counts: c } = s;
+  const order = (/** @type {string} */ label, /** @type {string} */ what, /** @type {object} */ body = {}) =>
+    h("button", { type: "button", click: () => trying(async () => {
+      await json(what, body);
+      say(label + ": done");
+      await showStatus(host);
+    }) }, label);
+  const activity = String(d.activity ?? "").toLowerCase();
+  const doing = d.alive === false ? "photond is not running" : DOING[/** @type {keyof typeof DOING} */ (activity)] ?? activity;
+  const left = d.queue > 0 ? [plural(d.queue, "file", "files") + " to go", d.rate > 0 && `${d.rate.toFixed(1)} a second`,
+    d.eta_s && `about ${span(d.eta_s)} left`].filter(Boolean).join(" · ") : "";
+  const done = c.files ? Math.min(1, (c.indexed + c.failed) / Math.max(c.files, c.indexed + c.failed + d.queue)) : 1;
+  const figure = (/** @type {number} */ n, /** @type {string} */ of) => n > 0 ? h("div", { class: "figure" }, h("b", {}, count(n)), h("span", {}, of)) : null;
+  const bar = h("div", { class: "progress", role: "progressbar", "aria-label": "Indexed", "aria-valuenow": Math.round(done * 100),
+    "aria-valuemin": 0, "aria-valuemax": 100 }, h("i", {}));
+  /** @type {HTMLElement} */ (bar.firstChild).style.width = done * 100 + "%";
+  /** @type {any[]} */ const errors = s.errors ?? [];
+  const kinds = Object.entries(s.failures_by_kind ?? {});
+  host.replaceChildren(...present(h("h1", {}, "Status"),
+    h("section", { class: "box now" }, h("div", { class: "line" }, h("h2", {}, doing), h("span", { class: "gap" }),
+      activity === "paused" ? order("Resume", "resume") : order("Pause", "pause"), order("Look again", "rescan")),
+    d.paused && h("p", {}, d.paused), d.resting && h("p", { class: "quiet" }, d.resting), bar, left && h("p", { class: "quiet" }, left)),
+    h("section", { class: "figures" }, figure(c.photos, "photos"), figure(c.indexed, "files"), figure(c.tagged, "with tags"),
+      figure(c.failed, "could not be read"), figure(c.damaged, "damaged"), figure(c.without_picture, "without a picture"), figure(c.missing, "missing")),
+    h("section", { class: "box" }, h("h2", {}, "Folders"), ...(s.roots ?? []).map((/** @type {any} */ r) =>
+      h("div", { class: "root" }, h("div", { class: "line" }, h("span", { class: "dot " + r.state }), h("b", {}, r.path), h("span", { class: "gap" }),
+        h("small", {}, photos(r.photos))), r.state !== "online" && h("p", { class: "quiet" }, "not there at the moment; its photos stay known"),
+      r.note && h("p", { class: "warn" }, r.note), r.missing > 0 && h("div", { class: "line warn" }, `${photos(r.missing)} missing`,
+        h("span", { class: "gap" }), r.live?.held && order("They are gone", "confirm", r.id ? { root: r.id } : {}))))),
+    kinds.length + errors.length > 0 && h("section", { class: "box" }, h("h2", {}, "Could not be read"),
+      h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind}`).join(" · ")),
+      ...errors.slice(0, 200).map((e) => h("details", {}, h("summary", {}, fileName(e.path)), h("p", {}, e.error), h("p", { class: "quiet path" }, e.path))),
+      errors.length > 200 && h("p", { class: "quiet" }, `and ${count(errors.length - 200)} more: photond status --errors`))));
+}
+
