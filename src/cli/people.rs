@@ -112,7 +112,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
 pub(super) fn as_json(people: &[PersonCount]) -> Value {
     let row = |p: &PersonCount| {
         let example = p.example.as_ref().map(|path| path.to_string_lossy());
-        json!({ "name": p.name, "photos": p.photos, "number": p.number, "named": p.is_named, "example": example })
+        json!({ "name": p.name, "photos": p.photos, "number": p.number, "named": p.is_named, "example": example, "example_id": p.example_id })
     };
     people.iter().map(row).collect()
 }

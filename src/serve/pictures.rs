@@ -66,15 +66,17 @@ pub(super) struct PreviewSize {
     s: u32,
 }
 
-/// `GET /p/{epoch}/{id}?s=512|1440`: what a browser can show of a photo beyond its thumbnail. Until larger
-/// pictures are made, that is the file itself, or the thumbnail of one that browsers do not read.
+/// `GET /p/{epoch}/{id}?s=512|1440`: a larger picture. Until such pictures are made, 1440 is the file itself, or
+/// the thumbnail of one that browsers do not read, and 512 is not there: a screen full of files would be slow.
 pub(super) async fn preview(
     State(desk): State<Arc<Desk>>,
     Path((epoch, id)): Path<(String, u32)>,
     Query(size): Query<PreviewSize>,
 ) -> Result<Response, Failed> {
-    if !matches!(size.s, 512 | 1440) {
-        return Err(Failed::of_theirs("s is 512 or 1440"));
+    match size.s {
+        1440 => {}
+        512 => return Err(Failed::not_there("there is no such picture yet")),
+        _ => return Err(Failed::of_theirs("s is 512 or 1440")),
     }
     let format = desk.with(move |_, reader| {
         let hit = reader.photo_called(i64::from(id))?.ok_or_else(no_photo)?;
@@ -84,9 +86,7 @@ pub(super) async fn preview(
         format.await?,
         Some(Format::Jpeg | Format::Png | Format::Gif | Format::Webp | Format::Avif)
     );
-    if is_shown
-        && let Ok(whole) = original(State(Arc::clone(&desk)), Path(id)).await
-    {
+    if is_shown && let Ok(whole) = original(State(Arc::clone(&desk)), Path(id)).await {
         return Ok(whole);
     }
     let mut small = thumbnail(State(desk), Path((epoch, id))).await?;

@@ -34,6 +34,8 @@ pub struct PersonCount {
     pub photos: i64,
     /// Where one of these lies, the newest.
     pub example: Option<PathBuf>,
+    /// Which one that is (`photos.id`).
+    pub example_id: Option<i64>,
 }
 
 /// A face that can be told from others.
@@ -101,6 +103,7 @@ impl StoreReader {
                         number: r.get(3)?,
                         photos: r.get(4)?,
                         example: None,
+                        example_id: None,
                     };
                     Ok((r.get(0)?, count))
                 })?
@@ -108,22 +111,23 @@ impl StoreReader {
             })
             .at(&self.path)?;
         for (people, count) in &mut counts {
-            count.example = self.example_of(*people)?;
+            (count.example_id, count.example) = self.example_of(*people)?.unzip();
         }
         Ok(counts.into_iter().map(|(_, count)| count).collect())
     }
 
-    fn example_of(&self, people: i64) -> Result<Option<PathBuf>, StoreError> {
+    fn example_of(&self, people: i64) -> Result<Option<(i64, PathBuf)>, StoreError> {
         self.conn
             .prepare_cached(
-                "SELECT r.path, f.path FROM photo_people w
+                "SELECT r.path, f.path, w.photo FROM photo_people w
                  JOIN files f INDEXED BY files_by_photo ON f.photo = w.photo JOIN roots r ON r.id = f.root
                  WHERE w.person = ?1 AND f.missing_since IS NULL ORDER BY w.photo DESC LIMIT 1",
             )
             .and_then(|mut s| {
                 s.query_row([people], |r| {
                     let root = PathBuf::from(std::ffi::OsString::from_vec(r.get(0)?));
-                    Ok(RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?).under(&root))
+                    let path = RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?).under(&root);
+                    Ok((r.get(2)?, path))
                 })
                 .optional()
             })

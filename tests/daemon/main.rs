@@ -27,6 +27,7 @@ mod roots;
 mod saying;
 mod searching;
 mod service;
+mod serving;
 mod sidecars;
 mod stopping;
 mod switching;
