@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::answer::Failed;
+use super::export::Exports;
 use super::view::AllTiles;
 use super::{Answers, GetAnswers};
 use crate::photo::hex;
@@ -26,6 +27,7 @@ pub(super) struct Desk {
     data_dir: PathBuf,
     links: Links,
     get_answers: GetAnswers,
+    exports: Exports,
     kept: Mutex<Kept>,
     watching: Mutex<Option<Watching>>,
     /// Held while tiles are read, so that they are read once.
@@ -73,6 +75,7 @@ impl Desk {
             data_dir,
             links,
             get_answers,
+            exports: Exports::default(),
             kept: Mutex::default(),
             watching: Mutex::default(),
             tiles: Mutex::default(),
@@ -164,6 +167,11 @@ impl Desk {
     /// How long the last reading of all tiles took.
     pub fn reading_took(&self) -> Duration {
         Duration::from_millis(self.reading_took.load(Ordering::Relaxed))
+    }
+
+    /// Exports that wait to be fetched.
+    pub fn exports(&self) -> &Exports {
+        &self.exports
     }
 
     /// Whether the index follows links at the end of a path.

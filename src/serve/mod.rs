@@ -15,6 +15,7 @@ mod client;
 mod desk;
 mod doors;
 mod events;
+mod export;
 mod files;
 mod folders;
 mod gate;

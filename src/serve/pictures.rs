@@ -99,8 +99,8 @@ pub(super) fn no_photo() -> Failed {
     Failed::not_there("there is no such photo")
 }
 
-/// The file of a photo, at whichever of its places it can be opened.
-fn open(
+/// The file of a photo, at whichever of its places it can be opened; its size, and what it is.
+pub(super) fn open(
     reader: &StoreReader,
     id: u32,
     links: Links,

@@ -27,7 +27,7 @@ use super::handover::loopback;
 use super::pictures::{no_photo, original, preview, thumbnail};
 use super::view::ViewHead;
 use super::visitors::Visitors;
-use super::{Errand, ServeOptions, events, files};
+use super::{Errand, ServeOptions, events, export, files};
 use crate::search::{self, Searcher, Space, TextSide, Wish, choose};
 use crate::store::StoreReader;
 
@@ -89,6 +89,8 @@ fn router(desk: Arc<Desk>, max_file: u64, porter: &Arc<Porter>) -> Router {
         .route("/api/v1/rescan", post(rescan))
         .route("/api/v1/confirm", post(confirm))
         .route("/api/v1/forget", post(forget))
+        .route("/api/v1/export", post(export_chosen))
+        .route("/api/v1/export/{name}", get(export::fetch))
         .with_state(desk)
         .route(ENTRANCE, get(entrance).with_state(Arc::clone(porter)))
         .layer(Extension(MaxFile(max_file)))
@@ -489,4 +491,9 @@ async fn forget(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, 
     let OfRoot { root } = read(&body)?;
     let root = root.ok_or_else(|| Failed::of_theirs("say which root: {\"root\": 1}"))?;
     run(&desk, move |reader| Ok(Errand::Forget(root_path(reader, root)?))).await
+}
+
+/// `POST /api/v1/export {"ids", "how": "zip" | "links"}`
+async fn export_chosen(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Failed> {
+    export::prepare(desk, read(&body)?).await
 }

@@ -64,7 +64,7 @@ impl Visitors {
 }
 
 /// 256 random bits in hex.
-fn secret() -> Result<String, ring::error::Unspecified> {
+pub(super) fn secret() -> Result<String, ring::error::Unspecified> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes)?;
     Ok(crate::photo::hex(&bytes))
