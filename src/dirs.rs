@@ -37,17 +37,19 @@ fn project() -> Option<ProjectDirs> {
 /// Name of the API's socket in its directory.
 const API_SOCKET: &str = "api.sock";
 
-/// Where a daemon answers the API: `$XDG_RUNTIME_DIR/photond/api.sock` for the platform's data directory, and
-/// beside the index for any other, since several daemons may run on those, or where there is no such
-/// directory.
-pub fn api_socket(data_dir: &Path) -> PathBuf {
+/// Where a daemon may answer the API, the best place first: `$XDG_RUNTIME_DIR/photond/api.sock` for the
+/// platform's data directory, and beside the index for any other, since several daemons may run on those, or
+/// where the first cannot be written (a service of an earlier version may not).
+pub fn api_sockets(data_dir: &Path) -> Vec<PathBuf> {
     let usual = project().is_some_and(|p| p.data_local_dir() == data_dir);
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| usual);
     let runtime = runtime.map(PathBuf::from);
-    match runtime.filter(|dir| dir.is_absolute() && dir.is_dir()) {
-        Some(dir) => dir.join("photond").join(API_SOCKET),
-        None => data_dir.join(API_SOCKET),
-    }
+    let runtime = runtime.filter(|dir| dir.is_absolute() && dir.is_dir());
+    let runtime = runtime.map(|dir| dir.join("photond").join(API_SOCKET));
+    runtime
+        .into_iter()
+        .chain([data_dir.join(API_SOCKET)])
+        .collect()
 }
 
 /// The address of a Unix socket, which may have no more than 107 bytes: where its path is longer, by way

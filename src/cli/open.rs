@@ -1,5 +1,6 @@
 //! `photond open`
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
@@ -7,8 +8,8 @@ use serde_json::json;
 
 use super::{Context_, Exit};
 use crate::daemon::is_held;
-use crate::dirs::api_socket;
-use crate::serve::{ask, hand_over};
+use crate::dirs::api_sockets;
+use crate::serve::{ask, hand_over, reached};
 
 /// Look at your photos in the browser
 ///
@@ -26,6 +27,8 @@ pub(super) struct Args {
     print: bool,
 }
 
+const NO_GALLERY: &str = "the running photond gives no gallery (one of an earlier version never does: restart it; a single `photond index` has none)";
+
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let dir = &context.data_dir;
     if !is_held(dir) {
@@ -33,12 +36,14 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
             "photond is not running: `photond watch` starts it here, `photond service install` for good"
         );
     }
-    let url = match invitation(context)? {
+    let sockets = api_sockets(dir);
+    let socket = reached(&sockets).context(NO_GALLERY)?;
+    let url = match invitation(socket)? {
         Some(url) => url,
         None => {
-            hand_over(&api_socket(dir), context.config.gallery.port)
+            hand_over(socket, context.config.gallery.port)
                 .context("no port of 127.0.0.1 can be opened for the gallery")?;
-            invitation(context)?.context("photond has taken a port and gives no address")?
+            invitation(socket)?.context("photond has taken a port and gives no address")?
         }
     };
     let url = url.as_str();
@@ -58,13 +63,14 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// An address that lets one browser in; none, where the daemon has no port yet.
-fn invitation(context: &Context_) -> anyhow::Result<Option<String>> {
-    let socket = api_socket(&context.data_dir);
-    let invitation = ask(&socket, "/api/v1/invite", &json!({})).context(
-        "the running photond gives no gallery (one of an earlier version never does: restart it; a single `photond index` has none)",
-    )?;
+fn invitation(socket: &Path) -> anyhow::Result<Option<String>> {
+    let invitation = ask(socket, "/api/v1/invite", &json!({})).context(NO_GALLERY)?;
     // Safari does not know names below localhost.
-    let name = if cfg!(target_os = "macos") { "by_number" } else { "url" };
+    let name = if cfg!(target_os = "macos") {
+        "by_number"
+    } else {
+        "url"
+    };
     Ok(invitation[name].as_str().map(str::to_owned))
 }
 
@@ -77,7 +83,9 @@ fn open_browser(url: &str) -> bool {
     };
     // Where there is no screen, xdg-open would start a browser in this terminal.
     let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"];
-    let has_screen = has_screen.iter().any(|name| std::env::var_os(name).is_some());
+    let has_screen = has_screen
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
     if !has_screen && !cfg!(target_os = "macos") {
         return false;
     }

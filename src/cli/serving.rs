@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::words::KnownWords;
 use super::{Context_, control, people, show, status};
-use crate::daemon::{Companion, ControlOrder, HexPath, Pause};
-use crate::dirs::api_socket;
+use crate::daemon::{Companion, ControlOrder, HexPath, Pause, inspector};
+use crate::dirs::api_sockets;
+use crate::media::Inspects;
 use crate::model::ModelPack;
 use crate::search::Searcher;
 use crate::serve::{Answers, BoxedError, Errand, ServeOptions, Serving};
@@ -18,11 +19,10 @@ use crate::store::{Hit, StoreReader, unix_now};
 pub(super) fn companion(context: &Context_) -> Companion {
     let context = context.clone();
     Box::new(move || {
-        let socket = api_socket(&context.data_dir);
         let around = context.clone();
         let options = ServeOptions {
             data_dir: context.data_dir.clone(),
-            socket: socket.clone(),
+            sockets: api_sockets(&context.data_dir),
             port: context.config.gallery.port,
             always: context.config.gallery.always,
             follow_links: context.config.follow_symlinks,
@@ -32,8 +32,7 @@ pub(super) fn companion(context: &Context_) -> Companion {
         match Serving::start(options) {
             Ok(serving) => Ok(Box::new(serving)),
             Err(e) => Err(format!(
-                "the gallery cannot be reached, since {} cannot be opened: {e}",
-                socket.display()
+                "`photond open` cannot reach this photond: no socket can be opened: {e}"
             )),
         }
     })
@@ -43,6 +42,7 @@ pub(super) fn companion(context: &Context_) -> Companion {
 struct Commands {
     context: Context_,
     known: KnownWords,
+    inspector: Arc<dyn Inspects>,
 }
 
 impl Commands {
@@ -50,6 +50,8 @@ impl Commands {
         Ok(Self {
             context: context.clone(),
             known: KnownWords::read(context)?,
+            // Somebody waits for these: they go before the backlog.
+            inspector: inspector(&context.config, false),
         })
     }
 }
@@ -63,8 +65,17 @@ impl Answers for Commands {
         &self.known.pack
     }
 
+    fn inspector(&self) -> Arc<dyn Inspects> {
+        Arc::clone(&self.inspector)
+    }
+
     fn photo(&self, reader: &StoreReader, hit: &Hit) -> Result<Value, BoxedError> {
-        Ok(show::all_of(&self.context, &self.known, reader, (hit, false))?)
+        Ok(show::all_of(
+            &self.context,
+            &self.known,
+            reader,
+            (hit, false),
+        )?)
     }
 
     fn people(&self, reader: &StoreReader) -> Result<Value, BoxedError> {

@@ -96,7 +96,9 @@ impl Control {
     /// nobody's.
     pub fn open(dir: &Path) -> std::io::Result<Self> {
         Self::close(dir);
-        Ok(Self(UnixListener::bind(socket_address(&dir.join(SOCKET))?.path())?))
+        Ok(Self(UnixListener::bind(
+            socket_address(&dir.join(SOCKET))?.path(),
+        )?))
     }
 
     /// Answers orders until the process ends. One that takes long has a thread of its own.
@@ -187,7 +189,8 @@ mod tests {
             path: HexPath::new(&odd()),
         };
         assert_eq!(order(&dir, &asked).unwrap(), ControlAnswer::Done(Some(7)));
-        let stream = UnixStream::connect(socket_address(&dir.join(SOCKET)).unwrap().path()).unwrap();
+        let stream =
+            UnixStream::connect(socket_address(&dir.join(SOCKET)).unwrap().path()).unwrap();
         write_line(&stream, &"what?").unwrap();
         assert!(read_line(&stream).unwrap().contains("Failed"));
         assert_eq!(

@@ -34,7 +34,7 @@ pub use report::{
     DetectorReport, ModelReport, Report, RootReport, RootStanding, RootWatch, SearchReport,
     WatchReport,
 };
-pub use start::{Setup, classifier, decoding, detectors};
+pub use start::{Setup, classifier, decoding, detectors, inspector};
 pub use tags::{request_retag, retag};
 pub use verify::{
     MOST_FINDINGS, Sample, SampleSize, VerifyCounts, VerifyError, VerifyFinding, VerifyObserver,

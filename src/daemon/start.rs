@@ -138,6 +138,19 @@ pub fn decoding(config: &Config) -> PoolOptions {
     }
 }
 
+/// Who looks at pictures, as the settings have it; beside other work, if that is what the settings want.
+pub fn inspector(config: &Config, beside: bool) -> Arc<dyn Inspects> {
+    match config.decode {
+        Decode::InProcess => Arc::new(Inspector::new(
+            Limits::default().with_megapixels(config.max_megapixels),
+        )),
+        Decode::Workers => Arc::new(Pool::new(PoolOptions {
+            first: (config.background && beside).then_some(lower_priority),
+            ..decoding(config)
+        })),
+    }
+}
+
 impl Setup {
     /// Locks the data directory, opens the index and starts the pipeline.
     pub(super) fn start(&self, way: Way, observer: &dyn Observer) -> Result<Started, DaemonError> {
@@ -166,7 +179,7 @@ impl Setup {
             max_file: self.config.max_file_mib << 20,
             background: self.config.background && way == Way::Watch,
             one_pass: way == Way::Once,
-            inspector: self.inspector(way),
+            inspector: inspector(&self.config, way == Way::Watch),
             model: Some(plan),
             closer: self.closer(&mut store)?,
         };
@@ -189,20 +202,6 @@ impl Setup {
         store.tell_faces_apart(same);
         plans.push(people);
         Ok(plans)
-    }
-
-    /// Who looks at pictures, as the settings have it.
-    fn inspector(&self, way: Way) -> Arc<dyn Inspects> {
-        let config = &self.config;
-        match config.decode {
-            Decode::InProcess => Arc::new(Inspector::new(
-                Limits::default().with_megapixels(config.max_megapixels),
-            )),
-            Decode::Workers => Arc::new(Pool::new(PoolOptions {
-                first: (config.background && way == Way::Watch).then_some(lower_priority),
-                ..decoding(config)
-            })),
-        }
     }
 
     /// What photos are tagged with.

@@ -8,6 +8,7 @@ use mozjpeg::{ColorSpace, Compress};
 
 use super::orientation::Orientation;
 use super::picture::{Channels, Picture};
+use crate::embedding::Letterbox;
 use crate::photo::Thumbnail;
 
 /// Longer side in pixels.
@@ -36,15 +37,34 @@ pub(super) fn thumbnail(
 }
 
 fn encode(picture: &Picture) -> std::io::Result<Vec<u8>> {
-    let mut jpeg = Compress::new(match picture.channels {
+    let space = match picture.channels {
         Channels::Grey => ColorSpace::JCS_GRAYSCALE,
         Channels::Rgb => ColorSpace::JCS_RGB,
-    });
+    };
+    encode_pixels(space, (picture.width, picture.height), &picture.data)
+}
+
+/// A larger preview, as a JPEG: a picture that was asked for with [`Fit::Within`](crate::embedding::Fit) a multiple
+/// of 1, so that there is nothing beside it.
+///
+/// # Errors
+/// The encoder's.
+pub fn preview_jpeg(picture: &Letterbox) -> std::io::Result<Vec<u8>> {
+    let pixels = picture.pixels.as_slice().unwrap_or_default();
+    encode_pixels(ColorSpace::JCS_RGB, (picture.width, picture.height), pixels)
+}
+
+fn encode_pixels(
+    space: ColorSpace,
+    (width, height): (u32, u32),
+    pixels: &[u8],
+) -> std::io::Result<Vec<u8>> {
+    let mut jpeg = Compress::new(space);
     // Trellis quantisation and scan search would save a tenth of the bytes for ten times the work.
     jpeg.set_fastest_defaults();
-    jpeg.set_size(picture.width as usize, picture.height as usize);
+    jpeg.set_size(width as usize, height as usize);
     jpeg.set_quality(QUALITY);
     let mut started = jpeg.start_compress(Vec::with_capacity(16 << 10))?;
-    started.write_scanlines(&picture.data)?;
+    started.write_scanlines(pixels)?;
     started.finish()
 }

@@ -137,7 +137,9 @@ impl Searcher<'_> {
     pub fn photo_ids(&self, query: &Query) -> Result<Vec<i64>, SearchError> {
         let places = self.places_of(query)?;
         let fits = |root, path: &_| places.fit(root, path);
-        Ok(self.reader.photo_ids(&self.filter(query, &places, &fits)?)?)
+        Ok(self
+            .reader
+            .photo_ids(&self.filter(query, &places, &fits)?)?)
     }
 
     /// Where photos must lie.

@@ -95,9 +95,15 @@ impl Searcher<'_> {
         let places = self.places_of(query)?;
         let fits = |root, path: &_| places.fit(root, path);
         let filter = self.filter(query, &places, &fits)?;
-        self.compare(space, (query, query.all), (wishes, &filter), tell, |judge, words, standings, ranked| {
-            self.show_best(query, &filter, (judge, words), (standings, ranked), visit)
-        })
+        self.compare(
+            space,
+            (query, query.all),
+            (wishes, &filter),
+            tell,
+            |judge, words, standings, ranked| {
+                self.show_best(query, &filter, (judge, words), (standings, ranked), visit)
+            },
+        )
     }
 
     /// The confident answers to `wishes`, best first, and so many `beyond` them, without a look at where they

@@ -148,7 +148,10 @@ mod tests {
     fn one_value_is_as_good_as_a_list() {
         let one: AskedQuery = serde_json::from_str(r#"{"tag": "dog", "like": 7}"#).unwrap();
         let many: AskedQuery = serde_json::from_str(r#"{"tag": ["dog"], "like": [7]}"#).unwrap();
-        assert_eq!((one.tag.all(), one.like.all()), (many.tag.all(), many.like.all()));
+        assert_eq!(
+            (one.tag.all(), one.like.all()),
+            (many.tag.all(), many.like.all())
+        );
     }
 
     #[test]
@@ -160,7 +163,10 @@ mod tests {
             r#"{"sort": "size"}"#,
             r#"{"query": []"#,
         ] {
-            assert!(serde_json::from_str::<ViewRequest>(wrong).is_err(), "{wrong}");
+            assert!(
+                serde_json::from_str::<ViewRequest>(wrong).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -33,6 +33,27 @@ pub enum ClientError {
     Refused(String),
 }
 
+/// The first of these sockets at which a daemon listens.
+///
+/// # Errors
+/// If none does.
+pub fn reached(sockets: &[PathBuf]) -> Result<&Path, ClientError> {
+    let mut trouble = None;
+    for socket in sockets {
+        let listens =
+            socket_address(socket).and_then(|address| UnixStream::connect(address.path()));
+        match listens {
+            Ok(_) => return Ok(socket),
+            Err(e) => trouble = Some((socket, e)),
+        }
+    }
+    let (path, source) = trouble.map_or_else(
+        || (String::new(), io::ErrorKind::NotFound.into()),
+        |(socket, e)| (socket.display().to_string(), e),
+    );
+    Err(ClientError::NobodyThere { path, source })
+}
+
 /// Has `POST path` answered by the daemon whose socket this is.
 ///
 /// # Errors
@@ -51,7 +72,9 @@ pub fn ask(socket: &Path, path: &str, body: &Value) -> Result<Value, ClientError
         body.len()
     );
     let unreadable = |e: io::Error| ClientError::Unreadable(e.to_string());
-    stream.set_read_timeout(Some(PATIENCE)).map_err(unreadable)?;
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .map_err(unreadable)?;
     stream.write_all(head.as_bytes()).map_err(unreadable)?;
     stream.write_all(body.as_bytes()).map_err(unreadable)?;
     let mut answer = Vec::new();
@@ -88,8 +111,15 @@ mod tests {
         assert_eq!(ok["url"], 1);
         let no = understood(b"HTTP/1.1 403 Forbidden\r\n\r\n{\"error\":\"not you\"}").unwrap_err();
         assert_eq!(no.to_string(), "not you");
-        for broken in [&b""[..], b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n{\"ur"] {
-            assert!(matches!(understood(broken), Err(ClientError::Unreadable(_))));
+        for broken in [
+            &b""[..],
+            b"HTTP/1.1 200 OK\r\n",
+            b"HTTP/1.1 200 OK\r\n\r\n{\"ur",
+        ] {
+            assert!(matches!(
+                understood(broken),
+                Err(ClientError::Unreadable(_))
+            ));
         }
     }
 }

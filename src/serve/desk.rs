@@ -102,7 +102,10 @@ impl Desk {
             let result = work(&desk, &reader);
             let mut kept = locked(&desk.kept);
             // After an error of ours the next one begins anew.
-            let is_well = result.as_ref().err().is_none_or(|e| !e.status.is_server_error());
+            let is_well = result
+                .as_ref()
+                .err()
+                .is_none_or(|e| !e.status.is_server_error());
             if is_well && kept.readers.len() < MOST_READERS {
                 kept.readers.push(reader);
             }

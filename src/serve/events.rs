@@ -66,7 +66,10 @@ pub(super) async fn events(
     } else {
         "text/event-stream"
     };
-    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     Ok((headers, Body::new(Pieces(body))).into_response())
 }
 
@@ -116,10 +119,14 @@ async fn tell(desk: &Arc<Desk>, since: Option<u64>, telling: &mut Telling) -> Re
         if let Ok((now, first, took, daemon)) = look.await {
             let known = *clock.get_or_insert(now);
             if known < first || known > now {
-                telling.event(&json!({ "type": "fresh", "clock": now })).await?;
+                telling
+                    .event(&json!({ "type": "fresh", "clock": now }))
+                    .await?;
                 clock = Some(now);
             } else if known < now && quiet_until <= Instant::now() {
-                telling.event(&json!({ "type": "photos", "clock": now })).await?;
+                telling
+                    .event(&json!({ "type": "photos", "clock": now }))
+                    .await?;
                 clock = Some(now);
                 quiet_until = Instant::now() + took * REST;
             }
@@ -127,7 +134,9 @@ async fn tell(desk: &Arc<Desk>, since: Option<u64>, telling: &mut Telling) -> Re
             if let Some(row) = daemon {
                 said_at = Some(row.heartbeat_at);
                 let report: Value = serde_json::from_str(&row.report).unwrap_or_default();
-                telling.event(&json!({ "type": "status", "report": report })).await?;
+                telling
+                    .event(&json!({ "type": "status", "report": report }))
+                    .await?;
             }
         }
         telling.still_here().await?;

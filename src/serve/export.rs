@@ -102,9 +102,13 @@ pub(super) async fn prepare(desk: Arc<Desk>, wanted: Selection) -> Result<Respon
             Ok(as_json(&json!({ "url": url, "photos": photos })))
         }
         ExportAs::Links => {
-            let made = desk.with(move |desk, reader| link(desk, reader, &wanted.ids)).await?;
+            let made = desk
+                .with(move |desk, reader| link(desk, reader, &wanted.ids))
+                .await?;
             let (folder, photos) = made;
-            Ok(as_json(&json!({ "folder": folder.to_string_lossy(), "photos": photos })))
+            Ok(as_json(
+                &json!({ "folder": folder.to_string_lossy(), "photos": photos }),
+            ))
         }
     }
 }
@@ -136,18 +140,17 @@ pub(super) async fn fetch(
         .map_err(|e| Failed::of_ours(&e.to_string()))?;
     let headers = [
         (header::CONTENT_TYPE, "application/zip"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"photos.zip\""),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"photos.zip\"",
+        ),
         (header::CACHE_CONTROL, "no-store"),
     ];
     Ok((headers, Body::new(Pieces(body))).into_response())
 }
 
 /// Sends photos as they are, one after the other. One that cannot be read is named in a list at the end.
-fn send(
-    desk: &Desk,
-    photos: &[u32],
-    out: mpsc::Sender<io::Result<Bytes>>,
-) -> io::Result<()> {
+fn send(desk: &Desk, photos: &[u32], out: mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
     let reader = StoreReader::open(desk.data_dir()).map_err(io::Error::other)?;
     let sender = PieceWriter {
         out,
@@ -156,7 +159,9 @@ fn send(
     let mut zip = ZipWriter::new_stream(sender);
     let (mut names, mut missing) = (Names::default(), Vec::new());
     for id in photos {
-        let hit = reader.photo_called(i64::from(*id)).map_err(io::Error::other)?;
+        let hit = reader
+            .photo_called(i64::from(*id))
+            .map_err(io::Error::other)?;
         let (Some(hit), Ok((mut file, size, _))) = (hit, open(&reader, *id, desk.links())) else {
             missing.push(*id);
             continue;
@@ -170,8 +175,10 @@ fn send(
         io::copy(&mut file, &mut zip)?;
     }
     if !missing.is_empty() {
-        zip.start_file("not-exported.txt", SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored))?;
+        zip.start_file(
+            "not-exported.txt",
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored),
+        )?;
         for id in missing {
             writeln!(zip, "photo {id} is not there now")?;
         }
@@ -267,7 +274,10 @@ mod tests {
         assert_eq!(free("A.JPG"), "A (2).JPG");
         assert_eq!(free("a.jpg"), "a (3).jpg");
         assert_eq!(free("a (3).jpg"), "a (3) (2).jpg");
-        assert_eq!((free(".x"), free(".x")), (".x".to_owned(), ".x (2)".to_owned()));
+        assert_eq!(
+            (free(".x"), free(".x")),
+            (".x".to_owned(), ".x (2)".to_owned())
+        );
     }
 
     #[test]
@@ -278,6 +288,9 @@ mod tests {
         assert_eq!(exports.take(&first), Some(vec![1]));
         assert_eq!(exports.take(&first), None);
         let names: Vec<_> = (0..9).map(|n| exports.put(vec![n]).unwrap()).collect();
-        assert_eq!((exports.take(&names[0]), exports.take(&names[8])), (None, Some(vec![8])));
+        assert_eq!(
+            (exports.take(&names[0]), exports.take(&names[8])),
+            (None, Some(vec![8]))
+        );
     }
 }

@@ -98,7 +98,11 @@ pub(super) fn list(
         listed.push(ListedFolder {
             id: child.id,
             name: String::from_utf8_lossy(&name).into_owned(),
-            path: path.join(&name).under(&root.path).to_string_lossy().into_owned(),
+            path: path
+                .join(&name)
+                .under(&root.path)
+                .to_string_lossy()
+                .into_owned(),
             photos: child.photos,
             folders: child.folders.len(),
         });
@@ -177,7 +181,10 @@ mod tests {
         let below = named(children(&rows, 1, Some(&top)));
         assert_eq!(
             below,
-            [("2019".to_owned(), 64 + 1, 9, 2), ("2019x".to_owned(), 4 * 64, 1, 0)]
+            [
+                ("2019".to_owned(), 64 + 1, 9, 2),
+                ("2019x".to_owned(), 4 * 64, 1, 0)
+            ]
         );
         let year = FolderId(64 + 1).find(&rows).unwrap();
         assert_eq!(year, (1, RelPath::from_bytes("2019")));
@@ -186,7 +193,10 @@ mod tests {
             months,
             [("05".to_owned(), 64, 3, 0), ("06".to_owned(), 3 * 64, 6, 1)]
         );
-        assert_eq!(FolderId(2 * 64).find(&rows).unwrap().1.as_bytes(), b"2019/06/a");
+        assert_eq!(
+            FolderId(2 * 64).find(&rows).unwrap().1.as_bytes(),
+            b"2019/06/a"
+        );
         for wrong in [0, 9 * 64, 64 + 3, u64::MAX] {
             assert!(FolderId(wrong).find(&rows).is_err(), "{wrong}");
         }

@@ -39,7 +39,10 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Turned
     let text = first.map(HeaderValue::to_str).transpose();
     match (text, values.next()) {
         (Ok(text), None) => Ok(text),
-        _ => away(StatusCode::BAD_REQUEST, "a header is there twice, or is no text"),
+        _ => away(
+            StatusCode::BAD_REQUEST,
+            "a header is there twice, or is no text",
+        ),
     }
 }
 
@@ -79,7 +82,10 @@ pub(super) fn judge(
         };
     };
     let host = one(headers, "host")?.unwrap_or_default();
-    let known = [format!("{GALLERY_HOST}:{port}"), format!("127.0.0.1:{port}")];
+    let known = [
+        format!("{GALLERY_HOST}:{port}"),
+        format!("127.0.0.1:{port}"),
+    ];
     if !known.iter().any(|known| known == host) {
         return away(
             StatusCode::MISDIRECTED_REQUEST,
@@ -145,7 +151,11 @@ mod tests {
     #[test]
     fn the_gallery_itself_is_let_in() {
         let at = Doorway::Loopback(PORT);
-        let navigation = [HOST, ("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")];
+        let navigation = [
+            HOST,
+            ("sec-fetch-site", "none"),
+            ("sec-fetch-mode", "navigate"),
+        ];
         let own = ("origin", "http://photond.localhost:7755");
         for (method, headers) in [
             ("GET", &[HOST, SAME][..]),
@@ -154,9 +164,20 @@ mod tests {
             ("GET", &[("host", "127.0.0.1:7755"), SAME]),
             ("POST", &[HOST, SAME, JSON, own]),
             ("POST", &[HOST, JSON, own]),
-            ("POST", &[HOST, SAME, ("content-type", "application/json; charset=utf-8")]),
+            (
+                "POST",
+                &[
+                    HOST,
+                    SAME,
+                    ("content-type", "application/json; charset=utf-8"),
+                ],
+            ),
         ] {
-            assert_eq!(asked(at, method, "/", headers), Ok(()), "{method} {headers:?}");
+            assert_eq!(
+                asked(at, method, "/", headers),
+                Ok(()),
+                "{method} {headers:?}"
+            );
         }
         assert_eq!(asked(Doorway::Socket, "GET", "/", &[("host", "x")]), Ok(()));
         assert_eq!(asked(Doorway::Socket, "POST", "/", &[JSON]), Ok(()));
@@ -195,21 +216,71 @@ mod tests {
             ("GET", "/", &[HOST, ("sec-fetch-site", "same-site")], 403),
             ("GET", "/", &[HOST, ("sec-fetch-site", "anything")], 403),
             ("GET", "/", &[HOST, none], 403),
-            ("GET", "/", &[HOST, none, ("sec-fetch-mode", "no-cors")], 403),
+            (
+                "GET",
+                "/",
+                &[HOST, none, ("sec-fetch-mode", "no-cors")],
+                403,
+            ),
             ("GET", "/", &[HOST, none, ("sec-fetch-mode", "cors")], 403),
             ("GET", "/", &[HOST, SAME, SAME], 400),
-            ("GET", "/", &[HOST, SAME, ("origin", "http://evil.example")], 403),
+            (
+                "GET",
+                "/",
+                &[HOST, SAME, ("origin", "http://evil.example")],
+                403,
+            ),
             ("GET", "/", &[HOST, SAME, ("origin", "null")], 403),
-            ("GET", "/", &[HOST, ("origin", "https://photond.localhost:7755")], 403),
+            (
+                "GET",
+                "/",
+                &[HOST, ("origin", "https://photond.localhost:7755")],
+                403,
+            ),
             ("POST", "/", &[HOST, JSON], 403),
-            ("POST", "/", &[HOST, JSON, ("origin", "http://127.0.0.1:7755")], 403),
-            ("POST", "/", &[HOST, JSON, ("origin", "http://photond.localhost:80")], 403),
-            ("POST", "/", &[HOST, JSON, none, ("sec-fetch-mode", "navigate")], 403),
-            ("POST", "/", &[HOST, JSON, ("sec-fetch-site", "cross-site")], 403),
+            (
+                "POST",
+                "/",
+                &[HOST, JSON, ("origin", "http://127.0.0.1:7755")],
+                403,
+            ),
+            (
+                "POST",
+                "/",
+                &[HOST, JSON, ("origin", "http://photond.localhost:80")],
+                403,
+            ),
+            (
+                "POST",
+                "/",
+                &[HOST, JSON, none, ("sec-fetch-mode", "navigate")],
+                403,
+            ),
+            (
+                "POST",
+                "/",
+                &[HOST, JSON, ("sec-fetch-site", "cross-site")],
+                403,
+            ),
             ("POST", "/", &[HOST, SAME], 415),
-            ("POST", "/", &[HOST, SAME, ("content-type", "text/plain")], 415),
-            ("POST", "/", &[HOST, SAME, ("content-type", "multipart/form-data")], 415),
-            ("POST", "/", &[HOST, SAME, ("content-type", "text/plain;application/json")], 415),
+            (
+                "POST",
+                "/",
+                &[HOST, SAME, ("content-type", "text/plain")],
+                415,
+            ),
+            (
+                "POST",
+                "/",
+                &[HOST, SAME, ("content-type", "multipart/form-data")],
+                415,
+            ),
+            (
+                "POST",
+                "/",
+                &[HOST, SAME, ("content-type", "text/plain;application/json")],
+                415,
+            ),
             ("PUT", "/", &[HOST, SAME, JSON], 405),
             ("DELETE", "/", &[HOST, SAME, JSON], 405),
             ("OPTIONS", "/", &[HOST, SAME], 405),

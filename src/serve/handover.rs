@@ -52,7 +52,12 @@ pub fn hand_over(socket: &Path, port: u16) -> io::Result<()> {
     if !with.push(SendAncillaryMessage::ScmRights(&fds)) {
         return Err(io::Error::other("no room for a descriptor"));
     }
-    sendmsg(&stream, &[IoSlice::new(WORD)], &mut with, SendFlags::empty())?;
+    sendmsg(
+        &stream,
+        &[IoSlice::new(WORD)],
+        &mut with,
+        SendFlags::empty(),
+    )?;
     let mut said = [0];
     io::Read::read_exact(&mut &stream, &mut said)
 }
@@ -93,7 +98,10 @@ mod tests {
 
     use super::*;
 
-    fn handed(socket: &Path, what: impl FnOnce() -> io::Result<()>) -> (io::Result<TcpListener>, io::Result<()>) {
+    fn handed(
+        socket: &Path,
+        what: impl FnOnce() -> io::Result<()>,
+    ) -> (io::Result<TcpListener>, io::Result<()>) {
         let _ = std::fs::remove_file(beside(socket));
         let at = UnixListener::bind(beside(socket)).unwrap();
         std::thread::scope(|scope| {
@@ -132,7 +140,12 @@ mod tests {
             if !fds.is_empty() {
                 assert!(with.push(SendAncillaryMessage::ScmRights(&fds)));
             }
-            sendmsg(&stream, &[IoSlice::new(WORD)], &mut with, SendFlags::empty())?;
+            sendmsg(
+                &stream,
+                &[IoSlice::new(WORD)],
+                &mut with,
+                SendFlags::empty(),
+            )?;
             Ok(())
         };
         let file = OwnedFd::from(tempfile::tempfile().unwrap());

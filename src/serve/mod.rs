@@ -22,6 +22,7 @@ mod gate;
 mod handover;
 mod patient;
 mod pictures;
+mod previews;
 mod routes;
 mod view;
 mod visitors;
@@ -33,14 +34,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 
+use crate::media::Inspects;
 use crate::model::ModelPack;
 use crate::search::Searcher;
 use crate::source::Links;
 use crate::store::{Hit, StoreReader};
 
-pub use client::{ClientError, ask};
+pub use client::{ClientError, ask, reached};
 pub use handover::hand_over;
 
 /// An error of whatever floor.
@@ -59,6 +62,8 @@ pub trait Answers: Send + Sync {
     fn searcher<'a>(&'a self, reader: &'a StoreReader) -> Result<Searcher<'a>, BoxedError>;
     /// The classifier, which derived search models are made of.
     fn classifier_pack(&self) -> &ModelPack;
+    /// Who decodes pictures.
+    fn inspector(&self) -> Arc<dyn Inspects>;
     /// All that is known of a photo, as `photond show` says it.
     ///
     /// # Errors
@@ -100,15 +105,15 @@ pub enum Errand {
 pub struct ServeOptions {
     /// Where the index lies.
     pub data_dir: PathBuf,
-    /// Where the Unix socket is to lie.
-    pub socket: PathBuf,
+    /// Where the Unix socket may lie, the best place first.
+    pub sockets: Vec<PathBuf>,
     /// Port of 127.0.0.1 for browsers; any, if it is taken.
     pub port: u16,
     /// Open that port at once, and do not wait for `photond open` to bring one.
     pub always: bool,
     /// Whether the last name of a photo's path may be a link.
     pub follow_links: bool,
-    /// Largest example file, in bytes.
+    /// Largest file that is read whole, in bytes.
     pub max_file: u64,
     /// The program around it.
     pub get_answers: GetAnswers,
@@ -131,7 +136,7 @@ impl Serving {
     /// Starts it on a thread of its own.
     ///
     /// # Errors
-    /// If the socket cannot be opened.
+    /// If no socket can be opened: the last place, and why.
     pub fn start(options: ServeOptions) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -139,11 +144,9 @@ impl Serving {
             .thread_keep_alive(THREAD_STAYS)
             .thread_name("photond-serve")
             .build()?;
-        let socket = options.socket.clone();
-        let (api, handed) = {
+        let (socket, api, handed) = {
             let _inside = runtime.enter();
-            let handed = doors::socket(&handover::beside(&socket))?;
-            (doors::socket(&socket)?, handed)
+            first_that_opens(&options.sockets)?
         };
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
@@ -164,6 +167,20 @@ impl Serving {
             socket,
         })
     }
+}
+
+/// The first of these sockets that can be opened, and the one beside it that listeners are handed over at.
+fn first_that_opens(sockets: &[PathBuf]) -> io::Result<(PathBuf, UnixListener, UnixListener)> {
+    let mut trouble = io::Error::from(io::ErrorKind::NotFound);
+    for socket in sockets {
+        let opened = doors::socket(socket)
+            .and_then(|api| Ok((api, doors::socket(&handover::beside(socket))?)));
+        match opened {
+            Ok((api, handed)) => return Ok((socket.clone(), api, handed)),
+            Err(e) => trouble = io::Error::new(e.kind(), format!("{}: {e}", socket.display())),
+        }
+    }
+    Err(trouble)
 }
 
 impl Drop for Serving {

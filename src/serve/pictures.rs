@@ -9,11 +9,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderValue, header};
+use axum::extract::{Path, State};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
-use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::answer::{Failed, for_good};
@@ -49,7 +48,9 @@ pub(super) async fn original(
     State(desk): State<Arc<Desk>>,
     Path(id): Path<u32>,
 ) -> Result<Response, Failed> {
-    let (file, size, kind) = desk.with(move |desk, reader| open(reader, id, desk.links())).await?;
+    let (file, size, kind) = desk
+        .with(move |desk, reader| open(reader, id, desk.links()))
+        .await?;
     let (pieces, body) = mpsc::channel(PIECES);
     tokio::spawn(read_on(file, pieces));
     let headers = [
@@ -58,41 +59,6 @@ pub(super) async fn original(
         (header::CACHE_CONTROL, "private, no-cache".to_owned()),
     ];
     Ok((headers, Body::new(Pieces(body))).into_response())
-}
-
-/// What a larger picture is asked for with.
-#[derive(Deserialize)]
-pub(super) struct PreviewSize {
-    s: u32,
-}
-
-/// `GET /p/{epoch}/{id}?s=512|1440`: a larger picture. Until such pictures are made, 1440 is the file itself, or
-/// the thumbnail of one that browsers do not read, and 512 is not there: a screen full of files would be slow.
-pub(super) async fn preview(
-    State(desk): State<Arc<Desk>>,
-    Path((epoch, id)): Path<(String, u32)>,
-    Query(size): Query<PreviewSize>,
-) -> Result<Response, Failed> {
-    match size.s {
-        1440 => {}
-        512 => return Err(Failed::not_there("there is no such picture yet")),
-        _ => return Err(Failed::of_theirs("s is 512 or 1440")),
-    }
-    let format = desk.with(move |_, reader| {
-        let hit = reader.photo_called(i64::from(id))?.ok_or_else(no_photo)?;
-        Ok(Format::from_name(&hit.photo.format))
-    });
-    let is_shown = matches!(
-        format.await?,
-        Some(Format::Jpeg | Format::Png | Format::Gif | Format::Webp | Format::Avif)
-    );
-    if is_shown && let Ok(whole) = original(State(Arc::clone(&desk)), Path(id)).await {
-        return Ok(whole);
-    }
-    let mut small = thumbnail(State(desk), Path((epoch, id))).await?;
-    let again = HeaderValue::from_static("private, no-cache");
-    small.headers_mut().insert(header::CACHE_CONTROL, again);
-    Ok(small)
 }
 
 pub(super) fn no_photo() -> Failed {

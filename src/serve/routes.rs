@@ -24,7 +24,8 @@ use super::doors::{BrowserDoor, CameThrough, serve_socket};
 use super::folders::{self, FolderId};
 use super::gate::{ANSWER_HEADERS, Doorway, ENTRANCE, GALLERY_HOST, judge};
 use super::handover::loopback;
-use super::pictures::{no_photo, original, preview, thumbnail};
+use super::pictures::{no_photo, original, thumbnail};
+use super::previews::preview;
 use super::view::ViewHead;
 use super::visitors::Visitors;
 use super::{Errand, ServeOptions, events, export, files};
@@ -97,8 +98,9 @@ fn router(desk: Arc<Desk>, max_file: u64, porter: &Arc<Porter>) -> Router {
         .layer(from_fn_with_state(Arc::clone(porter), enter))
 }
 
+/// Largest file that is read whole, in bytes.
 #[derive(Clone, Copy)]
-struct MaxFile(u64);
+pub(super) struct MaxFile(pub u64);
 
 /// Judges a request, reads its body with patience and a bound, and says in the answer what browsers are to
 /// keep to.
@@ -222,7 +224,9 @@ async fn invite(State(porter): State<Arc<Porter>>) -> Result<Response, Failed> {
     let code = porter.visitors.invite(Instant::now());
     let code = code.map_err(|_| Failed::of_ours("the system gives no random numbers"))?;
     let at = |host: &str| format!("http://{host}:{port}{ENTRANCE}?code={code}");
-    Ok(as_json(&json!({ "url": at(GALLERY_HOST), "by_number": at("127.0.0.1") })))
+    Ok(as_json(
+        &json!({ "url": at(GALLERY_HOST), "by_number": at("127.0.0.1") }),
+    ))
 }
 
 /// `POST /api/v1/view`
@@ -321,10 +325,7 @@ fn by_words(
 }
 
 /// `GET /api/v1/photos/{id}`
-async fn photo(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<u32>,
-) -> Result<Response, Failed> {
+async fn photo(State(desk): State<Arc<Desk>>, Path(id): Path<u32>) -> Result<Response, Failed> {
     let photo = desk.with(move |desk, reader| {
         let hit = reader.photo_called(i64::from(id))?.ok_or_else(no_photo)?;
         let mut photo = desk.answers()?.photo(reader, &hit)?;
@@ -341,7 +342,11 @@ async fn facets(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
         let searcher = answers.searcher(reader)?;
         let row = |name: &str, photos: i64| json!({ "name": name, "photos": photos });
         let tags = reader.tag_counts(searcher.cutoff)?;
-        let tags: Vec<Value> = tags.iter().take(FACETS).map(|t| row(&t.name, t.photos)).collect();
+        let tags: Vec<Value> = tags
+            .iter()
+            .take(FACETS)
+            .map(|t| row(&t.name, t.photos))
+            .collect();
         let people = reader.persons()?;
         let people = people.iter().take(FACETS).map(|p| row(&p.name, p.photos));
         let places = named_places(reader)?;
@@ -490,7 +495,10 @@ async fn confirm(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response,
 async fn forget(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Failed> {
     let OfRoot { root } = read(&body)?;
     let root = root.ok_or_else(|| Failed::of_theirs("say which root: {\"root\": 1}"))?;
-    run(&desk, move |reader| Ok(Errand::Forget(root_path(reader, root)?))).await
+    run(&desk, move |reader| {
+        Ok(Errand::Forget(root_path(reader, root)?))
+    })
+    .await
 }
 
 /// `POST /api/v1/export {"ids", "how": "zip" | "links"}`

@@ -68,7 +68,8 @@ fn log_ratio(width: u32, height: u32) -> u8 {
 }
 
 fn narrow(id: i64) -> Result<u32, Failed> {
-    u32::try_from(id).map_err(|_| Failed::of_ours("the index has more photos than a view can number"))
+    u32::try_from(id)
+        .map_err(|_| Failed::of_ours("the index has more photos than a view can number"))
 }
 
 impl AllTiles {
@@ -274,7 +275,10 @@ mod tests {
         for (width, height) in [(4000, 3000), (3, 4), (1, 1), (10_000, 2000), (1, 5)] {
             let back = 2f64.powf((f64::from(log_ratio(width, height)) - 128.0) / 32.0);
             let ratio = f64::from(width) / f64::from(height);
-            assert!((back / ratio - 1.0).abs() < 0.011, "{width}×{height}: {back}");
+            assert!(
+                (back / ratio - 1.0).abs() < 0.011,
+                "{width}×{height}: {back}"
+            );
         }
         assert_eq!(log_ratio(0, 7), 128);
         assert_eq!((log_ratio(100_000, 1), log_ratio(1, 100_000)), (255, 0));
@@ -290,7 +294,8 @@ mod tests {
         };
         let bytes = all.tiles().bytes(head.clone()).unwrap();
         let (line, body) = read(&bytes);
-        let wanted = serde_json::json!({"clock": 5, "epoch": "ab", "n": 3, "days": 2, "ranked": false});
+        let wanted =
+            serde_json::json!({"clock": 5, "epoch": "ab", "n": 3, "days": 2, "ranked": false});
         assert_eq!(line, wanted);
         let wanted: Vec<u8> = [9u32, 7, 8]
             .iter()
@@ -309,10 +314,17 @@ mod tests {
             score,
             confident,
         };
-        let best = [standing(8, 3.0, true), standing(1, 2.0, true), standing(9, 1.0, false)];
+        let best = [
+            standing(8, 3.0, true),
+            standing(1, 2.0, true),
+            standing(9, 1.0, false),
+        ];
         let bytes = all.best(&best).unwrap().bytes(head).unwrap();
         let (line, body) = read(&bytes);
-        assert_eq!((&line["ranked"], &line["confident"]), (&true.into(), &1.into()));
+        assert_eq!(
+            (&line["ranked"], &line["confident"]),
+            (&true.into(), &1.into())
+        );
         assert_eq!((&line["n"], &line["days"]), (&2.into(), &0.into()));
         assert_eq!(body, [8, 0, 0, 0, 9, 0, 0, 0, 128, 130, 0, 0, 255, 0]);
     }

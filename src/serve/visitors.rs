@@ -79,12 +79,18 @@ mod tests {
         let (visitors, now) = (Visitors::default(), Instant::now());
         let code = visitors.invite(now).unwrap();
         assert_eq!(visitors.enter("0000", now), None);
-        let cookie = visitors.enter(&code, now + Duration::from_secs(59)).unwrap();
+        let cookie = visitors
+            .enter(&code, now + Duration::from_secs(59))
+            .unwrap();
         assert!(visitors.knows(&cookie) && !visitors.knows(&code) && !visitors.knows(""));
         assert_eq!(visitors.enter(&code, now), None, "replayed");
         let late = visitors.invite(now).unwrap();
         assert_eq!(visitors.enter(&late, now + CODE_LIFE), None);
-        assert_eq!(visitors.enter(&late, now), None, "a late try has used it up");
+        assert_eq!(
+            visitors.enter(&late, now),
+            None,
+            "a late try has used it up"
+        );
     }
 
     #[test]

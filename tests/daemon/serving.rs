@@ -111,9 +111,15 @@ fn every_example_of_the_documentation_is_answered() {
 
     let (head, ids) = ask(&env, "POST /api/v1/view", "{}").view();
     assert_eq!((ids.len(), &head["ranked"]), (2, &Value::Bool(false)));
-    let (photo, epoch) = (ids[0].to_string(), head["epoch"].as_str().unwrap().to_owned());
+    let (photo, epoch) = (
+        ids[0].to_string(),
+        head["epoch"].as_str().unwrap().to_owned(),
+    );
     let folders = ask(&env, "GET /api/v1/folders", "").json();
-    assert_eq!((&folders[0]["photos"], &folders[0]["folders"]), (&2.into(), &1.into()));
+    assert_eq!(
+        (&folders[0]["photos"], &folders[0]["folders"]),
+        (&2.into(), &1.into())
+    );
     let status = ask(&env, "GET /api/v1/status", "").json();
     assert_eq!(status["daemon"]["alive"], true);
     let names = [
@@ -157,7 +163,10 @@ fn a_photo_that_lands_is_told_and_shown() {
     let daemon = library(&env);
     let folder = ask(&env, "GET /api/v1/folders", "").json()[0]["id"].clone();
     let below = ask(&env, &format!("GET /api/v1/folders?under={folder}"), "").json();
-    assert_eq!((&below[0]["name"], &below[0]["photos"]), (&"sea".into(), &1.into()));
+    assert_eq!(
+        (&below[0]["name"], &below[0]["photos"]),
+        (&"sea".into(), &1.into())
+    );
     let sea = format!("{{\"query\": {{\"folder\": {}}}}}", below[0]["id"]);
     let (head, before) = ask(&env, "POST /api/v1/view", &sea).view();
     assert_eq!(before.len(), 1);
@@ -165,8 +174,12 @@ fn a_photo_that_lands_is_told_and_shown() {
     let line = format!("GET /api/v1/events?since={}", head["clock"]);
     let lines = ("Accept", "application/x-ndjson");
     let mut stream = at_socket(&env);
-    stream.write_all(&request(&line, &[("Host", "p"), lines], "")).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(240))).unwrap();
+    stream
+        .write_all(&request(&line, &[("Host", "p"), lines], ""))
+        .unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(240)))
+        .unwrap();
     save(3, &env.photo("sea/three.jpg"));
     let told = BufReader::new(stream).lines().map(|line| line.unwrap());
     let told = told.filter(|line| line.starts_with('{'));
@@ -182,9 +195,23 @@ fn a_photo_that_lands_is_told_and_shown() {
     let file = ask(&env, &format!("GET /o/{new}"), "");
     assert_eq!(file.body, fs::read(env.photo("sea/three.jpg")).unwrap());
     assert_eq!(file.header("content-type"), Some("image/jpeg"));
-    let small = ask(&env, &format!("GET /t/{}/{new}", now["epoch"].as_str().unwrap()), "");
+    let small = ask(
+        &env,
+        &format!("GET /t/{}/{new}", now["epoch"].as_str().unwrap()),
+        "",
+    );
     assert!(small.header("cache-control").unwrap().contains("immutable"));
     assert!(image::load_from_memory(&small.body).is_ok());
+    let larger = ask(&env, &format!("GET /p/x/{new}?s=512"), "");
+    assert_eq!(larger.header("content-type"), Some("image/jpeg"));
+    let larger = image::load_from_memory(&larger.body).unwrap();
+    let shape = [photo["width"].as_u64().unwrap(), photo["height"].as_u64().unwrap()];
+    let wanted = shape.map(|side| side * 512 / shape[0].max(shape[1]).max(512));
+    let got = [larger.width(), larger.height()].map(u64::from);
+    assert!(got.iter().zip(wanted).all(|(got, wanted)| got.abs_diff(wanted) <= 1));
+    // What has changed since is not taken for what it was.
+    fs::write(env.photo("sea/three.jpg"), b"no picture any more").unwrap();
+    assert_eq!(ask(&env, &format!("GET /p/x/{new}?s=1440"), "").status, 404);
     let none = ask(&env, "GET /t/x/999999", "");
     assert_eq!(none.status, 404);
     assert!(none.json()["error"].is_string());
@@ -197,14 +224,27 @@ fn a_browser_gets_in_by_a_code_and_nobody_else_does() {
     env.configure("[labels]\nterms = 0\n[detect]\ntext = false\n[gallery]\nport = 0\n");
     let daemon = library(&env);
     let url = env.ok(&["open", "--print"]);
-    let (host, code) = url.trim().strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let port: u16 = host.strip_prefix("photond.localhost:").unwrap().parse().unwrap();
+    let (host, code) = url
+        .trim()
+        .strip_prefix("http://")
+        .unwrap()
+        .split_once('/')
+        .unwrap();
+    let port: u16 = host
+        .strip_prefix("photond.localhost:")
+        .unwrap()
+        .parse()
+        .unwrap();
     let at = |line: &str, headers: &[(&str, &str)], body: &str| {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         exchange(stream, &request(line, headers, body))
     };
     let known = ("Host", host);
-    let typed = [known, ("Sec-Fetch-Site", "none"), ("Sec-Fetch-Mode", "navigate")];
+    let typed = [
+        known,
+        ("Sec-Fetch-Site", "none"),
+        ("Sec-Fetch-Mode", "navigate"),
+    ];
     let own = ("Sec-Fetch-Site", "same-origin");
 
     // Nobody is in yet, and no other code is of use.
@@ -213,11 +253,18 @@ fn a_browser_gets_in_by_a_code_and_nobody_else_does() {
     assert_eq!(at(&wrong, &typed, "").status, 403);
     let line = format!("GET /{code}");
     // The code is not used up by a page of another site that knows it.
-    let cross = [known, ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate")];
+    let cross = [
+        known,
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Mode", "navigate"),
+    ];
     assert_eq!(at(&line, &cross, "").status, 403);
     assert_eq!(at(&line, &[("Host", "evil.example"), own], "").status, 421);
     let entered = at(&line, &typed, "");
-    assert_eq!((entered.status, entered.header("location")), (303, Some("/")));
+    assert_eq!(
+        (entered.status, entered.header("location")),
+        (303, Some("/"))
+    );
     let cookie = entered.header("set-cookie").unwrap();
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"));
     assert_eq!(at(&line, &typed, "").status, 403, "a code works once");
@@ -230,7 +277,10 @@ fn a_browser_gets_in_by_a_code_and_nobody_else_does() {
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(page.header("access-control-allow-origin"), None);
     let app = at("GET /app/app.js", &[known, cookie, own], "");
-    assert_eq!(app.header("content-type"), Some("text/javascript; charset=utf-8"));
+    assert_eq!(
+        app.header("content-type"),
+        Some("text/javascript; charset=utf-8")
+    );
     let view = at("POST /api/v1/view", &[known, cookie, own, JSON], "{}");
     let photo = format!("GET /api/v1/photos/{}", view.view().1[0]);
 
@@ -244,12 +294,28 @@ fn a_browser_gets_in_by_a_code_and_nobody_else_does() {
         (&photo, &[("Host", "localhost"), own, cookie], 421),
         (&photo, &[own, cookie], 421),
         (&photo, &[known, known, own, cookie], 400),
-        (&photo, &[known, cookie, ("Sec-Fetch-Site", "cross-site")], 403),
-        (&photo, &[known, cookie, ("Sec-Fetch-Site", "same-site")], 403),
-        (&photo, &[known, cookie, ("Origin", "https://evil.example")], 403),
+        (
+            &photo,
+            &[known, cookie, ("Sec-Fetch-Site", "cross-site")],
+            403,
+        ),
+        (
+            &photo,
+            &[known, cookie, ("Sec-Fetch-Site", "same-site")],
+            403,
+        ),
+        (
+            &photo,
+            &[known, cookie, ("Origin", "https://evil.example")],
+            403,
+        ),
         (&photo, &[known, cookie, ("Origin", &another_port)], 403),
         ("POST /api/v1/pause", &[known, cookie, JSON], 403),
-        ("POST /api/v1/pause", &[known, cookie, own, ("Content-Type", "text/plain")], 415),
+        (
+            "POST /api/v1/pause",
+            &[known, cookie, own, ("Content-Type", "text/plain")],
+            415,
+        ),
         ("POST /api/v1/pause", &[known, own, JSON], 401),
         // Only the socket invites.
         ("POST /api/v1/invite", &[known, cookie, own, JSON], 404),
@@ -257,7 +323,11 @@ fn a_browser_gets_in_by_a_code_and_nobody_else_does() {
         ("GET /o/../../etc/passwd", &[known, own, cookie], 404),
         ("GET /app/..%2fCargo.toml", &[known, own, cookie], 404),
         ("GET /t/..%2f../1%00", &[known, own, cookie], 400),
-        ("GET /api/v1/folders?under=../..", &[known, own, cookie], 400),
+        (
+            "GET /api/v1/folders?under=../..",
+            &[known, own, cookie],
+            400,
+        ),
         ("GET /api/v1/photos/-1", &[known, own, cookie], 400),
         ("GET /api/v1/photos/4294967296", &[known, own, cookie], 400),
     ];
@@ -267,13 +337,16 @@ fn a_browser_gets_in_by_a_code_and_nobody_else_does() {
         assert_eq!(reply.status, *status, "{line} {headers:?}: {said}");
     }
     let big = format!("{{\"query\": {{\"words\": \"{}\"}}}}", "x".repeat(2 << 20));
-    assert_eq!(at("POST /api/v1/view", &[known, cookie, own, JSON], &big).status, 413);
+    assert_eq!(
+        at("POST /api/v1/view", &[known, cookie, own, JSON], &big).status,
+        413
+    );
     let page = [("Host", "p"), JSON, ("Origin", "http://evil.example")];
     let page = request("POST /api/v1/invite", &page, "");
     assert_eq!(exchange(at_socket(&env), &page).status, 403);
 
-    // Hundreds that connect and say nothing hold up neither the socket nor the index.
-    let silent: Vec<_> = (0..300)
+    // Many that connect and say nothing hold up neither the socket nor the index.
+    let silent: Vec<_> = (0..150)
         .filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok())
         .collect();
     assert_eq!(ask(&env, "GET /api/v1/status", "").status, 200);

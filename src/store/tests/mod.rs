@@ -1,6 +1,7 @@
 //! The store as its callers see it: whole databases on disk, changes in, rows out.
 
 mod durable;
+mod gallery;
 pub(crate) mod library;
 mod localities;
 mod migration;
