@@ -41,14 +41,19 @@ const search = new SearchBar(() => route, (change) => go(change), () => grid.vie
  * @param {boolean} [instead] of the present entry
  */
 function go(change, state = null, instead = false) {
-  // Coming back finds the grid where it was left.
-  if (!instead) history.replaceState({ ...history.state, y: grid.y, cursor: grid.view?.ids[grid.cursor] }, "");
+  if (!instead) remember();
   route = { ...route, ...change };
   const address = writeRoute(route);
   if (instead) history.replaceState(state, "", address);
   else history.pushState(state, "", address);
   show();
 }
+
+/** Coming back finds the grid where it was left. */
+function remember() {
+  history.replaceState({ ...history.state, y: grid.y, cursor: grid.view?.ids[grid.cursor] }, "");
+}
+byId("nav").addEventListener("click", remember);
 
 addEventListener("popstate", () => {
   const old = route;
@@ -96,9 +101,9 @@ async function load(left) {
   } catch (e) {
     if (mine.signal.aborted) return;
     document.body.classList.remove("busy");
-    if (e instanceof ApiError && e.status && e.status < 500 && e.status !== 401 && e.status !== 403) {
+    if (e instanceof ApiError && ![0, 401, 403].includes(e.status)) {
       shown = key;
-      nothing("That cannot be searched for", e.message);
+      nothing(e.status < 500 ? "That cannot be searched for" : "That went wrong", e.message);
       grid.show({ clock, epoch: "", n: 0, ranked: false, confident: 0, ids: new Uint32Array(), ratios: new Uint8Array(),
         days: new Int32Array(), ends: new Uint32Array(), scores: new Uint8Array() });
       return;
@@ -131,7 +136,8 @@ function take(view, stay) {
   clock = view.clock;
   if (route.page === "map") {
     everywhere = view;
-    trying(async () => (await theMap()).settle());
+    if (stay) trying(showMap);
+    else trying(async () => (await theMap()).settle());
     return;
   }
   grid.show(view, stay);
@@ -165,7 +171,8 @@ async function refresh() {
     if (["photos", "folders", "map"].includes(route.page)) {
       const view = await fetchView(route.page === "map" ? {} : route.query, sortOf(route));
       if (of === keyOf(route) && of === shown) {
-        const newest = grid.view?.epoch === view.epoch ? grid.view.ids.reduce((a, b) => Math.max(a, b), 0) : Infinity;
+        const old = route.page === "map" ? everywhere : grid.view;
+        const newest = old?.epoch === view.epoch ? old.ids.reduce((a, b) => Math.max(a, b), 0) : Infinity;
         grid.fresh = new Set(newest ? view.ids.filter((id) => id > newest) : []);
         take(view, true);
         viewer.again();
@@ -237,9 +244,9 @@ async function showFolders() {
 
 /** @type {Promise<import("./map.js").WorldMap> | null} */ let map = null;
 const theMap = () => (map ??= import("./map.js").then(({ WorldMap }) => new WorldMap(byId("map"), () => everywhere?.epoch ?? "",
-  (ids) => {
+  (ids, stay) => {
     if (route.page !== "map" || !everywhere) return;
-    grid.show(narrowed(everywhere, ids));
+    grid.show(narrowed(everywhere, ids), stay);
     byId("count").textContent = photos(ids.size);
     nothing("");
     viewer.show(route.photo);

@@ -28,7 +28,7 @@ const THUMB = 256;
  */
 
 /** @typedef {HTMLElement & { line: number, top: number, tiles: Tile[] }} Row */
-/** @typedef {HTMLElement & { index: number, photo: number, img: HTMLImageElement }} Tile */
+/** @typedef {HTMLElement & { index: number, photo: number, sharp: number, img: HTMLImageElement }} Tile */
 
 export class Grid {
   /** @param {HTMLElement} host @param {Hooks} hooks */
@@ -243,6 +243,7 @@ export class Grid {
       if (k === n - 1 && Math.abs(left + width - layout.width) < 1) width = layout.width - left;
       tile.index = index;
       tile.photo = view.ids[index];
+      tile.sharp = 0;
       tile.style.left = left + "px";
       tile.style.width = width + "px";
       tile.className = this.fresh.has(tile.photo) ? "tile fresh" : "tile";
@@ -289,8 +290,8 @@ export class Grid {
   /** A larger picture where a thumbnail has fewer pixels than the screen. @param {Tile} tile */
   sharpen(tile) {
     const id = tile.photo, side = Math.max(tile.offsetWidth, tile.offsetHeight) * devicePixelRatio;
-    if (side < THUMB * 1.3 || this.small.has(id) || tile.dataset.sharp === String(id)) return;
-    tile.dataset.sharp = String(id);
+    if (side < THUMB * 1.3 || this.small.has(id) || tile.sharp === id) return;
+    tile.sharp = id;
     const larger = new Image();
     larger.src = `/p/${this.view?.epoch}/${id}?s=512`;
     larger.decode().then(() => {
@@ -451,8 +452,8 @@ export class Grid {
     if (!view?.n || !layout) return false;
     const rows = Math.max(1, Math.floor(this.seen / (layout.rowHeight[lineOf(layout, this.cursor)] + GAP)));
     const inGrid = this.host.contains(document.activeElement);
-    // The first arrow begins at what is seen, wherever the cursor was left.
-    const first = !inGrid && !this.tileAt(this.cursor) ? this.firstTile()?.index : undefined;
+    // An arrow begins at what is seen, wherever the cursor was left.
+    const first = event.key.startsWith("Arrow") && !this.tileAt(this.cursor) ? this.firstTile()?.index : undefined;
     /** @type {Record<string, () => number>} */
     const moves = {
       ArrowLeft: () => this.cursor - 1,
@@ -490,7 +491,7 @@ function newTile() {
   const img = h("img", { alt: "", decoding: "async", draggable: "false" });
   const tile = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" }, img,
     h("span", { class: "check", "aria-hidden": "true" }, icon("check")));
-  return /** @type {Tile} */ (Object.assign(tile, { index: 0, photo: 0, img }));
+  return /** @type {Tile} */ (Object.assign(tile, { index: 0, photo: 0, sharp: 0, img }));
 }
 
 /** @param {View} view @param {number} from @param {number} to places in its days, newest first */

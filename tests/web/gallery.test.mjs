@@ -224,7 +224,7 @@ test_("selects, also everything between, copies paths and exports", async (t) =>
   assert.equal((await page.evaluate(() => navigator.clipboard.readText())).split("\n").length, 7);
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("#export-zip")]);
   assert.match(download.url(), /export\/t1$/);
-  assert.deepEqual(daemon.state.orders.findLast((o) => o.name === "export").body.ids.toSorted((a, b) => b - a), [100000, 99999, 99998, 99997, 99996, 99995, 99994]);
+  assert.deepEqual(daemon.state.orders.findLast((o) => o.name === "export").body.ids.sort((a, b) => b - a), [100000, 99999, 99998, 99997, 99996, 99995, 99994]);
   await page.keyboard.press("Escape");
   assert.ok(await page.isHidden("#chosen"));
   await page.keyboard.press("Control+a");
