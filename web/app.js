@@ -141,6 +141,8 @@ function take(view, stay) {
     return;
   }
   grid.show(view, stay);
+  // Without a model words are only looked up, and there is no best.
+  byId("sort").hidden = !view.ranked && !(isRanked(route.query) && route.sort === "date");
   byId("count").textContent = view.ranked ? photos(view.confident) : photos(view.n);
   if (view.n) nothing("");
   else if (Object.keys(route.query).length) nothing("Nothing found", "Take a chip away, or use other words.");
@@ -211,8 +213,10 @@ listen(() => clock, (event) => {
   } else if (event.type === "photos" || event.type === "fresh") {
     if (event.type === "fresh" || (event.clock ?? Infinity) > clock) refresh();
   } else if (event.type === "status" && route.page === "status") {
-    clearTimeout(statusSoon);
-    statusSoon = setTimeout(showPage, 300);
+    statusSoon ??= setTimeout(() => {
+      statusSoon = undefined;
+      if (route.page === "status") showPage();
+    }, 1500);
   }
 });
 
