@@ -172,6 +172,8 @@ async function refresh() {
     search.stale();
     if (["photos", "folders", "map"].includes(route.page)) {
       const view = await fetchView(route.page === "map" ? {} : route.query, sortOf(route));
+      // Rows that move while somebody scrolls would be in the way.
+      while (grid.resting) await new Promise((later) => setTimeout(later, 100));
       if (of === keyOf(route) && of === shown) {
         const old = route.page === "map" ? everywhere : grid.view;
         const newest = old?.epoch === view.epoch ? old.ids.reduce((a, b) => Math.max(a, b), 0) : Infinity;
