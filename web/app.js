@@ -81,7 +81,7 @@ function show(left) {
   const hasGrid = page === "photos" || page === "folders" || page === "map";
   if (page === "map") trying(showMap);
   else if (page === "folders") trying(showFolders);
-  else if (!hasGrid) showPage();
+  else if (!hasGrid) showPage().then(live);
   if (hasGrid && keyOf(route) !== shown) load(left);
   else {
     viewer.show(route.photo);
@@ -120,6 +120,7 @@ async function load(left) {
   }
   if (left?.y) grid.toY(left.y);
   viewer.show(route.photo);
+  live();
 }
 
 /** @param {View} view @param {boolean} stay */
@@ -202,8 +203,15 @@ watchReach((error) => {
     : "photond does not answer. This page goes on by itself when it is back.";
 });
 /** @type {ReturnType<typeof setTimeout> | undefined} */ let statusSoon;
-let lost = false;
-listen(() => clock, (event) => {
+let lost = false, listens = false;
+/** From the first view on: before it there is no clock to ask with. */
+function live() {
+  if (listens) return;
+  listens = true;
+  listen(() => clock, told);
+}
+/** @param {{ type: string, clock?: number }} event */
+function told(event) {
   if (event.type === "lost") {
     lost = true;
     // Whether nobody is there or the page is not let in any more, an answer tells.
@@ -220,7 +228,7 @@ listen(() => clock, (event) => {
       if (route.page === "status") showPage();
     }, 1500);
   }
-});
+}
 
 /* Pages */
 

@@ -184,7 +184,10 @@ export class Grid {
   /** Scrolling has ended: pictures that were held back are asked for. */
   rest() {
     this.resting = undefined;
-    this.isFast = false;
+    if (this.isFast) {
+      this.isFast = false;
+      this.draw();
+    }
     for (const row of this.rows.values()) {
       for (const tile of row.tiles) {
         if (!tile.img.hasAttribute("src")) this.fill(tile);
@@ -197,7 +200,8 @@ export class Grid {
   draw() {
     const { layout, seen: height, y } = this;
     if (!layout) return;
-    const margin = height * 0.6;
+    // What is beyond the window has been passed before it is seen.
+    const margin = this.isFast ? 0 : height * 0.6;
     let from = lastAtMost(layout.top, Math.max(0, y), layout.lines);
     let to = from;
     while (to < layout.lines && layout.top[to] < y + height) to++;
@@ -316,6 +320,7 @@ export class Grid {
     if (side < THUMB * 1.3 || this.small.has(id) || tile.sharp === id) return;
     tile.sharp = id;
     const larger = new Image();
+    larger.fetchPriority = "low";
     larger.src = `/p/${this.view?.epoch}/${id}?s=512`;
     larger.decode().then(() => {
       if (tile.photo === id && tile.isConnected && tile.img.hasAttribute("src")) tile.img.src = larger.src;
