@@ -14,12 +14,13 @@ ifneq ($(shell command -v nasm 2>/dev/null),)
 FEATURES := --features nasm
 endif
 
-.PHONY: help watch index build runtime text-model test test-service torture soak fuzz lint bench bench-labels bench-micro model install uninstall clean
+.PHONY: help watch index build runtime text-model test test-web test-service torture soak fuzz lint bench bench-labels bench-micro model install uninstall clean
 
 help:
 	@echo "make watch DIR=~/Pictures   fetch ONNX Runtime and the text models, build, index, watch"
 	@echo "make index DIR=~/Pictures   the same, once"
 	@echo "make test                   all tests"
+	@echo "make test-web               types of the gallery, and the gallery in Chromium over 100,000 made photos (needs npm)"
 	@echo "make test-service           the service under this session's real systemd, where none is installed"
 	@echo "make torture                100,000 random operations and mutations, 2,000 kills, 10,000 folders; hours"
 	@echo "make soak                   half an hour of churn, and what it leaves behind (SOAK=minutes)"
@@ -57,6 +58,10 @@ text-model:
 
 test: runtime
 	$(CARGO) test --locked $(FEATURES)
+
+# The build needs none of this: the gallery's files are embedded as they lie in web/.
+test-web:
+	cd tests/web && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm test
 
 # Installs, starts, kills and removes photond.service of this user; refuses where there is one.
 test-service: runtime

@@ -41,14 +41,19 @@ const search = new SearchBar(() => route, (change) => go(change), () => grid.vie
  * @param {boolean} [instead] of the present entry
  */
 function go(change, state = null, instead = false) {
-  // Coming back finds the grid where it was left.
-  if (!instead) history.replaceState({ ...history.state, y: grid.y, cursor: grid.view?.ids[grid.cursor] }, "");
+  if (!instead) remember();
   route = { ...route, ...change };
   const address = writeRoute(route);
   if (instead) history.replaceState(state, "", address);
   else history.pushState(state, "", address);
   show();
 }
+
+/** Coming back finds the grid where it was left. */
+function remember() {
+  history.replaceState({ ...history.state, y: grid.y, cursor: grid.view?.ids[grid.cursor] }, "");
+}
+byId("nav").addEventListener("click", remember);
 
 addEventListener("popstate", () => {
   const old = route;
@@ -76,7 +81,7 @@ function show(left) {
   const hasGrid = page === "photos" || page === "folders" || page === "map";
   if (page === "map") trying(showMap);
   else if (page === "folders") trying(showFolders);
-  else if (!hasGrid) showPage();
+  else if (!hasGrid) showPage().then(live);
   if (hasGrid && keyOf(route) !== shown) load(left);
   else {
     viewer.show(route.photo);
@@ -96,9 +101,9 @@ async function load(left) {
   } catch (e) {
     if (mine.signal.aborted) return;
     document.body.classList.remove("busy");
-    if (e instanceof ApiError && e.status && e.status < 500 && e.status !== 401 && e.status !== 403) {
+    if (e instanceof ApiError && ![0, 401, 403].includes(e.status)) {
       shown = key;
-      nothing("That cannot be searched for", e.message);
+      nothing(e.status < 500 ? "That cannot be searched for" : "That went wrong", e.message);
       grid.show({ clock, epoch: "", n: 0, ranked: false, confident: 0, ids: new Uint32Array(), ratios: new Uint8Array(),
         days: new Int32Array(), ends: new Uint32Array(), scores: new Uint8Array() });
       return;
@@ -115,6 +120,7 @@ async function load(left) {
   }
   if (left?.y) grid.toY(left.y);
   viewer.show(route.photo);
+  live();
 }
 
 /** @param {View} view @param {boolean} stay */
@@ -131,10 +137,13 @@ function take(view, stay) {
   clock = view.clock;
   if (route.page === "map") {
     everywhere = view;
-    trying(async () => (await theMap()).settle());
+    if (stay) trying(showMap);
+    else trying(async () => (await theMap()).settle());
     return;
   }
   grid.show(view, stay);
+  // Without a model words are only looked up, and there is no best.
+  byId("sort").hidden = !view.ranked && !(isRanked(route.query) && route.sort === "date");
   byId("count").textContent = view.ranked ? photos(view.confident) : photos(view.n);
   if (view.n) nothing("");
   else if (Object.keys(route.query).length) nothing("Nothing found", "Take a chip away, or use other words.");
@@ -164,8 +173,11 @@ async function refresh() {
     search.stale();
     if (["photos", "folders", "map"].includes(route.page)) {
       const view = await fetchView(route.page === "map" ? {} : route.query, sortOf(route));
+      // Rows that move while somebody scrolls would be in the way.
+      while (grid.resting) await new Promise((later) => setTimeout(later, 100));
       if (of === keyOf(route) && of === shown) {
-        const newest = grid.view?.epoch === view.epoch ? grid.view.ids.reduce((a, b) => Math.max(a, b), 0) : Infinity;
+        const old = route.page === "map" ? everywhere : grid.view;
+        const newest = old?.epoch === view.epoch ? old.ids.reduce((a, b) => Math.max(a, b), 0) : Infinity;
         grid.fresh = new Set(newest ? view.ids.filter((id) => id > newest) : []);
         take(view, true);
         viewer.again();
@@ -191,8 +203,15 @@ watchReach((error) => {
     : "photond does not answer. This page goes on by itself when it is back.";
 });
 /** @type {ReturnType<typeof setTimeout> | undefined} */ let statusSoon;
-let lost = false;
-listen(() => clock, (event) => {
+let lost = false, listens = false;
+/** From the first view on: before it there is no clock to ask with. */
+function live() {
+  if (listens) return;
+  listens = true;
+  listen(() => clock, told);
+}
+/** @param {{ type: string, clock?: number }} event */
+function told(event) {
   if (event.type === "lost") {
     lost = true;
     // Whether nobody is there or the page is not let in any more, an answer tells.
@@ -204,10 +223,12 @@ listen(() => clock, (event) => {
   } else if (event.type === "photos" || event.type === "fresh") {
     if (event.type === "fresh" || (event.clock ?? Infinity) > clock) refresh();
   } else if (event.type === "status" && route.page === "status") {
-    clearTimeout(statusSoon);
-    statusSoon = setTimeout(showPage, 300);
+    statusSoon ??= setTimeout(() => {
+      statusSoon = undefined;
+      if (route.page === "status") showPage();
+    }, 1500);
   }
-});
+}
 
 /* Pages */
 
@@ -237,9 +258,9 @@ async function showFolders() {
 
 /** @type {Promise<import("./map.js").WorldMap> | null} */ let map = null;
 const theMap = () => (map ??= import("./map.js").then(({ WorldMap }) => new WorldMap(byId("map"), () => everywhere?.epoch ?? "",
-  (ids) => {
+  (ids, stay) => {
     if (route.page !== "map" || !everywhere) return;
-    grid.show(narrowed(everywhere, ids));
+    grid.show(narrowed(everywhere, ids), stay);
     byId("count").textContent = photos(ids.size);
     nothing("");
     viewer.show(route.photo);

@@ -28,7 +28,7 @@ const THUMB = 256;
  */
 
 /** @typedef {HTMLElement & { line: number, top: number, tiles: Tile[] }} Row */
-/** @typedef {HTMLElement & { index: number, photo: number, img: HTMLImageElement }} Tile */
+/** @typedef {HTMLElement & { index: number, photo: number, sharp: number, img: HTMLImageElement }} Tile */
 
 export class Grid {
   /** @param {HTMLElement} host @param {Hooks} hooks */
@@ -41,6 +41,8 @@ export class Grid {
     /** @type {Layout | null} */ this.layout = null;
     /** @type {Map<number, Row>} */ this.rows = new Map();
     /** @type {Row[]} */ this.spare = [];
+    /** Tiles of the layout before, while the next is drawn. @type {Map<number, Tile>} */ this.kept = new Map();
+    /** @type {Tile | null} */ this.focused = null;
     /** @type {Set<number>} */ this.selected = new Set();
     /** Photos that came while the page was open. @type {Set<number>} */ this.fresh = new Set();
     /** Photos without a larger picture. @type {Set<number>} */ this.small = new Set();
@@ -84,7 +86,7 @@ export class Grid {
     this.cursor = found < 0 ? clamp(this.cursor, 0, Math.max(0, view.n - 1)) : found;
     this.anchor = this.cursor;
     this.host.classList.toggle("empty", !view.n);
-    this.place();
+    this.place(old?.epoch === view.epoch);
     const kept = at ? view.ids.indexOf(at.id) : -1;
     this.toY(at && kept >= 0 && this.layout ? this.layout.top[lineOf(this.layout, kept)] - at.above
       : stay ? this.y : 0);
@@ -106,7 +108,7 @@ export class Grid {
     const width = this.inner();
     if (this.layout && Math.abs(width - this.layout.width) < 1) return this.draw();
     const at = this.y > 4 ? this.firstSeen() : null;
-    this.place();
+    this.place(true);
     const index = at ? this.view.ids.indexOf(at.id) : -1;
     this.toY(at && index >= 0 && this.layout ? this.layout.top[lineOf(this.layout, index)] - at.above : 0);
   }
@@ -116,8 +118,18 @@ export class Grid {
     return this.host.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
   }
 
-  place() {
+  /** @param {boolean} keep tiles are those of the same photos: pictures that are there stay, and do not flicker */
+  place(keep) {
     const { view } = this;
+    const focused = this.tileOf(document.activeElement);
+    for (const row of this.rows.values()) {
+      for (const tile of row.tiles) this.kept.set(tile.photo, tile);
+      row.remove();
+    }
+    this.rows.clear();
+    if (!keep) this.kept.clear();
+    this.focused = focused;
+    this.layout = null;
     if (!view || !this.host.clientWidth) return;
     const width = this.inner(), height = (this.seen = this.host.clientHeight);
     const wanted = width < 600 ? 118 : width < 1100 ? 170 : 210;
@@ -126,8 +138,6 @@ export class Grid {
     this.layout = layOut(view, width, Math.min(target, width), true);
     this.box.style.height = Math.min(this.layout.height, BOX) + "px";
     this.box.setAttribute("aria-rowcount", String(this.layout.lines));
-    for (const row of this.rows.values()) this.drop(row);
-    this.rows.clear();
   }
 
   /** The end of what can be scrolled to. */
@@ -174,7 +184,10 @@ export class Grid {
   /** Scrolling has ended: pictures that were held back are asked for. */
   rest() {
     this.resting = undefined;
-    this.isFast = false;
+    if (this.isFast) {
+      this.isFast = false;
+      this.draw();
+    }
     for (const row of this.rows.values()) {
       for (const tile of row.tiles) {
         if (!tile.img.hasAttribute("src")) this.fill(tile);
@@ -187,7 +200,8 @@ export class Grid {
   draw() {
     const { layout, seen: height, y } = this;
     if (!layout) return;
-    const margin = height * 0.6;
+    // What is beyond the window has been passed before it is seen.
+    const margin = this.isFast ? 0 : height * 0.6;
     let from = lastAtMost(layout.top, Math.max(0, y), layout.lines);
     let to = from;
     while (to < layout.lines && layout.top[to] < y + height) to++;
@@ -205,6 +219,12 @@ export class Grid {
     for (let line = from; line < to; line++) {
       const row = this.rows.get(line) ?? this.make(line), top = layout.top[line] - this.base;
       if (row.top !== top) row.style.transform = `translateY(${(row.top = top)}px)`;
+    }
+    this.kept.clear();
+    if (this.focused) {
+      // It has been out of the page for a moment.
+      (this.focused.isConnected ? this.focused : this.host).focus({ preventScroll: true });
+      this.focused = null;
     }
     if (!this.isFast && !this.resting) this.resting = setTimeout(() => this.rest(), REST);
     this.reachable();
@@ -237,17 +257,25 @@ export class Grid {
     row.style.height = height + "px";
     let left = 0;
     for (let k = 0; k < n; k++) {
-      const tile = row.tiles[k], index = first + k;
+      const index = first + k, id = view.ids[index], kept = this.kept.get(id);
+      if (kept) {
+        row.tiles[k].replaceWith(kept);
+        row.tiles[k] = kept;
+      }
+      const tile = row.tiles[k];
       let width = height * aspect(view.ratios[index]);
       // The end of a row that is full is the edge, whatever was rounded.
       if (k === n - 1 && Math.abs(left + width - layout.width) < 1) width = layout.width - left;
       tile.index = index;
-      tile.photo = view.ids[index];
       tile.style.left = left + "px";
       tile.style.width = width + "px";
-      tile.className = this.fresh.has(tile.photo) ? "tile fresh" : "tile";
-      if (tile.childElementCount > 2) tile.querySelector(".card")?.remove();
-      if (tile.img.className) tile.img.className = "";
+      if (!kept) {
+        tile.photo = id;
+        tile.sharp = 0;
+        tile.className = this.fresh.has(id) ? "tile fresh" : "tile";
+        if (tile.childElementCount > 2) tile.querySelector(".card")?.remove();
+        if (tile.img.className) tile.img.className = "";
+      }
       if (this.selected.size || tile.ariaSelected === "true") tile.ariaSelected = String(this.selected.has(tile.photo));
       if (!this.isFast) this.fill(tile);
       left += width + GAP;
@@ -283,15 +311,16 @@ export class Grid {
     const day = view.days.length ? ", " + shortDay.format(dateOf(view.days[dayAt(view, index)])) : "";
     tile.setAttribute("aria-label", `Photo ${index + 1} of ${view.n}${day}`);
     if (view.ranked || tile.title) tile.title = view.ranked ? `Closeness ${Math.round(view.scores[index] / 2.55)} of 100` : "";
-    img.src = `/t/${view.epoch}/${id}`;
+    if (!img.hasAttribute("src")) img.src = `/t/${view.epoch}/${id}`;
   }
 
   /** A larger picture where a thumbnail has fewer pixels than the screen. @param {Tile} tile */
   sharpen(tile) {
     const id = tile.photo, side = Math.max(tile.offsetWidth, tile.offsetHeight) * devicePixelRatio;
-    if (side < THUMB * 1.3 || this.small.has(id) || tile.dataset.sharp === String(id)) return;
-    tile.dataset.sharp = String(id);
+    if (side < THUMB * 1.3 || this.small.has(id) || tile.sharp === id) return;
+    tile.sharp = id;
     const larger = new Image();
+    larger.fetchPriority = "low";
     larger.src = `/p/${this.view?.epoch}/${id}?s=512`;
     larger.decode().then(() => {
       if (tile.photo === id && tile.isConnected && tile.img.hasAttribute("src")) tile.img.src = larger.src;
@@ -451,8 +480,8 @@ export class Grid {
     if (!view?.n || !layout) return false;
     const rows = Math.max(1, Math.floor(this.seen / (layout.rowHeight[lineOf(layout, this.cursor)] + GAP)));
     const inGrid = this.host.contains(document.activeElement);
-    // The first arrow begins at what is seen, wherever the cursor was left.
-    const first = !inGrid && !this.tileAt(this.cursor) ? this.firstTile()?.index : undefined;
+    // An arrow begins at what is seen, wherever the cursor was left.
+    const first = event.key.startsWith("Arrow") && !this.tileAt(this.cursor) ? this.firstTile()?.index : undefined;
     /** @type {Record<string, () => number>} */
     const moves = {
       ArrowLeft: () => this.cursor - 1,
@@ -490,7 +519,7 @@ function newTile() {
   const img = h("img", { alt: "", decoding: "async", draggable: "false" });
   const tile = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" }, img,
     h("span", { class: "check", "aria-hidden": "true" }, icon("check")));
-  return /** @type {Tile} */ (Object.assign(tile, { index: 0, photo: 0, img }));
+  return /** @type {Tile} */ (Object.assign(tile, { index: 0, photo: 0, sharp: 0, img }));
 }
 
 /** @param {View} view @param {number} from @param {number} to places in its days, newest first */

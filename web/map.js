@@ -23,7 +23,8 @@ const mercator = (lat) => {
 export class WorldMap {
   /**
    * @param {HTMLElement} host @param {() => string} epoch
-   * @param {(ids: Set<number>) => void} inside told which photos are in the frame, after it came to rest
+   * @param {(ids: Set<number>, stay: boolean) => void} inside told which photos are in the frame, after it came to
+   *   rest, and whether it is the same frame
    */
   constructor(host, epoch, inside) {
     this.host = host;
@@ -69,7 +70,7 @@ export class WorldMap {
       this.fitAll();
     }
     this.paintSoon();
-    this.settle();
+    this.settle(true);
   }
 
   /** The outline, as tests/web/outline.mjs writes it. @param {Uint8Array} bytes */
@@ -220,8 +221,8 @@ export class WorldMap {
     this.pending ||= requestAnimationFrame(() => this.paint());
   }
 
-  /** The frame has come to rest: says what is in it. */
-  settle() {
+  /** The frame has come to rest: says what is in it. @param {boolean} [stay] */
+  settle(stay = false) {
     clearTimeout(this.settling);
     this.settling = setTimeout(() => {
       const { west, east, north, south } = this.frame();
@@ -232,7 +233,7 @@ export class WorldMap {
       }
       this.words.textContent = this.ids.length ? `${photos(ids.size)} here, ${count(this.ids.length)} with a place in all`
         : "No photo says where it was taken";
-      this.inside(ids);
+      this.inside(ids, stay);
     }, 160);
   }
 

@@ -37,12 +37,14 @@ export class Viewer {
     this.frame.append(this.img, this.layer);
     this.panel = h("aside", { class: "panel", "aria-label": "What is known of this photo", tabindex: 0, hidden: localStorage.info !== "1" });
     this.title = h("div", { class: "title" });
+    const info = iconButton("info", "Details", () => this.toggleInfo(), "i");
+    info.setAttribute("aria-pressed", String(!this.panel.hidden));
+    this.infoButton = info;
     this.chooser = iconButton("check", "Select", () => this.toggle(), "x");
     this.areaButton = iconButton("boxes", "Boxes and text", () => this.toggleAreas(), "b");
     const bar = h("div", { class: "bar" },
       iconButton("back", "Back to the photos", () => this.close(), "Esc"), this.title, h("span", { class: "gap" }),
-      this.chooser, iconButton("similar", "Similar photos", () => this.similar(), "s"), this.areaButton,
-      iconButton("info", "Details", () => this.toggleInfo(), "i"));
+      this.chooser, iconButton("similar", "Similar photos", () => this.similar(), "s"), this.areaButton, info);
     this.before = iconButton("left", "Newer photo", () => this.step(-1), "←");
     this.after = iconButton("right", "Older photo", () => this.step(1), "→");
     this.before.classList.add("side", "before");
@@ -288,6 +290,7 @@ export class Viewer {
   toggleInfo() {
     this.panel.hidden = !this.panel.hidden;
     localStorage.info = this.panel.hidden ? "0" : "1";
+    this.infoButton.setAttribute("aria-pressed", String(!this.panel.hidden));
     this.fit();
   }
 

@@ -224,7 +224,7 @@ test_("selects, also everything between, copies paths and exports", async (t) =>
   assert.equal((await page.evaluate(() => navigator.clipboard.readText())).split("\n").length, 7);
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("#export-zip")]);
   assert.match(download.url(), /export\/t1$/);
-  assert.deepEqual(daemon.state.orders.findLast((o) => o.name === "export").body.ids.toSorted((a, b) => b - a), [100000, 99999, 99998, 99997, 99996, 99995, 99994]);
+  assert.deepEqual(daemon.state.orders.findLast((o) => o.name === "export").body.ids.sort((a, b) => b - a), [100000, 99999, 99998, 99997, 99996, 99995, 99994]);
   await page.keyboard.press("Escape");
   assert.ok(await page.isHidden("#chosen"));
   await page.keyboard.press("Control+a");
@@ -271,6 +271,51 @@ test_("when the daemon goes the page says so, and goes on by itself when it is b
   daemon.fail(false);
   await page.waitForSelector("#banner", { state: "hidden" });
   await page.waitForFunction((n) => document.querySelector("#count").textContent.replace(/\D/g, "") === String(n), daemon.state.n - daemon.state.gone.size);
+});
+
+test_("a daemon that was started anew lets nobody in: the page says what to do, and goes on when it is let in", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  daemon.state.locked = true;
+  daemon.fail(true);
+  daemon.fail(false);
+  await page.waitForFunction(() => /run `photond open`/.test(document.querySelector("#banner").textContent));
+  daemon.state.locked = false;
+  await page.waitForSelector("#banner", { state: "hidden" });
+});
+
+test_("pictures that are there stay there when a photo lands", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  await page.keyboard.press("ArrowRight");
+  await page.evaluate(() => {
+    window.before = [...document.querySelectorAll(".tile")].slice(0, 8).map((tile) => [tile.photo, tile]);
+    window.loads = 0;
+    document.addEventListener("load", (e) => window.before.some(([, tile]) => tile.contains(e.target)) && window.loads++, true);
+  });
+  const label = await page.evaluate(() => document.activeElement.photo);
+  const id = daemon.land();
+  await page.waitForFunction((id) => [...document.querySelectorAll(".tile")].some((tile) => tile.photo === id), id);
+  await settled(page);
+  assert.ok(await page.evaluate(() => window.before.every(([id, tile]) => tile.isConnected && tile.photo === id && tile.querySelector("img.on, .card"))));
+  assert.equal(await page.evaluate(() => document.activeElement.photo), label, "the focus is where it was");
+});
+
+test_("a swipe shows the next photo, a swipe down closes", async (t) => {
+  const page = await open(t, "#/photos?photo=" + (PHOTOS - 10), { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  await page.waitForSelector("#viewer[open]");
+  await page.waitForFunction(() => document.querySelector("#viewer .frame img").src.includes("s=1440"));
+  const touch = await page.context().newCDPSession(page);
+  const swipe = async (dx, dy) => {
+    const at = (k) => [{ x: 195 + dx * k, y: 400 + dy * k }];
+    await touch.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: at(0) });
+    for (const k of [0.3, 0.6, 1]) await touch.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: at(k) });
+    await touch.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  };
+  await swipe(-150, 0);
+  await page.waitForFunction((id) => location.hash.includes("photo=" + id), PHOTOS - 11);
+  await swipe(0, 200);
+  await page.waitForFunction(() => !document.querySelector("#viewer").open);
 });
 
 test_("another index under the open page is a new page", async (t) => {

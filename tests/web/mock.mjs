@@ -32,7 +32,7 @@ function hash(n, salt = 0) {
 
 /** @param {{ photos?: number, real?: string, port?: number }} given */
 export async function mock({ photos = 100_000, real, port = 0 } = {}) {
-  const state = { clock: 1, epoch: "e1", n: photos, paused: false, orders: [], gone: new Set(), streams: new Set(), down: false };
+  const state = { clock: 1, epoch: "e1", n: photos, paused: false, orders: [], gone: new Set(), streams: new Set(), down: false, locked: false };
   const files = real ? (await readdir(real)).filter((f) => /\.jpe?g$/i.test(f)).sort() : [];
   const sizes = await Promise.all(files.map(async (f) => jpegSize(await readFile(path.join(real, f)))));
 
@@ -172,6 +172,7 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
       return send(block(id, ratio(id), kind), "image/svg+xml", 200, kept);
     }
     if (kind !== "api") return send('{"error":"nothing is here"}', "application/json", 404);
+    if (state.locked) return send('{"error":"this browser is not let in yet, or photond was started anew: run `photond open`"}', "application/json", 401);
     const name = url.pathname.slice("/api/v1/".length);
     if (name === "events") {
       res.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
