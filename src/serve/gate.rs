@@ -134,6 +134,8 @@ mod tests {
     const SAME: (&str, &str) = ("sec-fetch-site", "same-origin");
     const JSON: (&str, &str) = ("content-type", "application/json");
 
+    type Headers<'h> = &'h [(&'static str, &'h str)];
+
     fn asked(
         doorway: Doorway,
         method: &str,
@@ -207,7 +209,7 @@ mod tests {
             assert_eq!(got, Err(421), "{host:?}");
         }
         let none = ("sec-fetch-site", "none");
-        let refused: &[(&str, &str, &[(&'static str, &str)], u16)] = &[
+        let refused: &[(&str, &str, Headers<'_>, u16)] = &[
             ("GET", "/", &[], 421),
             ("GET", "/", &[HOST, HOST, SAME], 400),
             ("GET", "/", &[HOST, ("host", "127.0.0.1:7755"), SAME], 400),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::answer::Failed;
 use crate::photo::Format;
-use crate::search::{Allowed, SearchError, Standing, files_of};
+use crate::search::{Allowed, Standing, files_of};
 use crate::store::{PhotoTile, StoreReader};
 
 const DAY_S: i64 = 86_400;
@@ -168,7 +168,7 @@ fn faces(reader: &StoreReader) -> Result<HashMap<u32, u32>, Failed> {
         let Some(hit) = reader.photo_called(raw)? else {
             continue;
         };
-        let files = files_of(reader, &hit).map_err(SearchError::from)?;
+        let files = files_of(reader, &hit)?;
         let face = files.first().map_or(raw, |face| face.photo.id);
         if face != raw {
             faces.insert(narrow(raw)?, narrow(face)?);
@@ -227,7 +227,7 @@ fn above(head: &ViewHead, room: usize) -> Result<Vec<u8>, Failed> {
 fn put_ids(out: &mut Vec<u8>, ids: &[u32], ratios: &[u8]) {
     out.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
     out.extend_from_slice(ratios);
-    while out.len() % 4 != 0 {
+    while !out.len().is_multiple_of(4) {
         out.push(0);
     }
 }
