@@ -12,7 +12,7 @@ use crate::photo::Format;
 use crate::search::{Allowed, Standing, files_of};
 use crate::store::{PhotoTile, StoreReader};
 
-const DAY_S: i64 = 86_400;
+const DAY_MS: i64 = 86_400_000;
 
 /// Photos of one day that follow each other.
 type DayRun = (i32, u32);
@@ -83,7 +83,7 @@ impl AllTiles {
         let mut too_many = None;
         reader.tiles(&mut |tile: PhotoTile| match narrow(tile.photo) {
             Ok(id) if !all.faces.contains_key(&id) && seen.insert(id) => {
-                let day = i32::try_from(tile.taken.div_euclid(DAY_S)).unwrap_or(0);
+                let day = i32::try_from(tile.taken_ms.div_euclid(DAY_MS)).unwrap_or(0);
                 all.tiles.push(id, log_ratio(tile.width, tile.height), day);
             }
             Ok(_) => {}

@@ -16,8 +16,8 @@ pub struct PhotoTile {
     pub width: u32,
     /// Pixels as displayed.
     pub height: u32,
-    /// When it was taken, in seconds as if the clock that says so were UTC.
-    pub taken: i64,
+    /// When it was taken, in milliseconds as if the clock that says so were UTC.
+    pub taken_ms: i64,
 }
 
 /// Where a photo was taken.
@@ -62,7 +62,7 @@ impl StoreReader {
                     photo: r.get(0)?,
                     width: r.get(1)?,
                     height: r.get(2)?,
-                    taken: r.get(3)?,
+                    taken_ms: r.get(3)?,
                 })
             };
             visit(tile().at(&self.path)?);

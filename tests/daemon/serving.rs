@@ -168,6 +168,13 @@ fn a_photo_that_lands_is_told_and_shown() {
         (&"sea".into(), &1.into())
     );
     let sea = format!("{{\"query\": {{\"folder\": {}}}}}", below[0]["id"]);
+    // A name says when the photo was taken: in a view, the day behind the numbers and the ratios.
+    save(5, &env.photo("IMG_20190503_101112.jpg"));
+    env.wait_for_paths(&["IMG_20190503_101112.jpg", "sea/one.jpg", "two.png"]);
+    let may = ask(&env, "POST /api/v1/view", r#"{"query": {"on": "2019-05-03"}}"#);
+    assert_eq!(may.view().1.len(), 1);
+    let (day, count) = may.body[may.body.len() - 8..].split_at(4);
+    assert_eq!((day, count), (&18_019i32.to_le_bytes()[..], &1u32.to_le_bytes()[..]));
     let (head, before) = ask(&env, "POST /api/v1/view", &sea).view();
     assert_eq!(before.len(), 1);
 

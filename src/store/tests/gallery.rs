@@ -13,7 +13,7 @@ fn tiles_come_newest_first_at_each_place() {
     lib.put(root, "copy.jpg", 1);
     lib.sql("UPDATE files SET taken = CASE path WHEN CAST('old.jpg' AS BLOB) THEN -5 WHEN CAST('copy.jpg' AS BLOB) THEN 50 ELSE 100 END");
     let mut tiles = Vec::new();
-    lib.reader().tiles(&mut |tile| tiles.push((tile.photo, tile.taken))).unwrap();
+    lib.reader().tiles(&mut |tile| tiles.push((tile.photo, tile.taken_ms))).unwrap();
     assert_eq!(tiles, [(new, 100), (old, 50), (old, -5)]);
     let reader = lib.reader();
     assert_eq!(reader.photo_called(old).unwrap().unwrap().photo.hash, hash(1));
@@ -23,7 +23,7 @@ fn tiles_come_newest_first_at_each_place() {
     // One held as missing is no tile.
     lib.sql("UPDATE files SET missing_since = 1 WHERE path = CAST('new.jpg' AS BLOB)");
     tiles.clear();
-    lib.reader().tiles(&mut |tile| tiles.push((tile.photo, tile.taken))).unwrap();
+    lib.reader().tiles(&mut |tile| tiles.push((tile.photo, tile.taken_ms))).unwrap();
     assert_eq!(tiles, [(old, 50), (old, -5)]);
 }
 
