@@ -216,6 +216,18 @@ fn a_photo_that_lands_is_told_and_shown() {
     let wanted = shape.map(|side| side * 512 / shape[0].max(shape[1]).max(512));
     let got = [larger.width(), larger.height()].map(u64::from);
     assert!(got.iter().zip(wanted).all(|(got, wanted)| got.abs_diff(wanted) <= 1));
+    let chosen = |how: &str| format!("{{\"ids\": [{new}], \"how\": \"{how}\"}}");
+    let zip = ask(&env, "POST /api/v1/export", &chosen("zip")).json();
+    let line = format!("GET {}", zip["url"].as_str().unwrap());
+    let sent = ask(&env, &line, "");
+    let whole = fs::read(env.photo("sea/three.jpg")).unwrap();
+    let holds = |what: &[u8]| sent.body.windows(what.len()).any(|w| w == what);
+    assert!(holds(&whole) && holds(b"three.jpg") && holds(b"PK\x05\x06"));
+    assert_eq!(ask(&env, &line, "").status, 404, "an export is fetched once");
+    let links = ask(&env, "POST /api/v1/export", &chosen("links")).json();
+    let folder = Path::new(links["folder"].as_str().unwrap());
+    let link = fs::read_link(folder.join("three.jpg")).unwrap();
+    assert_eq!(link, env.photo("sea/three.jpg"));
     // What has changed since is not taken for what it was.
     fs::write(env.photo("sea/three.jpg"), b"no picture any more").unwrap();
     assert_eq!(ask(&env, &format!("GET /p/x/{new}?s=1440"), "").status, 404);
