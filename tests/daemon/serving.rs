@@ -171,10 +171,17 @@ fn a_photo_that_lands_is_told_and_shown() {
     // A name says when the photo was taken: in a view, the day behind the numbers and the ratios.
     save(5, &env.photo("IMG_20190503_101112.jpg"));
     env.wait_for_paths(&["IMG_20190503_101112.jpg", "sea/one.jpg", "two.png"]);
-    let may = ask(&env, "POST /api/v1/view", r#"{"query": {"on": "2019-05-03"}}"#);
+    let may = ask(
+        &env,
+        "POST /api/v1/view",
+        r#"{"query": {"on": "2019-05-03"}}"#,
+    );
     assert_eq!(may.view().1.len(), 1);
     let (day, count) = may.body[may.body.len() - 8..].split_at(4);
-    assert_eq!((day, count), (&18_019i32.to_le_bytes()[..], &1u32.to_le_bytes()[..]));
+    assert_eq!(
+        (day, count),
+        (&18_019i32.to_le_bytes()[..], &1u32.to_le_bytes()[..])
+    );
     let (head, before) = ask(&env, "POST /api/v1/view", &sea).view();
     assert_eq!(before.len(), 1);
 
@@ -212,10 +219,17 @@ fn a_photo_that_lands_is_told_and_shown() {
     let larger = ask(&env, &format!("GET /p/x/{new}?s=512"), "");
     assert_eq!(larger.header("content-type"), Some("image/jpeg"));
     let larger = image::load_from_memory(&larger.body).unwrap();
-    let shape = [photo["width"].as_u64().unwrap(), photo["height"].as_u64().unwrap()];
+    let shape = [
+        photo["width"].as_u64().unwrap(),
+        photo["height"].as_u64().unwrap(),
+    ];
     let wanted = shape.map(|side| side * 512 / shape[0].max(shape[1]).max(512));
     let got = [larger.width(), larger.height()].map(u64::from);
-    assert!(got.iter().zip(wanted).all(|(got, wanted)| got.abs_diff(wanted) <= 1));
+    assert!(
+        got.iter()
+            .zip(wanted)
+            .all(|(got, wanted)| got.abs_diff(wanted) <= 1)
+    );
     let chosen = |how: &str| format!("{{\"ids\": [{new}], \"how\": \"{how}\"}}");
     let zip = ask(&env, "POST /api/v1/export", &chosen("zip")).json();
     let line = format!("GET {}", zip["url"].as_str().unwrap());
@@ -223,7 +237,11 @@ fn a_photo_that_lands_is_told_and_shown() {
     let whole = fs::read(env.photo("sea/three.jpg")).unwrap();
     let holds = |what: &[u8]| sent.body.windows(what.len()).any(|w| w == what);
     assert!(holds(&whole) && holds(b"three.jpg") && holds(b"PK\x05\x06"));
-    assert_eq!(ask(&env, &line, "").status, 404, "an export is fetched once");
+    assert_eq!(
+        ask(&env, &line, "").status,
+        404,
+        "an export is fetched once"
+    );
     let links = ask(&env, "POST /api/v1/export", &chosen("links")).json();
     let folder = Path::new(links["folder"].as_str().unwrap());
     let link = fs::read_link(folder.join("three.jpg")).unwrap();

@@ -1,6 +1,6 @@
 //! What a gallery reads of all photos.
 
-use super::library::{Library, hash, key, indexed};
+use super::library::{Library, hash, indexed, key};
 use crate::photo::Format;
 use crate::store::Change;
 
@@ -13,17 +13,27 @@ fn tiles_come_newest_first_at_each_place() {
     lib.put(root, "copy.jpg", 1);
     lib.sql("UPDATE files SET taken = CASE path WHEN CAST('old.jpg' AS BLOB) THEN -5 WHEN CAST('copy.jpg' AS BLOB) THEN 50 ELSE 100 END");
     let mut tiles = Vec::new();
-    lib.reader().tiles(&mut |tile| tiles.push((tile.photo, tile.taken_ms))).unwrap();
+    lib.reader()
+        .tiles(&mut |tile| tiles.push((tile.photo, tile.taken_ms)))
+        .unwrap();
     assert_eq!(tiles, [(new, 100), (old, 50), (old, -5)]);
     let reader = lib.reader();
-    assert_eq!(reader.photo_called(old).unwrap().unwrap().photo.hash, hash(1));
+    assert_eq!(
+        reader.photo_called(old).unwrap().unwrap().photo.hash,
+        hash(1)
+    );
     assert_eq!(reader.content_of_photo(new).unwrap(), Some(hash(2)));
     assert!(reader.photo_called(99).unwrap().is_none());
-    assert_eq!(reader.photos_of_format(Format::Raw).unwrap(), Vec::<i64>::new());
+    assert_eq!(
+        reader.photos_of_format(Format::Raw).unwrap(),
+        Vec::<i64>::new()
+    );
     // One held as missing is no tile.
     lib.sql("UPDATE files SET missing_since = 1 WHERE path = CAST('new.jpg' AS BLOB)");
     tiles.clear();
-    lib.reader().tiles(&mut |tile| tiles.push((tile.photo, tile.taken_ms))).unwrap();
+    lib.reader()
+        .tiles(&mut |tile| tiles.push((tile.photo, tile.taken_ms)))
+        .unwrap();
     assert_eq!(tiles, [(old, 50), (old, -5)]);
 }
 
@@ -33,7 +43,10 @@ fn a_reader_notices_what_comes_and_goes_and_nothing_else() {
     let root = lib.root("/p");
     lib.put(root, "1.jpg", 1);
     let reader = lib.reader();
-    let (version, mark) = (reader.data_version().unwrap(), reader.photos_mark().unwrap());
+    let (version, mark) = (
+        reader.data_version().unwrap(),
+        reader.photos_mark().unwrap(),
+    );
     assert_eq!(reader.data_version().unwrap(), version);
     lib.store.heartbeat(1, 1, "{}").unwrap();
     assert_ne!(reader.data_version().unwrap(), version);
@@ -43,7 +56,10 @@ fn a_reader_notices_what_comes_and_goes_and_nothing_else() {
     assert_ne!(with_two, mark);
     lib.gone(root, "2.jpg");
     let gone = reader.photos_mark().unwrap();
-    assert!(gone != with_two && gone != mark, "its row is kept for a while");
+    assert!(
+        gone != with_two && gone != mark,
+        "its row is kept for a while"
+    );
     // It comes back under another name.
     lib.apply(indexed(root, b"3.jpg", 2));
     assert_eq!(reader.photos_mark().unwrap(), with_two);
