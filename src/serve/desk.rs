@@ -28,7 +28,7 @@ pub(super) struct Desk {
     links: Links,
     get_answers: GetAnswers,
     exports: Exports,
-    kept: Mutex<Kept>,
+    kept: Mutex<KeptOpen>,
     watching: Mutex<Option<Watching>>,
     /// Held while tiles are read, so that they are read once.
     tiles: Mutex<Option<Arc<ClockedTiles>>>,
@@ -40,7 +40,7 @@ pub(super) struct Desk {
 }
 
 #[derive(Default)]
-struct Kept {
+struct KeptOpen {
     readers: Vec<StoreReader>,
     thumbs: Vec<ThumbStore>,
     answers: Option<Arc<dyn Answers>>,
@@ -241,7 +241,7 @@ impl Desk {
     }
 
     fn let_go(&self) {
-        *locked(&self.kept) = Kept::default();
+        *locked(&self.kept) = KeptOpen::default();
         *locked(&self.tiles) = None;
         crate::index::give_memory_back();
     }

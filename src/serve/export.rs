@@ -42,9 +42,9 @@ const LONG_FROM: u64 = 0xF000_0000;
 
 /// Lists that wait to be fetched.
 #[derive(Default)]
-pub(super) struct Exports(Mutex<Vec<Waiting>>);
+pub(super) struct Exports(Mutex<Vec<WaitingExport>>);
 
-struct Waiting {
+struct WaitingExport {
     name: String,
     photos: Vec<u32>,
     until: Instant,
@@ -58,7 +58,7 @@ impl Exports {
         if waiting.len() == MOST_WAITING {
             waiting.remove(0);
         }
-        waiting.push(Waiting {
+        waiting.push(WaitingExport {
             name: name.clone(),
             photos,
             until: Instant::now() + WAITS,
@@ -157,7 +157,7 @@ fn send(desk: &Desk, photos: &[u32], out: mpsc::Sender<io::Result<Bytes>>) -> io
         piece: Vec::with_capacity(PIECE),
     };
     let mut zip = ZipWriter::new_stream(sender);
-    let (mut names, mut missing) = (Names::default(), Vec::new());
+    let (mut names, mut missing) = (FreeNames::default(), Vec::new());
     for id in photos {
         let hit = reader
             .photo_called(i64::from(*id))
@@ -192,7 +192,7 @@ fn link(desk: &Desk, reader: &StoreReader, photos: &[u32]) -> Result<(PathBuf, u
     let above = desk.data_dir().join("exports");
     fs::create_dir_all(&above).map_err(|e| fail(&above, &e))?;
     let now = jiff::Zoned::now().strftime("%Y-%m-%d %H.%M.%S").to_string();
-    let mut folders = Names::default();
+    let mut folders = FreeNames::default();
     let folder = loop {
         let folder = above.join(folders.free(now.as_bytes()));
         match fs::create_dir(&folder) {
@@ -201,7 +201,7 @@ fn link(desk: &Desk, reader: &StoreReader, photos: &[u32]) -> Result<(PathBuf, u
             Err(e) => return Err(fail(&folder, &e)),
         }
     };
-    let (mut names, mut linked) = (Names::default(), 0);
+    let (mut names, mut linked) = (FreeNames::default(), 0);
     for id in photos {
         let Some(hit) = reader.photo_called(i64::from(*id))? else {
             continue;
@@ -215,9 +215,9 @@ fn link(desk: &Desk, reader: &StoreReader, photos: &[u32]) -> Result<(PathBuf, u
 
 /// File names that are given once: `IMG_1.jpg`, `IMG_1 (2).jpg`.
 #[derive(Default)]
-struct Names(HashSet<Vec<u8>>);
+struct FreeNames(HashSet<Vec<u8>>);
 
-impl Names {
+impl FreeNames {
     fn free(&mut self, name: &[u8]) -> OsString {
         let mut free = name.to_vec();
         let mut nth = 1;
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn names_are_given_once() {
-        let mut names = Names::default();
+        let mut names = FreeNames::default();
         let mut free = |name: &str| names.free(name.as_bytes()).into_string().unwrap();
         assert_eq!(free("a.jpg"), "a.jpg");
         assert_eq!(free("A.JPG"), "A (2).JPG");

@@ -16,10 +16,10 @@ type Secret = blake3::Hash;
 
 /// Who may enter, and who is in.
 #[derive(Default)]
-pub(super) struct Visitors(Mutex<Kept>);
+pub(super) struct Visitors(Mutex<LetIn>);
 
 #[derive(Default)]
-struct Kept {
+struct LetIn {
     codes: Vec<(Secret, Instant)>,
     cookies: Vec<Secret>,
 }
