@@ -69,6 +69,8 @@ fn request(line: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     (text + "\r\n" + body).into_bytes()
 }
 
+type Headers<'h> = &'h [(&'h str, &'h str)];
+
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 fn at_socket(env: &TestEnv) -> UnixStream {
@@ -323,7 +325,7 @@ fn a_browser_gets_in_by_a_code_and_nobody_else_does() {
 
     let other = format!("photond-{port}={}", "0".repeat(64));
     let another_port = format!("http://photond.localhost:{}", port ^ 1);
-    let refused: &[(&str, &[(&str, &str)], u16)] = &[
+    let refused: &[(&str, Headers<'_>, u16)] = &[
         (&photo, &[known, own], 401),
         (&photo, &[known, own, ("Cookie", &other)], 401),
         (&photo, &[("Host", "photond.localhost"), own, cookie], 421),
