@@ -106,6 +106,8 @@ async function load(left) {
       nothing(e.status < 500 ? "That cannot be searched for" : "That went wrong", e.message);
       grid.show({ clock, epoch: "", n: 0, ranked: false, confident: 0, ids: new Uint32Array(), ratios: new Uint8Array(),
         days: new Int32Array(), ends: new Uint32Array(), scores: new Uint8Array() });
+      viewer.show(0);
+      live();
       return;
     }
     setTimeout(() => asking === mine && keyOf(route) === key && load(left), 1000);
@@ -181,6 +183,7 @@ async function refresh() {
         grid.fresh = new Set(newest ? view.ids.filter((id) => id > newest) : []);
         take(view, true);
         viewer.again();
+        setTimeout(() => grid.fresh.clear(), 2000);
       }
     } else await showPage();
   } catch {
@@ -264,7 +267,7 @@ const theMap = () => (map ??= import("./map.js").then(({ WorldMap }) => new Worl
     byId("count").textContent = photos(ids.size);
     nothing("");
     viewer.show(route.photo);
-  })));
+  }, (id) => go({ photo: id }, { viewer: true }))));
 async function showMap() {
   await (await theMap()).load();
 }

@@ -20,6 +20,9 @@ const shots = {
   people: { hash: "#/people" }, status: { hash: "#/status" }, nothing: { hash: "#/photos?words=nothing" },
   chosen: { act: async (p) => { await p.keyboard.press("x"); await p.keyboard.press("Shift+ArrowRight"); await p.keyboard.press("Shift+ArrowRight"); await p.keyboard.press("Shift+ArrowDown"); } },
   help: { act: (p) => p.keyboard.press("?") },
+  phonefolders: { phone: true, hash: "#/folders" }, phonepeople: { phone: true, hash: "#/people" }, phonestatus: { phone: true, hash: "#/status", dark: true },
+  phonechosen: { phone: true, act: async (p) => { await p.keyboard.press("x"); await p.keyboard.press("Shift+ArrowRight"); } },
+  phonepanel: { phone: true, hash: "#/photos?photo=19992", act: (p) => p.keyboard.press("i") }, phonetyped: { phone: true, act: (p) => p.type("#words", "be") },
   phone: { phone: true }, phoneviewer: { phone: true, hash: "#/photos?photo=19992" }, phonesearch: { phone: true, hash: "#/photos?words=dog", dark: true }, phonemap: { phone: true, hash: "#/map", wait: 2500 },
 };
 for (const [name, s] of Object.entries(shots)) {
