@@ -310,7 +310,6 @@ byId("chosen").prepend(iconButton("close", "Select none", () => grid.clearSelect
 byId("copy-paths").addEventListener("click", () => trying(copyPaths));
 byId("export-zip").addEventListener("click", () => trying(() => exportChosen("zip")));
 byId("export-links").addEventListener("click", () => trying(() => exportChosen("links")));
-byId("reveal").addEventListener("click", () => trying(() => json("reveal", { id: chosenIds()[0] })));
 
 /* Keys */
 

@@ -190,6 +190,10 @@ test_("the viewer opens, steps, zooms to the original, says what is known, and c
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^\/home\/me\/Pictures\/.*IMG_099997\.jpg$/);
   await page.keyboard.press("b");
   await page.waitForSelector("#viewer .area");
+  const [opened] = await Promise.all([page.context().waitForEvent("page"), page.click('#viewer a:has-text("Open")')]);
+  assert.match(opened.url(), /\/o\/99997$/);
+  await opened.close();
+  await page.bringToFront();
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => !document.querySelector("#viewer").open);
   assert.match(await focused(page), /^Photo 4 of/);
