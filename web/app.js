@@ -213,7 +213,7 @@ function live() {
   listens = true;
   listen(() => clock, told);
 }
-/** @param {{ type: string, clock?: number }} event */
+/** @param {{ type: string, clock?: number, report?: { activity?: string } }} event */
 function told(event) {
   if (event.type === "lost") {
     lost = true;
@@ -225,7 +225,10 @@ function told(event) {
     lost = false;
   } else if (event.type === "photos" || event.type === "fresh") {
     if (event.type === "fresh" || (event.clock ?? Infinity) > clock) refresh();
-  } else if (event.type === "status" && route.page === "status") {
+  } else if (event.type === "status") {
+    // The page's link shows whether something is going on.
+    document.body.dataset.activity = event.report?.activity?.toLowerCase() ?? "";
+    if (route.page !== "status") return;
     statusSoon ??= setTimeout(() => {
       statusSoon = undefined;
       if (route.page === "status") showPage();

@@ -362,6 +362,19 @@ test_("no stream of events while the page is hidden", async (t) => {
   await until(streams);
 });
 
+test_("the page says whether the daemon is at work", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  const dot = () => page.evaluate(() => getComputedStyle(document.querySelector('#nav a[href="#/status"]'), "::after").content);
+  assert.equal(await dot(), "none");
+  daemon.does("indexing");
+  await page.waitForFunction(() => document.body.dataset.activity === "indexing");
+  assert.notEqual(await dot(), "none");
+  daemon.does("idle");
+  await page.waitForFunction(() => document.body.dataset.activity === "idle");
+  assert.equal(await dot(), "none");
+});
+
 test_("folders are a tree, and one shows what is in it", async (t) => {
   const page = await open(t, "#/folders");
   await page.waitForSelector('#tree [aria-level="2"]');

@@ -214,6 +214,8 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
       tell({ type: "photos", clock: state.clock });
       return state.n;
     },
+    /** @param {string} activity what the daemon is doing */
+    does: (activity) => tell({ type: "status", report: { activity } }),
     /** @param {number} id */
     remove(id) {
       state.gone.add(id);
