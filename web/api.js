@@ -138,7 +138,7 @@ export const forgetPhotos = () => known.clear();
 /**
  * Events, while the page is seen: a hidden tab that kept its stream would take one of the six
  * connections that a browser has for one server.
- * @param {() => number} clock @param {(event: {type: string, clock?: number}) => void} told
+ * @param {() => number} clock @param {(event: {type: string, clock?: number, report?: {activity?: string}}) => void} told
  */
 export function listen(clock, told) {
   /** @type {EventSource | null} */ let source = null;

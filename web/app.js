@@ -106,6 +106,8 @@ async function load(left) {
       nothing(e.status < 500 ? "That cannot be searched for" : "That went wrong", e.message);
       grid.show({ clock, epoch: "", n: 0, ranked: false, confident: 0, ids: new Uint32Array(), ratios: new Uint8Array(),
         days: new Int32Array(), ends: new Uint32Array(), scores: new Uint8Array() });
+      viewer.show(0);
+      live();
       return;
     }
     setTimeout(() => asking === mine && keyOf(route) === key && load(left), 1000);
@@ -181,6 +183,7 @@ async function refresh() {
         grid.fresh = new Set(newest ? view.ids.filter((id) => id > newest) : []);
         take(view, true);
         viewer.again();
+        setTimeout(() => grid.fresh.clear(), 2000);
       }
     } else await showPage();
   } catch {
@@ -210,7 +213,7 @@ function live() {
   listens = true;
   listen(() => clock, told);
 }
-/** @param {{ type: string, clock?: number }} event */
+/** @param {{ type: string, clock?: number, report?: { activity?: string } }} event */
 function told(event) {
   if (event.type === "lost") {
     lost = true;
@@ -222,7 +225,10 @@ function told(event) {
     lost = false;
   } else if (event.type === "photos" || event.type === "fresh") {
     if (event.type === "fresh" || (event.clock ?? Infinity) > clock) refresh();
-  } else if (event.type === "status" && route.page === "status") {
+  } else if (event.type === "status") {
+    // The page's link shows whether something is going on.
+    document.body.dataset.activity = event.report?.activity?.toLowerCase() ?? "";
+    if (route.page !== "status") return;
     statusSoon ??= setTimeout(() => {
       statusSoon = undefined;
       if (route.page === "status") showPage();
@@ -264,7 +270,7 @@ const theMap = () => (map ??= import("./map.js").then(({ WorldMap }) => new Worl
     byId("count").textContent = photos(ids.size);
     nothing("");
     viewer.show(route.photo);
-  })));
+  }, (id) => go({ photo: id }, { viewer: true }))));
 async function showMap() {
   await (await theMap()).load();
 }
@@ -307,7 +313,6 @@ byId("chosen").prepend(iconButton("close", "Select none", () => grid.clearSelect
 byId("copy-paths").addEventListener("click", () => trying(copyPaths));
 byId("export-zip").addEventListener("click", () => trying(() => exportChosen("zip")));
 byId("export-links").addEventListener("click", () => trying(() => exportChosen("links")));
-byId("reveal").addEventListener("click", () => trying(() => json("reveal", { id: chosenIds()[0] })));
 
 /* Keys */
 

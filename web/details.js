@@ -1,6 +1,5 @@
 /** What the viewer says of a photo, and shows over it: loaded when the first one is looked at. */
-import { json } from "./api.js";
-import { copy, fileName, h, icon, size, trying } from "./dom.js";
+import { copy, fileName, h, icon, size } from "./dom.js";
 
 /** A date as exactly as it is known. @param {any} known */
 export function when(known) {
@@ -29,7 +28,6 @@ export function details(known, search) {
   const shown = tags.some((t) => t.shown) ? tags.filter((t) => t.shown) : tags.slice(0, 8);
   const others = tags.filter((t) => !shown.includes(t));
   const tag = (/** @type {any} */ t) => chip(t.name, { tag: [t.name] }, `${Math.round(t.confidence * 100)} % · ${(t.sources ?? []).join(", ")}`);
-  const post = (/** @type {string} */ what) => () => trying(() => json(what, { id: known.id }));
   const rating = known.rating > 0 ? "★".repeat(known.rating) : known.rating < 0 ? "Rejected" : "";
   /** @type {(Node | null)[]} */
   const parts = [
@@ -52,8 +50,8 @@ export function details(known, search) {
         ...known.places.map((/** @type {string} */ p) => h("p", { class: "quiet" }, p))),
       h("div", { class: "actions" },
         h("button", { type: "button", click: () => copy(known.path, "The path is copied") }, icon("copy"), "Copy path"),
-        h("button", { type: "button", click: post("reveal") }, icon("folders"), "Show in folder"),
-        h("button", { type: "button", click: post("open") }, icon("open"), "Open"),
+        h("button", { type: "button", click: () => search({ path: folder }) }, icon("folders"), "Show in folder"),
+        h("a", { href: "/o/" + known.id, target: "_blank" }, icon("open"), "Open"),
         h("a", { href: "/o/" + known.id, download: fileName(known.path) }, icon("export"), "Download"))),
   ];
   return /** @type {Node[]} */ (parts.filter(Boolean));

@@ -25,11 +25,13 @@ export class WorldMap {
    * @param {HTMLElement} host @param {() => string} epoch
    * @param {(ids: Set<number>, stay: boolean) => void} inside told which photos are in the frame, after it came to
    *   rest, and whether it is the same frame
+   * @param {(id: number) => void} open a photo that stands alone
    */
-  constructor(host, epoch, inside) {
+  constructor(host, epoch, inside, open) {
     this.host = host;
     this.epoch = epoch;
     this.inside = inside;
+    this.open = open;
     this.canvas = h("canvas", { tabindex: 0, role: "application", "aria-label": "Map of the photos. Arrows move it, plus and minus zoom." });
     this.words = h("p", { class: "map-words", role: "status" });
     host.append(this.canvas, this.words, h("div", { class: "map-buttons" },
@@ -195,7 +197,8 @@ export class WorldMap {
     canvas.addEventListener("pointerup", (e) => {
       down.delete(e.pointerId);
       const cluster = moved < 6 ? this.hit(e.offsetX, e.offsetY) : null;
-      if (cluster) this.fit(cluster);
+      if (cluster?.n === 1) this.open(cluster.id);
+      else if (cluster) this.fit(cluster);
     });
     canvas.addEventListener("pointercancel", (e) => down.delete(e.pointerId));
     canvas.addEventListener("dblclick", (e) => this.zoomBy(2, e.offsetX, e.offsetY));

@@ -189,6 +189,7 @@ export async function showStatus(host) {
         h("span", { class: "gap" }), r.live?.held && order("They are gone", "confirm", r.id ? { root: r.id } : {}))))),
     kinds.length + errors.length > 0 && h("section", { class: "box" }, h("h2", {}, "Could not be read"),
       h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind}`).join(" · ")),
+      !errors.length && h("p", { class: "quiet" }, "“photond status --errors” names each, and why."),
       ...errors.slice(0, 200).map((e) => h("details", { open: opened.has(e.path) }, h("summary", {}, fileName(e.path)), h("p", {}, e.error), h("p", { class: "quiet path" }, e.path))),
       errors.length > 200 && h("p", { class: "quiet" }, `and ${count(errors.length - 200)} more: photond status --errors`))));
   if (at) /** @type {HTMLElement[]} */ ([...host.querySelectorAll("button, summary")]).find((one) => one.textContent === at)?.focus();

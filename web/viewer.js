@@ -267,11 +267,11 @@ export class Viewer {
 
   hide() {
     this.host.close();
-    const at = this.index;
+    const { id, index: at } = this;
     this.id = 0;
     this.img.removeAttribute("src");
-    // Back to that photo, not to where the grid was left.
-    if (at >= 0) {
+    // Back to that photo, not to where the grid was left; another view begins where it begins.
+    if (this.grid.view?.ids[at] === id) {
       this.grid.reveal(at, true);
       this.grid.focus(at);
     }

@@ -190,6 +190,10 @@ test_("the viewer opens, steps, zooms to the original, says what is known, and c
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^\/home\/me\/Pictures\/.*IMG_099997\.jpg$/);
   await page.keyboard.press("b");
   await page.waitForSelector("#viewer .area");
+  const [opened] = await Promise.all([page.context().waitForEvent("page"), page.click('#viewer a:has-text("Open")')]);
+  assert.match(opened.url(), /\/o\/99997$/);
+  await opened.close();
+  await page.bringToFront();
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => !document.querySelector("#viewer").open);
   assert.match(await focused(page), /^Photo 4 of/);
@@ -208,6 +212,18 @@ test_("similar photos are the same grid, and Back finds the page as it was", asy
   await page.waitForFunction(() => document.querySelector("#count").textContent === "100,000 photos");
   await settled(page);
   assert.ok((await seen(page)).labels.includes(before), `${before} is seen again`);
+});
+
+test_("similar photos of one that is looked at begin with itself", async (t) => {
+  const page = await open(t, "#/photos?photo=" + (PHOTOS - 5000));
+  await page.waitForSelector("#viewer .panel section", { state: "attached" });
+  await page.keyboard.press("s");
+  await page.waitForFunction(() => !document.querySelector("#viewer").open);
+  await settled(page);
+  const { labels } = await seen(page);
+  assert.match(labels[0], /^Photo 1 of/);
+  await page.goBack();
+  await page.waitForSelector("#viewer[open]");
 });
 
 test_("selects, also everything between, copies paths and exports", async (t) => {
@@ -346,6 +362,19 @@ test_("no stream of events while the page is hidden", async (t) => {
   await until(streams);
 });
 
+test_("the page says whether the daemon is at work", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  const dot = () => page.evaluate(() => getComputedStyle(document.querySelector('#nav a[href="#/status"]'), "::after").content);
+  assert.equal(await dot(), "none");
+  daemon.does("indexing");
+  await page.waitForFunction(() => document.body.dataset.activity === "indexing");
+  assert.notEqual(await dot(), "none");
+  daemon.does("idle");
+  await page.waitForFunction(() => document.body.dataset.activity === "idle");
+  assert.equal(await dot(), "none");
+});
+
 test_("folders are a tree, and one shows what is in it", async (t) => {
   const page = await open(t, "#/folders");
   await page.waitForSelector('#tree [aria-level="2"]');
@@ -407,10 +436,12 @@ test_("a very large screen has no more elements", async (t) => {
 for (const colorScheme of ["light", "dark"]) {
   test_(`axe finds nothing serious, ${colorScheme}`, async (t) => {
     const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
-    for (const hash of ["", "#/photos?words=dog&tag=beach", "#/photos?photo=99990", "#/folders", "#/map", "#/people", "#/status"]) {
-      const page = await open(t, hash, { colorScheme, bypassCSP: true });
+    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+    for (const [hash, how, act] of [["", {}, (p) => p.click("#words")], ["", phone, (p) => p.keyboard.press("x")], ["#/photos?words=dog&tag=beach"], ["#/photos?photo=99990", {}, (p) => p.keyboard.press("i")],
+      ["", {}, (p) => p.keyboard.press("?")], ["#/folders"], ["#/map"], ["#/people"], ["#/status"]]) {
+      const page = await open(t, hash, { colorScheme, bypassCSP: true, ...how });
       await page.waitForFunction(() => document.querySelector(".tile img.on, #page h1"));
-      if (!hash) await page.click("#words");
+      await act?.(page);
       await page.waitForTimeout(300);
       await page.evaluate(axe);
       const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));

@@ -1,9 +1,11 @@
 // Screenshots of the page over the mock: node look.mjs [--real DIR] [--photos N] [--out DIR] [NAME…]
+// Those in shots/ are `node look.mjs --out shots --type jpeg grid search viewer map phone dark`.
 import { chromium } from "playwright-core";
 import { mock } from "./mock.mjs";
 
 const given = (name, otherwise) => (process.argv.includes(name) ? process.argv[process.argv.indexOf(name) + 1] : otherwise);
-const out = given("--out", "/tmp/shots");
+const out = given("--out", "shots");
+const type = given("--type", "png");
 const made = await mock({ photos: Number(given("--photos", 20000)), real: given("--real") });
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 const wanted = process.argv.slice(2).filter((a, i, all) => !a.startsWith("--") && !all[i - 1]?.startsWith("--"));
@@ -18,6 +20,9 @@ const shots = {
   people: { hash: "#/people" }, status: { hash: "#/status" }, nothing: { hash: "#/photos?words=nothing" },
   chosen: { act: async (p) => { await p.keyboard.press("x"); await p.keyboard.press("Shift+ArrowRight"); await p.keyboard.press("Shift+ArrowRight"); await p.keyboard.press("Shift+ArrowDown"); } },
   help: { act: (p) => p.keyboard.press("?") },
+  phonefolders: { phone: true, hash: "#/folders" }, phonepeople: { phone: true, hash: "#/people" }, phonestatus: { phone: true, hash: "#/status", dark: true },
+  phonechosen: { phone: true, act: async (p) => { await p.keyboard.press("x"); await p.keyboard.press("Shift+ArrowRight"); } },
+  phonepanel: { phone: true, hash: "#/photos?photo=19992", act: (p) => p.keyboard.press("i") }, phonetyped: { phone: true, act: (p) => p.type("#words", "be") },
   phone: { phone: true }, phoneviewer: { phone: true, hash: "#/photos?photo=19992" }, phonesearch: { phone: true, hash: "#/photos?words=dog", dark: true }, phonemap: { phone: true, hash: "#/map", wait: 2500 },
 };
 for (const [name, s] of Object.entries(shots)) {
@@ -28,7 +33,7 @@ for (const [name, s] of Object.entries(shots)) {
   await page.goto(made.url + (s.hash ?? ""));
   await page.waitForTimeout(s.wait ?? 1200);
   if (s.act) { await s.act(page); await page.waitForTimeout(900); }
-  await page.screenshot({ path: `${out}/${name}.png` });
+  await page.screenshot(type === "jpeg" ? { path: `${out}/${name}.jpg`, type, quality: 60 } : { path: `${out}/${name}.png` });
   await page.close();
 }
 await browser.close();

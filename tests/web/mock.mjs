@@ -6,7 +6,7 @@
 // so that two runs say the same.
 import { createServer } from "node:http";
 import { readFile, readdir } from "node:fs/promises";
-import { gzipSync } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
 
@@ -169,7 +169,7 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
       const id = Number(kind === "o" ? epoch : last);
       if (bare(id) || !photo(id)) return send('{"error":"no picture"}', "application/json", 404);
       if (files.length) return send(await readFile(path.join(real, files[fileOf(id)])), "image/jpeg", 200, kept);
-      return send(block(id, ratio(id), kind), "image/svg+xml", 200, kept);
+      return send(block(id, ratio(id)), "image/png", 200, kept);
     }
     if (kind !== "api") return send('{"error":"nothing is here"}', "application/json", 404);
     if (state.locked) return send('{"error":"this browser is not let in yet, or photond was started anew: run `photond open`"}', "application/json", 401);
@@ -201,6 +201,8 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
   });
   await new Promise((done) => server.listen(port, "127.0.0.1", () => done(null)));
   const tell = (event) => state.streams.forEach((res) => res.write(`data: ${JSON.stringify(event)}\n\n`));
+  // Made before anybody waits for them.
+  if (!files.length) for (let id = 1; id <= Math.min(photos, 5000); id++) block(id, ratio(id));
   whole = { clock: state.clock, bytes: gzipSync(view({ query: {}, sort: "date" }), { level: 1 }) };
   return {
     state,
@@ -212,6 +214,8 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
       tell({ type: "photos", clock: state.clock });
       return state.n;
     },
+    /** @param {string} activity what the daemon is doing */
+    does: (activity) => tell({ type: "status", report: { activity } }),
     /** @param {number} id */
     remove(id) {
       state.gone.add(id);
@@ -230,10 +234,51 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
   };
 }
 
-/** A block of colour with the photo's number. */
-function block(id, ratio, kind) {
-  const hue = hash(id, 11) % 360, w = Math.round(256 * Math.sqrt(ratio)), h = Math.round(256 / Math.sqrt(ratio));
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}"><linearGradient id="g" x2="0" y2="1"><stop stop-color="hsl(${hue} 45% 72%)"/><stop offset="1" stop-color="hsl(${(hue + 50) % 360} 40% 45%)"/></linearGradient><rect width="${w}" height="${h}" fill="url(#g)"/><circle cx="${w * 0.7}" cy="${h * 0.32}" r="${h * 0.1}" fill="#fff8"/><text x="10" y="${h - 12}" font-family="sans-serif" font-size="18" fill="#fffc">${id} ${kind}</text></svg>`;
+/** Blocks that were made, by colour and shape. @type {Map<string, Buffer>} */
+const blocks = new Map();
+
+/** A PNG of one colour that fades, as large as a thumbnail is. */
+function block(id, ratio) {
+  const hue = (hash(id, 11) % 48) * 7.5, key = hue + ":" + ratio;
+  let made = blocks.get(key);
+  if (!made) blocks.set(key, (made = png(ratio >= 1 ? 256 : Math.round(256 * ratio), ratio >= 1 ? Math.round(256 / ratio) : 256, hue)));
+  return made;
+}
+
+function png(width, height, hue) {
+  const rows = Buffer.alloc(height * (1 + width * 3));
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const light = 0.78 - 0.34 * (y / height) + 0.06 * (x / width);
+      // HSL to RGB, a channel at a time.
+      for (let c = 0; c < 3; c++) {
+        const k = ([0, 8, 4][c] + (hue + (40 * y) / height) / 30) % 12;
+        const value = light - 0.42 * Math.min(light, 1 - light) * Math.max(-1, Math.min(k - 3, 9 - k, 1));
+        rows[y * (1 + width * 3) + 1 + x * 3 + c] = Math.round(255 * value);
+      }
+    }
+  }
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type), data]), out = Buffer.alloc(body.length + 8);
+    out.writeUInt32BE(data.length);
+    body.copy(out, 4);
+    out.writeUInt32BE(crc(body), body.length + 4);
+    return out;
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width);
+  head.writeUInt32BE(height, 4);
+  head.set([8, 2], 8);
+  return Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), chunk("IHDR", head), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+}
+
+function crc(bytes) {
+  let sum = ~0;
+  for (const byte of bytes) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 && 0xedb88320);
+  }
+  return ~sum >>> 0;
 }
 
 /** Width and height as a JPEG's frame says. @param {Buffer} bytes */
