@@ -52,6 +52,13 @@ impl DetectedBox {
         }
     }
 
+    /// Whether it counts where it matters how many there are.
+    pub fn is_counted(&self) -> bool {
+        const LEAST_SCORE: f32 = 0.4;
+        const LEAST_AREA: f32 = 0.002;
+        self.score >= LEAST_SCORE && self.area() >= LEAST_AREA
+    }
+
     /// Whether it lies in the picture, covers some of it and has a score that is one.
     pub fn is_sound(&self) -> bool {
         let within = |v: f32| (0.0..=1.0).contains(&v);

@@ -17,6 +17,18 @@ pub struct InputSpec {
     pub std: [f32; 3],
 }
 
+impl InputSpec {
+    /// For a graph that takes pixels as they are.
+    pub fn bytes(size: u32, fit: Fit) -> Self {
+        Self {
+            size,
+            fit,
+            mean: [0.0; 3],
+            std: [1.0; 3],
+        }
+    }
+}
+
 /// How a picture of any shape becomes a square.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Fit {

@@ -4,16 +4,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use photond::boxes::NUMBERS;
 use photond::embedding::{Embedding, ModelId};
 use photond::index::BuiltInNames;
 use photond::media::DECODER_VERSION;
-use photond::model::{ModelPack, Projection, default_pack, packs};
+use photond::model::{ModelPack, Projection, default_pack, packs, text_id};
 use photond::photo::{
     CapturedAt, ContentHash, Exif, FileStamp, Format, Inspection, PerceptualHash, Pixels, RelPath,
     Thumbnail,
 };
+use photond::picture_text::ReadLine;
 use photond::said::{DateField, Keyword, Position, Said, SaidDate, Standard, WrittenDate};
-use photond::store::{Change, FileKey, ModelResult, Results, SpaceKind, Store, Tagged};
+use photond::store::{Change, FileKey, ModelResult, ReadText, Results, SpaceKind, Store, Tagged};
 use photond::tag::{Classifier, SearchWords, Tagger};
 
 /// Search space of [`DIMS`] values that no pack stands behind.
@@ -82,6 +84,7 @@ struct Maker {
     classifier: (i64, usize),
     derived: i64,
     synthetic: i64,
+    reader: i64,
 }
 
 /// Fills the index in `data` with `photos` photos; the bytes of the first are `example`. Returns
@@ -116,6 +119,11 @@ pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
         classifier: (adopt(&pack.id, pack.dims, SpaceKind::Classifier), pack.dims),
         derived: adopt(&derived.id, derived.dims, SpaceKind::Search),
         synthetic: adopt(&ModelId(SYNTHETIC.to_owned()), DIMS, SpaceKind::Search),
+        reader: adopt(
+            &text_id().expect("the built-in pack"),
+            NUMBERS,
+            SpaceKind::Text,
+        ),
         tagger: store.adopt_tagger(identity.identity()).expect("writable"),
         words,
     };
@@ -243,9 +251,31 @@ impl Maker {
                 tagger: self.tagger,
                 tags: self.words.tags(&logits),
             }),
-            text: None,
+            text: lines(number).map(|lines| ReadText {
+                model: self.reader,
+                lines,
+            }),
         }
     }
+}
+
+/// What stands in one picture in three: five lines of four words out of 5,000.
+fn lines(number: u64) -> Option<Vec<ReadLine>> {
+    let mut random = Random::new(number ^ 1);
+    let mut line = |at: u8| ReadLine {
+        text: format!(
+            "sign{} notice{} paper{} total{}",
+            random.below(5000),
+            random.below(5000),
+            random.below(5000),
+            random.below(50)
+        ),
+        confidence: 0.95,
+        area: [0.1, f32::from(at) / 10.0, 0.9, f32::from(at) / 10.0 + 0.05],
+    };
+    number
+        .is_multiple_of(3)
+        .then(|| (0..5).map(&mut line).collect())
 }
 
 fn said_date(captured: &CapturedAt) -> Option<SaidDate> {

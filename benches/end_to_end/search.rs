@@ -111,6 +111,14 @@ fn commands(data: &Path, example: &Path) {
             &["--person", "person 7", "--rating", "3-", "--limit", "100"],
         ),
         (
+            "(--in-picture notice123 --limit 100)",
+            &["--in-picture", "notice123", "--limit", "100"],
+        ),
+        (
+            "(--in-picture total7, on 3,300 photos, --limit 100)",
+            &["--in-picture", "total7", "--limit", "100"],
+        ),
+        (
             "(--name IMG_0004711 --limit 100)",
             &["--name", "IMG_0004711", "--limit", "100"],
         ),

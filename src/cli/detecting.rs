@@ -14,6 +14,8 @@ use crate::store::{StoreError, StoreReader};
 struct Sight {
     /// What it looks for.
     what: &'static str,
+    /// That it does not.
+    not: &'static str,
     /// Its key in the settings.
     setting: &'static str,
     /// Name and revision.
@@ -32,23 +34,40 @@ impl Detecting {
     /// `report`: of the daemon that runs, if one does.
     pub fn read(context: &Context_, report: Option<&Report>) -> Result<Self, ModelError> {
         let detect = context.config.detect;
-        let sight = |what, setting, model: ModelId, on| Sight {
+        let sight = |(what, not), setting, model: ModelId, on| Sight {
             report: report
                 .and_then(|r| r.detectors.iter().find(|d| d.model.name == model.0))
                 .cloned(),
             what,
+            not,
             setting,
             model,
             on,
         };
         let (things, faces, text) = (things_id()?, faces_id()?, text_id()?);
         let mut sights = vec![
-            sight("people and things", "things", things, detect.things),
-            sight("faces", "faces", faces, detect.faces),
-            sight("text in pictures", "text", text, detect.text),
+            sight(
+                ("people and things", "are not looked for"),
+                "things",
+                things,
+                detect.things,
+            ),
+            sight(
+                ("faces", "are not looked for"),
+                "faces",
+                faces,
+                detect.faces,
+            ),
+            sight(
+                ("text in pictures", "is not read"),
+                "text",
+                text,
+                detect.text,
+            ),
         ];
         if Packs::new(&context.data_dir).tells_people() {
-            sights.push(sight("whose faces", "people", face_encoder_id()?, true));
+            let what = ("whose faces they are", "is not told");
+            sights.push(sight(what, "people", face_encoder_id()?, true));
         }
         Ok(Self { sights })
     }
@@ -56,10 +75,12 @@ impl Detecting {
     pub fn lines(&self, context: &Context_) -> Vec<String> {
         let mut lines = Vec::new();
         for sight in &self.sights {
-            let Sight { what, model, .. } = sight;
+            let Sight {
+                what, not, model, ..
+            } = sight;
             if !sight.on {
                 lines.push(format!(
-                    "{what} are not looked for (`{} = false` below `[detect]` in the settings)",
+                    "{what} {not} (`{} = false` below `[detect]` in the settings)",
                     sight.setting
                 ));
                 continue;
@@ -88,7 +109,7 @@ impl Detecting {
             }
             if !report.model.ready {
                 let detail = printable(&report.model.detail);
-                let line = format!("{what} are not looked for now: {detail}");
+                let line = format!("{what} {not} now: {detail}");
                 lines.push(context.out.red(&line));
             }
         }

@@ -7,6 +7,7 @@ use super::{Context_, Exit, TableOrJson};
 use crate::config::Decode;
 use crate::daemon::{Report, RootStanding, classifier, is_held};
 use crate::index::Activity;
+use crate::model::install::{FACE_ENCODER, TEXT_READER};
 use crate::model::{
     EncoderOptions, ImageEncoder, Runtime, TextEncoder, TextOptions, default_pack, find_runtime,
     packs,
@@ -70,6 +71,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     decoding(context, &mut f);
     model(context, &mut f);
     search_model(context, &mut f);
+    closer(context, &mut f);
     if let Some(reader) = &reader {
         let checked = roots(reader, &mut f).and_then(|()| daemon(context, reader, &mut f));
         if let Err(e) = checked {
@@ -269,6 +271,27 @@ fn search_model(context: &Context_, f: &mut Findings) {
     match checked {
         Ok(id) => f.good("search model", format!("{id}, it reads sentences")),
         Err(e) => f.bad("search model", e),
+    }
+}
+
+/// The models that look closer: whether their files are here.
+fn closer(context: &Context_, f: &mut Findings) {
+    let packs = packs::Packs::new(&context.data_dir);
+    let looks = [
+        ("text", TEXT_READER, context.config.detect.text),
+        ("people", FACE_ENCODER, packs.tells_people()),
+    ];
+    for (what, name, _) in looks.into_iter().filter(|(_, _, on)| *on) {
+        let pack = packs.open(name).map_err(|e| e.to_string());
+        let whole = pack.and_then(|pack| match pack.whole() {
+            Ok(()) => Ok(pack.id),
+            Err(e) => Err(e.to_string()),
+        });
+        match whole {
+            Ok(id) => f.good(what, format!("{id}, all of its files are here")),
+            // Everything else works without.
+            Err(e) => f.note(what, e),
+        }
     }
 }
 

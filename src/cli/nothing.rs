@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use super::Context_;
+use super::output::count;
+use crate::model::text_id;
 use crate::search::{Foreign, PathHint, Query, Ranked, SearchError, Searcher};
 
 /// Says why nothing was found, as far as that can be told.
@@ -30,8 +32,10 @@ pub(super) fn say(
             }
         }
     }
-    if !query.in_picture.is_empty() && searcher.reader.with_text()? == 0 {
-        notice("no text has been read in pictures yet: `photond status` says how far that is");
+    if !query.in_picture.is_empty()
+        && let Some(line) = unread(context, searcher)?
+    {
+        notice(&line);
     }
     if let Some(camera) = &query.camera {
         let cameras = searcher.reader.cameras()?;
@@ -44,6 +48,35 @@ pub(super) fn say(
         }
     }
     Ok(())
+}
+
+/// How much of the text in pictures has not been read.
+fn unread(context: &Context_, searcher: &Searcher<'_>) -> Result<Option<String>, SearchError> {
+    let reader = searcher.reader;
+    let model = text_id().ok().map(|id| reader.model(&id)).transpose()?;
+    let seen = match model.flatten() {
+        Some(row) => reader.embedding_count(row.id)?,
+        None => 0,
+    };
+    let photos = reader.counts()?.photos;
+    if seen >= photos {
+        return Ok(None);
+    }
+    let done = if seen == 0 {
+        "no text has been read in pictures yet".to_owned()
+    } else {
+        let positive = |n: i64| count(u64::try_from(n).unwrap_or(0));
+        format!(
+            "text has been read in {} of {} photos so far",
+            positive(seen),
+            positive(photos)
+        )
+    };
+    Ok(Some(if context.config.detect.text {
+        format!("{done}; `photond watch` reads on while it is idle")
+    } else {
+        format!("{done}, and `text = false` below `[detect]` in the settings turns it off")
+    }))
 }
 
 /// That a sentence is in a language that the model does not read; if it may only be a name, nothing

@@ -381,8 +381,8 @@ impl<'a> Ticks<'a> {
             LEAST_HEARTBEAT
         };
         let due = turned && last.is_none_or(|(at, _)| at.elapsed() >= least);
-        if due {
-            self.heartbeat(&report);
+        // A row that the writer had no room for is due at the next tick.
+        if due && self.heartbeat(&report) {
             self.last_heartbeat = Some((Instant::now(), report));
         }
         if self.was_busy && !busy {
@@ -408,7 +408,8 @@ impl<'a> Ticks<'a> {
         self.resting = (why, Some(Instant::now()));
     }
 
-    fn heartbeat(&self, report: &Report) {
+    /// False if the writer is behind.
+    fn heartbeat(&self, report: &Report) -> bool {
         let (pid, started_at) = (std::process::id(), self.started_at);
         match serde_json::to_string(report) {
             Ok(text) => self.indexer.post(move |store| {
@@ -416,7 +417,10 @@ impl<'a> Ticks<'a> {
                     tracing::debug!("{e}");
                 }
             }),
-            Err(e) => tracing::warn!("{e}"),
+            Err(e) => {
+                tracing::warn!("{e}");
+                true
+            }
         }
     }
 

@@ -25,9 +25,11 @@ impl Worker {
         let Some(photo) = self.reader.photo_id(hash)? else {
             return Ok(());
         };
-        let table = match job.task {
-            Task::Closer(_) => self.shared.closer.get(),
-            _ => self.shared.spaces.get(),
+        let is_closer = matches!(job.task, Task::Closer(_));
+        let table = if is_closer {
+            self.shared.closer.get()
+        } else {
+            self.shared.spaces.get()
         };
         let (mut lanes, mut inputs, mut models) = (Vec::new(), Vec::new(), Vec::new());
         for (space, input) in table.seeing().filter(|(space, _)| space.is_ready()) {
@@ -39,14 +41,17 @@ impl Worker {
                 models.push(model);
             }
         }
-        // Tags are made of what all models say.
-        let mut known = Vec::new();
-        for model in table.spaces.iter().filter_map(|space| space.model) {
-            let kept = self.reader.embedding(photo, model)?;
-            known.extend(kept.map(|kept| (model, kept)));
-        }
         if lanes.is_empty() {
             return Ok(());
+        }
+        // Tags are made of what all models say, and of how the photo looks; what looks closer makes none.
+        let (mut known, mut looks) = (Vec::new(), None);
+        if !is_closer {
+            for model in table.spaces.iter().filter_map(|space| space.model) {
+                let kept = self.reader.embedding(photo, model)?;
+                known.extend(kept.map(|kept| (model, kept)));
+            }
+            looks = self.reader.looks(photo)?;
         }
         let mut changing = false;
         for place in self.reader.hits_of(&[photo], &PhotoFilter::default())? {
@@ -57,7 +62,7 @@ impl Worker {
                 } if found == *hash => {
                     Progress::add(&self.shared.progress.bytes, stamp.size);
                     let extension = place.path.extension();
-                    let known = (known, self.reader.looks(photo)?);
+                    let known = (known, looks);
                     self.show(hash, extension.as_deref(), job, (lanes, inputs), known);
                     return Ok(());
                 }

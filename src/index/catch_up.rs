@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::closer::QUIET;
 use super::embed::Order;
 use super::error::IndexError;
 use super::failing;
@@ -392,7 +393,7 @@ impl CatchUp {
                 return None;
             }
             if self.backlog.len() < WAITING
-                && !self.shared.progress.is_live()
+                && !self.shared.progress.is_live(QUIET)
                 && let Some(ticket) = self.shared.progress.closer_ticket()
             {
                 return Some(ticket);

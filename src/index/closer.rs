@@ -36,6 +36,9 @@ const RETRY: Duration = Duration::from_secs(30);
 const REST: Duration = Duration::from_secs(60);
 /// How often a look that waits looks whether it may go on.
 const CALM: Duration = Duration::from_millis(20);
+/// How long no photo must have landed: where one lands, the next is often near, and a step of a look that
+/// is under way cannot be broken off.
+pub(super) const QUIET: Duration = Duration::from_secs(2);
 
 /// What is made of a photo.
 #[derive(Debug, Default, PartialEq)]
@@ -390,7 +393,7 @@ impl Shared {
     /// Waits while others go first; false: a stop came, or only those others are let through now.
     fn is_calm(&self) -> bool {
         while !self.stop.load(Ordering::Relaxed) && self.gate.flow() == Flow::Everything {
-            if !self.progress.is_live() {
+            if !self.progress.is_live(QUIET) {
                 return true;
             }
             std::thread::sleep(CALM);

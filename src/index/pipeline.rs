@@ -270,9 +270,10 @@ impl Indexer {
         Write::ask(&self.ways.write, work)
     }
 
-    /// Runs something on the writer's store when it comes to it; dropped if the writer is behind.
-    pub fn post(&self, work: impl FnOnce(&mut Store) + Send + 'static) {
-        let _ = self.ways.write.try_send(Write::Run(Box::new(work)));
+    /// Runs something on the writer's store when it comes to it; dropped, and false, if the writer is behind.
+    pub fn post(&self, work: impl FnOnce(&mut Store) + Send + 'static) -> bool {
+        let work = Write::Run(Box::new(work));
+        self.ways.write.try_send(work).is_ok()
     }
 
     /// Looks at a root's path and, if its volume is there, takes it on. Its files are not scanned.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::claims::PhotoClaim;
 
@@ -65,6 +65,8 @@ struct UnderWay {
     hanging: u64,
     /// Of the jobs, those of photos that have just landed.
     live: u64,
+    /// When the last of those ended.
+    last_live: Option<Instant>,
     /// Closer looks, which are no jobs: nobody waits for them.
     closer: u64,
 }
@@ -242,9 +244,10 @@ impl Progress {
         now.closer == 0
     }
 
-    /// Whether a photo that has just landed is under way.
-    pub(super) fn is_live(&self) -> bool {
-        self.lock().live > 0
+    /// Whether a photo that has just landed is under way, or was so short a time ago.
+    pub(super) fn is_live(&self, lately: Duration) -> bool {
+        let now = self.lock();
+        now.live > 0 || now.last_live.is_some_and(|at| at.elapsed() < lately)
     }
 
     /// Counts a scan as under way (or about to be) until the guard is dropped; in `of_root` too.
@@ -336,8 +339,10 @@ impl Drop for Ticket {
                 now.closer == 0
             } else {
                 now.jobs = now.jobs.saturating_sub(1);
-                let live = u64::from(self.kind == TicketKind::Live);
-                now.live = now.live.saturating_sub(live);
+                if self.kind == TicketKind::Live {
+                    now.live = now.live.saturating_sub(1);
+                    now.last_live = Some(Instant::now());
+                }
                 now.jobs == 0
             }
         };

@@ -720,5 +720,5 @@ pub(super) fn look_at_folder(root: &RootHandle, path: &RelPath) {
 /// A picture's kind may stand in its name, at the place where it was read.
 fn add_name(inspection: &mut Inspection, path: &RelPath) {
     let signs = &mut inspection.looks.signs;
-    *signs = Signs(signs.0 | Signs::of_name(path.name()).0);
+    *signs = signs.with(Signs::of_name(path.name()), true);
 }

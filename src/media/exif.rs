@@ -10,6 +10,7 @@ use exif::{In, Reader, Tag, Value};
 
 use super::orientation::Orientation;
 use super::{exif_words, looks};
+use crate::looks::Signs;
 use crate::photo::Exif;
 use crate::said::Said;
 
@@ -26,18 +27,9 @@ pub(super) struct Metadata {
     pub(super) exif: Exif,
     pub(super) said: Said,
     /// What it says of the picture's kind.
-    pub(super) signed: Signed,
+    pub(super) signed: Signs,
     /// Where in the block a small JPEG of the photo lies.
     pub(super) thumbnail: Option<Range<usize>>,
-}
-
-/// What an EXIF block says of the picture's kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Signed {
-    /// Its comment, or the program's name, is that of a screenshot.
-    pub(super) screenshot: bool,
-    /// Put together by a phone that turned.
-    pub(super) panorama: bool,
 }
 
 impl Default for Metadata {
@@ -47,7 +39,7 @@ impl Default for Metadata {
             has_orientation: false,
             exif: Exif::default(),
             said: Said::default(),
-            signed: Signed::default(),
+            signed: Signs::default(),
             thumbnail: None,
         }
     }
@@ -106,7 +98,8 @@ impl Fields {
         }
     }
 
-    fn signed(&self) -> Signed {
+    /// Its comment, or the program's name, is that of a screenshot; a phone that turned has put it together.
+    fn signed(&self) -> Signs {
         /// What iPhones write of a panorama into CustomRendered, beyond the standard's 0 and 1.
         const APPLE_PANORAMA: u32 = 6;
         // Eight bytes name the comment's encoding (EXIF 2.32, 4.6.5.5).
@@ -115,10 +108,11 @@ impl Fields {
             _ => None,
         };
         let named = [comment, self.ascii(Tag::Software)].into_iter().flatten();
-        Signed {
-            screenshot: named.into_iter().any(looks::names_a_shooter),
-            panorama: self.uint(Tag::CustomRendered) == Some(APPLE_PANORAMA),
-        }
+        let is_screenshot = named.into_iter().any(looks::names_a_shooter);
+        let is_panorama = self.uint(Tag::CustomRendered) == Some(APPLE_PANORAMA);
+        Signs::default()
+            .with(Signs::SAID_SCREENSHOT, is_screenshot)
+            .with(Signs::PANORAMA, is_panorama)
     }
 
     /// 1 to 8. Cameras that do not know it write 0.

@@ -1,7 +1,7 @@
 //! What tells a picture's kind: statistics of its pixels, and signs in its file ([`crate::looks`]).
 
-use super::exif::Signed;
 use super::picture::{Channels, Picture};
+use super::png_words;
 use crate::looks::{PixelLooks, Signs};
 use crate::photo::{Exif, Format};
 
@@ -145,11 +145,11 @@ fn contrast(luma: &[i32]) -> u8 {
     (away / n).sqrt().round().min(255.0) as u8
 }
 
-/// What the file says of the picture's kind.
+/// What the file says of the picture's kind; `signed`: what its EXIF block says.
 pub(super) fn signs(
     bytes: &[u8],
     format: Format,
-    (exif, signed): (&Exif, Signed),
+    (exif, signed): (&Exif, Signs),
     xmp: Option<&[u8]>,
 ) -> Signs {
     let xmp = xmp.unwrap_or_default();
@@ -160,12 +160,12 @@ pub(super) fn signs(
     };
     let by_camera = exif.camera.is_some() || exif.exposure_s.is_some() || exif.f_number.is_some();
     let lens = exif.lens.as_deref().unwrap_or_default().to_lowercase();
-    let is_screenshot = signed.screenshot
+    let is_screenshot = signed.has(Signs::SAID_SCREENSHOT)
         || value_of(xmp, b"UserComment").is_some_and(|value| has(value, b"Screenshot"))
-        || (format == Format::Png && png_text(bytes).any(|(_, text)| names_a_shooter(text)));
-    Signs::default()
+        || (format == Format::Png && png_text(bytes).any(names_a_shooter));
+    signed
         .with(Signs::SAID_SCREENSHOT, is_screenshot)
-        .with(Signs::PANORAMA, signed.panorama || has(xmp, b"GPano:"))
+        .with(Signs::PANORAMA, has(xmp, b"GPano:"))
         .with(Signs::FRONT_CAMERA, lens.contains("front"))
         .with(Signs::MOVES, moves(bytes, format))
         .with(Signs::CAMERA, by_camera)
@@ -201,25 +201,17 @@ pub(super) fn names_a_shooter(text: &[u8]) -> bool {
     SHOOTERS.iter().any(|name| text.starts_with(name))
 }
 
-/// The plain texts of a PNG, with their keywords.
-fn png_text(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+/// The plain texts of a PNG, without their keywords.
+fn png_text(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     chunks(bytes).filter_map(|(kind, data)| {
         let nul = data.iter().take(80).position(|b| *b == 0)?;
-        (kind == b"tEXt").then(|| (&data[..nul], &data[nul + 1..]))
+        (kind == b"tEXt").then(|| &data[nul + 1..])
     })
 }
 
-/// The chunks of a PNG before its end.
+/// The chunks of a PNG that are looked at.
 fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    std::iter::from_fn(move || {
-        let (head, behind) = rest.split_at_checked(8)?;
-        let len = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        let (data, behind) = behind.split_at_checked(len)?;
-        rest = behind.get(4..).unwrap_or_default();
-        Some((&head[4..], data))
-    })
-    .take(MOST_BLOCKS)
+    png_words::chunks(bytes).take(MOST_BLOCKS)
 }
 
 /// Whether there are several pictures that are shown one after the other.
@@ -330,7 +322,7 @@ mod tests {
 
     #[test]
     fn signs_are_in_the_metadata() {
-        let none = (&Exif::default(), Signed::default());
+        let none = (&Exif::default(), Signs::default());
         let of = |bytes: &[u8], format, xmp: Option<&[u8]>| signs(bytes, format, none, xmp);
         let xmp = br#"<x exif:UserComment><rdf:li xml:lang="x-default">Screenshot</rdf:li>"#;
         assert!(of(b"", Format::Jpeg, Some(xmp)).has(Signs::SAID_SCREENSHOT));
@@ -356,7 +348,7 @@ mod tests {
             lens: Some("iPhone 13 Pro Max front camera 2.71mm f/2.2".to_owned()),
             ..Exif::default()
         };
-        let found = signs(b"", Format::Heic, (&front, Signed::default()), None);
+        let found = signs(b"", Format::Heic, (&front, Signs::default()), None);
         assert!(found.has(Signs::FRONT_CAMERA) && !found.has(Signs::CAMERA));
     }
 
@@ -381,7 +373,7 @@ mod tests {
             let mut file = heads[head].to_vec();
             file.extend(&bytes);
             for format in [Format::Gif, Format::Png, Format::Webp, Format::Avif, Format::Heic] {
-                let found = signs(&file, format, (&Exif::default(), Signed::default()), Some(&bytes));
+                let found = signs(&file, format, (&Exif::default(), Signs::default()), Some(&bytes));
                 prop_assert!(!found.has(Signs::CAMERA));
             }
         }

@@ -14,18 +14,8 @@ const LONGEST: usize = 64;
 /// All of them, those before and behind the picture.
 pub(super) fn dates(bytes: &[u8]) -> Vec<SaidDate> {
     let mut dates = Vec::new();
-    let Some(mut rest) = bytes.get(8..) else {
-        return dates;
-    };
-    for _ in 0..MAX_CHUNKS {
-        let Some((head, behind)) = rest.split_at_checked(8) else {
-            break;
-        };
-        let len = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        let Some((data, behind)) = behind.split_at_checked(len) else {
-            break;
-        };
-        let date = match &head[4..] {
+    for (kind, data) in chunks(bytes).take(MAX_CHUNKS) {
+        let date = match kind {
             b"tEXt" => created(data).map(|date| (DateField::PngCreated, date)),
             b"iTXt" => international(data).map(|date| (DateField::PngCreated, date)),
             b"tIME" => changed(data).map(|date| (DateField::PngModified, date)),
@@ -33,10 +23,21 @@ pub(super) fn dates(bytes: &[u8]) -> Vec<SaidDate> {
             _ => None,
         };
         dates.extend(date.map(|(field, date)| SaidDate { field, date }));
-        // The sum behind each chunk.
-        rest = behind.get(4..).unwrap_or_default();
     }
     dates
+}
+
+/// The chunks of a PNG, kind and data, as far as they are whole.
+pub(super) fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (head, behind) = rest.split_at_checked(8)?;
+        let len = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let (data, behind) = behind.split_at_checked(len)?;
+        // The sum behind each chunk.
+        rest = behind.get(4..).unwrap_or_default();
+        Some((&head[4..], data))
+    })
 }
 
 /// Keyword, NUL, Latin-1.

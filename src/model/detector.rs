@@ -110,10 +110,6 @@ impl Detector {
         picture: &Letterbox,
         with_points: bool,
     ) -> Result<(Vec<Placed>, Array2<f32>), ModelError> {
-        let run = |reason: String| ModelError::Run {
-            pack: self.pack.clone(),
-            reason,
-        };
         let bad = |reason: String| ModelError::BadOutput {
             pack: self.pack.clone(),
             reason,
@@ -126,18 +122,11 @@ impl Detector {
                 "it wants [{rows}, {columns}, 3], got {shape:?}"
             )));
         }
-        crate::failpoint::hit("model.run").map_err(|e| run(e.to_string()))?;
-        let input = TensorRef::from_array_view(picture.pixels.view().insert_axis(Axis(0)))
-            .map_err(|e| run(e.to_string()))?;
-        let outputs = self
-            .session
-            .run(vec![(self.graph.input_name.as_str(), input)])
-            .map_err(|e| run(e.to_string()))?;
+        let input = TensorRef::from_array_view(picture.pixels.view().insert_axis(Axis(0)));
+        let input = (self.graph.input_name.as_str(), input.map(Into::into));
+        let outputs = session::run(&mut self.session, &self.pack, input)?;
         let output = |name: &str| {
-            let output = outputs
-                .get(name)
-                .ok_or_else(|| format!("no output named {name}"))?;
-            let values = session::floats(output)?;
+            let values = outputs.floats(name)?;
             let shape = values.shape().to_vec();
             let values = values.into_dimensionality::<Ix3>();
             values.map_err(|_| format!("shape {shape:?} at {name}, not three sides"))

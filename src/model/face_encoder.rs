@@ -126,26 +126,15 @@ impl FaceEncoder {
 
     /// The vector of a face that is cut out.
     fn vector(&mut self, chip: ArrayView3<'_, u8>) -> Result<Vec<f32>, ModelError> {
-        let run = |reason: String| ModelError::Run {
-            pack: self.pack.clone(),
-            reason,
-        };
         let bad = |reason: String| ModelError::BadOutput {
             pack: self.pack.clone(),
             reason,
         };
-        crate::failpoint::hit("model.run").map_err(|e| run(e.to_string()))?;
-        let input = TensorRef::from_array_view(chip.insert_axis(Axis(0)))
-            .map_err(|e| run(e.to_string()))?;
-        let outputs = self
-            .session
-            .run(vec![(self.table.tensor.as_str(), input)])
-            .map_err(|e| run(e.to_string()))?;
+        let input = TensorRef::from_array_view(chip.insert_axis(Axis(0)));
+        let input = (self.table.tensor.as_str(), input.map(Into::into));
+        let outputs = session::run(&mut self.session, &self.pack, input)?;
         let name = &self.table.output;
-        let output = outputs
-            .get(name)
-            .ok_or_else(|| bad(format!("no output named {name}")))?;
-        let values = session::floats(output).map_err(&bad)?;
+        let values = outputs.floats(name).map_err(&bad)?;
         let shape = values.shape().to_vec();
         let values = values.into_dimensionality::<Ix2>();
         let values = values.map_err(|_| bad(format!("shape {shape:?} at {name}")))?;

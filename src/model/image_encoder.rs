@@ -94,10 +94,6 @@ impl ImageEncoder {
     }
 
     fn run(&mut self, tensors: &[&Tensor], out: &mut Vec<Embedding>) -> Result<(), ModelError> {
-        let run = |e: ort::Error| ModelError::Run {
-            pack: self.pack.clone(),
-            reason: e.to_string(),
-        };
         let bad = |reason: String| ModelError::BadOutput {
             pack: self.pack.clone(),
             reason,
@@ -114,19 +110,10 @@ impl ImageEncoder {
             room.assign(tensor);
         }
         let batch = self.gathered.slice(s![..tensors.len(), .., .., ..]);
-        crate::failpoint::hit("model.run").map_err(|e| ModelError::Run {
-            pack: self.pack.clone(),
-            reason: e.to_string(),
-        })?;
-        let input = session::float_input(batch, self.element).map_err(run)?;
-        let outputs = self
-            .session
-            .run(vec![(graph.input_name.as_str(), input)])
-            .map_err(run)?;
-        let output = outputs
-            .get(graph.output_name.as_str())
-            .ok_or_else(|| bad(format!("no output named {}", graph.output_name)))?;
-        let values = session::floats(output).map_err(&bad)?;
+        let input = session::float_input(batch, self.element);
+        let input = (graph.input_name.as_str(), input);
+        let outputs = session::run(&mut self.session, pack, input)?;
+        let values = outputs.floats(&graph.output_name).map_err(&bad)?;
         let shape = values.shape().to_vec();
         match shape[..] {
             [n, found] if n == tensors.len() && found == dims => {}

@@ -92,11 +92,8 @@ fn names(m: &Manifest) -> Result<(), ModelError> {
 fn sides(m: &Manifest) -> Result<(), ModelError> {
     match m.kind {
         Kind::Classifier => {
-            for (there, key) in [(m.derived.is_some(), "derived"), (m.text.is_some(), "text")] {
-                if there {
-                    return Err(m.wrong(key, "is there, but a classifier has none"));
-                }
-            }
+            let others = [(m.derived.is_some(), "derived"), (m.text.is_some(), "text")];
+            absent(m, &others, "a classifier has none")?;
             if m.image.is_none() {
                 return Err(m.wrong("image", "is missing (a classifier needs it)"));
             }
@@ -122,14 +119,12 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
             }
         }
         Kind::Detector => {
-            for (there, key) in [(m.derived.is_some(), "derived"), (m.text.is_some(), "text")] {
-                if there {
-                    return Err(m.wrong(key, "is there, but a detector has none"));
-                }
-            }
-            if m.faces.is_some() {
-                return Err(m.wrong("faces", "is there, but a detector has none"));
-            }
+            let others = [
+                (m.derived.is_some(), "derived"),
+                (m.text.is_some(), "text"),
+                (m.faces.is_some(), "faces"),
+            ];
+            absent(m, &others, "a detector has none")?;
             return Ok(());
         }
         Kind::FaceEncoder => {
@@ -141,9 +136,7 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
                 (m.derived.is_some(), "derived"),
                 (m.text.is_some(), "text"),
             ];
-            if let Some((_, key)) = others.into_iter().find(|(there, _)| *there) {
-                return Err(m.wrong(key, "is there, but a face encoder has none"));
-            }
+            absent(m, &others, "a face encoder has none")?;
         }
         Kind::TextReader => {
             let others = [
@@ -152,9 +145,7 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
                 (m.text.is_some(), "text"),
                 (m.calibration.is_some(), "calibration"),
             ];
-            if let Some((_, key)) = others.into_iter().find(|(there, _)| *there) {
-                return Err(m.wrong(key, "is there, but a text reader has none"));
-            }
+            absent(m, &others, "a text reader has none")?;
         }
     }
     if m.kind != Kind::TextReader {
@@ -162,12 +153,11 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
             (m.finder.is_some(), "finder"),
             (m.reader.is_some(), "reader"),
         ];
-        if let Some((_, key)) = own.into_iter().find(|(there, _)| *there) {
-            return Err(m.wrong(key, "is there, but only a text reader has it"));
-        }
+        absent(m, &own, "only a text reader has it")?;
     }
-    if m.faces.is_some() && m.kind != Kind::FaceEncoder {
-        return Err(m.wrong("faces", "is there, but only a face encoder has it"));
+    if m.kind != Kind::FaceEncoder {
+        let own = [(m.faces.is_some(), "faces")];
+        absent(m, &own, "only a face encoder has it")?;
     }
     let own = [
         (m.classes.is_some(), "classes"),
@@ -176,8 +166,13 @@ fn sides(m: &Manifest) -> Result<(), ModelError> {
         (m.people.is_some(), "people"),
         (m.after.is_some(), "after"),
     ];
-    match own.into_iter().find(|(there, _)| *there) {
-        Some((_, key)) => Err(m.wrong(key, "is there, but only a detector has it")),
+    absent(m, &own, "only a detector has it")
+}
+
+/// That none of these keys is there.
+fn absent(m: &Manifest, keys: &[(bool, &str)], why: &str) -> Result<(), ModelError> {
+    match keys.iter().find(|(there, _)| *there) {
+        Some((_, key)) => Err(m.wrong(key, &format!("is there, but {why}"))),
         None => Ok(()),
     }
 }

@@ -473,23 +473,13 @@ pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, ModelError> {
 fn image_side(manifest: &Manifest) -> Result<ImageSide, ModelError> {
     if let Some(faces) = &manifest.faces {
         return Ok(ImageSide::Faces(FaceGraph {
-            spec: InputSpec {
-                size: faces.size,
-                fit: Fit::Letterbox(faces.multiple),
-                mean: [0.0; 3],
-                std: [1.0; 3],
-            },
+            spec: InputSpec::bytes(faces.size, Fit::Letterbox(faces.multiple)),
             table: faces.clone(),
         }));
     }
     if let (Some(finder), Some(reader)) = (&manifest.finder, &manifest.reader) {
         return Ok(ImageSide::Text(TextGraphs {
-            spec: InputSpec {
-                size: reader.picture,
-                fit: Fit::Within(finder.multiple),
-                mean: [0.0; 3],
-                std: [1.0; 3],
-            },
+            spec: InputSpec::bytes(reader.picture, Fit::Within(finder.multiple)),
             finder: finder.clone(),
             reader: reader.clone(),
         }));

@@ -11,7 +11,7 @@ use ndarray::{ArrayView, CowArray, Dimension, IxDyn};
 use ort::ep;
 use ort::memory::Allocator;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{Session, SessionInputValue};
+use ort::session::{Session, SessionInputValue, SessionOutputs};
 use ort::value::{DynTensor, DynTensorValueType, DynValue, Outlet, TensorElementType, TensorRef};
 
 use super::error::ModelError;
@@ -178,6 +178,38 @@ pub(super) fn float_input<D: Dimension + 'static>(
         }
     }
     Ok(tensor.into())
+}
+
+/// What a run has given.
+pub(super) struct Outputs<'r>(SessionOutputs<'r>);
+
+impl Outputs<'_> {
+    /// One output by name, as [`floats`] gives it.
+    ///
+    /// # Errors
+    /// If there is none of the name, or it is of something else.
+    pub fn floats(&self, name: &str) -> Result<CowArray<'_, f32, IxDyn>, String> {
+        let output = self.0.get(name);
+        floats(output.ok_or_else(|| format!("no output named {name}"))?)
+    }
+}
+
+/// Runs a pack's graph with one input.
+///
+/// # Errors
+/// [`ModelError::Run`] if the run fails.
+pub(super) fn run<'r>(
+    session: &'r mut Session,
+    pack: &str,
+    (name, input): (&str, ort::Result<SessionInputValue<'_>>),
+) -> Result<Outputs<'r>, ModelError> {
+    let failed = |reason: String| ModelError::Run {
+        pack: pack.to_owned(),
+        reason,
+    };
+    crate::failpoint::hit("model.run").map_err(|e| failed(e.to_string()))?;
+    let outputs = input.and_then(|input| session.run(vec![(name, input)]));
+    outputs.map(Outputs).map_err(|e| failed(e.to_string()))
 }
 
 /// An output as an array. Float32 is a view, float16 a copy.

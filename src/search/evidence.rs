@@ -32,11 +32,10 @@ impl Reading {
     /// What is wanted. Words count where one sentence is all that is wanted; beside others, or
     /// with examples, the vectors alone decide what the sum of it all means.
     pub fn of(wishes: &[Wish], words: &Vocabulary) -> Self {
-        let mut wanted = wishes.iter().filter(|w| w.weight > 0.0);
-        match (wanted.next().and_then(Wish::sentence), wanted.next()) {
-            (Some(text), None) => Self::read(&Sentence::new(text), words),
-            _ => Self::default(),
-        }
+        let text = Wish::only_sentence(wishes);
+        text.map_or_else(Self::default, |text| {
+            Self::read(&Sentence::new(text), words)
+        })
     }
 
     /// What is not wanted: every term that a sentence with a negative weight names as a whole.
@@ -143,6 +142,9 @@ impl Evidence {
         }
         if !reading.words.is_empty() {
             evidence.named = named(reader, &reading.words)?;
+        }
+        // They are among those.
+        if evidence.has_names() {
             evidence.in_picture = reader.in_picture(&forms_of_each(&reading.words))?;
         }
         Ok(evidence)

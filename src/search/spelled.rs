@@ -27,9 +27,6 @@ const BETWEEN: [&str; 12] = [
     "carrying", "eating", "holding", "lying", "playing", "riding", "running", "sitting",
     "sleeping", "standing", "walking", "wearing",
 ];
-/// A box that counts: score, and share of the picture.
-const COUNTED: (f32, f32) = (0.4, 0.002);
-
 /// How many there are to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Count {
@@ -79,11 +76,7 @@ pub(super) struct SpelledOut {
 impl SpelledOut {
     /// If one sentence is all that is wanted, and it is spelled out.
     pub fn of(wishes: &[Wish], words: &Vocabulary) -> Option<Self> {
-        let mut wanted = wishes.iter().filter(|w| w.weight > 0.0);
-        match (wanted.next().and_then(Wish::sentence), wanted.next()) {
-            (Some(text), None) => Self::read(text, words),
-            _ => None,
-        }
+        Self::read(Wish::only_sentence(wishes)?, words)
     }
 
     fn read(text: &str, words: &Vocabulary) -> Option<Self> {
@@ -195,9 +188,7 @@ impl SpelledOut {
 
 /// How many there are of a class.
 fn number(boxes: &[DetectedBox], class: usize) -> usize {
-    let counts = |found: &&DetectedBox| {
-        found.class == class && found.score >= COUNTED.0 && found.area() >= COUNTED.1
-    };
+    let counts = |found: &&DetectedBox| found.class == class && found.is_counted();
     boxes.iter().filter(counts).count()
 }
 

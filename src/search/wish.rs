@@ -97,6 +97,13 @@ impl Wish {
         }
     }
 
+    /// The sentence that is all that is wanted, if one is.
+    pub fn only_sentence(wishes: &[Self]) -> Option<&str> {
+        let mut wanted = wishes.iter().filter(|w| w.weight > 0.0);
+        let first = wanted.next().and_then(Self::sentence);
+        first.filter(|_| wanted.next().is_none())
+    }
+
     /// The sentence, if it is one.
     pub fn sentence(&self) -> Option<&str> {
         match &self.like {

@@ -272,16 +272,21 @@ pub(super) fn put(
     Ok(())
 }
 
+/// Which of these overlaps a place best, if by so much at least.
+fn best_at(rows: &[FaceRow], place: &DetectedBox, least: f32) -> Option<usize> {
+    let overlap = |row: &FaceRow| row.found.overlap(place);
+    let best = rows.iter().enumerate();
+    let best = best.max_by(|a, b| overlap(a.1).total_cmp(&overlap(b.1)));
+    best.filter(|(_, row)| overlap(row) >= least)
+        .map(|(at, _)| at)
+}
+
 /// Rows of these faces instead of those that are there, each with the look of the one at its place.
 fn keep_rows(conn: &Connection, photo: i64, found: &[Face]) -> rusqlite::Result<Vec<FaceRow>> {
     let mut before = of_photo(conn, photo)?;
     let mut looks = Vec::with_capacity(found.len());
     for face in found {
-        let overlap = |row: &FaceRow| row.found.overlap(&face.found);
-        let best = before.iter().enumerate();
-        let best = best.max_by(|a, b| overlap(a.1).total_cmp(&overlap(b.1)));
-        let at = best.filter(|(_, row)| overlap(row) >= SAME_PLACE);
-        let at = at.map(|(at, _)| at);
+        let at = best_at(&before, &face.found, SAME_PLACE);
         looks.push(at.and_then(|at| before.swap_remove(at).look));
     }
     conn.prepare_cached("DELETE FROM faces WHERE photo = ?1")?
@@ -488,10 +493,7 @@ pub(super) fn by_regions(
             right: (area.left + area.width) as f32,
             bottom: (area.top + area.height) as f32,
         };
-        let overlap = |row: &FaceRow| row.found.overlap(&region);
-        let best = rows.iter().enumerate();
-        let best = best.max_by(|a, b| overlap(a.1).total_cmp(&overlap(b.1)));
-        let Some((at, _)) = best.filter(|(_, row)| overlap(row) >= SAME_REGION) else {
+        let Some(at) = best_at(&rows, &region, SAME_REGION) else {
             continue;
         };
         let row = rows.swap_remove(at);

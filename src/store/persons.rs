@@ -10,7 +10,7 @@ mod spoken;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::StoreReader;
 use super::error::{At, StoreError};
@@ -65,20 +65,25 @@ pub(super) fn by_faces(conn: &Connection, photo: i64) -> rusqlite::Result<Vec<By
          JOIN people n ON n.id = s.people WHERE f.photo = ?1 ORDER BY f.nth",
     )?
     .query_map([photo], |r| {
-        let edge = |at: usize| r.get::<_, f64>(at);
-        let (left, top) = (edge(2)?, edge(3)?);
         Ok(ByFace {
             people: r.get(0)?,
             name: r.get(1)?,
-            area: FaceArea {
-                left,
-                top,
-                width: edge(4)? - left,
-                height: edge(5)? - top,
-            },
+            area: read_area(r, 2)?,
         })
     })?
     .collect()
+}
+
+/// Four columns from here on: left, top, right, bottom.
+fn read_area(r: &Row<'_>, at: usize) -> rusqlite::Result<FaceArea> {
+    let edge = |nth: usize| r.get::<_, f64>(at + nth);
+    let (left, top) = (edge(0)?, edge(1)?);
+    Ok(FaceArea {
+        left,
+        top,
+        width: edge(2)? - left,
+        height: edge(3)? - top,
+    })
 }
 
 impl StoreReader {
@@ -152,15 +157,8 @@ impl StoreReader {
             )
             .and_then(|mut s| {
                 s.query_map([photo], |r| {
-                    let edge = |at: usize| r.get::<_, f64>(at);
-                    let (left, top) = (edge(0)?, edge(1)?);
                     Ok(KnownFace {
-                        area: FaceArea {
-                            left,
-                            top,
-                            width: edge(2)? - left,
-                            height: edge(3)? - top,
-                        },
+                        area: read_area(r, 0)?,
                         number: r.get(4)?,
                         name: r.get(5)?,
                     })
@@ -331,15 +329,19 @@ fn merge(conn: &Connection, first: i64, second: i64) -> rusqlite::Result<()> {
 
 /// Puts the names of all photos of a person together again; how many.
 fn settle_all(conn: &Connection, person: i64) -> rusqlite::Result<usize> {
-    let photos: Vec<i64> = conn
-        .prepare_cached(
-            "SELECT DISTINCT f.photo FROM looks l JOIN faces f INDEXED BY faces_of_look ON f.look = l.id
-             WHERE l.person = ?1",
-        )?
-        .query_map([person], |r| r.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let photos = photos_of(conn, person)?;
     settle(conn, &photos)?;
     Ok(photos.len())
+}
+
+/// The photos in which a person's face is.
+fn photos_of(conn: &Connection, person: i64) -> rusqlite::Result<Vec<i64>> {
+    conn.prepare_cached(
+        "SELECT DISTINCT f.photo FROM looks l JOIN faces f INDEXED BY faces_of_look ON f.look = l.id
+         WHERE l.person = ?1",
+    )?
+    .query_map([person], |r| r.get(0))?
+    .collect()
 }
 
 fn settle(conn: &Connection, photos: &[i64]) -> rusqlite::Result<()> {

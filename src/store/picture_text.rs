@@ -38,12 +38,8 @@ pub(super) fn put(
 /// Words that must all stand in the picture, each in one of its forms, as a full-text expression; `None`:
 /// one of them has no letter or digit.
 pub(super) fn expression(wanted: &[Vec<String>]) -> Option<String> {
-    let forms = |forms: &Vec<String>| {
-        let forms = forms.iter().filter_map(|form| words::expression(form));
-        let forms: Vec<String> = forms.map(|form| format!("({form})")).collect();
-        (!forms.is_empty()).then(|| format!("({})", forms.join(" OR ")))
-    };
-    let all: Option<Vec<String>> = wanted.iter().map(forms).collect();
+    let any = |forms: &Vec<String>| Some(format!("({})", words::any_form(forms)?));
+    let all: Option<Vec<String>> = wanted.iter().map(any).collect();
     all.filter(|all| !all.is_empty())
         .map(|all| all.join(" AND "))
 }

@@ -27,11 +27,9 @@ impl StoreReader {
     pub fn named(&self, words: &[Vec<String>]) -> Result<Vec<i64>, StoreError> {
         let mut named: Option<Vec<i64>> = None;
         for forms in words.iter().take(MAX_QUERY_WORDS) {
-            let forms = forms.iter().filter_map(|form| words::expression(form));
-            let forms: Vec<String> = forms.map(|form| format!("({form})")).collect();
-            if forms.is_empty() {
+            let Some(forms) = words::any_form(forms) else {
                 return Ok(Vec::new());
-            }
+            };
             // Of a photo's words some may stand in its name and some in what is said of it.
             let found: Vec<i64> = self
                 .conn
@@ -40,7 +38,7 @@ impl StoreReader {
                      UNION SELECT rowid FROM said_words WHERE said_words MATCH ?1
                      UNION SELECT rowid FROM picture_words WHERE picture_words MATCH ?1 ORDER BY rowid",
                 )
-                .and_then(|mut s| s.query_map([forms.join(" OR ")], |r| r.get(0))?.collect())
+                .and_then(|mut s| s.query_map([forms], |r| r.get(0))?.collect())
                 .at(&self.path)?;
             named = Some(match named {
                 None => found,

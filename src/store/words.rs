@@ -69,6 +69,13 @@ pub(super) fn expression(asked: &str) -> Option<String> {
     (!runs.is_empty()).then(|| runs.join(" AND "))
 }
 
+/// The same for a word in one of its forms; `None` if none of them has a letter or digit in it.
+pub(super) fn any_form(forms: &[String]) -> Option<String> {
+    let forms = forms.iter().filter_map(|form| expression(form));
+    let forms: Vec<String> = forms.map(|form| format!("({form})")).collect();
+    (!forms.is_empty()).then(|| forms.join(" OR "))
+}
+
 /// The path without the extension of its last name.
 fn without_extension(path: &[u8]) -> &[u8] {
     let name = path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1);

@@ -75,8 +75,6 @@ const GROUP_CONFIDENCE: f32 = 0.78;
 /// So many people or faces make a crowd: right 4 of 6 times.
 const CROWD_OF: usize = 8;
 const CROWD_CONFIDENCE: f32 = 0.63;
-/// A person who counts for that: score, and share of the picture.
-const COUNTED: (f32, f32) = (0.4, 0.002);
 
 impl Detectors {
     /// Whether faces are to be looked for in a photo with these things in it.
@@ -161,7 +159,7 @@ impl Detectors {
                 .things()
                 .get(found.class)
                 .is_some_and(|t| t.class == PERSON);
-            is_person && found.score >= COUNTED.0 && found.area() >= COUNTED.1
+            is_person && found.is_counted()
         };
         let persons = things.unwrap_or_default().iter().filter(is_counted).count();
         for (count, source) in [(persons, Sources::THINGS), (shown.len(), Sources::FACES)] {
@@ -241,7 +239,7 @@ fn evidence(boxes: &[DetectedBox], class: usize, [area, per_area]: [f32; 2]) -> 
 }
 
 /// Of a probability; bounded, since nothing is certain.
-fn log_odds(p: f32) -> f32 {
+pub(super) fn log_odds(p: f32) -> f32 {
     const EDGE: f32 = 1e-4;
     let p = p.clamp(EDGE, 1.0 - EDGE);
     (p / (1.0 - p)).ln()

@@ -60,10 +60,7 @@ impl Vocabulary {
     /// The same with the kinds of picture.
     #[must_use]
     pub fn with_kinds(mut self) -> Self {
-        for (name, synonyms) in KINDS {
-            let synonyms: Vec<String> = synonyms.iter().map(|s| (*s).to_owned()).collect();
-            self.known_or_new(name, Aspect::Scene, &synonyms);
-        }
+        self.know_all(&KINDS, Aspect::Scene);
         self
     }
 }

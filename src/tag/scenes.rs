@@ -4,6 +4,7 @@
 //! roots of shares of pixels by thirds of the picture (`models/detection/README.md` has the way to the numbers).
 
 use super::classifier::{Said, logistic};
+use super::detectors::log_odds;
 use super::vocabulary::Vocabulary;
 use crate::embedding::Sources;
 use crate::looks::{Looks, PixelLooks};
@@ -75,7 +76,7 @@ pub(super) fn add(words: &Vocabulary, looks: &Looks, said: &mut [Said]) {
         let classified = scene.words.iter().map(|(name, weight)| {
             let known = words.by_name(name).map_or(0.0, |at| said[at].confidence);
             let known = known.clamp(CLASSIFIED.0, CLASSIFIED.1);
-            weight * (known / (1.0 - known)).ln() / 3.0
+            weight * log_odds(known) / 3.0
         });
         let seen = scene.pixels.iter();
         let seen = seen.map(|(share, weight)| weight * PixelLooks::share(share(pixels)).sqrt());

@@ -44,10 +44,7 @@ impl Vocabulary {
     /// The first bad line, with its number.
     pub fn with_things(mut self, table: &str) -> Result<Self, TagError> {
         const FILE: &str = "classes.tsv";
-        for (name, synonyms) in KINDS {
-            let synonyms: Vec<String> = synonyms.iter().map(|s| (*s).to_owned()).collect();
-            self.known_or_new(name, Aspect::People, &synonyms);
-        }
+        self.know_all(&KINDS, Aspect::People);
         let mut unread = Vec::new();
         for (line, columns) in lines(table) {
             let [class, name, synonyms, above] = columns[..] else {
@@ -92,6 +89,14 @@ impl Vocabulary {
         let named = self.by_word.get(&normalise(name))?;
         let tagged = |(tier, at): &&(Tier, usize)| *tier == Tier::Name && !self.terms[*at].general;
         named.iter().rfind(tagged).map(|(_, at)| *at)
+    }
+
+    /// Adds the terms of these names with their synonyms that are not there.
+    pub(super) fn know_all(&mut self, names: &[(&str, &[&str])], aspect: Aspect) {
+        for (name, synonyms) in names {
+            let synonyms: Vec<String> = synonyms.iter().map(|s| (*s).to_owned()).collect();
+            self.known_or_new(name, aspect, &synonyms);
+        }
     }
 
     /// The term of a name, and whether it was there.

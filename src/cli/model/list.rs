@@ -116,7 +116,8 @@ fn here(pack: &ModelPack, built_in: bool, in_use: bool) -> Line {
     } else {
         pack.description.clone()
     };
-    if let Err(ModelError::Incomplete { reason, remedy, .. }) = pack.whole() {
+    let whole = pack.whole();
+    if let Err(ModelError::Incomplete { reason, remedy, .. }) = &whole {
         about = format!("not complete yet: {reason}; {remedy}");
     }
     if pack.kind == Kind::DualEncoder
@@ -130,7 +131,7 @@ fn here(pack: &ModelPack, built_in: bool, in_use: bool) -> Line {
         kind: kind(pack.kind),
         dims: Some(pack.manifest.dims).filter(|dims| *dims > 0),
         bytes: Some(pack.files().map(|(_, size)| size).sum()),
-        state: if pack.whole().is_err() && pack.kind != Kind::DualEncoder {
+        state: if whole.is_err() && pack.kind != Kind::DualEncoder {
             State::Available
         } else if built_in && pack.kind != Kind::TextReader {
             State::BuiltIn

@@ -74,6 +74,7 @@ pub(super) fn is_licence(name: &OsStr) -> bool {
 fn megabytes(pack: &str) -> u32 {
     match pack {
         super::LITE0_MINILM => 105,
+        super::FACE_ENCODER => 13,
         _ => 52,
     }
 }

@@ -3,25 +3,20 @@
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use ndarray::{Array4, ArrayView2, Axis, Ix4};
-use ort::session::Session;
-use ort::value::TensorElementType;
+use ndarray::{ArrayView2, Axis, Ix4};
 
 use super::quad::TextBox;
-use super::{Channels, prepare};
+use super::{Channels, Network, bad, tables};
 use crate::embedding::Letterbox;
 use crate::model::error::ModelError;
 use crate::model::manifest::FinderTable;
-use crate::model::pack::{ImageSide, ModelPack};
+use crate::model::pack::ModelPack;
 use crate::model::runtime::Runtime;
-use crate::model::session;
 
 /// A session. Owned by one thread.
 pub struct TextFinder {
-    session: Session,
-    pack: String,
+    network: Network,
     table: FinderTable,
-    element: TensorElementType,
 }
 
 impl TextFinder {
@@ -31,27 +26,16 @@ impl TextFinder {
     /// If the pack reads no text, the graph does not load, or it has not the inputs and outputs that the
     /// manifest promises.
     pub fn new(runtime: &Runtime, pack: &ModelPack, threads: usize) -> Result<Self, ModelError> {
-        let name = pack.id.to_string();
-        let ImageSide::Text(tables) = &pack.image else {
-            return Err(ModelError::BadPack {
-                pack: name,
-                reason: "it reads no text".to_owned(),
-            });
+        let table = tables(pack)?.finder.clone();
+        let how = Channels {
+            order: table.channels,
+            mean: table.mean,
+            std: table.std,
         };
-        let table = tables.finder.clone();
-        let options = session::Options {
-            threads,
-            optimise: true,
-        };
-        let session = session::open(runtime, pack, &table.file, options)?;
-        let element = super::check(&session, &name, (&table.file, &table.tensor, &table.output))?;
+        let names = (&*table.file, &*table.tensor, &*table.output);
+        let network = Network::open(runtime, pack, names, how, threads)?;
         let multiple = table.multiple;
-        let mut finder = Self {
-            session,
-            pack: name,
-            table,
-            element,
-        };
+        let mut finder = Self { network, table };
         finder.find(&Letterbox::black((multiple, multiple), multiple))?;
         Ok(finder)
     }
@@ -62,54 +46,25 @@ impl TextFinder {
     /// [`ModelError::BadOutput`] if the answer has a wrong shape, [`ModelError::Run`] if the run itself
     /// fails.
     pub fn find(&mut self, picture: &Letterbox) -> Result<Vec<TextBox>, ModelError> {
-        let run = |reason: String| ModelError::Run {
-            pack: self.pack.clone(),
-            reason,
-        };
-        let bad = |reason: String| ModelError::BadOutput {
-            pack: self.pack.clone(),
-            reason,
-        };
         let table = &self.table;
         let whole = picture;
-        let smaller = shrunk(picture, table.size, table.multiple).map_err(&bad)?;
+        let smaller = shrunk(picture, table.size, table.multiple);
+        let smaller = smaller.map_err(|reason| bad(&self.network.pack, reason))?;
         let picture = smaller.as_ref().unwrap_or(picture);
-        let input: Array4<f32> = prepare(
-            picture.pixels.view(),
-            picture.pixels.dim().1,
-            Channels {
-                order: table.channels,
-                mean: table.mean,
-                std: table.std,
-            },
-        );
-        let input =
-            session::float_input(input.view(), self.element).map_err(|e| run(e.to_string()))?;
-        crate::failpoint::hit("model.run").map_err(|e| run(e.to_string()))?;
-        let outputs = self
-            .session
-            .run(vec![(table.tensor.as_str(), input)])
-            .map_err(|e| run(e.to_string()))?;
-        let output = outputs
-            .get(table.output.as_str())
-            .ok_or_else(|| bad(format!("no output named {}", table.output)))?;
-        let output = session::floats(output).map_err(&bad)?;
-        let shape = output.shape().to_vec();
         let (rows, columns, _) = picture.pixels.dim();
-        if shape != [1, 1, rows, columns] {
-            return Err(bad(format!(
-                "shape {shape:?} of a picture of {columns} × {rows}"
-            )));
-        }
-        let map = output
-            .into_dimensionality::<Ix4>()
-            .map_err(|e| bad(e.to_string()))?;
-        let map = map.index_axis(Axis(0), 0);
-        let found = lines(
-            map.index_axis(Axis(0), 0),
-            (picture.width as usize, picture.height as usize),
-            table,
-        );
+        let found = self.network.see(picture.pixels.view(), |output| {
+            let shape = output.shape().to_vec();
+            if shape != [1, 1, rows, columns] {
+                return Err(format!(
+                    "shape {shape:?} of a picture of {columns} × {rows}"
+                ));
+            }
+            let map = output.into_dimensionality::<Ix4>();
+            let map = map.map_err(|e| e.to_string())?;
+            let map = map.index_axis(Axis(0), 0);
+            let size = (picture.width as usize, picture.height as usize);
+            Ok(lines(map.index_axis(Axis(0), 0), size, table))
+        })?;
         let scale = |larger: u32, smaller: u32| larger as f32 / smaller.max(1) as f32;
         let scales = [
             scale(whole.width, picture.width),

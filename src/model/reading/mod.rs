@@ -16,12 +16,14 @@ pub use finder::TextFinder;
 pub use quad::TextBox;
 pub use reader::{LineReader, LineText};
 
-use ndarray::{Array4, ArrayView3};
+use ndarray::{Array4, ArrayView3, CowArray, IxDyn};
 use ort::session::Session;
 use ort::value::TensorElementType;
 
 use super::error::ModelError;
 use super::manifest::{ChannelOrder, ReaderTable};
+use super::pack::{ImageSide, ModelPack, TextGraphs};
+use super::runtime::Runtime;
 use super::session;
 use crate::embedding::Letterbox;
 
@@ -59,17 +61,74 @@ fn prepare(pixels: ArrayView3<'_, u8>, width: usize, how: Channels) -> Array4<f3
     input
 }
 
-/// Types of input and output as a graph declares them; that of the input.
-fn check(
-    session: &Session,
-    pack: &str,
-    (file, tensor, output): (&str, &str, &str),
-) -> Result<TensorElementType, ModelError> {
-    let bad = |reason: String| ModelError::BadPack {
+/// The pack's tables, if it reads text.
+fn tables(pack: &ModelPack) -> Result<&TextGraphs, ModelError> {
+    match &pack.image {
+        ImageSide::Text(tables) => Ok(tables),
+        _ => Err(ModelError::BadPack {
+            pack: pack.id.to_string(),
+            reason: "it reads no text".to_owned(),
+        }),
+    }
+}
+
+/// One of the two networks: pixels in, one array of floats out.
+struct Network {
+    session: Session,
+    pack: String,
+    tensor: String,
+    output: String,
+    element: TensorElementType,
+    how: Channels,
+}
+
+impl Network {
+    /// Makes the session, if input and output are what the manifest says.
+    fn open(
+        runtime: &Runtime,
+        pack: &ModelPack,
+        (file, tensor, output): (&str, &str, &str),
+        how: Channels,
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        let bad = |reason: String| ModelError::BadPack {
+            pack: pack.id.to_string(),
+            reason: format!("{file} {reason}"),
+        };
+        let options = session::Options {
+            threads,
+            optimise: true,
+        };
+        let session = session::open(runtime, pack, file, options)?;
+        let input = session::declared_floats(session.inputs(), "input", tensor).map_err(bad)?;
+        session::declared_floats(session.outputs(), "output", output).map_err(bad)?;
+        Ok(Self {
+            element: input.element,
+            session,
+            pack: pack.id.to_string(),
+            tensor: tensor.to_owned(),
+            output: output.to_owned(),
+            how,
+        })
+    }
+
+    /// What the network says of these pixels, as `read` reads it.
+    fn see<T>(
+        &mut self,
+        pixels: ArrayView3<'_, u8>,
+        read: impl FnOnce(CowArray<'_, f32, IxDyn>) -> Result<T, String>,
+    ) -> Result<T, ModelError> {
+        let input = prepare(pixels, pixels.dim().1, self.how);
+        let input = session::float_input(input.view(), self.element);
+        let outputs = session::run(&mut self.session, &self.pack, (&self.tensor, input))?;
+        let said = outputs.floats(&self.output).and_then(read);
+        said.map_err(|reason| bad(&self.pack, reason))
+    }
+}
+
+fn bad(pack: &str, reason: String) -> ModelError {
+    ModelError::BadOutput {
         pack: pack.to_owned(),
-        reason: format!("{file} {reason}"),
-    };
-    let input = session::declared_floats(session.inputs(), "input", tensor).map_err(bad)?;
-    session::declared_floats(session.outputs(), "output", output).map_err(bad)?;
-    Ok(input.element)
+        reason,
+    }
 }

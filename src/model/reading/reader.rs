@@ -1,24 +1,19 @@
 //! Reads a line: a network that says for each step along it which character stands there, or none
 //! (connectionist temporal classification).
 
-use ndarray::{Array4, ArrayView2, Axis, Ix3};
-use ort::session::Session;
-use ort::value::TensorElementType;
+use ndarray::{ArrayView2, Axis, Ix3};
 
 use super::crop::LinePicture;
-use super::{Channels, prepare};
+use super::{Channels, Network, bad, tables};
 use crate::model::error::ModelError;
 use crate::model::manifest::ReaderTable;
-use crate::model::pack::{ImageSide, ModelPack};
+use crate::model::pack::ModelPack;
 use crate::model::runtime::Runtime;
-use crate::model::session;
 
 /// A session. Owned by one thread.
 pub struct LineReader {
-    session: Session,
-    pack: String,
+    network: Network,
     table: ReaderTable,
-    element: TensorElementType,
     /// What each class means; the first class is "none".
     keys: Vec<String>,
 }
@@ -39,34 +34,27 @@ impl LineReader {
     /// If the pack reads no text, the graph does not load, or it has not the inputs and outputs that the
     /// manifest promises, or not as many classes as there are characters.
     pub fn new(runtime: &Runtime, pack: &ModelPack, threads: usize) -> Result<Self, ModelError> {
-        let name = pack.id.to_string();
-        let ImageSide::Text(tables) = &pack.image else {
-            return Err(ModelError::BadPack {
-                pack: name,
-                reason: "it reads no text".to_owned(),
-            });
+        let table = tables(pack)?.reader.clone();
+        let how = Channels {
+            order: table.channels,
+            mean: table.mean,
+            std: table.std,
         };
-        let table = tables.reader.clone();
-        let options = session::Options {
-            threads,
-            optimise: true,
-        };
-        let session = session::open(runtime, pack, &table.file, options)?;
-        let element = super::check(&session, &name, (&table.file, &table.tensor, &table.output))?;
-        let property = session.metadata().ok().and_then(|m| m.custom(&table.keys));
+        let names = (&*table.file, &*table.tensor, &*table.output);
+        let network = Network::open(runtime, pack, names, how, threads)?;
+        let metadata = network.session.metadata().ok();
+        let property = metadata.and_then(|m| m.custom(&table.keys));
         let keys = property.map(|text| keys(&text)).ok_or_else(|| {
             let reason = format!("{} has no property {}", table.file, table.keys);
             ModelError::BadPack {
-                pack: name.clone(),
+                pack: pack.id.to_string(),
                 reason,
             }
         })?;
         let height = table.height as usize;
         let mut reader = Self {
-            session,
-            pack: name,
+            network,
             table,
-            element,
             keys,
         };
         let pixels = ndarray::Array3::zeros((height, height, 3));
@@ -79,53 +67,24 @@ impl LineReader {
     /// # Errors
     /// As [`super::TextFinder::find`].
     pub fn read(&mut self, line: &LinePicture) -> Result<LineText, ModelError> {
-        let run = |reason: String| ModelError::Run {
-            pack: self.pack.clone(),
-            reason,
-        };
-        let bad = |reason: String| ModelError::BadOutput {
-            pack: self.pack.clone(),
-            reason,
-        };
-        let table = &self.table;
-        let (height, width, _) = line.pixels.dim();
-        if height != table.height as usize {
-            return Err(bad(format!(
-                "a line of {height} rows, it wants {}",
-                table.height
-            )));
+        let (height, wanted) = (line.pixels.dim().0, self.table.height);
+        if height != wanted as usize {
+            let reason = format!("a line of {height} rows, it wants {wanted}");
+            return Err(bad(&self.network.pack, reason));
         }
-        let input: Array4<f32> = prepare(
-            line.pixels.view(),
-            width,
-            Channels {
-                order: table.channels,
-                mean: table.mean,
-                std: table.std,
-            },
-        );
-        let input =
-            session::float_input(input.view(), self.element).map_err(|e| run(e.to_string()))?;
-        crate::failpoint::hit("model.run").map_err(|e| run(e.to_string()))?;
-        let outputs = self
-            .session
-            .run(vec![(table.tensor.as_str(), input)])
-            .map_err(|e| run(e.to_string()))?;
-        let output = outputs
-            .get(table.output.as_str())
-            .ok_or_else(|| bad(format!("no output named {}", table.output)))?;
-        let output = session::floats(output).map_err(&bad)?;
-        let shape = output.shape().to_vec();
-        let classes = self.keys.len() + 1;
-        if shape.len() != 3 || shape[0] != 1 || shape[2] != classes {
-            return Err(bad(format!(
-                "shape {shape:?}, not one line of {classes} classes"
-            )));
-        }
-        let steps = output
-            .into_dimensionality::<Ix3>()
-            .map_err(|e| bad(e.to_string()))?;
-        Ok(decode(steps.index_axis(Axis(0), 0), &self.keys))
+        let keys = &self.keys;
+        self.network.see(line.pixels.view(), |output| {
+            let shape = output.shape().to_vec();
+            let classes = keys.len() + 1;
+            if shape.len() != 3 || shape[0] != 1 || shape[2] != classes {
+                return Err(format!(
+                    "shape {shape:?}, not one line of {classes} classes"
+                ));
+            }
+            let steps = output.into_dimensionality::<Ix3>();
+            let steps = steps.map_err(|e| e.to_string())?;
+            Ok(decode(steps.index_axis(Axis(0), 0), keys))
+        })
     }
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
-use super::{called, drop_unused_name, merge, new, people_of, rename, settle, settle_all};
+use super::{
+    called, drop_unused_name, merge, new, people_of, photos_of, rename, settle, settle_all,
+};
 use crate::photo::ContentHash;
 use crate::store::error::{At, StoreError};
 use crate::store::faces::{self, FaceRow};
@@ -227,13 +229,7 @@ fn say_forgotten(conn: &Connection, person: i64) -> rusqlite::Result<PersonChang
     if !exists(conn, person)? {
         return Ok(PersonChanged::Nobody(person));
     }
-    let photos: Vec<i64> = conn
-        .prepare_cached(
-            "SELECT DISTINCT f.photo FROM looks l JOIN faces f INDEXED BY faces_of_look ON f.look = l.id
-             WHERE l.person = ?1",
-        )?
-        .query_map([person], |r| r.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let photos = photos_of(conn, person)?;
     for photo in &photos {
         let hash = faces::hash_of(conn, *photo)?;
         let theirs = on_photo(conn, person, *photo)?;
