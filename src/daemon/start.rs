@@ -196,10 +196,7 @@ impl Setup {
         let packs = Packs::new(&self.data_dir);
         let mut plans = Vec::new();
         if self.config.detect.text {
-            plans.push(CloserPlan::text(
-                packs.places(),
-                (self.parallel() / 2).max(1),
-            )?);
+            plans.push(CloserPlan::text(packs.places(), self.parallel())?);
         }
         let (people, same) = CloserPlan::people(packs)?;
         store.tell_faces_apart(same);

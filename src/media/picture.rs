@@ -1,7 +1,8 @@
 //! Decoded pixels, 8-bit grey or RGB, in the file's own orientation, and their resampling.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 /// What one pixel is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +18,6 @@ impl Channels {
         match self {
             Self::Grey => 1,
             Self::Rgb => 3,
-        }
-    }
-
-    fn pixel_type(self) -> PixelType {
-        match self {
-            Self::Grey => PixelType::U8,
-            Self::Rgb => PixelType::U8x3,
         }
     }
 }
@@ -87,10 +81,6 @@ impl Picture {
         filter: FilterType,
         resizer: &mut Resizer,
     ) -> Result<Self, ResampleError> {
-        let kind = self.channels.pixel_type();
-        let source = ImageRef::new(self.width, self.height, &self.data, kind)
-            .map_err(|e| ResampleError(e.to_string()))?;
-        let mut target = Image::new(size.0, size.1, kind);
         // Rounding must not push the box over the edge.
         let (left, top) = (left.max(0.0), top.max(0.0));
         let width = width.min(f64::from(self.width) - left);
@@ -98,10 +88,28 @@ impl Picture {
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(filter))
             .crop(left, top, width, height);
-        resizer
-            .resize(&source, &mut target, &options)
-            .map_err(|e| ResampleError(e.to_string()))?;
-        Ok(Self::new(size.0, size.1, self.channels, target.into_vec()))
+        let mut data = vec![0; size.0 as usize * size.1 as usize * self.channels.count()];
+        match self.channels {
+            Channels::Grey => self.convolve::<U8>((&mut data, size), &options, resizer),
+            Channels::Rgb => self.convolve::<U8x3>((&mut data, size), &options, resizer),
+        }
+        .map_err(ResampleError)?;
+        Ok(Self::new(size.0, size.1, self.channels, data))
+    }
+
+    /// Of a known kind of pixel: otherwise those of all others are compiled in, 2 MB of them.
+    fn convolve<P: PixelTrait>(
+        &self,
+        (data, (width, height)): (&mut [u8], (u32, u32)),
+        options: &ResizeOptions,
+        resizer: &mut Resizer,
+    ) -> Result<(), String> {
+        let source = TypedImageRef::<P>::from_buffer(self.width, self.height, &self.data);
+        let source = source.map_err(|e| e.to_string())?;
+        let target = TypedImage::<P>::from_buffer(width, height, data);
+        let mut target = target.map_err(|e| e.to_string())?;
+        let resized = resizer.resize_typed(&source, &mut target, options);
+        resized.map_err(|e| e.to_string())
     }
 
     /// One byte a pixel: luma by Rec. 709 weights, as the `image` crate weighs them, so that

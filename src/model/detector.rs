@@ -64,6 +64,7 @@ impl Detector {
         let options = session::Options {
             threads: 1,
             optimise: true,
+            tiny_is_zero: false,
         };
         let session = session::open(runtime, pack, &graph.file, options)?;
         let mut detector = Self {

@@ -10,12 +10,12 @@ use super::manifest::Manifest;
 use super::pack::{ModelPack, Part};
 use crate::embedding::ModelId;
 
-/// Name in the pack, bytes.
+/// Name in the pack, bytes. Lists of them are `static`: each use of a `const` may carry its own copy of a model.
 pub(super) type Files = [(&'static str, &'static [u8])];
 
 const CLASSIFIER: &str = include_str!("../../models/efficientnet-lite0/model.toml");
 
-const CLASSIFIER_FILES: &Files = &[
+static CLASSIFIER_FILES: &Files = &[
     (
         "encoder.onnx",
         include_bytes!("../../models/efficientnet-lite0/encoder.onnx"),
@@ -48,7 +48,7 @@ pub fn default_pack() -> Result<ModelPack, ModelError> {
 
 const NANODET: &str = include_str!("../../models/nanodet/model.toml");
 
-const NANODET_FILES: &Files = &[
+static NANODET_FILES: &Files = &[
     (
         "detector.onnx",
         include_bytes!("../../models/nanodet/detector.onnx"),
@@ -69,7 +69,7 @@ pub fn things_pack() -> Result<ModelPack, ModelError> {
 
 const CENTERFACE: &str = include_str!("../../models/centerface/model.toml");
 
-const CENTERFACE_FILES: &Files = &[(
+static CENTERFACE_FILES: &Files = &[(
     "detector.onnx",
     include_bytes!("../../models/centerface/detector.onnx"),
 )];
@@ -84,7 +84,7 @@ pub fn faces_pack() -> Result<ModelPack, ModelError> {
 
 const MINILM: &str = include_str!("../../models/lite0-minilm/model.toml");
 
-const MINILM_FILES: &Files = &[(
+static MINILM_FILES: &Files = &[(
     "class_vectors.bin",
     include_bytes!("../../models/lite0-minilm/class_vectors.bin"),
 )];
@@ -101,7 +101,7 @@ pub fn lite0_minilm(places: &[PathBuf]) -> Result<ModelPack, ModelError> {
 
 const DLIB_FACE: &str = include_str!("../../models/dlib-face/model.toml");
 
-const DLIB_FACE_FILES: &Files = &[(
+static DLIB_FACE_FILES: &Files = &[(
     "encoder.onnx",
     include_bytes!("../../models/dlib-face/encoder.onnx"),
 )];

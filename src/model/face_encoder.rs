@@ -63,6 +63,7 @@ impl FaceEncoder {
         let options = session::Options {
             threads: 1,
             optimise: true,
+            tiny_is_zero: false,
         };
         let files = (table.file.as_str(), table.weights.as_str());
         let session = session::open_with_weights(runtime, pack, files, options)?;

@@ -56,6 +56,7 @@ impl ImageEncoder {
         let options = session::Options {
             threads: options.threads,
             optimise: true,
+            tiny_is_zero: false,
         };
         let session = session::open(runtime, pack, &graph.file, options)?;
         let mut encoder = Self {

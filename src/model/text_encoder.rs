@@ -85,6 +85,7 @@ impl TextEncoder {
         let how = session::Options {
             threads: options.threads,
             optimise: !options.quick,
+            tiny_is_zero: false,
         };
         let session = session::open(runtime, pack, &spec.file, how)?;
         let mut encoder = Self {

@@ -1,8 +1,9 @@
 //! Finds lines of text: a network of the kind "differentiable binarization", which says of each pixel how
 //! likely it lies in the heart of a line, and rectangles around what hangs together.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use ndarray::{ArrayView2, Axis, Ix4};
 
 use super::quad::TextBox;
@@ -83,20 +84,21 @@ fn shrunk(picture: &Letterbox, size: u32, multiple: u32) -> Result<Option<Letter
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let (rows, columns, _) = picture.pixels.dim();
     let bytes = picture.pixels.as_slice().unwrap_or_default();
-    let source =
-        ImageRef::new(columns as u32, rows as u32, bytes, PixelType::U8x3).map_err(|e| text(&e))?;
+    let source = TypedImageRef::<U8x3>::from_buffer(columns as u32, rows as u32, bytes)
+        .map_err(|e| text(&e))?;
     let (w, h) = Letterbox::scaled(size, (f64::from(width), f64::from(height)));
-    let mut target = Image::new(w, h, PixelType::U8x3);
+    let mut shrunk = vec![0; w as usize * h as usize * 3];
+    let mut target = TypedImage::<U8x3>::from_buffer(w, h, &mut shrunk).map_err(|e| text(&e))?;
     let options = ResizeOptions::new()
         .crop(0.0, 0.0, f64::from(width), f64::from(height))
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     Resizer::new()
-        .resize(&source, &mut target, &options)
+        .resize_typed(&source, &mut target, &options)
         .map_err(|e| text(&e))?;
     let mut smaller = Letterbox::black((w, h), multiple);
     let step = smaller.pixels.dim().1 * 3;
     let targets = smaller.pixels.as_slice_mut().unwrap_or_default();
-    let rows = target.buffer().chunks_exact(w as usize * 3);
+    let rows = shrunk.chunks_exact(w as usize * 3);
     for (target, row) in targets.chunks_exact_mut(step.max(1)).zip(rows) {
         target[..row.len()].copy_from_slice(row);
     }

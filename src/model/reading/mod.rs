@@ -24,7 +24,7 @@ use super::error::ModelError;
 use super::manifest::{ChannelOrder, ReaderTable};
 use super::pack::{ImageSide, ModelPack, TextGraphs};
 use super::runtime::Runtime;
-use super::session;
+use super::session::{self, TinyIsZero};
 use crate::embedding::Letterbox;
 
 /// What of a picture the reader is shown.
@@ -98,6 +98,8 @@ impl Network {
         let options = session::Options {
             threads,
             optimise: true,
+            // The finder makes many of them: half of its time went into them.
+            tiny_is_zero: true,
         };
         let session = session::open(runtime, pack, file, options)?;
         let input = session::declared_floats(session.inputs(), "input", tensor).map_err(bad)?;
@@ -120,7 +122,9 @@ impl Network {
     ) -> Result<T, ModelError> {
         let input = prepare(pixels, pixels.dim().1, self.how);
         let input = session::float_input(input.view(), self.element);
+        let tiny_is_zero = TinyIsZero::begin();
         let outputs = session::run(&mut self.session, &self.pack, (&self.tensor, input))?;
+        drop(tiny_is_zero);
         let said = outputs.floats(&self.output).and_then(read);
         said.map_err(|reason| bad(&self.pack, reason))
     }
