@@ -10,6 +10,7 @@
 
 mod encoders;
 mod facts;
+mod gallery;
 mod latency;
 mod library;
 mod measure;
@@ -35,6 +36,7 @@ const SECTIONS: &[Section] = &[
     ("scale", scale::run),
     ("latency", latency::run),
     ("search", search::run),
+    ("gallery", gallery::run),
     ("search-quality", search_quality::run),
     ("encoders", encoders::run),
     ("quality", quality::scaled_against_full),

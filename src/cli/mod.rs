@@ -5,9 +5,11 @@
 
 mod boxes;
 mod control;
+mod desktop;
 mod detecting;
 mod doctor;
 mod durability;
+mod follow;
 mod index;
 mod log;
 mod mark;
@@ -132,6 +134,8 @@ enum Command {
     Places(places::Args),
     /// Look at your photos in the browser
     Open(open::Args),
+    /// Let one browser in without opening it: says the address (as `open --print`)
+    Serve,
     /// Show all that is known of one photo, as JSON
     Show(show::Args),
     /// Give photos words, stars or a title of your own
@@ -309,6 +313,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::People(args) => people::run(&context, &args),
         Command::Places(args) => places::run(&context, &args),
         Command::Open(args) => open::run(&context, &args),
+        Command::Serve => open::run(&context, &open::Args { print: true }),
         Command::Show(args) => show::run(&context, &args),
         Command::Why(args) => why::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),

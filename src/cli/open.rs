@@ -1,12 +1,11 @@
 //! `photond open`
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::{Context_, Exit};
+use super::{Context_, Exit, desktop};
 use crate::daemon::is_held;
 use crate::dirs::api_sockets;
 use crate::serve::{ask, hand_over, reached};
@@ -24,7 +23,7 @@ use crate::serve::{ask, hand_over, reached};
 pub(super) struct Args {
     /// Only print the address
     #[arg(long)]
-    print: bool,
+    pub(super) print: bool,
 }
 
 const NO_GALLERY: &str = "the running photond gives no gallery (one of an earlier version never does: restart it; a single `photond index` has none)";
@@ -51,7 +50,7 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         context.out.line(url)?;
         return Ok(Exit::Done);
     }
-    if open_browser(url) {
+    if desktop::open(url).is_ok() {
         context.out.notice("opened in the browser");
     } else {
         context
@@ -72,28 +71,4 @@ fn invitation(socket: &Path) -> anyhow::Result<Option<String>> {
         "url"
     };
     Ok(invitation[name].as_str().map(str::to_owned))
-}
-
-/// Hands an address to the desktop's browser. The browser is not waited for.
-fn open_browser(url: &str) -> bool {
-    let program = if cfg!(target_os = "macos") {
-        "open"
-    } else {
-        "xdg-open"
-    };
-    // Where there is no screen, xdg-open would start a browser in this terminal.
-    let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"];
-    let has_screen = has_screen
-        .iter()
-        .any(|name| std::env::var_os(name).is_some());
-    if !has_screen && !cfg!(target_os = "macos") {
-        return false;
-    }
-    let started = Command::new(program)
-        .arg(url)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    started.is_ok_and(|status| status.success())
 }

@@ -1,5 +1,6 @@
 //! `photond query`
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufWriter, Read, Write};
 use std::ops::ControlFlow;
@@ -7,9 +8,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::bail;
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 
+use super::follow::follow;
 use super::output::{count, plural, printable, span};
 use super::words::KnownWords;
 use super::{Context_, Exit, nothing};
@@ -117,6 +120,9 @@ pub(super) struct Args {
     /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Not the photos there are, but those that come to fit, as they come
+    #[arg(long, conflicts_with = "limit")]
+    follow: bool,
     /// Shape of the results
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -132,6 +138,7 @@ const EXAMPLES: &str = r#"Examples:
   photond query --tag beach --tag dog           dogs on beaches
   photond query --tag car --not-tag taxi --since 2023-06 --until 2023-08
   photond query --near 48.86,2.35,5 --format jsonl | jq .path
+  photond query --tag cat --follow              each cat as it lands
   photond query --path ~/Pictures/2023 -0 | xargs -0 ls -l"#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -223,6 +230,29 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         first: true,
         failure: None,
     };
+    if args.follow {
+        if format == Format::Json {
+            bail!("an array of what is yet to come has no end: use --format jsonl");
+        }
+        let mut matching = || match &chosen {
+            None => searcher.photo_ids(&query),
+            Some(_) => {
+                let chosen = choose(&reader, &context.data_dir)?;
+                let chosen = (&chosen, text.as_ref());
+                closest(context, &searcher, (&query, &wishes), &known.pack, chosen)
+            }
+        };
+        let mut show = |new: &HashSet<i64>| rows.new(new);
+        let begun = || {
+            if !context.quiet {
+                context
+                    .out
+                    .notice("waiting for photos that fit (Ctrl-C ends)");
+            }
+        };
+        follow(&reader, &mut matching, begun, &mut show)?;
+        return Ok(Exit::Done);
+    }
     let found = match chosen {
         Some(chosen) => chosen.and_then(|chosen| {
             let chosen = (&chosen, text.as_ref());
@@ -361,6 +391,36 @@ fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
 /// Time to wait from which a person is told why.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
+/// How the vectors of a query's space are reached.
+fn space<'a>(
+    context: &'a Context_,
+    classifier: &'a ModelPack,
+    (chosen, text): (&'a Chosen, Option<&'a TextSide>),
+) -> Space<'a> {
+    Space {
+        pack: &chosen.pack,
+        model: chosen.row.id,
+        classifier,
+        data_dir: &context.data_dir,
+        max_file: context.config.max_file_mib << 20,
+        stop: None,
+        text,
+    }
+}
+
+/// The confident answers.
+fn closest(
+    context: &Context_,
+    searcher: &Searcher<'_>,
+    (query, wishes): (&Query, &[Wish]),
+    classifier: &ModelPack,
+    chosen: (&Chosen, Option<&TextSide>),
+) -> Result<Vec<i64>, SearchError> {
+    let space = space(context, classifier, chosen);
+    let (best, _) = searcher.closest(&space, query, wishes, 0)?;
+    Ok(best.iter().map(|standing| standing.photo).collect())
+}
+
 /// Photos by how close they are.
 fn rank(
     rows: &mut Rows<'_>,
@@ -386,15 +446,7 @@ fn rank(
             .out
             .notice(&format!("{why}: {} answers{partly}", chosen.pack.id));
     }
-    let space = Space {
-        pack: &chosen.pack,
-        model: chosen.row.id,
-        classifier,
-        data_dir: &context.data_dir,
-        max_file: context.config.max_file_mib << 20,
-        stop: None,
-        text,
-    };
+    let space = space(context, classifier, (chosen, text));
     if wishes.iter().any(|w| w.sentence().is_some())
         && let Some(time) = searcher.preparing(&space)?
         && time >= WORTH_A_WORD
@@ -550,6 +602,16 @@ impl Rows<'_> {
                 self.failure = Some(e);
                 ControlFlow::Break(())
             }
+        }
+    }
+
+    /// Shows photos that have come to fit, at once.
+    fn new(&mut self, found: &HashSet<i64>) -> anyhow::Result<()> {
+        let (searcher, query) = (self.searcher, self.query);
+        searcher.show(query, found, &mut |shot| self.row(shot, None))?;
+        match self.failure.take() {
+            Some(e) => Err(e),
+            None => Ok(self.out.flush()?),
         }
     }
 

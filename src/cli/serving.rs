@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::words::KnownWords;
-use super::{Context_, control, people, show, status};
+use super::{Context_, control, desktop, people, show, status};
 use crate::daemon::{Companion, ControlOrder, HexPath, Pause, inspector};
 use crate::dirs::api_sockets;
 use crate::media::Inspects;
@@ -98,6 +98,14 @@ impl Answers for Commands {
             Errand::Resume => {
                 control::put(&self.context, None)?;
                 return Ok(None);
+            }
+            Errand::Reveal(path) => {
+                desktop::reveal(&path)?;
+                return Ok(Some(1));
+            }
+            Errand::Open(path) => {
+                desktop::open(&path)?;
+                return Ok(Some(1));
             }
             Errand::Rescan(path) => ControlOrder::Rescan {
                 path: path.as_deref().map(hex),

@@ -20,8 +20,16 @@ use crate::photo::ContentHash;
 use crate::store::StoreReader;
 use crate::tag::Classifier;
 
-/// A text model that is being loaded, while other things are done.
-pub struct TextSide(Mutex<Option<JoinHandle<Loaded>>>);
+/// A text model that is being loaded while other things are done, and kept between queries for as long as this
+/// is.
+pub struct TextSide(Mutex<Stage>);
+
+enum Stage {
+    Loading(JoinHandle<Loaded>),
+    Ready(Box<(Runtime, TextEncoder)>),
+    /// In use, or it could not be loaded.
+    Away,
+}
 
 type Loaded = Result<(Runtime, TextEncoder), SearchError>;
 
@@ -35,13 +43,26 @@ impl TextSide {
             Ok((runtime, encoder))
         };
         let thread = std::thread::Builder::new().name("photond-text".to_owned());
-        Self(Mutex::new(thread.spawn(load).ok()))
+        let begun = thread.spawn(load).map_or(Stage::Away, Stage::Loading);
+        Self(Mutex::new(begun))
     }
 
-    /// What has been loaded, once.
+    fn replaced(&self, by: Stage) -> Stage {
+        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *stage, by)
+    }
+
+    /// What has been loaded, if nobody else has it.
     fn take(&self) -> Option<Loaded> {
-        let begun = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        begun?.join().ok()
+        match self.replaced(Stage::Away) {
+            Stage::Loading(begun) => begun.join().ok(),
+            Stage::Ready(loaded) => Some(Ok(*loaded)),
+            Stage::Away => None,
+        }
+    }
+
+    fn give_back(&self, runtime: Runtime, encoder: TextEncoder) {
+        self.replaced(Stage::Ready(Box::new((runtime, encoder))));
     }
 }
 
@@ -71,6 +92,16 @@ pub struct Examples<'a> {
     runtime: Option<Runtime>,
     text: Option<TextEncoder>,
     image: Option<ImageEncoder>,
+}
+
+impl Drop for Examples<'_> {
+    fn drop(&mut self) {
+        if let (Some(begun), Some(runtime), Some(encoder)) =
+            (self.begun, self.runtime.take(), self.text.take())
+        {
+            begun.give_back(runtime, encoder);
+        }
+    }
 }
 
 impl<'a> Examples<'a> {

@@ -38,6 +38,20 @@ impl Searcher<'_> {
         if let Some(core) = sentence.core().filter(|_| words.len() > 1) {
             found.extend(self.saying(query, &core)?);
         }
+        self.show(query, &found, visit)
+    }
+
+    /// Shows those of some photos that fit to `visit`, newest first, until it breaks or the limit is reached.
+    /// Returns how many were shown.
+    ///
+    /// # Errors
+    /// A bad filter; the database.
+    pub fn show(
+        &self,
+        query: &Query,
+        found: &HashSet<i64>,
+        visit: &mut dyn FnMut(&Shot) -> ControlFlow<()>,
+    ) -> Result<usize, SearchError> {
         let places = self.places_of(query)?;
         let fits = |root, path: &_| places.fit(root, path);
         let filter = self.filter(query, &places, &fits)?;

@@ -10,7 +10,10 @@ use super::answer::Failed;
 use super::export::Exports;
 use super::view::AllTiles;
 use super::{Answers, GetAnswers};
+use crate::embedding::ModelId;
+use crate::model::ModelPack;
 use crate::photo::hex;
+use crate::search::TextSide;
 use crate::source::Links;
 use crate::store::{PhotosMark, StoreReader, ThumbStore};
 
@@ -44,6 +47,8 @@ struct KeptOpen {
     readers: Vec<StoreReader>,
     thumbs: Vec<ThumbStore>,
     answers: Option<Arc<dyn Answers>>,
+    /// The text model of the pack that searches: loading it takes most of a search's time.
+    text: Option<(ModelId, Arc<TextSide>)>,
 }
 
 /// The tiles with the clock that they are of.
@@ -138,6 +143,19 @@ impl Desk {
         let answers = (self.get_answers)()?;
         locked(&self.kept).answers = Some(Arc::clone(&answers));
         Ok(answers)
+    }
+
+    /// The text model of a pack.
+    pub fn text_side(&self, pack: &ModelPack) -> Arc<TextSide> {
+        let mut kept = locked(&self.kept);
+        if let Some((id, text)) = &kept.text
+            && *id == pack.id
+        {
+            return Arc::clone(text);
+        }
+        let text = Arc::new(TextSide::begin(pack, &self.data_dir));
+        kept.text = Some((pack.id.clone(), Arc::clone(&text)));
+        text
     }
 
     /// Looks whether photos have come or gone, and gives the clock.

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 use super::gate::Doorway;
-use super::handover::{taken, thank};
+use super::handover::{keep, taken, thank};
 use super::patient::PatientStream;
 use crate::dirs::socket_address;
 
@@ -64,6 +64,7 @@ impl BrowserDoor {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if open.is_none() {
             let port = listener.local_addr()?.port();
+            keep(&listener);
             listener.set_nonblocking(true)?;
             let listener = TcpListener::from_std(listener)?;
             tokio::spawn(serve_loopback(listener, port, router.clone()));

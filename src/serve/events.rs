@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use super::answer::Failed;
 use super::desk::Desk;
@@ -21,14 +21,14 @@ use super::pictures::Pieces;
 /// Listeners at most: an open page is one while it is looked at.
 const MOST_LISTENERS: usize = 8;
 static LISTENERS: Semaphore = Semaphore::const_new(MOST_LISTENERS);
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// A listener is told something at least this often: one that has gone is noticed by that.
 const ALIVE: Duration = Duration::from_secs(20);
 /// Events that wait for a listener; one that takes none for [`ALIVE`] is let go.
 const WAITING: usize = 16;
 /// Tiles that take long to read are not asked for all the time: a stretch without news is this many times
 /// what the last reading took.
-const REST: u32 = 20;
+pub(super) const REST: u32 = 20;
 
 /// Since when somebody wants to know.
 #[derive(Debug, Default, Deserialize)]
@@ -42,22 +42,10 @@ pub(super) async fn events(
     Query(Since { since }): Query<Since>,
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
-    let Ok(permit) = LISTENERS.try_acquire() else {
-        return Err(Failed::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            format!("{MOST_LISTENERS} listen already; close one"),
-        ));
-    };
     let accepts = headers.get(header::ACCEPT);
     let as_lines = accepts.is_some_and(|a| a.as_bytes().starts_with(b"application/x-ndjson"));
-    let (out, body) = mpsc::channel(WAITING);
+    let (mut telling, body) = Telling::begin(as_lines)?;
     tokio::spawn(async move {
-        let _permit = permit;
-        let mut telling = Telling {
-            out,
-            as_lines,
-            told: Instant::now(),
-        };
         // It ends when the listener has gone.
         let _ = tell(&desk, since, &mut telling).await;
     });
@@ -74,22 +62,45 @@ pub(super) async fn events(
 }
 
 /// The listener has gone.
-struct Gone;
+pub(super) struct Gone;
 
-struct Telling {
+/// Tells one listener what happens.
+pub(super) struct Telling {
     out: mpsc::Sender<std::io::Result<Bytes>>,
     as_lines: bool,
     told: Instant,
+    _permit: SemaphorePermit<'static>,
 }
 
 impl Telling {
+    /// If there are not too many listeners already.
+    pub fn begin(as_lines: bool) -> Result<(Self, mpsc::Receiver<std::io::Result<Bytes>>), Failed> {
+        let permit = LISTENERS.try_acquire().map_err(|_| {
+            let why = format!("{MOST_LISTENERS} listen already; close one");
+            Failed::new(StatusCode::TOO_MANY_REQUESTS, why)
+        })?;
+        let (out, body) = mpsc::channel(WAITING);
+        let telling = Self {
+            out,
+            as_lines,
+            told: Instant::now(),
+            _permit: permit,
+        };
+        Ok((telling, body))
+    }
+
+    /// When the listener has gone.
+    pub async fn has_gone(&self) {
+        self.out.closed().await;
+    }
+
     async fn say(&mut self, text: String) -> Result<(), Gone> {
         self.told = Instant::now();
         let sent = self.out.send_timeout(Ok(text.into()), ALIVE).await;
         sent.map_err(|_| Gone)
     }
 
-    async fn event(&mut self, event: &Value) -> Result<(), Gone> {
+    pub async fn event(&mut self, event: &Value) -> Result<(), Gone> {
         let text = match self.as_lines {
             true => format!("{event}\n"),
             false => format!("data: {event}\n\n"),
@@ -97,7 +108,7 @@ impl Telling {
         self.say(text).await
     }
 
-    async fn still_here(&mut self) -> Result<(), Gone> {
+    pub async fn still_here(&mut self) -> Result<(), Gone> {
         if self.told.elapsed() < ALIVE {
             return Ok(());
         }
@@ -142,7 +153,7 @@ async fn tell(desk: &Arc<Desk>, since: Option<u64>, telling: &mut Telling) -> Re
         telling.still_here().await?;
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            () = telling.out.closed() => return Err(Gone),
+            () = telling.has_gone() => return Err(Gone),
         }
     }
 }

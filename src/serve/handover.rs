@@ -6,15 +6,17 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg, sockopt,
 };
+use sd_notify::NotifyState;
 
 use crate::dirs::socket_address;
 
@@ -76,7 +78,11 @@ pub(super) fn taken(stream: &UnixStream) -> io::Result<TcpListener> {
         RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
         _ => None,
     });
-    let fd: OwnedFd = fd.ok_or_else(|| io::Error::other("no descriptor came"))?;
+    of_loopback(fd.ok_or_else(|| io::Error::other("no descriptor came"))?)
+}
+
+/// A listener at a port of 127.0.0.1, and nothing else.
+fn of_loopback(fd: OwnedFd) -> io::Result<TcpListener> {
     if !sockopt::socket_acceptconn(&fd)? {
         return Err(io::Error::other("it does not listen"));
     }
@@ -85,6 +91,32 @@ pub(super) fn taken(stream: &UnixStream) -> io::Result<TcpListener> {
         SocketAddr::V4(at) if *at.ip() == Ipv4Addr::LOCALHOST => Ok(listener),
         other => Err(io::Error::other(format!("{other} is not of 127.0.0.1"))),
     }
+}
+
+/// Has the service manager keep a listener, if there is one that keeps such things: an open page goes on when
+/// photond is started anew.
+pub(super) fn keep(listener: &TcpListener) {
+    let states = [NotifyState::FdStore, NotifyState::FdName("gallery")];
+    if let Err(e) = sd_notify::notify_with_fds(&states, &[listener.as_fd()]) {
+        tracing::debug!("the gallery's port will not outlive this photond: {e}");
+    }
+}
+
+/// The listener that the service manager has kept, once.
+pub(super) fn kept() -> Option<TcpListener> {
+    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+    if IS_TAKEN.swap(true, Ordering::Relaxed) {
+        return None;
+    }
+    let fds = sd_notify::listen_fds().ok()?;
+    // SAFETY: the manager has opened these descriptors for this process (it names it), and nothing but this
+    // takes them, once.
+    let fds: Vec<OwnedFd> = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect();
+    for fd in &fds {
+        // Children have no use for them.
+        let _ = rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC);
+    }
+    fds.into_iter().find_map(|fd| of_loopback(fd).ok())
 }
 
 /// Tells whoever has handed a listener over that it is served.

@@ -16,10 +16,13 @@ mod desk;
 mod doors;
 mod events;
 mod export;
+mod facets;
 mod files;
+mod finding;
 mod folders;
 mod gate;
 mod handover;
+mod listing;
 mod patient;
 mod pictures;
 mod previews;
@@ -99,6 +102,10 @@ pub enum Errand {
     Confirm(Option<PathBuf>),
     /// Take a root out of the index.
     Forget(PathBuf),
+    /// Show a file in the desktop's file manager.
+    Reveal(PathBuf),
+    /// Open a file with the desktop's program for it.
+    Open(PathBuf),
 }
 
 /// What a server is started with.

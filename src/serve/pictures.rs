@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,7 +20,7 @@ use super::answer::{Failed, for_good};
 use super::desk::Desk;
 use crate::photo::Format;
 use crate::source::{Links, open_beneath};
-use crate::store::StoreReader;
+use crate::store::{Hit, StoreReader};
 
 /// Bytes of a file that are on their way at once, in pieces: a client that reads slowly costs no more.
 const PIECE: usize = 64 << 10;
@@ -73,10 +74,21 @@ pub(super) fn open(
 ) -> Result<(File, u64, &'static str), Failed> {
     let hit = reader.photo_called(i64::from(id))?.ok_or_else(no_photo)?;
     let kind = media_type(&hit.photo.format);
+    let (_, file, size) = opened(reader, &hit, links)?;
+    Ok((file, size, kind))
+}
+
+/// Where a photo lies now, for programs of the desktop.
+pub(super) fn path_of(reader: &StoreReader, id: u32, links: Links) -> Result<PathBuf, Failed> {
+    let hit = reader.photo_called(i64::from(id))?.ok_or_else(no_photo)?;
+    Ok(opened(reader, &hit, links)?.0)
+}
+
+fn opened(reader: &StoreReader, hit: &Hit, links: Links) -> Result<(PathBuf, File, u64), Failed> {
     let mut why = None;
     for place in reader.places(&hit.photo.hash)? {
         match open_beneath(&place.root, &place.path, links) {
-            Ok((file, stamp)) => return Ok((file, stamp.size, kind)),
+            Ok((file, stamp)) => return Ok((place.path.under(&place.root), file, stamp.size)),
             Err(e) => why = Some(e.to_string()),
         }
     }

@@ -1,9 +1,8 @@
 //! Who answers what, and the one way in: every request passes [`enter`] first.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, Request, State};
@@ -14,35 +13,29 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::UnixListener;
 
 use super::answer::{Failed, as_bytes, as_json};
-use super::asked::{SortBy, ViewRequest};
-use super::desk::{ClockedTiles, Desk};
+use super::desk::Desk;
 use super::doors::{BrowserDoor, CameThrough, serve_socket};
 use super::folders::{self, FolderId};
 use super::gate::{ANSWER_HEADERS, Doorway, ENTRANCE, GALLERY_HOST, judge};
-use super::handover::loopback;
-use super::pictures::{no_photo, original, thumbnail};
+use super::handover::{kept, loopback};
+use super::pictures::{no_photo, original, path_of, thumbnail};
 use super::previews::preview;
-use super::view::ViewHead;
 use super::visitors::Visitors;
-use super::{Errand, ServeOptions, events, export, files};
-use crate::search::{self, Searcher, Space, TextSide, Wish, choose};
+use super::{Errand, ServeOptions, events, export, facets, files, finding, listing};
 use crate::store::StoreReader;
 
 /// The longest request body: a selection of 100,000 photos.
 const LONGEST_BODY: usize = 1 << 20;
+/// In the data directory: which browsers were let in.
+const VISITORS: &str = "gallery.json";
 /// How long a request's body may take.
 const BODY: Duration = Duration::from_secs(15);
-/// Photos that a ranked view shows beyond the confident answers.
-const BEYOND: usize = 200;
-/// Rows of each kind in the facets.
-const FACETS: usize = 50;
 
 /// Who is let in, and through which doors.
-#[derive(Default)]
 struct Porter {
     visitors: Visitors,
     browsers: BrowserDoor,
@@ -51,12 +44,18 @@ struct Porter {
 /// Answers until it is dropped.
 pub(super) async fn serve(api: UnixListener, handed: UnixListener, options: ServeOptions) {
     let links = options.links();
-    let porter = Arc::new(Porter::default());
+    let porter = Arc::new(Porter {
+        visitors: Visitors::kept_in(options.data_dir.join(VISITORS)),
+        browsers: BrowserDoor::default(),
+    });
+    let known = porter.visitors.port_in_use(SystemTime::now());
     let desk = Desk::new(options.data_dir, links, options.get_answers);
     let router = router(Arc::new(desk), options.max_file, &porter);
-    if options.always {
-        let opened = loopback(options.port).and_then(|at| porter.browsers.open(at, &router));
-        if let Err(e) = opened {
+    let kept = kept().map(Ok);
+    let wanted = options.always || known.is_some();
+    let opened = kept.or_else(|| wanted.then(|| loopback(known.unwrap_or(options.port))));
+    if let Some(opened) = opened {
+        if let Err(e) = opened.and_then(|at| porter.browsers.open(at, &router)) {
             tracing::warn!("the gallery has no port; `photond open` brings one: {e}");
         }
     }
@@ -77,9 +76,10 @@ fn router(desk: Arc<Desk>, max_file: u64, porter: &Arc<Porter>) -> Router {
         .route("/t/{epoch}/{id}", get(thumbnail))
         .route("/p/{epoch}/{id}", get(preview))
         .route("/o/{id}", get(original))
-        .route("/api/v1/view", post(view))
+        .route("/api/v1/view", post(finding::view))
         .route("/api/v1/photos/{id}", get(photo))
-        .route("/api/v1/facets", get(facets))
+        .route("/api/v1/query", post(listing::query))
+        .route("/api/v1/facets", get(facets::of_all).post(facets::among))
         .route("/api/v1/folders", get(folder_list))
         .route("/api/v1/places", get(places))
         .route("/api/v1/people", get(people))
@@ -90,6 +90,8 @@ fn router(desk: Arc<Desk>, max_file: u64, porter: &Arc<Porter>) -> Router {
         .route("/api/v1/rescan", post(rescan))
         .route("/api/v1/confirm", post(confirm))
         .route("/api/v1/forget", post(forget))
+        .route("/api/v1/reveal", post(reveal))
+        .route("/api/v1/open", post(open))
         .route("/api/v1/export", post(export_chosen))
         .route("/api/v1/export/{name}", get(export::fetch))
         .with_state(desk)
@@ -128,8 +130,11 @@ async fn let_in(porter: &Porter, request: Request) -> Result<Request, Failed> {
     {
         return Err(Failed::new(
             StatusCode::UNAUTHORIZED,
-            "this browser is not let in yet, or photond was started anew: run `photond open`",
+            "this browser is not let in: run `photond open`",
         ));
+    }
+    if let Doorway::Loopback(port) = doorway {
+        porter.visitors.are_at(port, SystemTime::now());
     }
     let (parts, body) = request.into_parts();
     let body = tokio::time::timeout(BODY, to_bytes(body, LONGEST_BODY)).await;
@@ -174,7 +179,7 @@ async fn in_json(response: Response) -> Response {
     Failed::new(status, said).into_response()
 }
 
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Failed> {
+pub(super) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Failed> {
     // Nothing at all is an empty object.
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|e| Failed::of_theirs(e.to_string()))
@@ -229,101 +234,6 @@ async fn invite(State(porter): State<Arc<Porter>>) -> Result<Response, Failed> {
     ))
 }
 
-/// `POST /api/v1/view`
-async fn view(
-    State(desk): State<Arc<Desk>>,
-    Extension(MaxFile(max_file)): Extension<MaxFile>,
-    body: Bytes,
-) -> Result<Response, Failed> {
-    let request: ViewRequest = read(&body)?;
-    let bytes = desk.with(move |desk, reader| view_of(desk, reader, request, max_file));
-    Ok(as_bytes("application/octet-stream", bytes.await?))
-}
-
-fn view_of(
-    desk: &Desk,
-    reader: &StoreReader,
-    request: ViewRequest,
-    max_file: u64,
-) -> Result<Vec<u8>, Failed> {
-    let tiles = desk.tiles(reader)?;
-    let head = head_of(&tiles);
-    let (wishes, mut query) = request.query.understood(reader)?;
-    if wishes.is_empty() && query == search::Query::default() {
-        return tiles.all.tiles().bytes(head);
-    }
-    let answers = desk.answers()?;
-    let searcher = answers.searcher(reader)?;
-    if wishes.is_empty() {
-        let ids = searcher.photo_ids(&query)?;
-        return tiles.all.only(ids).bytes(head);
-    }
-    query.limit = request.limit;
-    let beyond = match request.sort {
-        Some(SortBy::Date) => 0,
-        _ => BEYOND,
-    };
-    let chosen = choose(reader, desk.data_dir());
-    let found = chosen.and_then(|chosen| {
-        let reads = wishes.iter().any(|wish| wish.sentence().is_some());
-        let text = reads.then(|| TextSide::begin(&chosen.pack, desk.data_dir()));
-        let space = Space {
-            pack: &chosen.pack,
-            model: chosen.row.id,
-            classifier: answers.classifier_pack(),
-            data_dir: desk.data_dir(),
-            max_file,
-            stop: None,
-            text: text.as_ref(),
-        };
-        searcher.closest(&space, &query, &wishes, beyond)
-    });
-    match found {
-        Ok((best, _)) if request.sort == Some(SortBy::Date) => {
-            let ids = best.iter().map(|standing| standing.photo).collect();
-            tiles.all.only(ids).bytes(head)
-        }
-        Ok((best, _)) => tiles.all.best(&best)?.bytes(head),
-        // Plain words mean something without a model too.
-        Err(e) if e.is_of_the_model() => match only_sentence(&wishes) {
-            Some(words) => {
-                let ids = by_words(&searcher, &query, words)?;
-                tiles.all.only(ids).bytes(head)
-            }
-            None => Err(e.into()),
-        },
-        Err(e) => Err(e.into()),
-    }
-}
-
-fn head_of(tiles: &ClockedTiles) -> ViewHead {
-    ViewHead {
-        clock: tiles.clock,
-        epoch: tiles.epoch.clone(),
-        ..ViewHead::default()
-    }
-}
-
-fn only_sentence(wishes: &[Wish]) -> Option<&str> {
-    match wishes {
-        [wish] => wish.sentence(),
-        _ => None,
-    }
-}
-
-fn by_words(
-    searcher: &Searcher<'_>,
-    query: &search::Query,
-    words: &str,
-) -> Result<Vec<i64>, Failed> {
-    let mut ids = Vec::new();
-    searcher.by_words(query, words, &mut |shot| {
-        ids.push(shot.face.photo.id);
-        std::ops::ControlFlow::Continue(())
-    })?;
-    Ok(ids)
-}
-
 /// `GET /api/v1/photos/{id}`
 async fn photo(State(desk): State<Arc<Desk>>, Path(id): Path<u32>) -> Result<Response, Failed> {
     let photo = desk.with(move |desk, reader| {
@@ -333,49 +243,6 @@ async fn photo(State(desk): State<Arc<Desk>>, Path(id): Path<u32>) -> Result<Res
         Ok(photo)
     });
     Ok(as_json(&photo.await?))
-}
-
-/// `GET /api/v1/facets`: what there is most of in the whole library.
-async fn facets(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
-    let facets = desk.with(|desk, reader| {
-        let answers = desk.answers()?;
-        let searcher = answers.searcher(reader)?;
-        let row = |name: &str, photos: i64| json!({ "name": name, "photos": photos });
-        let tags = reader.tag_counts(searcher.cutoff)?;
-        let tags: Vec<Value> = tags
-            .iter()
-            .take(FACETS)
-            .map(|t| row(&t.name, t.photos))
-            .collect();
-        let people = reader.persons()?;
-        let people = people.iter().take(FACETS).map(|p| row(&p.name, p.photos));
-        let places = named_places(reader)?;
-        let places = places.iter().map(|(name, photos)| row(name, *photos));
-        let cameras = reader.camera_counts(FACETS)?;
-        let cameras = cameras.iter().map(|(name, photos)| row(name, *photos));
-        Ok(json!({
-            "tags": tags,
-            "people": people.collect::<Vec<_>>(),
-            "places": places.collect::<Vec<_>>(),
-            "cameras": cameras.collect::<Vec<_>>(),
-        }))
-    });
-    Ok(as_json(&facets.await?))
-}
-
-/// The places with most photos, under names that a query understands.
-fn named_places(reader: &StoreReader) -> Result<Vec<(String, i64)>, Failed> {
-    let mut counts: HashMap<String, i64> = HashMap::new();
-    for count in reader.locality_counts()? {
-        let name = count.locality.to_string();
-        // What was taken near a city is found under its name too.
-        let name = name.strip_prefix("near ").unwrap_or(&name);
-        *counts.entry(name.to_owned()).or_default() += count.photos;
-    }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    counts.truncate(FACETS);
-    Ok(counts)
 }
 
 #[derive(Deserialize)]
@@ -497,6 +364,31 @@ async fn forget(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, 
     let root = root.ok_or_else(|| Failed::of_theirs("say which root: {\"root\": 1}"))?;
     run(&desk, move |reader| {
         Ok(Errand::Forget(root_path(reader, root)?))
+    })
+    .await
+}
+
+/// A photo, by number.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfPhoto {
+    id: u32,
+}
+
+/// `POST /api/v1/reveal {"id"}`: its folder in the desktop's file manager.
+async fn reveal(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Failed> {
+    let (OfPhoto { id }, links) = (read(&body)?, desk.links());
+    run(&desk, move |reader| {
+        Ok(Errand::Reveal(path_of(reader, id, links)?))
+    })
+    .await
+}
+
+/// `POST /api/v1/open {"id"}`: with the desktop's program for it.
+async fn open(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Failed> {
+    let (OfPhoto { id }, links) = (read(&body)?, desk.links());
+    run(&desk, move |reader| {
+        Ok(Errand::Open(path_of(reader, id, links)?))
     })
     .await
 }

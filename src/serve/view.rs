@@ -27,6 +27,11 @@ pub(super) struct Tiles {
 }
 
 impl Tiles {
+    /// `photos.id` of each.
+    pub fn ids(&self) -> impl Iterator<Item = i64> {
+        self.ids.iter().copied().map(i64::from)
+    }
+
     fn push(&mut self, id: u32, ratio: u8, day: i32) {
         self.ids.push(id);
         self.ratios.push(ratio);

@@ -3,9 +3,11 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::error::{At, StoreError};
+use super::localities::locality_of;
+use super::tags::column;
 use super::thumbs::ThumbStore;
 use super::{Hit, PhotoFilter, StoreReader};
-use crate::photo::{ContentHash, Format};
+use crate::photo::{ContentHash, Format, Locality};
 
 /// A photo as a tile of a grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +31,21 @@ pub struct PhotoPosition {
     pub lat: f64,
     /// Degrees east.
     pub lon: f64,
+}
+
+/// What some photos have most of, as `(name, photos)`, most photos first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PhotoFacets {
+    /// Names of tags.
+    pub tags: Vec<(String, i64)>,
+    /// Names of people.
+    pub people: Vec<(String, i64)>,
+    /// Cities, regions, countries.
+    pub places: Vec<(Locality, i64)>,
+    /// Makers and models.
+    pub cameras: Vec<(String, i64)>,
+    /// Years in which they were taken.
+    pub years: Vec<(i64, i64)>,
 }
 
 /// What tells one set of photos from another: equal values mean that, almost certainly, no photo has
@@ -135,6 +152,81 @@ impl StoreReader {
                         nowhere: r.get(2)?,
                     })
                 })
+            })
+            .at(&self.path)
+    }
+
+    /// What these photos have most of, `limit` of each. A tag counts from `min_confidence` on. Proportional to
+    /// the photos.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn facets_among(
+        &self,
+        photos: &[i64],
+        min_confidence: f32,
+        limit: usize,
+    ) -> Result<PhotoFacets, StoreError> {
+        let ids = format!("{photos:?}");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let counted = "FROM json_each(?1) ids CROSS JOIN";
+        Ok(PhotoFacets {
+            tags: self.most(
+                &format!(
+                    "SELECT t.name, count(*) {counted} tags g ON g.photo = ids.value AND g.confidence >= ?3
+                     JOIN terms t ON t.id = g.term GROUP BY t.id ORDER BY 2 DESC, 1 LIMIT ?2"
+                ),
+                params![ids, limit, column(min_confidence)],
+                |r| r.get(0),
+            )?,
+            people: self.most(
+                &format!(
+                    "SELECT n.name, count(*) {counted} photo_people w ON w.photo = ids.value
+                     JOIN people n ON n.id = w.person GROUP BY n.id ORDER BY 2 DESC, 1 LIMIT ?2"
+                ),
+                params![ids, limit],
+                |r| r.get(0),
+            )?,
+            places: self.most(
+                &format!(
+                    "SELECT l.id, count(*), l.code, l.region, l.name, l.near, l.country
+                     {counted} photos p ON p.id = ids.value JOIN localities l ON l.id = p.locality
+                     GROUP BY l.id ORDER BY 2 DESC, l.country, l.region, l.name LIMIT ?2"
+                ),
+                params![ids, limit],
+                |r| locality_of(r, 2),
+            )?,
+            cameras: self.most(
+                &format!(
+                    "SELECT p.camera, count(*) {counted} photos p ON p.id = ids.value
+                     WHERE p.camera IS NOT NULL GROUP BY p.camera ORDER BY 2 DESC, 1 LIMIT ?2"
+                ),
+                params![ids, limit],
+                |r| r.get(0),
+            )?,
+            years: self.most(
+                &format!(
+                    "SELECT CAST(strftime('%Y', f.taken / 1000, 'unixepoch') AS INTEGER) y, count(DISTINCT f.photo)
+                     {counted} files f INDEXED BY files_by_photo ON f.photo = ids.value
+                     WHERE f.missing_since IS NULL GROUP BY y ORDER BY 2 DESC, 1 DESC LIMIT ?2"
+                ),
+                params![ids, limit],
+                |r| r.get(0),
+            )?,
+        })
+    }
+
+    fn most<T>(
+        &self,
+        sql: &str,
+        params: &[&dyn rusqlite::ToSql],
+        what: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<(T, i64)>, StoreError> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut s| {
+                s.query_map(params, |r| Ok((what(r)?, r.get(1)?)))?
+                    .collect()
             })
             .at(&self.path)
     }

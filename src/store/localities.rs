@@ -227,7 +227,7 @@ impl StoreReader {
                 "SELECT l.code, l.region, l.name, l.near, l.country
                  FROM photos p JOIN localities l ON l.id = p.locality WHERE p.id = ?1",
             )
-            .and_then(|mut s| s.query_row([photo], |r| read(r, 0)).optional())
+            .and_then(|mut s| s.query_row([photo], |r| locality_of(r, 0)).optional())
             .at(&self.path)
     }
 
@@ -276,7 +276,7 @@ impl StoreReader {
                     Ok(LocalityCount {
                         id: r.get(0)?,
                         photos: r.get(1)?,
-                        locality: read(r, 2)?,
+                        locality: locality_of(r, 2)?,
                     })
                 })?
                 .collect()
@@ -286,7 +286,7 @@ impl StoreReader {
 }
 
 /// From the columns code, region, name, near, country.
-fn read(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Locality> {
+pub(super) fn locality_of(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Locality> {
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     Ok(Locality {
         code: row.get(first)?,

@@ -1,13 +1,15 @@
 //! The API over both listeners, asked in raw HTTP.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, IoSliceMut, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde_json::Value;
 
 use crate::env::{TestEnv, save};
@@ -148,6 +150,12 @@ fn every_example_of_the_documentation_is_answered() {
             continue;
         }
         let reply = ask(&env, &line, &fill(body));
+        if line.ends_with("/reveal") || line.ends_with("/open") {
+            // Tests have no desktop.
+            let why = reply.json()["error"].as_str().unwrap().to_owned();
+            assert!(why.contains("copy the path"), "{why}");
+            continue;
+        }
         let said = String::from_utf8_lossy(&reply.body).into_owned();
         assert_eq!(reply.status, 200, "{line}: {said}");
     }
@@ -254,6 +262,113 @@ fn a_photo_that_lands_is_told_and_shown() {
     let none = ask(&env, "GET /t/x/999999", "");
     assert_eq!(none.status, 404);
     assert!(none.json()["error"].is_string());
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+/// A service manager that keeps a descriptor, as systemd's does.
+#[test]
+fn the_service_manager_keeps_the_port() {
+    let env = TestEnv::new();
+    let manager = env.outside("notify.sock");
+    let manager = UnixDatagram::bind(&manager)
+        .map(|at| (manager, at))
+        .unwrap();
+    let daemon = env.watch_with(&[], |command| {
+        command.env("NOTIFY_SOCKET", &manager.0);
+    });
+    env.ok(&["open", "--print"]);
+    manager
+        .1
+        .set_read_timeout(Some(Duration::from_secs(240)))
+        .unwrap();
+    let mut text = [0; 512];
+    let listener = loop {
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut with = RecvAncillaryBuffer::new(&mut space);
+        let into = &mut [IoSliceMut::new(&mut text)];
+        let got = recvmsg(&manager.1, into, &mut with, RecvFlags::empty()).unwrap();
+        let fd = with.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+            _ => None,
+        });
+        if let Some(fd) = fd {
+            let text = String::from_utf8_lossy(&text[..got.bytes]).into_owned();
+            assert!(text.contains("FDSTORE=1"), "{text}");
+            break TcpListener::from(fd);
+        }
+    };
+    assert_eq!(daemon.stop(), Some(0));
+
+    // systemd gives it as descriptor 3, and says to whom.
+    let start = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\" 3<&0 0</dev/null";
+    let photos = env.photos();
+    let command = env.command(&["watch", photos.to_str().unwrap()]);
+    let mut shell = env.wrapped(&["sh", "-c", start, "sh"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    let at = listener.local_addr().unwrap();
+    shell.stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)));
+    let daemon = env.spawn(shell);
+    env.wait_until("the port is answered again", || {
+        let stream = TcpStream::connect(at).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        let host = format!("photond.localhost:{}", at.port());
+        let asked = request("GET /", &[("Host", &host)], "");
+        let mut stream = stream;
+        let _ = stream.write_all(&asked);
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer.starts_with("HTTP/1.1 40")
+    });
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn photos_that_come_to_fit_are_told_as_they_come() {
+    let env = TestEnv::new();
+    let daemon = library(&env);
+    let body = r#"{"query": {"name": "wanted"}, "follow": true}"#;
+    let mut stream = at_socket(&env);
+    stream
+        .set_read_timeout(Some(Duration::from_secs(240)))
+        .unwrap();
+    stream
+        .write_all(&request("POST /api/v1/query", &[("Host", "p"), JSON], body))
+        .unwrap();
+    let mut told = BufReader::new(stream).lines().map(|line| line.unwrap());
+    // The head comes when it is known what fits already.
+    assert!(told.any(|line| line.is_empty()));
+
+    let mut command = env.command(&["query", "--follow", "--name", "wanted", "--format", "paths"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut notice = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stderr.read_line(&mut notice).unwrap();
+    assert!(notice.contains("waiting for photos"), "{notice}");
+
+    save(6, &env.photo("other.jpg"));
+    save(7, &env.photo("sea/wanted.jpg"));
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let path = lines.next().unwrap().unwrap();
+    assert_eq!(path, env.photo("sea/wanted.jpg").to_str().unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let photo = told.find(|line| line.starts_with('{')).unwrap();
+    let photo: Value = serde_json::from_str(&photo).unwrap();
+    assert_eq!(photo["path"], path.as_str());
+    // Without `follow`: what there is.
+    let body = r#"{"query": {"folder": null}, "limit": 3}"#;
+    let all = ask(&env, "POST /api/v1/query", body);
+    let all = String::from_utf8(all.body).unwrap();
+    assert_eq!(all.lines().filter(|line| line.starts_with('{')).count(), 3);
+    let wrong = r#"{"query": {"since": "never"}, "follow": true}"#;
+    assert_eq!(ask(&env, "POST /api/v1/query", wrong).status, 400);
+    assert!(
+        env.refused(&["query", "--follow", "--format", "json"])
+            .contains("jsonl")
+    );
     assert_eq!(daemon.stop(), Some(0));
 }
 
@@ -398,6 +513,15 @@ fn a_browser_gets_in_by_a_code_and_nobody_else_does() {
 
     // A second code is for the same listener.
     assert!(env.ok(&["open", "--print"]).contains(host));
+    assert_eq!(daemon.stop(), Some(0));
+
+    // An open page goes on when photond is started anew.
+    let daemon = env.watch();
+    assert_eq!(at(&photo, &[known, own, cookie], "").status, 200);
+    assert_eq!(
+        at(&photo, &[known, own, ("Cookie", &other)], "").status,
+        401
+    );
     assert_eq!(daemon.stop(), Some(0));
     let alone = env.refused(&["open", "--print"]);
     assert!(alone.contains("photond is not running"), "{alone}");
