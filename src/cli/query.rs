@@ -242,7 +242,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
                 closest(context, &searcher, (&query, &wishes), &known.pack, chosen)
             }
         };
-        let mut show = |new: &HashSet<i64>| rows.new(new);
+        let mut show = |new: &HashSet<i64>| rows.these(new);
         let begun = || {
             if !context.quiet {
                 context
@@ -606,7 +606,7 @@ impl Rows<'_> {
     }
 
     /// Shows photos that have come to fit, at once.
-    fn new(&mut self, found: &HashSet<i64>) -> anyhow::Result<()> {
+    fn these(&mut self, found: &HashSet<i64>) -> anyhow::Result<()> {
         let (searcher, query) = (self.searcher, self.query);
         searcher.show(query, found, &mut |shot| self.row(shot, None))?;
         match self.failure.take() {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 
 use super::words::KnownWords;
@@ -97,6 +98,11 @@ impl Answers for Commands {
             }
             Errand::Resume => {
                 control::put(&self.context, None)?;
+                return Ok(None);
+            }
+            Errand::Reload => {
+                // As the service manager asks for it.
+                kill_process(getpid(), Signal::HUP)?;
                 return Ok(None);
             }
             Errand::Reveal(path) => {

@@ -24,7 +24,7 @@ const COUNTED: usize = 50_000;
 
 /// `GET /api/v1/facets`: what there is most of in the whole library.
 pub(super) async fn of_all(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
-    let facets = desk.with(|desk, reader| all(desk, reader));
+    let facets = desk.with(all);
     Ok(as_json(&facets.await?))
 }
 

@@ -14,6 +14,7 @@ mod asked;
 mod client;
 mod desk;
 mod doors;
+mod duplicates;
 mod events;
 mod export;
 mod facets;
@@ -102,6 +103,8 @@ pub enum Errand {
     Confirm(Option<PathBuf>),
     /// Take a root out of the index.
     Forget(PathBuf),
+    /// Read the settings again.
+    Reload,
     /// Show a file in the desktop's file manager.
     Reveal(PathBuf),
     /// Open a file with the desktop's program for it.

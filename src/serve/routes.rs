@@ -25,7 +25,7 @@ use super::handover::{kept, loopback};
 use super::pictures::{no_photo, original, path_of, thumbnail};
 use super::previews::preview;
 use super::visitors::Visitors;
-use super::{Errand, ServeOptions, events, export, facets, files, finding, listing};
+use super::{Errand, ServeOptions, duplicates, events, export, facets, files, finding, listing};
 use crate::store::StoreReader;
 
 /// The longest request body: a selection of 100,000 photos.
@@ -54,10 +54,9 @@ pub(super) async fn serve(api: UnixListener, handed: UnixListener, options: Serv
     let kept = kept().map(Ok);
     let wanted = options.always || known.is_some();
     let opened = kept.or_else(|| wanted.then(|| loopback(known.unwrap_or(options.port))));
-    if let Some(opened) = opened {
-        if let Err(e) = opened.and_then(|at| porter.browsers.open(at, &router)) {
-            tracing::warn!("the gallery has no port; `photond open` brings one: {e}");
-        }
+    let opened = opened.map(|at| at.and_then(|at| porter.browsers.open(at, &router)));
+    if let Some(Err(e)) = opened {
+        tracing::warn!("the gallery has no port; `photond open` brings one: {e}");
     }
     let invite = Router::new()
         .route("/api/v1/invite", post(invite))
@@ -78,6 +77,7 @@ fn router(desk: Arc<Desk>, max_file: u64, porter: &Arc<Porter>) -> Router {
         .route("/o/{id}", get(original))
         .route("/api/v1/view", post(finding::view))
         .route("/api/v1/photos/{id}", get(photo))
+        .route("/api/v1/duplicates", post(duplicates::duplicates))
         .route("/api/v1/query", post(listing::query))
         .route("/api/v1/facets", get(facets::of_all).post(facets::among))
         .route("/api/v1/folders", get(folder_list))
@@ -87,6 +87,7 @@ fn router(desk: Arc<Desk>, max_file: u64, porter: &Arc<Porter>) -> Router {
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/pause", post(pause))
         .route("/api/v1/resume", post(resume))
+        .route("/api/v1/reload", post(reload))
         .route("/api/v1/rescan", post(rescan))
         .route("/api/v1/confirm", post(confirm))
         .route("/api/v1/forget", post(forget))
@@ -336,6 +337,11 @@ async fn pause(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, F
 /// `POST /api/v1/resume`
 async fn resume(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
     run(&desk, |_| Ok(Errand::Resume)).await
+}
+
+/// `POST /api/v1/reload`
+async fn reload(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
+    run(&desk, |_| Ok(Errand::Reload)).await
 }
 
 /// `POST /api/v1/rescan {"folder"}`

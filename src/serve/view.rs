@@ -61,6 +61,9 @@ pub(super) struct ViewHead {
     /// Of a ranked view: how many of the photos, which come first, are confident answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confident: Option<usize>,
+    /// Photos that look alike stand together: how many each time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<usize>>,
 }
 
 /// An aspect ratio in a byte: 2^((r − 128) / 32), so that a step is 2 %.
@@ -153,6 +156,21 @@ impl AllTiles {
             best.confident += usize::from(standing.confident);
         }
         Ok(best)
+    }
+
+    /// These photos in this order, of no days.
+    pub fn in_order(&self, photos: &[i64]) -> Result<Tiles, Failed> {
+        let ratios = self.ratios_of(photos);
+        let ids: Vec<u32> = photos
+            .iter()
+            .map(|id| narrow(*id))
+            .collect::<Result<_, _>>()?;
+        let ratio = |id: &u32| ratios.get(id).copied().unwrap_or(128);
+        Ok(Tiles {
+            ratios: ids.iter().map(ratio).collect(),
+            ids,
+            days: Vec::new(),
+        })
     }
 
     fn ratios_of(&self, photos: &[i64]) -> HashMap<u32, u8> {

@@ -33,6 +33,19 @@ pub struct PhotoPosition {
     pub lon: f64,
 }
 
+/// What a photo looks like, as far as copies are told by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appearance {
+    /// `photos.id`.
+    pub photo: i64,
+    /// Perceptual hash: copies differ in few of its bits.
+    pub hash: Vec<u8>,
+    /// Width times height.
+    pub pixels: i64,
+    /// Files that hold it.
+    pub places: i64,
+}
+
 /// What some photos have most of, as `(name, photos)`, most photos first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PhotoFacets {
@@ -83,6 +96,33 @@ impl StoreReader {
                 })
             };
             visit(tile().at(&self.path)?);
+        }
+        Ok(())
+    }
+
+    /// Shows what each photo with a whole picture looks like to `visit`.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn appearances(&self, visit: &mut dyn FnMut(Appearance)) -> Result<(), StoreError> {
+        let mut stmt = self
+            .conn
+            .prepare_cached(
+                "SELECT id, phash, width * height, places FROM photos WHERE places > 0 AND pixels = 0
+                 AND length(phash) > 0",
+            )
+            .at(&self.path)?;
+        let mut rows = stmt.query([]).at(&self.path)?;
+        while let Some(r) = rows.next().at(&self.path)? {
+            let look = || -> rusqlite::Result<_> {
+                Ok(Appearance {
+                    photo: r.get(0)?,
+                    hash: r.get(1)?,
+                    pixels: r.get(2)?,
+                    places: r.get(3)?,
+                })
+            };
+            visit(look().at(&self.path)?);
         }
         Ok(())
     }
