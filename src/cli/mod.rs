@@ -9,6 +9,7 @@ mod detecting;
 mod doctor;
 mod durability;
 mod index;
+mod links;
 mod log;
 mod mark;
 mod metrics;

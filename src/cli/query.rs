@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufWriter, Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -12,7 +12,8 @@ use indicatif::ProgressBar;
 
 use super::output::{count, plural, printable, span};
 use super::words::KnownWords;
-use super::{Context_, Exit, nothing};
+use super::{Context_, Exit, links, nothing};
+use crate::link_folder::LinkFolder;
 use crate::model::ModelPack;
 use crate::said::{DateField, SaidDate, WrittenDate};
 use crate::search::{
@@ -123,6 +124,9 @@ pub(super) struct Args {
     /// Paths ended by NUL instead of newline, for `xargs -0` (implies --format paths)
     #[arg(short = '0', long = "null")]
     null: bool,
+    /// Make a folder of symbolic links to them instead of a list: a new folder, or an empty one
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["format", "null", "explain"])]
+    links: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = r#"Examples:
@@ -132,7 +136,8 @@ const EXAMPLES: &str = r#"Examples:
   photond query --tag beach --tag dog           dogs on beaches
   photond query --tag car --not-tag taxi --since 2023-06 --until 2023-08
   photond query --near 48.86,2.35,5 --format jsonl | jq .path
-  photond query --path ~/Pictures/2023 -0 | xargs -0 ls -l"#;
+  photond query --path ~/Pictures/2023 -0 | xargs -0 ls -l
+  photond query --person Anna --links ~/anna    a folder of links, for any other program"#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -169,6 +174,7 @@ fn confidence(text: &str) -> Result<f32, String> {
 
 pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let reader = StoreReader::open(&context.data_dir)?;
+    let links = args.links.as_deref().map(links::begin).transpose()?;
     let wishes = wishes(&args, context.config.max_file_mib << 20)?;
     // Nothing but plain words: they mean something without a model too.
     let plain = (wishes.len() == 1 && !args.words.is_empty()).then(|| args.words.join(" "));
@@ -217,6 +223,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         format,
         null: args.null,
         explain: args.explain,
+        links,
         out: BufWriter::with_capacity(1 << 16, std::io::stdout().lock()),
         videos: Videos::default(),
         members: 0,
@@ -508,6 +515,8 @@ struct Rows<'a> {
     format: Format,
     null: bool,
     explain: bool,
+    /// Instead of a list.
+    links: Option<LinkFolder>,
     out: BufWriter<std::io::StdoutLock<'static>>,
     videos: Videos,
     /// Files that belong to photos shown.
@@ -539,6 +548,7 @@ impl Rows<'_> {
         let members = self.members_of(shot);
         let hit = &shot.face;
         let result = match self.format {
+            _ if self.links.is_some() => self.link_rows(hit, &members),
             Format::Table => self.table_row(hit, &members, ranked),
             Format::Paths => self.path_rows(hit, &members),
             Format::Json | Format::Jsonl => self.json_row(hit, members, ranked),
@@ -557,7 +567,9 @@ impl Rows<'_> {
         if let Some(e) = self.failure {
             return Err(e);
         }
-        if self.format == Format::Json {
+        if let Some(links) = &self.links {
+            links::end(self.context, links);
+        } else if self.format == Format::Json {
             let end: &[u8] = if self.first { b"[]\n" } else { b"\n]\n" };
             self.out.write_all(end)?;
         }
@@ -624,6 +636,19 @@ impl Rows<'_> {
             for member in members {
                 path_row(self.context, &member.file, self.null, &mut self.out)?;
             }
+        }
+        Ok(())
+    }
+
+    fn link_rows(&mut self, hit: &Hit, members: &[Member]) -> anyhow::Result<()> {
+        let Some(links) = &mut self.links else {
+            return Ok(());
+        };
+        links.add(hit.path.name(), &hit.path.under(&hit.root))?;
+        // The same files as a list of paths would have.
+        for member in members.iter().filter(|_| self.query.all_files) {
+            let name = member.file.file_name().unwrap_or_default();
+            links.add(name.as_bytes(), &member.file)?;
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ mod sidecars;
 mod stopping;
 mod switching;
 mod tags;
+mod terminal;
 mod trials;
 mod verify;
 mod watching;
