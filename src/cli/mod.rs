@@ -7,6 +7,7 @@ mod boxes;
 mod control;
 mod detecting;
 mod doctor;
+mod drawing;
 mod durability;
 mod index;
 mod links;
@@ -21,6 +22,7 @@ mod output;
 mod paths;
 mod people;
 mod places;
+mod previews;
 mod query;
 mod retag;
 mod searching;
@@ -29,6 +31,7 @@ mod serving;
 mod show;
 mod status;
 mod tags;
+mod thumb;
 mod usage;
 mod verify;
 mod vocab;
@@ -135,6 +138,8 @@ enum Command {
     Open(open::Args),
     /// Show all that is known of one photo, as JSON
     Show(show::Args),
+    /// Write a small picture of a photo, as a JPEG
+    Thumb(thumb::Args),
     /// Give photos words, stars or a title of your own
     Mark(mark::Args),
     /// Say why a file or folder is indexed or not, and what is known of it and why
@@ -311,6 +316,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Places(args) => places::run(&context, &args),
         Command::Open(args) => open::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
+        Command::Thumb(args) => thumb::run(&context, &args),
         Command::Why(args) => why::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
         Command::Vocab(args) => vocab::run(&context, &args),

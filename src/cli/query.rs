@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::output::{count, plural, printable, span};
+use super::previews::Previews;
 use super::words::KnownWords;
 use super::{Context_, Exit, links, nothing};
 use crate::link_folder::LinkFolder;
@@ -127,6 +128,9 @@ pub(super) struct Args {
     /// Make a folder of symbolic links to them instead of a list: a new folder, or an empty one
     #[arg(long, value_name = "DIR", conflicts_with_all = ["format", "null", "explain"])]
     links: Option<PathBuf>,
+    /// Draw each photo's thumbnail above its line, in pixels where the terminal is known to take them
+    #[arg(long, conflicts_with_all = ["format", "null", "links"])]
+    preview: bool,
 }
 
 const EXAMPLES: &str = r#"Examples:
@@ -137,6 +141,7 @@ const EXAMPLES: &str = r#"Examples:
   photond query --tag car --not-tag taxi --since 2023-06 --until 2023-08
   photond query --near 48.86,2.35,5 --format jsonl | jq .path
   photond query --path ~/Pictures/2023 -0 | xargs -0 ls -l
+  photond query --tag beach --limit 5 --preview
   photond query --person Anna --links ~/anna    a folder of links, for any other program"#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -175,6 +180,7 @@ fn confidence(text: &str) -> Result<f32, String> {
 pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let reader = StoreReader::open(&context.data_dir)?;
     let links = args.links.as_deref().map(links::begin).transpose()?;
+    let previews = args.preview.then(|| Previews::new(context)).transpose()?;
     let wishes = wishes(&args, context.config.max_file_mib << 20)?;
     // Nothing but plain words: they mean something without a model too.
     let plain = (wishes.len() == 1 && !args.words.is_empty()).then(|| args.words.join(" "));
@@ -224,6 +230,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         null: args.null,
         explain: args.explain,
         links,
+        previews,
         out: BufWriter::with_capacity(1 << 16, std::io::stdout().lock()),
         videos: Videos::default(),
         members: 0,
@@ -517,6 +524,7 @@ struct Rows<'a> {
     explain: bool,
     /// Instead of a list.
     links: Option<LinkFolder>,
+    previews: Option<Previews>,
     out: BufWriter<std::io::StdoutLock<'static>>,
     videos: Videos,
     /// Files that belong to photos shown.
@@ -554,6 +562,11 @@ impl Rows<'_> {
             Format::Json | Format::Jsonl => self.json_row(hit, members, ranked),
         };
         self.first = false;
+        // Pictures are large: each is shown when it is there.
+        let result = match &self.previews {
+            Some(_) => result.and_then(|()| Ok(self.out.flush()?)),
+            None => result,
+        };
         match result {
             Ok(()) => ControlFlow::Continue(()),
             Err(e) => {
@@ -583,6 +596,9 @@ impl Rows<'_> {
         ranked: Option<&RankedHit<'_>>,
     ) -> anyhow::Result<()> {
         let (context, searcher) = (self.context, self.searcher);
+        if let Some(previews) = &self.previews {
+            previews.draw(hit, &mut self.out)?;
+        }
         let path = hit.path.under(&hit.root);
         let said = searcher.said(hit, searcher.min_confidence(self.query))?;
         // Words that people gave need no number.
