@@ -4,6 +4,7 @@
 //! 1 nothing found, 2 error, 78 bad configuration.
 
 mod boxes;
+mod completions;
 mod control;
 mod detecting;
 mod doctor;
@@ -166,6 +167,12 @@ enum Command {
     Service(service::Args),
     /// Check everything that could be wrong, and say the fix
     Doctor(doctor::Args),
+    /// Print what a shell needs to complete photond's words
+    #[command(hide = true)]
+    Completions(completions::CompletionsArgs),
+    /// Write the manual's pages, one a command, into a folder
+    #[command(hide = true)]
+    Man(completions::ManArgs),
     /// Decodes for the photond that has started it, and may do nothing else
     #[command(name = crate::worker::WORD, hide = true)]
     Decode {
@@ -281,6 +288,12 @@ fn chain(e: &anyhow::Error) -> String {
 }
 
 fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
+    // These need no settings, and none can be wrong for them.
+    match &cli.command {
+        Command::Completions(args) => return completions::completions(args),
+        Command::Man(args) => return completions::man(args),
+        _ => {}
+    }
     let data_dir = dirs::data_dir(cli.data_dir.as_deref()).context(
         "this system names no home directory: say where the index lives with --data-dir",
     )?;
@@ -329,7 +342,10 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify::run(&context, &args),
         Command::Service(args) => service::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
-        Command::TryRuntime { .. } | Command::Decode { .. } => Ok(Exit::Done),
+        Command::Completions(_)
+        | Command::Man(_)
+        | Command::TryRuntime { .. }
+        | Command::Decode { .. } => Ok(Exit::Done),
     }
 }
 
