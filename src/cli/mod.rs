@@ -14,6 +14,7 @@ mod index;
 mod links;
 mod log;
 mod mark;
+mod mcp;
 mod metrics;
 mod model;
 mod nothing;
@@ -141,6 +142,8 @@ enum Command {
     Show(show::Args),
     /// Write a small picture of a photo, as a JPEG
     Thumb(thumb::Args),
+    /// Let an assistant search your photos (Model Context Protocol over standard input and output)
+    Mcp(mcp::Args),
     /// Give photos words, stars or a title of your own
     Mark(mark::Args),
     /// Say why a file or folder is indexed or not, and what is known of it and why
@@ -325,6 +328,7 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Query(args) => query::run(&context, *args),
         Command::Tags(args) => tags::run(&context, &args),
         Command::Mark(args) => mark::run(&context, &args),
+        Command::Mcp(_) => mcp::run(&context),
         Command::People(args) => people::run(&context, &args),
         Command::Places(args) => places::run(&context, &args),
         Command::Open(args) => open::run(&context, &args),

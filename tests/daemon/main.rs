@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod asking;
+mod assistant;
 mod bad_input;
 mod detecting;
 mod durable;

@@ -29,14 +29,14 @@ impl Drawing {
         let (term, program) = (term.as_deref(), program.as_deref());
         let begins =
             |names: &[&str]| term.is_some_and(|term| names.iter().any(|n| term.starts_with(n)));
-        let is_set = |name: &&str| var(name).is_some_and(|value| !value.is_empty());
+        let is_set = |name: &str| var(name).is_some_and(|value| !value.is_empty());
         // These pass no pictures on, whatever the terminal around them can do and has put into the environment.
         let inside =
-            begins(&["screen", "tmux"]) || ["TMUX", "STY", "ZELLIJ"].iter().any(|v| is_set(&v));
+            begins(&["screen", "tmux"]) || ["TMUX", "STY", "ZELLIJ"].iter().any(|v| is_set(v));
         if !inside {
             let kitty = begins(&["xterm-kitty", "xterm-ghostty"])
                 || matches!(program, Some("ghostty" | "WezTerm"))
-                || is_set(&"KITTY_WINDOW_ID");
+                || is_set("KITTY_WINDOW_ID");
             if kitty {
                 return Self::Kitty;
             }
