@@ -6,6 +6,10 @@ CARGO   ?= cargo
 PYTHON  ?= python3
 PREFIX  ?= $(HOME)/.local
 PHOTOND := target/release/photond
+# Where bash and fish look by themselves; for zsh see the README.
+COMPLETIONS = $(PREFIX)/share/bash-completion/completions/photond $(PREFIX)/share/zsh/site-functions/_photond \
+    $(PREFIX)/share/fish/vendor_completions.d/photond.fish
+MAN     = $(PREFIX)/share/man/man1
 # Not every shell expands ~ in an argument, and folders have spaces.
 FOLDER  = $(patsubst ~/%,$(HOME)/%,$(DIR))
 
@@ -30,7 +34,7 @@ help:
 	@echo "make bench BENCH=search     only some sections of them: search search-quality encoders …"
 	@echo "make bench-labels           68,000 terms and 1,000,000 photos scanned, beside reading them once"
 	@echo "make bench-micro            criterion benchmarks of the hot paths"
-	@echo "make install                into PREFIX=$(PREFIX), with the systemd or launchd service file"
+	@echo "make install                into PREFIX=$(PREFIX), with the service file, completions and man pages"
 	@echo "make text-model             only fetch the text models (query --text, words in pictures)"
 	@echo "make model                  build the built-in models' files again and compare"
 
@@ -133,11 +137,16 @@ install: build
 	        echo "(make text-model, then make install again; or photond model install $$pack)"; \
 	    fi; \
 	done
+	install -d $(dir $(COMPLETIONS))
+	$(PREFIX)/bin/photond completions bash > $(word 1,$(COMPLETIONS))
+	$(PREFIX)/bin/photond completions zsh > $(word 2,$(COMPLETIONS))
+	$(PREFIX)/bin/photond completions fish > $(word 3,$(COMPLETIONS))
+	$(PREFIX)/bin/photond man $(MAN)
 	$(PREFIX)/bin/photond service install --no-start
 
 uninstall:
 	-$(PREFIX)/bin/photond service uninstall
-	rm -f $(PREFIX)/bin/photond
+	rm -f $(PREFIX)/bin/photond $(COMPLETIONS) $(MAN)/photond.1 $(MAN)/photond-*.1
 	rm -rf $(PREFIX)/lib/photond
 
 clean:

@@ -12,6 +12,7 @@ pub mod faces;
 pub mod failpoint;
 pub mod geo;
 pub mod index;
+mod link_folder;
 pub mod looks;
 pub mod matrix;
 pub mod media;

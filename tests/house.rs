@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("config", 1),
     ("dirs", 1),
     ("safe_file", 1),
+    ("link_folder", 1),
     ("matrix", 1),
     ("persons", 1),
     ("source", 2),

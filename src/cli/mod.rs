@@ -4,15 +4,19 @@
 //! 1 nothing found, 2 error, 78 bad configuration.
 
 mod boxes;
+mod completions;
 mod control;
 mod desktop;
 mod detecting;
 mod doctor;
+mod drawing;
 mod durability;
 mod follow;
 mod index;
+mod links;
 mod log;
 mod mark;
+mod mcp;
 mod metrics;
 mod model;
 mod nothing;
@@ -22,6 +26,7 @@ mod output;
 mod paths;
 mod people;
 mod places;
+mod previews;
 mod query;
 mod retag;
 mod searching;
@@ -30,6 +35,7 @@ mod serving;
 mod show;
 mod status;
 mod tags;
+mod thumb;
 mod usage;
 mod verify;
 mod vocab;
@@ -138,6 +144,10 @@ enum Command {
     Serve,
     /// Show all that is known of one photo, as JSON
     Show(show::Args),
+    /// Write a small picture of a photo, as a JPEG
+    Thumb(thumb::Args),
+    /// Let an assistant search your photos (Model Context Protocol over standard input and output)
+    Mcp(mcp::Args),
     /// Give photos words, stars or a title of your own
     Mark(mark::Args),
     /// Say why a file or folder is indexed or not, and what is known of it and why
@@ -164,6 +174,12 @@ enum Command {
     Service(service::Args),
     /// Check everything that could be wrong, and say the fix
     Doctor(doctor::Args),
+    /// Print what a shell needs to complete photond's words
+    #[command(hide = true)]
+    Completions(completions::CompletionsArgs),
+    /// Write the manual's pages, one a command, into a folder
+    #[command(hide = true)]
+    Man(completions::ManArgs),
     /// Decodes for the photond that has started it, and may do nothing else
     #[command(name = crate::worker::WORD, hide = true)]
     Decode {
@@ -279,6 +295,12 @@ fn chain(e: &anyhow::Error) -> String {
 }
 
 fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
+    // These need no settings, and none can be wrong for them.
+    match &cli.command {
+        Command::Completions(args) => return completions::completions(args),
+        Command::Man(args) => return completions::man(args),
+        _ => {}
+    }
     let data_dir = dirs::data_dir(cli.data_dir.as_deref()).context(
         "this system names no home directory: say where the index lives with --data-dir",
     )?;
@@ -310,11 +332,13 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Query(args) => query::run(&context, *args),
         Command::Tags(args) => tags::run(&context, &args),
         Command::Mark(args) => mark::run(&context, &args),
+        Command::Mcp(_) => mcp::run(&context),
         Command::People(args) => people::run(&context, &args),
         Command::Places(args) => places::run(&context, &args),
         Command::Open(args) => open::run(&context, &args),
         Command::Serve => open::run(&context, &open::Args { print: true }),
         Command::Show(args) => show::run(&context, &args),
+        Command::Thumb(args) => thumb::run(&context, &args),
         Command::Why(args) => why::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
         Command::Vocab(args) => vocab::run(&context, &args),
@@ -327,7 +351,10 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify::run(&context, &args),
         Command::Service(args) => service::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
-        Command::TryRuntime { .. } | Command::Decode { .. } => Ok(Exit::Done),
+        Command::Completions(_)
+        | Command::Man(_)
+        | Command::TryRuntime { .. }
+        | Command::Decode { .. } => Ok(Exit::Done),
     }
 }
 

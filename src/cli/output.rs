@@ -13,6 +13,8 @@ pub(super) struct Output {
     color_err: bool,
     pub terminal_out: bool,
     pub terminal_err: bool,
+    /// `NO_COLOR` or `--color never`.
+    pub color_forbidden: bool,
 }
 
 impl Output {
@@ -26,6 +28,7 @@ impl Output {
             color_err: color.unwrap_or(wanted && terminal_err),
             terminal_out,
             terminal_err,
+            color_forbidden: color.map_or(!wanted, |color| !color),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Write};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::output::{count, printable};
 use super::{Context_, Exit, TableOrJson};
@@ -98,6 +99,19 @@ fn tree(counts: &[LocalityCount]) -> Vec<Branch> {
     }
     sort(&mut countries);
     countries
+}
+
+/// The same for programs: of each level those with most photos.
+pub(super) fn largest(counts: &[LocalityCount], most: usize) -> serde_json::Result<Value> {
+    fn cut(branches: &mut Vec<Branch>, most: usize) {
+        branches.truncate(most);
+        for branch in branches {
+            cut(&mut branch.branches, most);
+        }
+    }
+    let mut tree = tree(counts);
+    cut(&mut tree, most);
+    serde_json::to_value(tree)
 }
 
 /// The branch of a name, with more photos.

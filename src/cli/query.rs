@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufWriter, Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -14,8 +14,10 @@ use indicatif::ProgressBar;
 
 use super::follow::follow;
 use super::output::{count, plural, printable, span};
+use super::previews::Previews;
 use super::words::KnownWords;
-use super::{Context_, Exit, nothing};
+use super::{Context_, Exit, links, nothing};
+use crate::link_folder::LinkFolder;
 use crate::model::ModelPack;
 use crate::said::{DateField, SaidDate, WrittenDate};
 use crate::search::{
@@ -121,7 +123,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Not the photos there are, but those that come to fit, as they come
-    #[arg(long, conflicts_with = "limit")]
+    #[arg(long, conflicts_with_all = ["limit", "links"])]
     follow: bool,
     /// Shape of the results
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -129,6 +131,12 @@ pub(super) struct Args {
     /// Paths ended by NUL instead of newline, for `xargs -0` (implies --format paths)
     #[arg(short = '0', long = "null")]
     null: bool,
+    /// Make a folder of symbolic links to them instead of a list: a new folder, or an empty one
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["format", "null", "explain"])]
+    links: Option<PathBuf>,
+    /// Draw each photo's thumbnail above its line, in pixels where the terminal is known to take them
+    #[arg(long, conflicts_with_all = ["format", "null", "links"])]
+    preview: bool,
 }
 
 const EXAMPLES: &str = r#"Examples:
@@ -138,8 +146,10 @@ const EXAMPLES: &str = r#"Examples:
   photond query --tag beach --tag dog           dogs on beaches
   photond query --tag car --not-tag taxi --since 2023-06 --until 2023-08
   photond query --near 48.86,2.35,5 --format jsonl | jq .path
+  photond query --path ~/Pictures/2023 -0 | xargs -0 ls -l
   photond query --tag cat --follow              each cat as it lands
-  photond query --path ~/Pictures/2023 -0 | xargs -0 ls -l"#;
+  photond query --tag beach --limit 5 --preview
+  photond query --person Anna --links ~/anna    a folder of links, for any other program"#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -176,6 +186,8 @@ fn confidence(text: &str) -> Result<f32, String> {
 
 pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let reader = StoreReader::open(&context.data_dir)?;
+    let links = args.links.as_deref().map(links::begin).transpose()?;
+    let previews = args.preview.then(|| Previews::new(context)).transpose()?;
     let wishes = wishes(&args, context.config.max_file_mib << 20)?;
     // Nothing but plain words: they mean something without a model too.
     let plain = (wishes.len() == 1 && !args.words.is_empty()).then(|| args.words.join(" "));
@@ -224,6 +236,8 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         format,
         null: args.null,
         explain: args.explain,
+        links,
+        previews,
         out: BufWriter::with_capacity(1 << 16, std::io::stdout().lock()),
         videos: Videos::default(),
         members: 0,
@@ -560,6 +574,9 @@ struct Rows<'a> {
     format: Format,
     null: bool,
     explain: bool,
+    /// Instead of a list.
+    links: Option<LinkFolder>,
+    previews: Option<Previews>,
     out: BufWriter<std::io::StdoutLock<'static>>,
     videos: Videos,
     /// Files that belong to photos shown.
@@ -591,11 +608,17 @@ impl Rows<'_> {
         let members = self.members_of(shot);
         let hit = &shot.face;
         let result = match self.format {
+            _ if self.links.is_some() => self.link_rows(hit, &members),
             Format::Table => self.table_row(hit, &members, ranked),
             Format::Paths => self.path_rows(hit, &members),
             Format::Json | Format::Jsonl => self.json_row(hit, members, ranked),
         };
         self.first = false;
+        // Pictures are large: each is shown when it is there.
+        let result = match &self.previews {
+            Some(_) => result.and_then(|()| Ok(self.out.flush()?)),
+            None => result,
+        };
         match result {
             Ok(()) => ControlFlow::Continue(()),
             Err(e) => {
@@ -619,7 +642,9 @@ impl Rows<'_> {
         if let Some(e) = self.failure {
             return Err(e);
         }
-        if self.format == Format::Json {
+        if let Some(links) = &self.links {
+            links::end(self.context, links);
+        } else if self.format == Format::Json {
             let end: &[u8] = if self.first { b"[]\n" } else { b"\n]\n" };
             self.out.write_all(end)?;
         }
@@ -633,6 +658,9 @@ impl Rows<'_> {
         ranked: Option<&RankedHit<'_>>,
     ) -> anyhow::Result<()> {
         let (context, searcher) = (self.context, self.searcher);
+        if let Some(previews) = &self.previews {
+            previews.draw(hit, &mut self.out)?;
+        }
         let path = hit.path.under(&hit.root);
         let said = searcher.said(hit, searcher.min_confidence(self.query))?;
         // Words that people gave need no number.
@@ -686,6 +714,19 @@ impl Rows<'_> {
             for member in members {
                 path_row(self.context, &member.file, self.null, &mut self.out)?;
             }
+        }
+        Ok(())
+    }
+
+    fn link_rows(&mut self, hit: &Hit, members: &[Member]) -> anyhow::Result<()> {
+        let Some(links) = &mut self.links else {
+            return Ok(());
+        };
+        links.add(hit.path.name(), &hit.path.under(&hit.root))?;
+        // The same files as a list of paths would have.
+        for member in members.iter().filter(|_| self.query.all_files) {
+            let name = member.file.file_name().unwrap_or_default();
+            links.add(name.as_bytes(), &member.file)?;
         }
         Ok(())
     }

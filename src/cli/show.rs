@@ -29,20 +29,14 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let reader = StoreReader::open(&context.data_dir)?;
     let path = real_path(&args.file);
-    let mut hit = None;
-    for root in reader.roots()? {
-        if let Some(rel) = RelPath::below(&root.path, &path) {
-            if let Some((kind, message)) = reader.failure_at(root.id, &rel)? {
-                let failed = with_path(&path, json!({ "failed": kind, "error": message }));
-                context.out.line(&failed.to_string())?;
-                return Ok(Exit::Done);
-            }
-            hit = reader.photo_at(root.id, &rel)?;
-            if hit.is_some() {
-                break;
-            }
+    for (root, rel) in below_roots(&reader, &path)? {
+        if let Some((kind, message)) = reader.failure_at(root, &rel)? {
+            let failed = with_path(&path, json!({ "failed": kind, "error": message }));
+            context.out.line(&failed.to_string())?;
+            return Ok(Exit::Done);
         }
     }
+    let mut hit = at_path(&reader, &path)?;
     if hit.is_none() && path.is_file() {
         hit = reader.places(&content_of(&path)?)?.into_iter().next();
     }
@@ -61,6 +55,24 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let value = all_of(context, &known, &reader, (&hit, args.embedding))?;
     context.out.line(&serde_json::to_string_pretty(&value)?)?;
     Ok(Exit::Done)
+}
+
+/// Where a path lies: below which roots, and at which place of them.
+fn below_roots(reader: &StoreReader, path: &Path) -> anyhow::Result<Vec<(i64, RelPath)>> {
+    let roots = reader.roots()?.into_iter();
+    let below = roots.filter_map(|root| Some((root.id, RelPath::below(&root.path, path)?)));
+    Ok(below.collect())
+}
+
+/// The photo that the index has at a path without links in it.
+pub(super) fn at_path(reader: &StoreReader, path: &Path) -> anyhow::Result<Option<Hit>> {
+    for (root, rel) in below_roots(reader, path)? {
+        let hit = reader.photo_at(root, &rel)?;
+        if hit.is_some() {
+            return Ok(hit);
+        }
+    }
+    Ok(None)
 }
 
 /// All that is known of a photo; with the model's vectors themselves, if these are wanted.

@@ -6,9 +6,10 @@
 use fast_image_resize::{FilterType, Resizer};
 use mozjpeg::{ColorSpace, Compress};
 
+use super::inspect::Inspects;
 use super::orientation::Orientation;
 use super::picture::{Channels, Picture};
-use crate::embedding::Letterbox;
+use crate::embedding::{Fit, InputSpec, Letterbox, ModelInput};
 use crate::photo::Thumbnail;
 
 /// Longer side in pixels.
@@ -52,6 +53,28 @@ fn encode(picture: &Picture) -> std::io::Result<Vec<u8>> {
 pub fn preview_jpeg(picture: &Letterbox) -> std::io::Result<Vec<u8>> {
     let pixels = picture.pixels.as_slice().unwrap_or_default();
     encode_pixels(ColorSpace::JCS_RGB, (picture.width, picture.height), pixels)
+}
+
+/// A picture of any format as a JPEG, its longer side at most `side` pixels.
+///
+/// # Errors
+/// The inspector's, if there is no picture; the encoder's.
+pub fn preview(
+    inspector: &dyn Inspects,
+    bytes: &[u8],
+    extension: Option<&str>,
+    side: u32,
+) -> Result<Vec<u8>, String> {
+    let spec = InputSpec {
+        size: side,
+        fit: Fit::Within(1),
+        mean: [0.0; 3],
+        std: [1.0; 3],
+    };
+    let seen = inspector.tensors(bytes, extension, &[spec]);
+    let seen = seen.map_err(|refusal| refusal.to_string())?;
+    let picture = seen.first().and_then(ModelInput::whole);
+    preview_jpeg(picture.ok_or("it has no pixels")?).map_err(|e| e.to_string())
 }
 
 fn encode_pixels(

@@ -3,11 +3,8 @@
 //! A zip is asked for with a list of numbers and fetched by a browser as any download, so the list is kept for
 //! a minute under a name that nobody can guess.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,7 +23,7 @@ use super::answer::{Failed, as_json};
 use super::desk::Desk;
 use super::pictures::{Pieces, open};
 use super::visitors::secret;
-use crate::photo::split_name;
+use crate::link_folder::{FreeNames, LinkFolder};
 use crate::store::StoreReader;
 
 /// Lists that wait to be fetched, and for how long.
@@ -201,38 +198,14 @@ fn link(desk: &Desk, reader: &StoreReader, photos: &[u32]) -> Result<(PathBuf, u
             Err(e) => return Err(fail(&folder, &e)),
         }
     };
-    let (mut names, mut linked) = (FreeNames::default(), 0);
+    let mut links = LinkFolder::begin(&folder).map_err(|e| fail(&folder, &e))?;
     for id in photos {
-        let Some(hit) = reader.photo_called(i64::from(*id))? else {
-            continue;
-        };
-        let at = folder.join(names.free(hit.path.name()));
-        std::os::unix::fs::symlink(hit.path.under(&hit.root), &at).map_err(|e| fail(&at, &e))?;
-        linked += 1;
-    }
-    Ok((folder, linked))
-}
-
-/// File names that are given once: `IMG_1.jpg`, `IMG_1 (2).jpg`.
-#[derive(Default)]
-struct FreeNames(HashSet<Vec<u8>>);
-
-impl FreeNames {
-    fn free(&mut self, name: &[u8]) -> OsString {
-        let mut free = name.to_vec();
-        let mut nth = 1;
-        // Case aside: archives are unpacked on any system.
-        while !self.0.insert(free.to_ascii_lowercase()) {
-            nth += 1;
-            let (stem, ending) = split_name(name).map_or((name, &b""[..]), |(s, e)| (s, e));
-            free = [stem, format!(" ({nth})").as_bytes()].concat();
-            if !ending.is_empty() {
-                free.push(b'.');
-                free.extend_from_slice(ending);
-            }
+        if let Some(hit) = reader.photo_called(i64::from(*id))? {
+            let added = links.add(hit.path.name(), &hit.path.under(&hit.root));
+            added.map_err(|e| Failed::of_ours(&e.to_string()))?;
         }
-        OsString::from_vec(free)
     }
+    Ok((folder, links.links()))
 }
 
 /// Sends what is written, in pieces of one size.
@@ -265,20 +238,6 @@ impl Write for PieceWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_given_once() {
-        let mut names = FreeNames::default();
-        let mut free = |name: &str| names.free(name.as_bytes()).into_string().unwrap();
-        assert_eq!(free("a.jpg"), "a.jpg");
-        assert_eq!(free("A.JPG"), "A (2).JPG");
-        assert_eq!(free("a.jpg"), "a (3).jpg");
-        assert_eq!(free("a (3).jpg"), "a (3) (2).jpg");
-        assert_eq!(
-            (free(".x"), free(".x")),
-            (".x".to_owned(), ".x (2)".to_owned())
-        );
-    }
 
     #[test]
     fn an_export_is_fetched_once() {

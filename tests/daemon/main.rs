@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod asking;
+mod assistant;
 mod bad_input;
 mod detecting;
 mod durable;
@@ -32,6 +33,7 @@ mod sidecars;
 mod stopping;
 mod switching;
 mod tags;
+mod terminal;
 mod trials;
 mod verify;
 mod watching;
