@@ -15,7 +15,8 @@
  * @property {Uint32Array} ids
  * @property {Uint8Array} ratios width to height, as 32 steps an octave around 128
  * @property {Int32Array} days   days since 1970 that have photos, in the order of the ids
- * @property {Uint32Array} ends  for each of these days, the index behind its last photo
+ * @property {Uint32Array} ends  for each of these days, the index behind its last photo; or for each of the groups
+ * @property {number[]} [groups] of duplicates, how many are alike; there are no days then
  * @property {Uint8Array} scores of a ranked view, 255 is closest
  */
 
@@ -67,11 +68,9 @@ export const json = async (path, body, signal) => {
   return text ? JSON.parse(text) : null;
 };
 
-/** @param {object} query @param {"date"|"best"} sort @param {AbortSignal} [signal] @returns {Promise<View>} */
-export async function fetchView(query, sort, signal) {
-  const answer = await request("view", { query, sort }, signal);
-  return readView(await answer.arrayBuffer());
-}
+/** @param {string} path @param {object} body @param {AbortSignal} [signal] @returns {Promise<View>} */
+export const fetchView = async (path, body, signal) =>
+  readView(await (await request(path, body, signal)).arrayBuffer());
 
 /** @param {ArrayBuffer} buffer @returns {View} */
 export function readView(buffer) {
@@ -92,6 +91,8 @@ export function readView(buffer) {
     view.days[d] = pairs[2 * d];
     view.ends[d] = end += pairs[2 * d + 1];
   }
+  let end = 0;
+  if (head.groups) view.ends = Uint32Array.from(head.groups, (/** @type {number} */ size) => end += size);
   return view;
 }
 

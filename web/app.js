@@ -2,7 +2,7 @@
 import { ApiError, fetchView, forgetPhotos, json, listen, narrowed, photo, watchReach } from "./api.js";
 import { byId, copy, count, iconButton, photos, plural, say, trying } from "./dom.js";
 import { Grid } from "./grid.js";
-import { isRanked, readRoute, writeRoute } from "./query.js";
+import { hasGrid, isRanked, readRoute, writeRoute } from "./query.js";
 import { Scrubber } from "./scrubber.js";
 import { SearchBar } from "./search.js";
 import { Viewer } from "./viewer.js";
@@ -63,9 +63,14 @@ addEventListener("popstate", () => {
 });
 
 /** @param {Route} of */
-const keyOf = (of) => JSON.stringify([of.query, sortOf(of), of.page === "map"]);
+const isWhole = (of) => of.page === "map" || of.page === "duplicates";
+/** @param {Route} of */
+const keyOf = (of) => (isWhole(of) ? of.page : JSON.stringify([of.query, sortOf(of)]));
 /** @param {Route} of @returns {"date" | "best"} */
 const sortOf = (of) => of.sort || (isRanked(of.query) ? "best" : "date");
+/** @param {Route} of @param {AbortSignal} [signal] */
+const viewOf = (of, signal) => (of.page === "duplicates" ? fetchView("duplicates", {}, signal)
+  : fetchView("view", of.page === "map" ? {} : { query: of.query, sort: sortOf(of) }, signal));
 
 /** @param {{ y?: number, cursor?: number } | null} [left] where the grid was left */
 function show(left) {
@@ -78,14 +83,13 @@ function show(left) {
   document.title = route.query.words ? `${route.query.words} · photond` : page === "photos" ? "Photos · photond"
     : page[0].toUpperCase() + page.slice(1) + " · photond";
   search.show();
-  const hasGrid = page === "photos" || page === "folders" || page === "map";
   if (page === "map") trying(showMap);
   else if (page === "folders") trying(showFolders);
-  else if (!hasGrid) showPage().then(live);
-  if (hasGrid && keyOf(route) !== shown) load(left);
+  else if (!hasGrid(page)) showPage().then(live);
+  if (hasGrid(page) && keyOf(route) !== shown) load(left);
   else {
     viewer.show(route.photo);
-    if (hasGrid) grid.resize();
+    if (hasGrid(page)) grid.resize();
   }
 }
 
@@ -97,10 +101,15 @@ async function load(left) {
   document.body.classList.add("busy");
   let view;
   try {
-    view = await fetchView(of.page === "map" ? {} : of.query, sortOf(of), mine.signal);
+    view = await viewOf(of, mine.signal);
   } catch (e) {
     if (mine.signal.aborted) return;
     document.body.classList.remove("busy");
+    if (e instanceof ApiError && e.status === 404 && of.page === "duplicates") {
+      byId("duplicates").hidden = true;
+      go({ page: "photos" }, null, true);
+      return;
+    }
     if (e instanceof ApiError && ![0, 401, 403].includes(e.status)) {
       shown = key;
       nothing(e.status < 500 ? "That cannot be searched for" : "That went wrong", e.message);
@@ -135,6 +144,15 @@ function take(view, stay) {
     grid.selected.clear();
     showChosen();
     stay = false;
+    folders = null;
+    byId("tree").replaceChildren();
+    const { like, folder, ...query } = route.query;
+    if (route.photo || like || folder || route.page === "folders") {
+      grid.view = null;
+      shown = "";
+      say("The index is another one than before");
+      return go({ photo: 0, query }, null, true);
+    }
   }
   clock = view.clock;
   if (route.page === "map") {
@@ -146,8 +164,10 @@ function take(view, stay) {
   grid.show(view, stay);
   // Without a model words are only looked up, and there is no best.
   byId("sort").hidden = !view.ranked && !(isRanked(route.query) && route.sort === "date");
-  byId("count").textContent = view.ranked ? photos(view.confident) : photos(view.n);
+  byId("count").textContent = view.groups ? plural(view.groups.length, "set", "sets") : photos(view.confident);
+  search.narrow(view.confident);
   if (view.n) nothing("");
+  else if (view.groups) nothing("No duplicates", "No photo is there twice, and no two look alike.");
   else if (Object.keys(route.query).length) nothing("Nothing found", "Take a chip away, or use other words.");
   else nothing("No photos yet", "They appear here as photond finds them.");
 }
@@ -173,8 +193,8 @@ async function refresh() {
   try {
     forgetPhotos();
     search.stale();
-    if (["photos", "folders", "map"].includes(route.page)) {
-      const view = await fetchView(route.page === "map" ? {} : route.query, sortOf(route));
+    if (hasGrid(route.page)) {
+      const view = await viewOf(route);
       // Rows that move while somebody scrolls would be in the way.
       while (grid.resting) await new Promise((later) => setTimeout(later, 100));
       if (of === keyOf(route) && of === shown) {
@@ -245,7 +265,7 @@ async function showPage() {
   nothing("");
   if (page === "status") await trying(() => pages.showStatus(host));
   if (page === "people") {
-    const epoch = grid.view?.epoch ?? everywhere?.epoch ?? (await fetchView({ on: "0001" }, "date").catch(() => null))?.epoch ?? "";
+    const epoch = grid.view?.epoch ?? everywhere?.epoch ?? (await fetchView("view", { query: { on: "0001" } }).catch(() => null))?.epoch ?? "";
     await trying(() => pages.showPeople(host, epoch, (name) => go({ page: "photos", query: { person: [name] }, sort: "" })));
   }
 }
@@ -329,9 +349,8 @@ if (localStorage.theme) document.documentElement.dataset.theme = localStorage.th
 document.addEventListener("keydown", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   if (target.closest("input") || help.open || event.altKey || event.defaultPrevented) return;
-  const hasGrid = ["photos", "folders", "map"].includes(route.page);
   if (event.ctrlKey || event.metaKey) {
-    if (event.key === "a" && hasGrid && !viewer.isOpen) {
+    if (event.key === "a" && hasGrid(route.page) && !viewer.isOpen) {
       event.preventDefault();
       grid.selectAll();
     }
@@ -346,21 +365,21 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     return;
   }
-  const id = grid.view?.ids[grid.cursor] ?? 0;
+  const id = hasGrid(route.page) ? grid.view?.ids[grid.cursor] ?? 0 : 0;
   /** @type {Record<string, () => void>} */
   const keys = {
     "/": () => byId("words").focus(),
     "?": () => help.showModal(),
     Escape: () => grid.clearSelection(),
     i: () => {
-      if (!hasGrid || !id) return;
+      if (!id) return;
       if (viewer.panel.hidden) viewer.toggleInfo();
       grid.hooks.open(grid.cursor);
     },
-    s: () => hasGrid && id && go({ page: "photos", query: { like: id }, sort: "", photo: 0 }),
+    s: () => id && go({ page: "photos", query: { like: id }, sort: "", photo: 0 }),
   };
   if (keys[event.key]) keys[event.key]();
-  else if (!hasGrid || !grid.onKey(event)) return;
+  else if (!hasGrid(route.page) || !grid.onKey(event)) return;
   event.preventDefault();
 });
 

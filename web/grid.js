@@ -135,7 +135,7 @@ export class Grid {
     const wanted = width < 600 ? 118 : width < 1100 ? 170 : 210;
     // On a very large screen rows are higher, so that what is seen stays far below MOST_TILES.
     const target = Math.max(wanted, Math.sqrt((width * height) / 80));
-    this.layout = layOut(view, width, Math.min(target, width), true);
+    this.layout = layOut(view, width, Math.min(target, width), !view.groups);
     this.box.style.height = Math.min(this.layout.height, BOX) + "px";
     this.box.setAttribute("aria-rowcount", String(this.layout.lines));
   }
@@ -273,7 +273,9 @@ export class Grid {
         tile.photo = id;
         tile.sharp = 0;
         tile.className = this.fresh.has(id) ? "tile fresh" : "tile";
-        if (tile.childElementCount > 2) tile.querySelector(".card")?.remove();
+        while (tile.childElementCount > 2) tile.lastChild?.remove();
+        const alike = view.groups ? dayAt(view, index) : 0, size = view.groups?.[alike] ?? 0;
+        if (size && index === view.ends[alike] - size) tile.append(h("span", { class: "alike" }, `${size} alike`));
         if (tile.img.className) tile.img.className = "";
       }
       if (this.selected.size || tile.ariaSelected === "true") tile.ariaSelected = String(this.selected.has(tile.photo));
@@ -309,7 +311,8 @@ export class Grid {
   fill(tile) {
     const { index, photo: id, img } = tile, view = /** @type {View} */ (this.view);
     const day = view.days.length ? ", " + shortDay.format(dateOf(view.days[dayAt(view, index)])) : "";
-    tile.setAttribute("aria-label", `Photo ${index + 1} of ${view.n}${day}`);
+    const alike = tile.querySelector(".alike")?.textContent;
+    tile.setAttribute("aria-label", `Photo ${index + 1} of ${view.n}${day}${alike ? ", " + alike : ""}`);
     if (view.ranked || tile.title) tile.title = view.ranked ? `Closeness ${Math.round(view.scores[index] / 2.55)} of 100` : "";
     if (!img.hasAttribute("src")) img.src = `/t/${view.epoch}/${id}`;
   }
@@ -337,7 +340,7 @@ export class Grid {
     const known = await photo(id).catch(() => null);
     if (tile.photo !== id || tile.querySelector(".card")) return;
     tile.append(h("span", { class: "card" }, h("b", {}, known?.format?.toUpperCase() ?? "No picture"),
-      known ? fileName(known.path) : "not there any more"));
+      known && h("i", {}, known.damaged ? "damaged" : "no picture"), known ? fileName(known.path) : "not there any more"));
   }
 
   /** @param {EventTarget | null} target @returns {Tile | null} */

@@ -152,6 +152,10 @@ async function picture(face, epoch, person) {
 
 const DOING = { scanning: "Looking through the folders", indexing: "Indexing", idle: "Up to date", paused: "Paused" };
 
+/** Kinds of failures that have a plainer name. @type {Record<string, string>} */
+const KINDS = { "not-an-image": "no picture", truncated: "cut short", corrupt: "damaged", unsupported: "of a kind that is not read",
+  "too-large": "too large", panic: "unreadable" };
+
 /** @param {HTMLElement} host */
 export async function showStatus(host) {
   const s = await json("status?errors=1");
@@ -173,9 +177,8 @@ export async function showStatus(host) {
   /** @type {HTMLElement} */ (bar.firstChild).style.width = done * 100 + "%";
   /** @type {any[]} */ const errors = s.errors ?? [];
   const kinds = Object.entries(s.failures_by_kind ?? {});
-  // It is drawn again while somebody uses it: what has the focus and what is open stays so.
+  // It is drawn again while somebody uses it: what has the focus keeps it.
   const at = host.contains(document.activeElement) ? document.activeElement?.textContent : null;
-  const opened = new Set([...host.querySelectorAll("details[open] .path")].map((path) => path.textContent));
   host.replaceChildren(...present(h("h1", {}, "Status"),
     h("section", { class: "box now" }, h("div", { class: "line" }, h("h2", {}, doing), h("span", { class: "gap" }),
       activity === "paused" ? order("Resume", "resume") : order("Pause", "pause"), order("Look again", "rescan")),
@@ -188,10 +191,9 @@ export async function showStatus(host) {
       r.note && h("p", { class: "warn" }, r.note), r.missing > 0 && h("div", { class: "line warn" }, `${photos(r.missing)} missing`,
         h("span", { class: "gap" }), r.live?.held && order("They are gone", "confirm", r.id ? { root: r.id } : {}))))),
     kinds.length + errors.length > 0 && h("section", { class: "box" }, h("h2", {}, "Could not be read"),
-      h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind}`).join(" · ")),
-      !errors.length && h("p", { class: "quiet" }, "“photond status --errors” names each, and why."),
-      ...errors.slice(0, 200).map((e) => h("details", { open: opened.has(e.path) }, h("summary", {}, fileName(e.path)), h("p", {}, e.error), h("p", { class: "quiet path" }, e.path))),
+      h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${KINDS[kind] ?? kind}`).join(" · ")),
+      ...errors.slice(0, 200).map((e) => h("div", { class: "root path" }, h("b", {}, fileName(e.path)), h("p", {}, e.error), h("small", {}, e.path))),
       errors.length > 200 && h("p", { class: "quiet" }, `and ${count(errors.length - 200)} more: photond status --errors`))));
-  if (at) /** @type {HTMLElement[]} */ ([...host.querySelectorAll("button, summary")]).find((one) => one.textContent === at)?.focus();
+  if (at) [...host.querySelectorAll("button")].find((one) => one.textContent === at)?.focus();
 }
 

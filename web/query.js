@@ -13,13 +13,15 @@ export const ONE = { words: "", camera: "Camera", since: "Since", until: "Until"
 
 /**
  * @typedef {object} Route
- * @property {string} page      photos, folders, map, people or status
+ * @property {string} page      one of PAGES
  * @property {Record<string, any>} query
  * @property {"date" | "best" | ""} sort  empty: what suits the query
  * @property {number} photo     shown in the viewer; 0: none
  */
 
-const PAGES = ["photos", "folders", "map", "people", "status"];
+const PAGES = ["photos", "folders", "map", "people", "duplicates", "status"];
+/** @param {string} page */
+export const hasGrid = (page) => page !== "people" && page !== "status";
 
 /** @param {string} hash @returns {Route} */
 export function readRoute(hash) {

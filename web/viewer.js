@@ -110,10 +110,11 @@ export class Viewer {
     if (await this.better(id, this.address(id), 1)) return;
     const { format = "", path = "" } = await known;
     if (SHOWN.has(format) && await this.better(id, "/o/" + id, 2)) return;
+    const why = path && await fetch(this.address(id)).then((r) => r.json()).then((said) => said.error).catch(() => "");
     if (this.id !== id || !img.classList.contains("none") && img.naturalWidth) return;
     this.note.hidden = false;
     this.note.replaceChildren(h("b", {}, format.toUpperCase() || "No picture"), h("span", {}, path ? fileName(path)
-      : "This photo is not there any more."));
+      : "This photo is not there any more."), h("span", {}, why || ""));
   }
 
   /** @param {number} id @param {string} src @param {1 | 2} level @returns {Promise<boolean>} */
