@@ -239,8 +239,13 @@ export class Viewer {
 
   /** @param {number} by */
   step(by) {
-    const view = this.grid.view, to = this.index + by;
-    if (!view || this.index < 0 || to < 0 || to >= view.n) return;
+    this.goTo((by > 0 ? Math.floor : Math.ceil)(this.index) + by);
+  }
+
+  /** @param {number} to */
+  goTo(to) {
+    const view = this.grid.view;
+    if (!view || this.index === -1 || to < 0 || to >= view.n) return;
     this.index = to;
     this.hooks.moved(view.ids[to]);
   }
@@ -250,8 +255,12 @@ export class Viewer {
     const view = this.grid.view;
     if (!this.isOpen || !view) return;
     const at = view.ids.indexOf(this.id);
-    if (at < 0 && view.n && this.index >= 0) say("This photo is not in the view any more");
-    this.index = at < 0 ? clamp(this.index, -1, view.n - 1) : at;
+    if (at >= 0) this.index = at;
+    else if (this.index >= 0 && Number.isInteger(this.index)) {
+      say("This photo is not in the view any more");
+      // Between those that were its neighbours.
+      this.index = Math.min(this.index, view.n) - 0.5;
+    }
     this.sides();
     this.describe(this.id);
   }
@@ -259,7 +268,7 @@ export class Viewer {
   sides() {
     const n = this.grid.view?.n ?? 0;
     this.before.hidden = this.index <= 0;
-    this.after.hidden = this.index < 0 || this.index >= n - 1;
+    this.after.hidden = this.index === -1 || this.index >= n - 1;
   }
 
   close() {
@@ -339,8 +348,8 @@ export class Viewer {
       ArrowDown: () => zoomed && move(0, -pan),
       PageUp: () => this.step(-1),
       PageDown: () => this.step(1),
-      Home: () => this.step(-this.index),
-      End: () => this.step((this.grid.view?.n ?? 0) - 1 - this.index),
+      Home: () => this.goTo(0),
+      End: () => this.goTo((this.grid.view?.n ?? 0) - 1),
       "+": () => this.zoomBy(1.5), "=": () => this.zoomBy(1.5), "-": () => this.zoomBy(1 / 1.5),
       0: () => this.zoomBy(1 / MOST_ZOOM),
       i: () => this.toggleInfo(), s: () => this.similar(), x: () => this.toggle(), b: () => this.toggleAreas(),

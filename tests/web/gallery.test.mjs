@@ -320,7 +320,9 @@ test_("a photo that goes while it is looked at ends nothing", async (t) => {
   daemon.remove(gone);
   await page.waitForFunction(() => document.querySelector("#toast").textContent.includes("not in the view"));
   await page.keyboard.press("ArrowRight");
-  await page.waitForFunction((gone) => !location.hash.includes("photo=" + gone), gone);
+  await page.waitForFunction((next) => location.hash.includes("photo=" + next), gone - 1);
+  await page.keyboard.press("ArrowLeft");
+  await page.waitForFunction((before) => location.hash.includes("photo=" + before), gone + 1);
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => !document.querySelector("#viewer").open);
 });
