@@ -7,9 +7,6 @@ import { Scrubber } from "./scrubber.js";
 import { SearchBar } from "./search.js";
 import { Viewer } from "./viewer.js";
 
-/** @typedef {import("./query.js").Route} Route */
-/** @typedef {import("./api.js").View} View */
-
 /** Paths are asked for one photo at a time, so not of any number. */
 const MOST_PATHS = 2000;
 
@@ -233,7 +230,7 @@ function live() {
   listens = true;
   listen(() => clock, told);
 }
-/** @param {{ type: string, clock?: number, report?: { activity?: string } }} event */
+/** @param {DaemonEvent} event */
 function told(event) {
   if (event.type === "lost") {
     lost = true;

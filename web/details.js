@@ -12,7 +12,7 @@ export function when(known) {
     day: day ? "numeric" : undefined, weekday: day ? "short" : undefined }).format(at) + (time ? ", " + time : "");
 }
 
-/** @param {any} known @param {(query: Record<string, any>) => void} search @returns {Node[]} */
+/** @param {any} known @param {(query: Query) => void} search @returns {Node[]} */
 export function details(known, search) {
   const chip = (/** @type {string} */ label, /** @type {Record<string, any>} */ query, more = "") =>
     h("button", { type: "button", class: "chip", title: more, click: () => search(query) }, label);

@@ -8,9 +8,6 @@ import { GAP, HEADING, aspect, dateOf, dayAt, lastAtMost, layOut, lineOf } from 
 import { photo } from "./api.js";
 import { clamp, fileName, h, icon, longDay, photos, shortDay } from "./dom.js";
 
-/** @typedef {import("./api.js").View} View */
-/** @typedef {import("./layout.js").Layout} Layout */
-
 const BOX = 8e6;
 const MOST_TILES = 150;
 /** Above this many pixels a second only blocks are drawn: pictures would be asked for and never seen. */
@@ -20,18 +17,8 @@ const REST = 90;
 /** How long the side of a thumbnail is; larger tiles want the next size. */
 const THUMB = 256;
 
-/**
- * @typedef {object} Hooks
- * @property {(index: number) => void} open
- * @property {() => void} chosen    the selection has changed
- * @property {() => void} moved     scrolled, or laid out anew
- */
-
-/** @typedef {HTMLElement & { line: number, top: number, tiles: Tile[] }} Row */
-/** @typedef {HTMLElement & { index: number, photo: number, sharp: number, img: HTMLImageElement }} Tile */
-
 export class Grid {
-  /** @param {HTMLElement} host @param {Hooks} hooks */
+  /** @param {HTMLElement} host @param {GridHooks} hooks */
   constructor(host, hooks) {
     this.host = host;
     this.hooks = hooks;

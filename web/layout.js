@@ -5,25 +5,6 @@
  * worked out when the line is drawn.
  */
 
-/** @typedef {import("./api.js").View} View */
-
-/**
- * @typedef {object} Layout
- * @property {number} width
- * @property {number} height
- * @property {number} lines           headings and rows
- * @property {Float64Array} top       of every line, and the end of the last
- * @property {Uint32Array} first      photo of every line, and the number of all; a heading has none itself
- * @property {Float32Array} rowHeight of every line's pictures; 0: a heading
- * @property {Uint32Array} group      of every line
- * @property {Group[]} groups
- */
-
-/**
- * What stands under one heading: a day, or several that fill no row.
- * @typedef {{ first: number, end: number, from: number, to: number }} Group  photos, and days of the view
- */
-
 export const GAP = 4;
 export const HEADING = 52;
 /** Pictures are cut to this at the least and most: a panorama would leave its row too low to see. */

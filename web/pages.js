@@ -2,9 +2,6 @@
 import { json, photo } from "./api.js";
 import { present, count, fileName, h, icon, photos, plural, say, span, trying } from "./dom.js";
 
-/** @typedef {{ id: number, name: string, path: string, photos: number, folders: number }} Folder */
-/** @typedef {HTMLElement & { folder: Folder, level: number }} Row */
-
 /** The real tree of folders, opened as it is asked for. */
 export class Folders {
   /**
@@ -45,12 +42,12 @@ export class Folders {
     return h("li", { role: "none" }, row);
   }
 
-  /** @returns {Row[]} */
+  /** @returns {FolderRow[]} */
   rows() {
-    return [...this.tree.querySelectorAll(".folder")].map((row) => /** @type {Row} */ (row));
+    return [...this.tree.querySelectorAll(".folder")].map((row) => /** @type {FolderRow} */ (row));
   }
 
-  /** @param {Row} row */
+  /** @param {FolderRow} row */
   choose(row) {
     this.chosen = row.folder.id;
     this.mark();
@@ -68,7 +65,7 @@ export class Folders {
     if (reachable) reachable.tabIndex = 0;
   }
 
-  /** @param {Row} row */
+  /** @param {FolderRow} row */
   async turn(row) {
     if (row.ariaExpanded === "true") {
       row.ariaExpanded = "false";
@@ -76,7 +73,7 @@ export class Folders {
     } else await this.unfold(row);
   }
 
-  /** @param {Row} row */
+  /** @param {FolderRow} row */
   async unfold(row) {
     if (row.ariaExpanded !== "false") return;
     row.ariaExpanded = "true";
@@ -93,7 +90,7 @@ export class Folders {
   /** @param {KeyboardEvent} event */
   onKey(event) {
     const all = this.rows();
-    const row = /** @type {Row} */ (document.activeElement), at = all.indexOf(row);
+    const row = /** @type {FolderRow} */ (document.activeElement), at = all.indexOf(row);
     if (at < 0) return;
     const isOpen = row.ariaExpanded === "true";
     /** @type {Record<string, () => void>} */

@@ -3,9 +3,6 @@ import { json } from "./api.js";
 import { chipsOf, dateIn, isRanked, withField, withoutField } from "./query.js";
 import { byId, count, h, icon } from "./dom.js";
 
-/** @typedef {import("./query.js").Route} Route */
-/** @typedef {{ name: string, photos: number }} Facet */
-
 /** Kinds: as the daemon calls it, its field, its title, and how many stand below the field. @type {[string, string, string, number][]} */
 const GROUPS = [["people", "person", "People", 3], ["places", "place", "Places", 3], ["tags", "tag", "What is in them", 6],
   ["years", "on", "Years", 3], ["cameras", "camera", "Cameras", 2]];

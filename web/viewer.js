@@ -6,16 +6,9 @@ import { photo } from "./api.js";
 import { byId, clamp, fileName, h, iconButton, say } from "./dom.js";
 
 /** @typedef {import("./grid.js").Grid} Grid */
-
 /** Formats that browsers show; of others the preview is the best there is. */
 const SHOWN = new Set(["jpeg", "jpg", "png", "gif", "webp", "avif", "bmp"]);
 const MOST_ZOOM = 12;
-
-/**
- * @typedef {object} ViewerHooks
- * @property {(id: number) => void} moved   another photo is shown; 0: none any more
- * @property {(query: Record<string, any>) => void} search
- */
 
 export class Viewer {
   /** @param {Grid} grid @param {ViewerHooks} hooks */
