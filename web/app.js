@@ -190,6 +190,7 @@ async function refresh() {
   try {
     forgetPhotos();
     search.stale();
+    if (route.page === "folders") await folders?.load();
     if (hasGrid(route.page)) {
       const view = await viewOf(route);
       // Rows that move while somebody scrolls would be in the way.

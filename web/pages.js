@@ -13,19 +13,34 @@ export class Folders {
     this.names = names;
     this.open = open;
     this.chosen = 0;
+    /** @type {Set<number>} */ this.unfolded = new Set();
+    this.none = h("p", { class: "quiet", hidden: true }, "No folder is watched yet.");
     this.tree = h("ul", { role: "tree", "aria-label": "Folders" });
-    host.append(h("h1", {}, "Folders"), this.tree);
+    host.append(h("h1", {}, "Folders"), this.tree, this.none);
     this.tree.addEventListener("keydown", (e) => this.onKey(e));
   }
 
+  /** The whole tree as it is now, unfolded as it was. */
   async load() {
-    const roots = await json("folders");
-    this.tree.replaceChildren(...roots.map((/** @type {Folder} */ f) => this.item(f, 1)));
-    if (!roots.length) this.host.append(h("p", { class: "quiet" }, "No folder is watched yet."));
-    // A single root is not worth a click.
+    const items = await this.below(0, 1);
+    const focused = this.rows().find((row) => row === document.activeElement)?.folder.id;
+    this.tree.replaceChildren(...items);
+    this.none.hidden = items.length > 0;
     const rows = this.rows();
-    if (rows.length === 1) await this.unfold(rows[0]);
+    // A single root is not worth a click.
+    if (rows.length === 1 && !this.unfolded.size) await this.unfold(rows[0]);
     this.mark();
+    rows.find((row) => row.folder.id === focused)?.focus({ preventScroll: true });
+  }
+
+  /** @param {number} folder 0: the roots @param {number} level @returns {Promise<HTMLElement[]>} */
+  async below(folder, level) {
+    /** @type {Folder[]} */ const folders = await json("folders" + (folder ? "?under=" + folder : ""));
+    return Promise.all(folders.map(async (f) => {
+      const item = this.item(f, level), row = /** @type {FolderRow} */ (item.firstChild);
+      if (this.unfolded.has(f.id) && f.folders) await this.unfold(row);
+      return item;
+    }));
   }
 
   /** @param {Folder} folder @param {number} level @returns {HTMLElement} */
@@ -66,25 +81,23 @@ export class Folders {
   }
 
   /** @param {FolderRow} row */
-  async turn(row) {
-    if (row.ariaExpanded === "true") {
-      row.ariaExpanded = "false";
-      row.nextElementSibling?.remove();
-    } else await this.unfold(row);
+  turn(row) {
+    if (row.ariaExpanded !== "true") return trying(() => this.unfold(row));
+    row.ariaExpanded = "false";
+    this.unfolded.delete(row.folder.id);
+    row.nextElementSibling?.remove();
   }
 
   /** @param {FolderRow} row */
   async unfold(row) {
     if (row.ariaExpanded !== "false") return;
     row.ariaExpanded = "true";
-    await trying(async () => {
-      const below = await json("folders?under=" + row.folder.id);
-      if (row.ariaExpanded !== "true" || row.nextElementSibling) return;
-      const id = "below-" + row.folder.id;
-      row.setAttribute("aria-owns", id);
-      row.after(h("ul", { role: "group", id }, ...below.map((/** @type {Folder} */ f) => this.item(f, row.level + 1))));
-      this.mark();
-    });
+    this.unfolded.add(row.folder.id);
+    const items = await this.below(row.folder.id, row.level + 1), id = "below-" + row.folder.id;
+    if (row.ariaExpanded !== "true") return;
+    row.setAttribute("aria-owns", id);
+    row.after(h("ul", { role: "group", id }, ...items));
+    this.mark();
   }
 
   /** @param {KeyboardEvent} event */
@@ -97,7 +110,7 @@ export class Folders {
     const keys = {
       ArrowDown: () => all[at + 1]?.focus(),
       ArrowUp: () => all[at - 1]?.focus(),
-      ArrowRight: () => (isOpen ? all[at + 1]?.focus() : this.unfold(row)),
+      ArrowRight: () => (isOpen ? all[at + 1]?.focus() : this.turn(row)),
       ArrowLeft: () => (isOpen ? this.turn(row) : all.findLast((r, i) => i < at && r.level < row.level)?.focus()),
       Home: () => all[0].focus(),
       End: () => all[all.length - 1].focus(),

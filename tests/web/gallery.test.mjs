@@ -447,6 +447,13 @@ test_("folders are a tree, and one shows what is in it", async (t) => {
   await page.waitForFunction((n) => document.querySelector("#count").textContent.startsWith(n), n);
   await page.keyboard.press("ArrowRight");
   await page.waitForSelector('#tree [aria-level="3"]');
+  // A photo that lands is counted, and the tree stays as it was unfolded.
+  const whole = () => page.textContent('#tree [aria-level="1"] small');
+  const before = await whole();
+  daemon.land();
+  await page.waitForFunction((before) => document.querySelector('#tree [aria-level="1"] small').textContent !== before, before);
+  await page.waitForSelector('#tree [aria-level="3"]');
+  assert.equal(await page.getAttribute('#tree .folder:focus', "aria-selected"), "true");
 });
 
 test_("the map shows clusters without the internet, and the grid what is in its frame", async (t) => {
