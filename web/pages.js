@@ -134,8 +134,9 @@ export async function showPeople(host, epoch, open) {
     return h("li", {}, h("button", { type: "button", click: () => open(p.name) }, face,
       h("b", {}, p.named || p.number == null ? p.name : `Person ${p.number}`), h("small", {}, photos(p.photos))));
   }));
-  host.replaceChildren(h("h1", {}, "People"), people.length ? list : h("div", { class: "nothing" }, icon("people"),
-    h("p", {}, "No photo names anybody yet."), h("p", { class: "quiet" }, "“photond people on” tells faces apart. What tells them apart stays on this machine.")));
+  const nameless = people.some((p) => !p.named && p.number != null);
+  host.replaceChildren(...present(h("h1", {}, "People"), nameless && h("p", { class: "quiet hint" }, "“photond people name 1 Anna” says who person 1 is."), people.length ? list : h("div", { class: "nothing" }, icon("people"),
+    h("p", {}, "No photo names anybody yet."), h("p", { class: "quiet" }, "“photond people on” tells faces apart. What tells them apart stays on this machine."))));
 }
 
 /** The face itself, where it is known where it is. @param {HTMLElement} face @param {string} epoch @param {any} person */

@@ -1,5 +1,5 @@
 // Screenshots of the page over the mock: node look.mjs [--real DIR] [--photos N] [--out DIR] [NAME…]
-// Those in shots/ are `node look.mjs --out shots --type jpeg grid search viewer map phone dark`.
+// Those in shots/ are `node look.mjs --out shots --type jpeg grid search viewer folders map people duplicates status phone dark`.
 import { chromium } from "playwright-core";
 import { mock } from "./mock.mjs";
 
