@@ -1,14 +1,11 @@
 /** The page as a whole: what the address says is shown, what a person does becomes an address. */
-import { ApiError, fetchView, forgetPhotos, json, listen, narrowed, photo, watchReach } from "./api.js";
-import { byId, copy, count, iconButton, photos, plural, say, trying } from "./dom.js";
+import { ApiError, fetchView, forgetPhotos, json, listen, narrowed, watchReach } from "./api.js";
+import { byId, count, iconButton, photos, plural, say, trying } from "./dom.js";
 import { Grid } from "./grid.js";
 import { hasGrid, isRanked, readRoute, writeRoute } from "./query.js";
 import { Scrubber } from "./scrubber.js";
 import { SearchBar } from "./search.js";
 import { Viewer } from "./viewer.js";
-
-/** Paths are asked for one photo at a time, so not of any number. */
-const MOST_PATHS = 2000;
 
 let route = readRoute(location.hash);
 /** What the grid shows: the query and order it was asked with. */
@@ -82,7 +79,7 @@ function show(left) {
   search.show();
   if (page === "map") trying(showMap);
   else if (page === "folders") trying(showFolders);
-  else if (!hasGrid(page)) showPage().then(live);
+  else if (!hasGrid(page)) trying(showPage).then(live);
   if (hasGrid(page) && keyOf(route) !== shown) load(left);
   else {
     viewer.show(route.photo);
@@ -137,6 +134,7 @@ function take(view, stay) {
   if (old && old.epoch !== view.epoch) {
     // Another index: its photos have nothing to do with those that were chosen.
     forgetPhotos();
+    search.asked = "";
     grid.small.clear();
     grid.selected.clear();
     showChosen();
@@ -190,7 +188,7 @@ async function refresh() {
   try {
     forgetPhotos();
     search.stale();
-    if (route.page === "folders") await folders?.load();
+    if (route.page === "folders") await showFolders(true);
     if (hasGrid(route.page)) {
       const view = await viewOf(route);
       // Rows that move while somebody scrolls would be in the way.
@@ -249,7 +247,7 @@ function told(event) {
     if (route.page !== "status") return;
     statusSoon ??= setTimeout(() => {
       statusSoon = undefined;
-      if (route.page === "status") showPage();
+      if (route.page === "status") trying(showPage);
     }, 1500);
   }
 }
@@ -269,13 +267,12 @@ async function showPage() {
 }
 
 /** @type {import("./pages.js").Folders | null} */ let folders = null;
-async function showFolders() {
+async function showFolders(again = false) {
   const pages = await import("./pages.js");
-  if (!folders) {
-    folders = new pages.Folders(byId("tree"), (folder) => go({ query: { folder: folder.id }, sort: "", photo: 0 }), folderNames);
-    await folders.load();
-    search.show();
-  }
+  const isNew = !folders;
+  folders ??= new pages.Folders(byId("tree"), (folder) => go({ query: { folder: folder.id }, sort: "", photo: 0 }), folderNames);
+  if (isNew || again) await folders.load();
+  if (isNew) search.show();
   folders.chosen = route.query.folder ?? 0;
   folders.mark();
 }
@@ -288,7 +285,10 @@ const theMap = () => (map ??= import("./map.js").then(({ WorldMap }) => new Worl
     byId("count").textContent = photos(ids.size);
     nothing("");
     viewer.show(route.photo);
-  }, (id) => go({ photo: id }, { viewer: true }))));
+  }, (id) => go({ photo: id }, { viewer: true })), (e) => {
+  map = null;
+  throw e;
+}));
 async function showMap() {
   await (await theMap()).load();
 }
@@ -302,35 +302,12 @@ function showChosen() {
   byId("chosen-count").textContent = n ? `${count(n)} selected` : "";
 }
 
-const chosenIds = () => [...grid.selected];
-
-async function copyPaths() {
-  const ids = chosenIds();
-  if (ids.length > MOST_PATHS) return say(`${count(MOST_PATHS)} paths can be copied at most; “photond query --format paths” prints any number`);
-  /** @type {string[]} */ const paths = [];
-  for (let i = 0; i < ids.length; i += 6) {
-    paths.push(...(await Promise.all(ids.slice(i, i + 6).map(photo))).map((known) => known.path));
-  }
-  await copy(paths.join("\n"), plural(paths.length, "path is copied", "paths are copied"));
-}
-
-/** @param {"zip" | "links"} how */
-async function exportChosen(how) {
-  const ids = chosenIds();
-  say(`Preparing ${photos(ids.length)}…`);
-  const made = await json("export", { ids, how });
-  if (made?.folder) say(`Links to ${photos(made.photos ?? ids.length)} are in ${made.folder}`);
-  if (!made?.url) return;
-  const link = document.createElement("a");
-  link.href = made.url;
-  link.download = "";
-  link.click();
-}
-
+/** @param {"paths" | "zip" | "links"} what */
+const takeAlong = (what) => trying(async () => (await import("./pages.js")).takeAlong([...grid.selected], what));
 byId("chosen").prepend(iconButton("close", "Select none", () => grid.clearSelection(), "Esc"));
-byId("copy-paths").addEventListener("click", () => trying(copyPaths));
-byId("export-zip").addEventListener("click", () => trying(() => exportChosen("zip")));
-byId("export-links").addEventListener("click", () => trying(() => exportChosen("links")));
+byId("copy-paths").addEventListener("click", () => takeAlong("paths"));
+byId("export-zip").addEventListener("click", () => takeAlong("zip"));
+byId("export-links").addEventListener("click", () => takeAlong("links"));
 
 /* Keys */
 

@@ -1,6 +1,6 @@
-/** Folders, people and the daemon's status. */
+/** Folders, people, the daemon's status, and taking photos along: loaded when the first is wanted. */
 import { json, photo } from "./api.js";
-import { present, count, fileName, h, icon, photos, plural, say, span, trying } from "./dom.js";
+import { copy, present, count, fileName, h, icon, photos, plural, say, span, trying } from "./dom.js";
 
 /** The real tree of folders, opened as it is asked for. */
 export class Folders {
@@ -208,3 +208,21 @@ export async function showStatus(host) {
   if (at) [...host.querySelectorAll("button")].find((one) => one.textContent === at)?.focus();
 }
 
+/** Paths are asked for one photo at a time, so not of any number. */
+const MOST_PATHS = 2000;
+
+/** @param {number[]} ids @param {"paths" | "zip" | "links"} what */
+export async function takeAlong(ids, what) {
+  if (what === "paths") {
+    if (ids.length > MOST_PATHS) return say(`${count(MOST_PATHS)} paths can be copied at most; “photond query --format paths” prints any number`);
+    /** @type {string[]} */ const paths = [];
+    for (let i = 0; i < ids.length; i += 6) {
+      paths.push(...(await Promise.all(ids.slice(i, i + 6).map(photo))).map((known) => known.path));
+    }
+    return copy(paths.join("\n"), plural(paths.length, "path is copied", "paths are copied"));
+  }
+  say(`Preparing ${photos(ids.length)}…`);
+  const made = await json("export", { ids, how: what });
+  if (made?.folder) say(`Links to ${photos(made.photos ?? ids.length)} are in ${made.folder}`);
+  if (made?.url) h("a", { href: made.url, download: "" }).click();
+}

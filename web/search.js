@@ -22,6 +22,7 @@ export class SearchBar {
     this.panel = byId("facets");
     /** @type {Record<string, Facet[]>} */ this.facets = {};
     this.asked = "";
+    this.time = 0;
     this.chosen = -1;
     const form = byId("search");
     form.addEventListener("submit", (e) => {
@@ -95,22 +96,25 @@ export class SearchBar {
     const { query } = this.route(), key = JSON.stringify(query);
     if (this.asked !== key) {
       this.asked = key;
-      this.asking = json("facets", { query }).then((facets) => (this.facets = facets), () => this.stale());
+      this.time = performance.now();
+      this.asking = json("facets", { query }).then((facets) => (this.facets = facets), () => (this.asked = ""));
     }
     await this.asking;
     return this.asked === key && key === JSON.stringify(this.route().query);
   }
 
-  /** What is in the library has changed. */
+  /** What is in the library has changed: counts may be some seconds old, or each photo that lands would count them all. */
   stale() {
-    this.asked = "";
+    if (performance.now() - this.time > 1e4) this.asked = "";
   }
 
   /** Chips below the field, each of which leaves some of what was found. @param {number} found photos */
   async narrow(found) {
     const { page, query } = this.route(), host = byId("narrow");
-    host.hidden ||= page !== "photos" || found < 2 || !Object.keys(query).length;
-    if (page !== "photos" || found < 2 || !Object.keys(query).length || !await this.ask()) return;
+    const narrows = page === "photos" && found > 1 && Object.keys(query).length > 0;
+    const asked = narrows && await this.ask();
+    host.hidden ||= !narrows || !this.asked;
+    if (!asked) return;
     host.replaceChildren(...GROUPS.flatMap(([name, field, , most]) => this.fitting(name, field)
       .filter((f) => f.photos < found).slice(0, most).map((f) => this.chip(field, f.name, f.name, f.photos))));
     host.hidden = !host.childElementCount;

@@ -305,9 +305,9 @@ export class Viewer {
 
   /** @param {number} id */
   async describe(id) {
-    let known;
+    let known, words;
     try {
-      known = await photo(id);
+      [known, words] = await Promise.all([photo(id), import("./details.js")]);
     } catch (e) {
       if (this.id === id) {
         this.title.textContent = "";
@@ -315,8 +315,8 @@ export class Viewer {
       }
       return;
     }
-    const { areas, details, when } = await import("./details.js");
     if (this.id !== id) return;
+    const { areas, details, when } = words;
     this.title.textContent = when(known);
     this.img.alt = known.caption || known.title || fileName(known.path);
     this.panel.replaceChildren(...details(known, (query) => this.hooks.search(query)));

@@ -172,6 +172,10 @@ test_("what was found is narrowed by chips below the field, until they leave not
   await page.waitForFunction(() => location.hash.includes("on=2026"));
   await page.waitForFunction((all) => Number(document.querySelector("#count").textContent.replace(/\D/g, "")) < all, all);
   assert.deepEqual(daemon.state.orders.findLast((o) => o.name === "facets").body, { query: { tag: ["dog"], on: "2026" } });
+  await page.click('nav a[href="#/status"]');
+  await page.waitForSelector("#narrow", { state: "hidden" });
+  await page.goBack();
+  await page.waitForSelector("#narrow button");
   await page.click("#clear");
   await page.waitForSelector("#narrow", { state: "hidden" });
 });
@@ -338,6 +342,21 @@ test_("when the daemon goes the page says so, and goes on by itself when it is b
   daemon.fail(false);
   await page.waitForSelector("#banner", { state: "hidden" });
   await page.waitForFunction((n) => document.querySelector("#count").textContent.replace(/\D/g, "") === String(n), daemon.state.n - daemon.state.gone.size);
+});
+
+test_("a page that is opened while the daemon is away is there when it is back", async (t) => {
+  for (const [name, sign] of [["folders", "#tree .folder"], ["map", ".map-words:not(:empty)"], ["people", ".people li"], ["duplicates", ".alike"], ["status", ".figure"]]) {
+    const page = await open(t);
+    await settled(page);
+    daemon.fail(true);
+    await page.waitForSelector("#banner:not([hidden])");
+    await page.click(`nav a[href="#/${name}"]`);
+    await page.waitForTimeout(300);
+    daemon.fail(false);
+    await page.waitForSelector(sign);
+    await page.waitForSelector("#banner", { state: "hidden" });
+    await page.close();
+  }
 });
 
 test_("a daemon that was started anew lets nobody in: the page says what to do, and goes on when it is let in", async (t) => {
