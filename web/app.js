@@ -316,8 +316,8 @@ byId("help-button").addEventListener("click", () => help.showModal());
 help.addEventListener("click", () => help.close());
 byId("theme").addEventListener("click", () => {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  localStorage.theme = (localStorage.theme || (dark ? "dark" : "light")) === "dark" ? "light" : "dark";
-  document.documentElement.dataset.theme = localStorage.theme;
+  const theme = localStorage.theme || (dark ? "dark" : "light");
+  document.documentElement.dataset.theme = localStorage.theme = theme === "dark" ? "light" : "dark";
 });
 if (localStorage.theme) document.documentElement.dataset.theme = localStorage.theme;
 

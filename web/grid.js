@@ -16,6 +16,7 @@ const FAST = 4000;
 const REST = 90;
 /** How long the side of a thumbnail is; larger tiles want the next size. */
 const THUMB = 256;
+const MOST_SHARPENED = 2;
 
 export class Grid {
   /** @param {HTMLElement} host @param {GridHooks} hooks */
@@ -33,6 +34,8 @@ export class Grid {
     /** @type {Set<number>} */ this.selected = new Set();
     /** Photos that came while the page was open. @type {Set<number>} */ this.fresh = new Set();
     /** Photos without a larger picture. @type {Set<number>} */ this.small = new Set();
+    /** Larger pictures on their way. */
+    this.sharpening = 0;
     this.cursor = 0;
     this.anchor = 0;
     this.base = 0;
@@ -47,9 +50,8 @@ export class Grid {
     host.addEventListener("scroll", () => this.onScroll(), { passive: true });
     this.box.addEventListener("click", (e) => this.onClick(e));
     this.box.addEventListener("load", (e) => {
-      const img = /** @type {HTMLImageElement} */ (e.target), tile = this.tileOf(img);
-      img.className = "on";
-      if (tile && !this.resting) this.sharpen(tile);
+      /** @type {HTMLImageElement} */ (e.target).className = "on";
+      this.sharpen();
     }, true);
     this.box.addEventListener("error", (e) => this.onError(e), true);
     this.box.addEventListener("contextmenu", (e) => {
@@ -178,9 +180,9 @@ export class Grid {
     for (const row of this.rows.values()) {
       for (const tile of row.tiles) {
         if (!tile.img.hasAttribute("src")) this.fill(tile);
-        else if (tile.img.className) this.sharpen(tile);
       }
     }
+    this.sharpen();
   }
 
   /** Makes the rows near the window elements, and no others. */
@@ -256,6 +258,7 @@ export class Grid {
       tile.index = index;
       tile.style.left = left + "px";
       tile.style.width = width + "px";
+      tile.side = Math.max(width, height);
       if (!kept) {
         tile.photo = id;
         tile.sharp = 0;
@@ -304,17 +307,26 @@ export class Grid {
     if (!img.hasAttribute("src")) img.src = `/t/${view.epoch}/${id}`;
   }
 
-  /** A larger picture where a thumbnail has fewer pixels than the screen. @param {Tile} tile */
-  sharpen(tile) {
-    const id = tile.photo, side = Math.max(tile.offsetWidth, tile.offsetHeight) * devicePixelRatio;
-    if (side < THUMB * 1.3 || this.small.has(id) || tile.sharp === id) return;
-    tile.sharp = id;
-    const larger = new Image();
-    larger.fetchPriority = "low";
+  /**
+   * Larger pictures where thumbnails have fewer pixels than the screen. They take long to make, and a browser has six
+   * connections: so when all thumbnails are there, and few at once.
+   */
+  sharpen() {
+    if (this.resting || this.sharpening >= MOST_SHARPENED) return;
+    const tiles = [...this.rows.values()].flatMap((row) => row.tiles);
+    if (tiles.some((tile) => !tile.img.className && !tile.classList.contains("bare"))) return;
+    const tile = tiles.find(({ photo: id, side, sharp }) => side * devicePixelRatio > THUMB * 1.3 && sharp !== id && !this.small.has(id));
+    if (!tile) return;
+    const id = (tile.sharp = tile.photo), larger = new Image();
+    this.sharpening++;
     larger.src = `/p/${this.view?.epoch}/${id}?s=512`;
     larger.decode().then(() => {
       if (tile.photo === id && tile.isConnected && tile.img.hasAttribute("src")) tile.img.src = larger.src;
-    }, () => this.small.add(id));
+    }, () => this.small.add(id)).then(() => {
+      this.sharpening--;
+      this.sharpen();
+    });
+    this.sharpen();
   }
 
   /** No picture: a card says what it is. @param {Event} event */
@@ -324,6 +336,7 @@ export class Grid {
     if (!tile || !img.hasAttribute("src")) return;
     const id = tile.photo;
     tile.classList.add("bare");
+    this.sharpen();
     const known = await photo(id).catch(() => null);
     if (tile.photo !== id || tile.querySelector(".card")) return;
     tile.append(h("span", { class: "card" }, h("b", {}, known?.format?.toUpperCase() ?? "No picture"),
@@ -509,7 +522,7 @@ function newTile() {
   const img = h("img", { alt: "", decoding: "async", draggable: "false" });
   const tile = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" }, img,
     h("span", { class: "check", "aria-hidden": "true" }, icon("check")));
-  return /** @type {Tile} */ (Object.assign(tile, { index: 0, photo: 0, sharp: 0, img }));
+  return /** @type {Tile} */ (Object.assign(tile, { index: 0, photo: 0, sharp: 0, side: 0, img }));
 }
 
 /** @param {View} view @param {number} from @param {number} to places in its days, newest first */

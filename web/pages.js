@@ -161,6 +161,7 @@ async function picture(face, epoch, person) {
   img.classList.add("cut");
 }
 
+/** @type {Record<string, string>} */
 const DOING = { scanning: "Looking through the folders", indexing: "Indexing", idle: "Up to date", paused: "Paused" };
 
 /** Kinds of failures that have a plainer name. @type {Record<string, string>} */
@@ -178,7 +179,7 @@ export async function showStatus(host) {
       await showStatus(host);
     }) }, label);
   const activity = String(d.activity ?? "").toLowerCase();
-  const doing = d.alive === false ? "photond is not running" : DOING[/** @type {keyof typeof DOING} */ (activity)] ?? activity;
+  const doing = DOING[activity] ?? activity;
   const left = d.queue > 0 ? [plural(d.queue, "file", "files") + " to go", d.rate > 0 && `${d.rate.toFixed(1)} a second`,
     d.eta_s && `about ${span(d.eta_s)} left`].filter(Boolean).join(" · ") : "";
   const done = c.files ? Math.min(1, (c.indexed + c.failed) / Math.max(c.files, c.indexed + c.failed + d.queue)) : 1;

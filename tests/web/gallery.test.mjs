@@ -53,6 +53,26 @@ const settled = (page) => page.waitForFunction(() => {
 const focused = (page) => page.evaluate(() => document.activeElement?.ariaLabel ?? "");
 const test_ = (name, run) => test(name, { skip }, run);
 
+test_("on a dense screen pictures of 512 pixels follow, two at once, when all thumbnails are there", async (t) => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, deviceScaleFactor: 2 });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  let [now, most, early] = [0, 0, 0];
+  await page.route("**/p/**", async (route) => {
+    most = Math.max(most, ++now);
+    early += await page.evaluate(() => [...document.querySelectorAll(".tile")].filter((tile) => !tile.querySelector("img.on, .card")).length);
+    await route.continue();
+    now--;
+  });
+  await page.goto(daemon.url);
+  await page.waitForFunction(() => {
+    const tiles = [...document.querySelectorAll(".tile:not(.bare) img")];
+    return tiles.length > 10 && tiles.every((img) => /s=512/.test(img.src) || img.parentElement.offsetWidth < 170);
+  });
+  assert.ok(most >= 1 && most <= 2, `${most} at once`);
+  assert.equal(early, 0, "no thumbnail was still on its way");
+});
+
 test_("opens with the newest photos", async (t) => {
   const page = await open(t);
   await settled(page);

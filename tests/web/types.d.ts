@@ -59,7 +59,7 @@ interface Route {
 }
 
 type Row = HTMLElement & { line: number; top: number; tiles: Tile[] };
-type Tile = HTMLElement & { index: number; photo: number; sharp: number; img: HTMLImageElement };
+type Tile = HTMLElement & { index: number; photo: number; sharp: number; side: number; img: HTMLImageElement };
 
 interface GridHooks {
   open(index: number): void;
