@@ -74,8 +74,7 @@ function show(left) {
     if (link.getAttribute("href") === "#/" + page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = route.query.words ? `${route.query.words} · photond` : page === "photos" ? "Photos · photond"
-    : page[0].toUpperCase() + page.slice(1) + " · photond";
+  document.title = `${route.query.words || page[0].toUpperCase() + page.slice(1)} · photond`;
   search.show();
   if (page === "map") trying(showMap);
   else if (page === "folders") trying(showFolders);

@@ -517,12 +517,13 @@ export class Grid {
   }
 }
 
-/** @returns {Tile} */
+/** Copied, which takes less than building each. */
+const PATTERN = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" },
+  h("img", { alt: "", decoding: "async", draggable: "false" }), h("span", { class: "check", "aria-hidden": "true" }, icon("check")));
+
 function newTile() {
-  const img = h("img", { alt: "", decoding: "async", draggable: "false" });
-  const tile = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" }, img,
-    h("span", { class: "check", "aria-hidden": "true" }, icon("check")));
-  return /** @type {Tile} */ (Object.assign(tile, { index: 0, photo: 0, sharp: 0, side: 0, img }));
+  const tile = /** @type {Tile} */ (PATTERN.cloneNode(true));
+  return Object.assign(tile, { index: 0, photo: 0, sharp: 0, side: 0, img: /** @type {HTMLImageElement} */ (tile.firstChild) });
 }
 
 /** @param {View} view @param {number} from @param {number} to places in its days, newest first */
