@@ -164,10 +164,6 @@ async function picture(face, epoch, person) {
 /** @type {Record<string, string>} */
 const DOING = { scanning: "Looking through the folders", indexing: "Indexing", idle: "Up to date", paused: "Paused" };
 
-/** Kinds of failures that have a plainer name. @type {Record<string, string>} */
-const KINDS = { "not-an-image": "no picture", truncated: "cut short", corrupt: "damaged", unsupported: "of a kind that is not read",
-  "too-large": "too large", panic: "unreadable" };
-
 /** @param {HTMLElement} host */
 export async function showStatus(host) {
   const s = await json("status?errors=1");
@@ -203,7 +199,7 @@ export async function showStatus(host) {
       r.note && h("p", { class: "warn" }, r.note), r.missing > 0 && h("div", { class: "line warn" }, `${photos(r.missing)} missing`,
         h("span", { class: "gap" }), r.live?.held && order("They are gone", "confirm", r.id ? { root: r.id } : {}))))),
     kinds.length + errors.length > 0 && h("section", { class: "box" }, h("h2", {}, "Could not be read"),
-      h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${KINDS[kind] ?? kind}`).join(" · ")),
+      h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind.replaceAll("-", " ")}`).join(" · ")),
       ...errors.slice(0, 200).map((e) => h("div", { class: "root path" }, h("b", {}, fileName(e.path)), h("p", {}, e.error), h("small", {}, e.path))),
       errors.length > 200 && h("p", { class: "quiet" }, `and ${count(errors.length - 200)} more: photond status --errors`))));
   if (at) [...host.querySelectorAll("button")].find((one) => one.textContent === at)?.focus();
