@@ -5,20 +5,6 @@
  * photos are a few megabytes and no objects.
  */
 
-/**
- * @typedef {object} View
- * @property {number} clock      when it was made, in the daemon's count of changes
- * @property {string} epoch      which index it is of: part of every picture's address
- * @property {number} n          photos
- * @property {boolean} ranked    best first, with scores instead of days
- * @property {number} confident  of a ranked view, how many of the first are real answers
- * @property {Uint32Array} ids
- * @property {Uint8Array} ratios width to height, as 32 steps an octave around 128
- * @property {Int32Array} days   days since 1970 that have photos, in the order of the ids
- * @property {Uint32Array} ends  for each of these days, the index behind its last photo
- * @property {Uint8Array} scores of a ranked view, 255 is closest
- */
-
 /** An answer that is no success, in the daemon's own words. Status 0: nobody answered. */
 export class ApiError extends Error {
   /** @param {number} status @param {string} message */
@@ -67,11 +53,9 @@ export const json = async (path, body, signal) => {
   return text ? JSON.parse(text) : null;
 };
 
-/** @param {object} query @param {"date"|"best"} sort @param {AbortSignal} [signal] @returns {Promise<View>} */
-export async function fetchView(query, sort, signal) {
-  const answer = await request("view", { query, sort }, signal);
-  return readView(await answer.arrayBuffer());
-}
+/** @param {string} path @param {object} body @param {AbortSignal} [signal] @returns {Promise<View>} */
+export const fetchView = async (path, body, signal) =>
+  readView(await (await request(path, body, signal)).arrayBuffer());
 
 /** @param {ArrayBuffer} buffer @returns {View} */
 export function readView(buffer) {
@@ -92,6 +76,8 @@ export function readView(buffer) {
     view.days[d] = pairs[2 * d];
     view.ends[d] = end += pairs[2 * d + 1];
   }
+  let end = 0;
+  if (head.groups) view.ends = Uint32Array.from(head.groups, (/** @type {number} */ size) => end += size);
   return view;
 }
 
@@ -138,7 +124,7 @@ export const forgetPhotos = () => known.clear();
 /**
  * Events, while the page is seen: a hidden tab that kept its stream would take one of the six
  * connections that a browser has for one server.
- * @param {() => number} clock @param {(event: {type: string, clock?: number, report?: {activity?: string}}) => void} told
+ * @param {() => number} clock @param {(event: DaemonEvent) => void} told
  */
 export function listen(clock, told) {
   /** @type {EventSource | null} */ let source = null;

@@ -1,17 +1,11 @@
 /** The page as a whole: what the address says is shown, what a person does becomes an address. */
-import { ApiError, fetchView, forgetPhotos, json, listen, narrowed, photo, watchReach } from "./api.js";
-import { byId, copy, count, iconButton, photos, plural, say, trying } from "./dom.js";
+import { ApiError, fetchView, forgetPhotos, json, listen, narrowed, watchReach } from "./api.js";
+import { byId, count, iconButton, photos, plural, say, trying } from "./dom.js";
 import { Grid } from "./grid.js";
-import { isRanked, readRoute, writeRoute } from "./query.js";
+import { hasGrid, isRanked, readRoute, writeRoute } from "./query.js";
 import { Scrubber } from "./scrubber.js";
 import { SearchBar } from "./search.js";
 import { Viewer } from "./viewer.js";
-
-/** @typedef {import("./query.js").Route} Route */
-/** @typedef {import("./api.js").View} View */
-
-/** Paths are asked for one photo at a time, so not of any number. */
-const MOST_PATHS = 2000;
 
 let route = readRoute(location.hash);
 /** What the grid shows: the query and order it was asked with. */
@@ -63,9 +57,14 @@ addEventListener("popstate", () => {
 });
 
 /** @param {Route} of */
-const keyOf = (of) => JSON.stringify([of.query, sortOf(of), of.page === "map"]);
+const isWhole = (of) => of.page === "map" || of.page === "duplicates";
+/** @param {Route} of */
+const keyOf = (of) => (isWhole(of) ? of.page : JSON.stringify([of.query, sortOf(of)]));
 /** @param {Route} of @returns {"date" | "best"} */
 const sortOf = (of) => of.sort || (isRanked(of.query) ? "best" : "date");
+/** @param {Route} of @param {AbortSignal} [signal] */
+const viewOf = (of, signal) => (of.page === "duplicates" ? fetchView("duplicates", {}, signal)
+  : fetchView("view", of.page === "map" ? {} : { query: of.query, sort: sortOf(of) }, signal));
 
 /** @param {{ y?: number, cursor?: number } | null} [left] where the grid was left */
 function show(left) {
@@ -75,17 +74,15 @@ function show(left) {
     if (link.getAttribute("href") === "#/" + page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = route.query.words ? `${route.query.words} · photond` : page === "photos" ? "Photos · photond"
-    : page[0].toUpperCase() + page.slice(1) + " · photond";
+  document.title = `${route.query.words || page[0].toUpperCase() + page.slice(1)} · photond`;
   search.show();
-  const hasGrid = page === "photos" || page === "folders" || page === "map";
   if (page === "map") trying(showMap);
   else if (page === "folders") trying(showFolders);
-  else if (!hasGrid) showPage().then(live);
-  if (hasGrid && keyOf(route) !== shown) load(left);
+  else if (!hasGrid(page)) trying(showPage).then(live);
+  if (hasGrid(page) && keyOf(route) !== shown) load(left);
   else {
     viewer.show(route.photo);
-    if (hasGrid) grid.resize();
+    if (hasGrid(page)) grid.resize();
   }
 }
 
@@ -97,10 +94,15 @@ async function load(left) {
   document.body.classList.add("busy");
   let view;
   try {
-    view = await fetchView(of.page === "map" ? {} : of.query, sortOf(of), mine.signal);
+    view = await viewOf(of, mine.signal);
   } catch (e) {
     if (mine.signal.aborted) return;
     document.body.classList.remove("busy");
+    if (e instanceof ApiError && e.status === 404 && of.page === "duplicates") {
+      byId("duplicates").hidden = true;
+      go({ page: "photos" }, null, true);
+      return;
+    }
     if (e instanceof ApiError && ![0, 401, 403].includes(e.status)) {
       shown = key;
       nothing(e.status < 500 ? "That cannot be searched for" : "That went wrong", e.message);
@@ -131,10 +133,20 @@ function take(view, stay) {
   if (old && old.epoch !== view.epoch) {
     // Another index: its photos have nothing to do with those that were chosen.
     forgetPhotos();
+    search.asked = "";
     grid.small.clear();
     grid.selected.clear();
     showChosen();
     stay = false;
+    folders = null;
+    byId("tree").replaceChildren();
+    const { like, folder, ...query } = route.query;
+    if (route.photo || like || folder || route.page === "folders") {
+      grid.view = null;
+      shown = "";
+      say("The index is another one than before");
+      return go({ photo: 0, query }, null, true);
+    }
   }
   clock = view.clock;
   if (route.page === "map") {
@@ -146,8 +158,10 @@ function take(view, stay) {
   grid.show(view, stay);
   // Without a model words are only looked up, and there is no best.
   byId("sort").hidden = !view.ranked && !(isRanked(route.query) && route.sort === "date");
-  byId("count").textContent = view.ranked ? photos(view.confident) : photos(view.n);
+  byId("count").textContent = view.groups ? plural(view.groups.length, "set", "sets") : photos(view.confident);
+  search.narrow(view.confident);
   if (view.n) nothing("");
+  else if (view.groups) nothing("No duplicates", "No photo is there twice, and no two look alike.");
   else if (Object.keys(route.query).length) nothing("Nothing found", "Take a chip away, or use other words.");
   else nothing("No photos yet", "They appear here as photond finds them.");
 }
@@ -173,8 +187,9 @@ async function refresh() {
   try {
     forgetPhotos();
     search.stale();
-    if (["photos", "folders", "map"].includes(route.page)) {
-      const view = await fetchView(route.page === "map" ? {} : route.query, sortOf(route));
+    if (route.page === "folders") await showFolders(true);
+    if (hasGrid(route.page)) {
+      const view = await viewOf(route);
       // Rows that move while somebody scrolls would be in the way.
       while (grid.resting) await new Promise((later) => setTimeout(later, 100));
       if (of === keyOf(route) && of === shown) {
@@ -213,7 +228,7 @@ function live() {
   listens = true;
   listen(() => clock, told);
 }
-/** @param {{ type: string, clock?: number, report?: { activity?: string } }} event */
+/** @param {DaemonEvent} event */
 function told(event) {
   if (event.type === "lost") {
     lost = true;
@@ -231,7 +246,7 @@ function told(event) {
     if (route.page !== "status") return;
     statusSoon ??= setTimeout(() => {
       statusSoon = undefined;
-      if (route.page === "status") showPage();
+      if (route.page === "status") trying(showPage);
     }, 1500);
   }
 }
@@ -245,19 +260,18 @@ async function showPage() {
   nothing("");
   if (page === "status") await trying(() => pages.showStatus(host));
   if (page === "people") {
-    const epoch = grid.view?.epoch ?? everywhere?.epoch ?? (await fetchView({ on: "0001" }, "date").catch(() => null))?.epoch ?? "";
+    const epoch = grid.view?.epoch ?? everywhere?.epoch ?? (await fetchView("view", { query: { on: "0001" } }).catch(() => null))?.epoch ?? "";
     await trying(() => pages.showPeople(host, epoch, (name) => go({ page: "photos", query: { person: [name] }, sort: "" })));
   }
 }
 
 /** @type {import("./pages.js").Folders | null} */ let folders = null;
-async function showFolders() {
+async function showFolders(again = false) {
   const pages = await import("./pages.js");
-  if (!folders) {
-    folders = new pages.Folders(byId("tree"), (folder) => go({ query: { folder: folder.id }, sort: "", photo: 0 }), folderNames);
-    await folders.load();
-    search.show();
-  }
+  const isNew = !folders;
+  folders ??= new pages.Folders(byId("tree"), (folder) => go({ query: { folder: folder.id }, sort: "", photo: 0 }), folderNames);
+  if (isNew || again) await folders.load();
+  if (isNew) search.show();
   folders.chosen = route.query.folder ?? 0;
   folders.mark();
 }
@@ -270,7 +284,10 @@ const theMap = () => (map ??= import("./map.js").then(({ WorldMap }) => new Worl
     byId("count").textContent = photos(ids.size);
     nothing("");
     viewer.show(route.photo);
-  }, (id) => go({ photo: id }, { viewer: true }))));
+  }, (id) => go({ photo: id }, { viewer: true })), (e) => {
+  map = null;
+  throw e;
+}));
 async function showMap() {
   await (await theMap()).load();
 }
@@ -284,35 +301,12 @@ function showChosen() {
   byId("chosen-count").textContent = n ? `${count(n)} selected` : "";
 }
 
-const chosenIds = () => [...grid.selected];
-
-async function copyPaths() {
-  const ids = chosenIds();
-  if (ids.length > MOST_PATHS) return say(`${count(MOST_PATHS)} paths can be copied at most; “photond query --format paths” prints any number`);
-  /** @type {string[]} */ const paths = [];
-  for (let i = 0; i < ids.length; i += 6) {
-    paths.push(...(await Promise.all(ids.slice(i, i + 6).map(photo))).map((known) => known.path));
-  }
-  await copy(paths.join("\n"), plural(paths.length, "path is copied", "paths are copied"));
-}
-
-/** @param {"zip" | "links"} how */
-async function exportChosen(how) {
-  const ids = chosenIds();
-  say(`Preparing ${photos(ids.length)}…`);
-  const made = await json("export", { ids, how });
-  if (made?.folder) say(`Links to ${photos(made.photos ?? ids.length)} are in ${made.folder}`);
-  if (!made?.url) return;
-  const link = document.createElement("a");
-  link.href = made.url;
-  link.download = "";
-  link.click();
-}
-
+/** @param {"paths" | "zip" | "links"} what */
+const takeAlong = (what) => trying(async () => (await import("./pages.js")).takeAlong([...grid.selected], what));
 byId("chosen").prepend(iconButton("close", "Select none", () => grid.clearSelection(), "Esc"));
-byId("copy-paths").addEventListener("click", () => trying(copyPaths));
-byId("export-zip").addEventListener("click", () => trying(() => exportChosen("zip")));
-byId("export-links").addEventListener("click", () => trying(() => exportChosen("links")));
+byId("copy-paths").addEventListener("click", () => takeAlong("paths"));
+byId("export-zip").addEventListener("click", () => takeAlong("zip"));
+byId("export-links").addEventListener("click", () => takeAlong("links"));
 
 /* Keys */
 
@@ -321,17 +315,16 @@ byId("help-button").addEventListener("click", () => help.showModal());
 help.addEventListener("click", () => help.close());
 byId("theme").addEventListener("click", () => {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  localStorage.theme = (localStorage.theme || (dark ? "dark" : "light")) === "dark" ? "light" : "dark";
-  document.documentElement.dataset.theme = localStorage.theme;
+  const theme = localStorage.theme || (dark ? "dark" : "light");
+  document.documentElement.dataset.theme = localStorage.theme = theme === "dark" ? "light" : "dark";
 });
 if (localStorage.theme) document.documentElement.dataset.theme = localStorage.theme;
 
 document.addEventListener("keydown", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   if (target.closest("input") || help.open || event.altKey || event.defaultPrevented) return;
-  const hasGrid = ["photos", "folders", "map"].includes(route.page);
   if (event.ctrlKey || event.metaKey) {
-    if (event.key === "a" && hasGrid && !viewer.isOpen) {
+    if (event.key === "a" && hasGrid(route.page) && !viewer.isOpen) {
       event.preventDefault();
       grid.selectAll();
     }
@@ -346,21 +339,21 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     return;
   }
-  const id = grid.view?.ids[grid.cursor] ?? 0;
+  const id = hasGrid(route.page) ? grid.view?.ids[grid.cursor] ?? 0 : 0;
   /** @type {Record<string, () => void>} */
   const keys = {
     "/": () => byId("words").focus(),
     "?": () => help.showModal(),
     Escape: () => grid.clearSelection(),
     i: () => {
-      if (!hasGrid || !id) return;
+      if (!id) return;
       if (viewer.panel.hidden) viewer.toggleInfo();
       grid.hooks.open(grid.cursor);
     },
-    s: () => hasGrid && id && go({ page: "photos", query: { like: id }, sort: "", photo: 0 }),
+    s: () => id && go({ page: "photos", query: { like: id }, sort: "", photo: 0 }),
   };
   if (keys[event.key]) keys[event.key]();
-  else if (!hasGrid || !grid.onKey(event)) return;
+  else if (!hasGrid(route.page) || !grid.onKey(event)) return;
   event.preventDefault();
 });
 

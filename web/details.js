@@ -1,5 +1,6 @@
 /** What the viewer says of a photo, and shows over it: loaded when the first one is looked at. */
-import { copy, fileName, h, icon, size } from "./dom.js";
+import { json } from "./api.js";
+import { copy, fileName, h, icon, say, size, trying } from "./dom.js";
 
 /** A date as exactly as it is known. @param {any} known */
 export function when(known) {
@@ -11,7 +12,7 @@ export function when(known) {
     day: day ? "numeric" : undefined, weekday: day ? "short" : undefined }).format(at) + (time ? ", " + time : "");
 }
 
-/** @param {any} known @param {(query: Record<string, any>) => void} search @returns {Node[]} */
+/** @param {any} known @param {(query: Query) => void} search @returns {Node[]} */
 export function details(known, search) {
   const chip = (/** @type {string} */ label, /** @type {Record<string, any>} */ query, more = "") =>
     h("button", { type: "button", class: "chip", title: more, click: () => search(query) }, label);
@@ -19,6 +20,11 @@ export function details(known, search) {
     const all = what.filter(Boolean);
     return all.length ? h("section", {}, h("h2", {}, title), ...all) : null;
   };
+  const order = (/** @type {string} */ what, /** @type {string} */ symbol, /** @type {string} */ label, /** @type {string} */ done) =>
+    h("button", { type: "button", click: () => trying(async () => {
+      await json(what, { id: known.id });
+      say(done);
+    }) }, icon(symbol), label);
   const megapixels = known.width * known.height / 1e6;
   const shot = [known.focal_length_mm && `${+known.focal_length_mm.toFixed(1)} mm`, known.f_number && `ƒ/${known.f_number}`,
     known.exposure_s && (known.exposure_s < 0.4 ? `1/${Math.round(1 / known.exposure_s)} s` : `${known.exposure_s} s`),
@@ -42,7 +48,8 @@ export function details(known, search) {
     part("Keywords", ...(known.keywords ?? []).map((/** @type {string} */ k) => chip(k.replaceAll("|", " › "), { keyword: [k] }))),
     part("Text in the picture", ...(known.text?.length ? [h("p", { class: "text" }, known.text.join("\n"))] : [])),
     part("Camera", known.camera && h("p", {}, known.camera), known.lens && h("p", {}, known.lens), shot && h("p", {}, shot)),
-    part("File", h("p", { class: "path" }, h("b", {}, fileName(known.path)), h("span", {}, folder)),
+    part("File", h("p", { class: "path" }, h("b", {}, fileName(known.path)),
+      h("button", { type: "button", title: "All photos of this folder", click: () => search({ path: folder }) }, folder)),
       h("p", { class: "quiet" }, `${known.width} × ${known.height} · ${megapixels.toFixed(1)} MP · ${size(known.size)} · ${known.format.toUpperCase()}`
         + (known.pixels && known.pixels !== "whole" ? ` · ${{ damaged: "damaged", thumbnail: "thumbnail only", none: "no picture" }[/** @type {string} */ (known.pixels)] ?? ""}` : "")),
       ...(known.members ?? []).map((/** @type {any} */ m) => h("p", { class: "quiet" }, `with ${fileName(m.path)}`)),
@@ -50,13 +57,15 @@ export function details(known, search) {
         ...known.places.map((/** @type {string} */ p) => h("p", { class: "quiet" }, p))),
       h("div", { class: "actions" },
         h("button", { type: "button", click: () => copy(known.path, "The path is copied") }, icon("copy"), "Copy path"),
-        h("button", { type: "button", click: () => search({ path: folder }) }, icon("folders"), "Show in folder"),
-        h("a", { href: "/o/" + known.id, target: "_blank" }, icon("open"), "Open"),
+        order("reveal", "folders", "Show in folder", "Your file manager shows it"),
+        order("open", "open", "Open", "It opens in its program"),
         h("a", { href: "/o/" + known.id, download: fileName(known.path) }, icon("export"), "Download"))),
   ];
   return /** @type {Node[]} */ (parts.filter(Boolean));
 }
 
+/** Boxes that are less sure are more often wrong than right. */
+const SURE = 0.5;
 /** Boxes of things, faces and lines of text, over the picture. @param {any} known @returns {Node[]} */
 export function areas(known) {
   const box = (/** @type {any} */ area, /** @type {string} */ kind, /** @type {string} */ label) => {
@@ -69,7 +78,7 @@ export function areas(known) {
   };
   /** @type {any[]} */ const people = known.people_areas ?? [];
   return /** @type {Node[]} */ ([
-    ...(known.things ?? []).map((/** @type {any} */ t) => box(t.area, "thing", `${t.name} ${Math.round(t.confidence * 100)} %`)),
+    ...(known.things ?? []).filter((/** @type {any} */ t) => t.confidence >= SURE).map((/** @type {any} */ t) => box(t.area, "thing", `${t.name} ${Math.round(t.confidence * 100)} %`)),
     ...(known.faces ?? []).map((/** @type {any} */ f) => box(f.area, "face", "")),
     ...people.map((p) => box(p.area, "face", p.name)),
     ...(known.text_areas ?? []).map((/** @type {any} */ line) => {

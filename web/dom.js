@@ -3,7 +3,7 @@
 /**
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag @param {Record<string, any>} [props] attributes; functions are listeners
- * @param {(Node | string | null | undefined | false)[]} children
+ * @param {Child[]} children
  * @returns {HTMLElementTagNameMap[T]}
  */
 export function h(tag, props = {}, ...children) {
@@ -17,7 +17,7 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** Those that are there. @param {(Node | string | null | undefined | false)[]} children */
+/** Those that are there. @param {Child[]} children */
 export const present = (...children) =>
   /** @type {(Node | string)[]} */ (children.filter((c) => c != null && c !== false));
 

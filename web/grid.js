@@ -8,9 +8,6 @@ import { GAP, HEADING, aspect, dateOf, dayAt, lastAtMost, layOut, lineOf } from 
 import { photo } from "./api.js";
 import { clamp, fileName, h, icon, longDay, photos, shortDay } from "./dom.js";
 
-/** @typedef {import("./api.js").View} View */
-/** @typedef {import("./layout.js").Layout} Layout */
-
 const BOX = 8e6;
 const MOST_TILES = 150;
 /** Above this many pixels a second only blocks are drawn: pictures would be asked for and never seen. */
@@ -19,19 +16,10 @@ const FAST = 4000;
 const REST = 90;
 /** How long the side of a thumbnail is; larger tiles want the next size. */
 const THUMB = 256;
-
-/**
- * @typedef {object} Hooks
- * @property {(index: number) => void} open
- * @property {() => void} chosen    the selection has changed
- * @property {() => void} moved     scrolled, or laid out anew
- */
-
-/** @typedef {HTMLElement & { line: number, top: number, tiles: Tile[] }} Row */
-/** @typedef {HTMLElement & { index: number, photo: number, sharp: number, img: HTMLImageElement }} Tile */
+const MOST_SHARPENED = 2;
 
 export class Grid {
-  /** @param {HTMLElement} host @param {Hooks} hooks */
+  /** @param {HTMLElement} host @param {GridHooks} hooks */
   constructor(host, hooks) {
     this.host = host;
     this.hooks = hooks;
@@ -46,6 +34,8 @@ export class Grid {
     /** @type {Set<number>} */ this.selected = new Set();
     /** Photos that came while the page was open. @type {Set<number>} */ this.fresh = new Set();
     /** Photos without a larger picture. @type {Set<number>} */ this.small = new Set();
+    /** Larger pictures on their way. */
+    this.sharpening = 0;
     this.cursor = 0;
     this.anchor = 0;
     this.base = 0;
@@ -60,9 +50,8 @@ export class Grid {
     host.addEventListener("scroll", () => this.onScroll(), { passive: true });
     this.box.addEventListener("click", (e) => this.onClick(e));
     this.box.addEventListener("load", (e) => {
-      const img = /** @type {HTMLImageElement} */ (e.target), tile = this.tileOf(img);
-      img.className = "on";
-      if (tile && !this.resting) this.sharpen(tile);
+      /** @type {HTMLImageElement} */ (e.target).className = "on";
+      this.sharpen();
     }, true);
     this.box.addEventListener("error", (e) => this.onError(e), true);
     this.box.addEventListener("contextmenu", (e) => {
@@ -135,7 +124,7 @@ export class Grid {
     const wanted = width < 600 ? 118 : width < 1100 ? 170 : 210;
     // On a very large screen rows are higher, so that what is seen stays far below MOST_TILES.
     const target = Math.max(wanted, Math.sqrt((width * height) / 80));
-    this.layout = layOut(view, width, Math.min(target, width), true);
+    this.layout = layOut(view, width, Math.min(target, width), !view.groups);
     this.box.style.height = Math.min(this.layout.height, BOX) + "px";
     this.box.setAttribute("aria-rowcount", String(this.layout.lines));
   }
@@ -191,9 +180,9 @@ export class Grid {
     for (const row of this.rows.values()) {
       for (const tile of row.tiles) {
         if (!tile.img.hasAttribute("src")) this.fill(tile);
-        else if (tile.img.className) this.sharpen(tile);
       }
     }
+    this.sharpen();
   }
 
   /** Makes the rows near the window elements, and no others. */
@@ -269,11 +258,14 @@ export class Grid {
       tile.index = index;
       tile.style.left = left + "px";
       tile.style.width = width + "px";
+      tile.side = Math.max(width, height);
       if (!kept) {
         tile.photo = id;
         tile.sharp = 0;
         tile.className = this.fresh.has(id) ? "tile fresh" : "tile";
-        if (tile.childElementCount > 2) tile.querySelector(".card")?.remove();
+        while (tile.childElementCount > 2) tile.lastChild?.remove();
+        const alike = view.groups ? dayAt(view, index) : 0, size = view.groups?.[alike] ?? 0;
+        if (size && index === view.ends[alike] - size) tile.append(h("span", { class: "alike" }, `${size} alike`));
         if (tile.img.className) tile.img.className = "";
       }
       if (this.selected.size || tile.ariaSelected === "true") tile.ariaSelected = String(this.selected.has(tile.photo));
@@ -309,22 +301,32 @@ export class Grid {
   fill(tile) {
     const { index, photo: id, img } = tile, view = /** @type {View} */ (this.view);
     const day = view.days.length ? ", " + shortDay.format(dateOf(view.days[dayAt(view, index)])) : "";
-    tile.setAttribute("aria-label", `Photo ${index + 1} of ${view.n}${day}`);
+    const alike = tile.querySelector(".alike")?.textContent;
+    tile.setAttribute("aria-label", `Photo ${index + 1} of ${view.n}${day}${alike ? ", " + alike : ""}`);
     if (view.ranked || tile.title) tile.title = view.ranked ? `Closeness ${Math.round(view.scores[index] / 2.55)} of 100` : "";
     if (!img.hasAttribute("src")) img.src = `/t/${view.epoch}/${id}`;
   }
 
-  /** A larger picture where a thumbnail has fewer pixels than the screen. @param {Tile} tile */
-  sharpen(tile) {
-    const id = tile.photo, side = Math.max(tile.offsetWidth, tile.offsetHeight) * devicePixelRatio;
-    if (side < THUMB * 1.3 || this.small.has(id) || tile.sharp === id) return;
-    tile.sharp = id;
-    const larger = new Image();
-    larger.fetchPriority = "low";
+  /**
+   * Larger pictures where thumbnails have fewer pixels than the screen. They take long to make, and a browser has six
+   * connections: so when all thumbnails are there, and few at once.
+   */
+  sharpen() {
+    if (this.resting || this.sharpening >= MOST_SHARPENED) return;
+    const tiles = [...this.rows.values()].flatMap((row) => row.tiles);
+    if (tiles.some((tile) => !tile.img.className && !tile.classList.contains("bare"))) return;
+    const tile = tiles.find(({ photo: id, side, sharp }) => side * devicePixelRatio > THUMB * 1.3 && sharp !== id && !this.small.has(id));
+    if (!tile) return;
+    const id = (tile.sharp = tile.photo), larger = new Image();
+    this.sharpening++;
     larger.src = `/p/${this.view?.epoch}/${id}?s=512`;
     larger.decode().then(() => {
       if (tile.photo === id && tile.isConnected && tile.img.hasAttribute("src")) tile.img.src = larger.src;
-    }, () => this.small.add(id));
+    }, () => this.small.add(id)).then(() => {
+      this.sharpening--;
+      this.sharpen();
+    });
+    this.sharpen();
   }
 
   /** No picture: a card says what it is. @param {Event} event */
@@ -334,10 +336,11 @@ export class Grid {
     if (!tile || !img.hasAttribute("src")) return;
     const id = tile.photo;
     tile.classList.add("bare");
+    this.sharpen();
     const known = await photo(id).catch(() => null);
     if (tile.photo !== id || tile.querySelector(".card")) return;
     tile.append(h("span", { class: "card" }, h("b", {}, known?.format?.toUpperCase() ?? "No picture"),
-      known ? fileName(known.path) : "not there any more"));
+      known && h("i", {}, known.damaged ? "damaged" : "no picture"), known ? fileName(known.path) : "not there any more"));
   }
 
   /** @param {EventTarget | null} target @returns {Tile | null} */
@@ -514,12 +517,13 @@ export class Grid {
   }
 }
 
-/** @returns {Tile} */
+/** Copied, which takes less than building each. */
+const PATTERN = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" },
+  h("img", { alt: "", decoding: "async", draggable: "false" }), h("span", { class: "check", "aria-hidden": "true" }, icon("check")));
+
 function newTile() {
-  const img = h("img", { alt: "", decoding: "async", draggable: "false" });
-  const tile = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" }, img,
-    h("span", { class: "check", "aria-hidden": "true" }, icon("check")));
-  return /** @type {Tile} */ (Object.assign(tile, { index: 0, photo: 0, sharp: 0, img }));
+  const tile = /** @type {Tile} */ (PATTERN.cloneNode(true));
+  return Object.assign(tile, { index: 0, photo: 0, sharp: 0, side: 0, img: /** @type {HTMLImageElement} */ (tile.firstChild) });
 }
 
 /** @param {View} view @param {number} from @param {number} to places in its days, newest first */

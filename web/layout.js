@@ -5,25 +5,6 @@
  * worked out when the line is drawn.
  */
 
-/** @typedef {import("./api.js").View} View */
-
-/**
- * @typedef {object} Layout
- * @property {number} width
- * @property {number} height
- * @property {number} lines           headings and rows
- * @property {Float64Array} top       of every line, and the end of the last
- * @property {Uint32Array} first      photo of every line, and the number of all; a heading has none itself
- * @property {Float32Array} rowHeight of every line's pictures; 0: a heading
- * @property {Uint32Array} group      of every line
- * @property {Group[]} groups
- */
-
-/**
- * What stands under one heading: a day, or several that fill no row.
- * @typedef {{ first: number, end: number, from: number, to: number }} Group  photos, and days of the view
- */
-
 export const GAP = 4;
 export const HEADING = 52;
 /** Pictures are cut to this at the least and most: a panorama would leave its row too low to see. */
@@ -45,19 +26,20 @@ export const dateOf = (day) => new Date(day * 864e5);
  * @param {View} view @param {number} rowful sum of aspects that fills a row @returns {Group[]}
  */
 export function groupsOf(view, rowful) {
-  if (view.ranked || !view.days.length) {
+  if (view.ranked || !view.ends.length) {
     const sure = view.ranked ? Math.min(view.confident, view.n) : view.n;
     const parts = [{ first: 0, end: sure, from: 0, to: 0 }, { first: sure, end: view.n, from: 1, to: 1 }];
     return parts.filter((part) => part.end > part.first);
   }
   /** @type {Group[]} */ const groups = [];
   let sum = Infinity, year = NaN;
-  for (let d = 0, first = 0; d < view.days.length; d++) {
+  for (let d = 0, first = 0; d < view.ends.length; d++) {
     const end = view.ends[d];
     let own = 0;
     for (let i = first; i < end && own < rowful; i++) own += ASPECT[view.ratios[i]];
     const of = yearOf(view.days[d]);
-    if (own < rowful && sum + own <= rowful * 1.15 && of === year) {
+    // Duplicates are of no day: the year of all of them is NaN.
+    if (own < rowful && sum + own <= rowful * 1.15 && Object.is(of, year)) {
       const last = groups[groups.length - 1];
       last.end = end;
       last.to = d;
@@ -146,9 +128,9 @@ export function lastAtMost(values, x, end) {
 /** The row that shows a photo. @param {Layout} layout @param {number} index */
 export const lineOf = (layout, index) => lastAtMost(layout.first, index, layout.lines);
 
-/** The day of a photo, as a place in `view.days`. @param {View} view @param {number} index */
+/** The day or group of a photo, as a place in `view.ends`. @param {View} view @param {number} index */
 export function dayAt(view, index) {
-  let low = 0, high = view.days.length - 1;
+  let low = 0, high = view.ends.length - 1;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (view.ends[middle] > index) high = middle;

@@ -1,9 +1,6 @@
-/** Folders, people and the daemon's status. */
+/** Folders, people, the daemon's status, and taking photos along: loaded when the first is wanted. */
 import { json, photo } from "./api.js";
-import { present, count, fileName, h, icon, photos, plural, say, span, trying } from "./dom.js";
-
-/** @typedef {{ id: number, name: string, path: string, photos: number, folders: number }} Folder */
-/** @typedef {HTMLElement & { folder: Folder, level: number }} Row */
+import { copy, present, count, fileName, h, icon, photos, plural, say, span, trying } from "./dom.js";
 
 /** The real tree of folders, opened as it is asked for. */
 export class Folders {
@@ -16,19 +13,34 @@ export class Folders {
     this.names = names;
     this.open = open;
     this.chosen = 0;
+    /** @type {Set<number>} */ this.unfolded = new Set();
+    this.none = h("p", { class: "quiet", hidden: true }, "No folder is watched yet.");
     this.tree = h("ul", { role: "tree", "aria-label": "Folders" });
-    host.append(h("h1", {}, "Folders"), this.tree);
+    host.append(h("h1", {}, "Folders"), this.tree, this.none);
     this.tree.addEventListener("keydown", (e) => this.onKey(e));
   }
 
+  /** The whole tree as it is now, unfolded as it was. */
   async load() {
-    const roots = await json("folders");
-    this.tree.replaceChildren(...roots.map((/** @type {Folder} */ f) => this.item(f, 1)));
-    if (!roots.length) this.host.append(h("p", { class: "quiet" }, "No folder is watched yet."));
-    // A single root is not worth a click.
+    const items = await this.below(0, 1);
+    const focused = this.rows().find((row) => row === document.activeElement)?.folder.id;
+    this.tree.replaceChildren(...items);
+    this.none.hidden = items.length > 0;
     const rows = this.rows();
-    if (rows.length === 1) await this.unfold(rows[0]);
+    // A single root is not worth a click.
+    if (rows.length === 1 && !this.unfolded.size) await this.unfold(rows[0]);
     this.mark();
+    rows.find((row) => row.folder.id === focused)?.focus({ preventScroll: true });
+  }
+
+  /** @param {number} folder 0: the roots @param {number} level @returns {Promise<HTMLElement[]>} */
+  async below(folder, level) {
+    /** @type {Folder[]} */ const folders = await json("folders" + (folder ? "?under=" + folder : ""));
+    return Promise.all(folders.map(async (f) => {
+      const item = this.item(f, level), row = /** @type {FolderRow} */ (item.firstChild);
+      if (this.unfolded.has(f.id) && f.folders) await this.unfold(row);
+      return item;
+    }));
   }
 
   /** @param {Folder} folder @param {number} level @returns {HTMLElement} */
@@ -45,12 +57,12 @@ export class Folders {
     return h("li", { role: "none" }, row);
   }
 
-  /** @returns {Row[]} */
+  /** @returns {FolderRow[]} */
   rows() {
-    return [...this.tree.querySelectorAll(".folder")].map((row) => /** @type {Row} */ (row));
+    return [...this.tree.querySelectorAll(".folder")].map((row) => /** @type {FolderRow} */ (row));
   }
 
-  /** @param {Row} row */
+  /** @param {FolderRow} row */
   choose(row) {
     this.chosen = row.folder.id;
     this.mark();
@@ -68,39 +80,37 @@ export class Folders {
     if (reachable) reachable.tabIndex = 0;
   }
 
-  /** @param {Row} row */
-  async turn(row) {
-    if (row.ariaExpanded === "true") {
-      row.ariaExpanded = "false";
-      row.nextElementSibling?.remove();
-    } else await this.unfold(row);
+  /** @param {FolderRow} row */
+  turn(row) {
+    if (row.ariaExpanded !== "true") return trying(() => this.unfold(row));
+    row.ariaExpanded = "false";
+    this.unfolded.delete(row.folder.id);
+    row.nextElementSibling?.remove();
   }
 
-  /** @param {Row} row */
+  /** @param {FolderRow} row */
   async unfold(row) {
     if (row.ariaExpanded !== "false") return;
     row.ariaExpanded = "true";
-    await trying(async () => {
-      const below = await json("folders?under=" + row.folder.id);
-      if (row.ariaExpanded !== "true" || row.nextElementSibling) return;
-      const id = "below-" + row.folder.id;
-      row.setAttribute("aria-owns", id);
-      row.after(h("ul", { role: "group", id }, ...below.map((/** @type {Folder} */ f) => this.item(f, row.level + 1))));
-      this.mark();
-    });
+    this.unfolded.add(row.folder.id);
+    const items = await this.below(row.folder.id, row.level + 1), id = "below-" + row.folder.id;
+    if (row.ariaExpanded !== "true") return;
+    row.setAttribute("aria-owns", id);
+    row.after(h("ul", { role: "group", id }, ...items));
+    this.mark();
   }
 
   /** @param {KeyboardEvent} event */
   onKey(event) {
     const all = this.rows();
-    const row = /** @type {Row} */ (document.activeElement), at = all.indexOf(row);
+    const row = /** @type {FolderRow} */ (document.activeElement), at = all.indexOf(row);
     if (at < 0) return;
     const isOpen = row.ariaExpanded === "true";
     /** @type {Record<string, () => void>} */
     const keys = {
       ArrowDown: () => all[at + 1]?.focus(),
       ArrowUp: () => all[at - 1]?.focus(),
-      ArrowRight: () => (isOpen ? all[at + 1]?.focus() : this.unfold(row)),
+      ArrowRight: () => (isOpen ? all[at + 1]?.focus() : this.turn(row)),
       ArrowLeft: () => (isOpen ? this.turn(row) : all.findLast((r, i) => i < at && r.level < row.level)?.focus()),
       Home: () => all[0].focus(),
       End: () => all[all.length - 1].focus(),
@@ -124,8 +134,9 @@ export async function showPeople(host, epoch, open) {
     return h("li", {}, h("button", { type: "button", click: () => open(p.name) }, face,
       h("b", {}, p.named || p.number == null ? p.name : `Person ${p.number}`), h("small", {}, photos(p.photos))));
   }));
-  host.replaceChildren(h("h1", {}, "People"), people.length ? list : h("div", { class: "nothing" }, icon("people"),
-    h("p", {}, "No photo names anybody yet."), h("p", { class: "quiet" }, "“photond people on” tells faces apart. What tells them apart stays on this machine.")));
+  const nameless = people.some((p) => !p.named && p.number != null);
+  host.replaceChildren(...present(h("h1", {}, "People"), nameless && h("p", { class: "quiet hint" }, "“photond people name 1 Anna” says who person 1 is."), people.length ? list : h("div", { class: "nothing" }, icon("people"),
+    h("p", {}, "No photo names anybody yet."), h("p", { class: "quiet" }, "“photond people on” tells faces apart. What tells them apart stays on this machine."))));
 }
 
 /** The face itself, where it is known where it is. @param {HTMLElement} face @param {string} epoch @param {any} person */
@@ -150,6 +161,7 @@ async function picture(face, epoch, person) {
   img.classList.add("cut");
 }
 
+/** @type {Record<string, string>} */
 const DOING = { scanning: "Looking through the folders", indexing: "Indexing", idle: "Up to date", paused: "Paused" };
 
 /** @param {HTMLElement} host */
@@ -163,7 +175,7 @@ export async function showStatus(host) {
       await showStatus(host);
     }) }, label);
   const activity = String(d.activity ?? "").toLowerCase();
-  const doing = d.alive === false ? "photond is not running" : DOING[/** @type {keyof typeof DOING} */ (activity)] ?? activity;
+  const doing = DOING[activity] ?? activity;
   const left = d.queue > 0 ? [plural(d.queue, "file", "files") + " to go", d.rate > 0 && `${d.rate.toFixed(1)} a second`,
     d.eta_s && `about ${span(d.eta_s)} left`].filter(Boolean).join(" · ") : "";
   const done = c.files ? Math.min(1, (c.indexed + c.failed) / Math.max(c.files, c.indexed + c.failed + d.queue)) : 1;
@@ -173,9 +185,8 @@ export async function showStatus(host) {
   /** @type {HTMLElement} */ (bar.firstChild).style.width = done * 100 + "%";
   /** @type {any[]} */ const errors = s.errors ?? [];
   const kinds = Object.entries(s.failures_by_kind ?? {});
-  // It is drawn again while somebody uses it: what has the focus and what is open stays so.
+  // It is drawn again while somebody uses it: what has the focus keeps it.
   const at = host.contains(document.activeElement) ? document.activeElement?.textContent : null;
-  const opened = new Set([...host.querySelectorAll("details[open] .path")].map((path) => path.textContent));
   host.replaceChildren(...present(h("h1", {}, "Status"),
     h("section", { class: "box now" }, h("div", { class: "line" }, h("h2", {}, doing), h("span", { class: "gap" }),
       activity === "paused" ? order("Resume", "resume") : order("Pause", "pause"), order("Look again", "rescan")),
@@ -188,10 +199,27 @@ export async function showStatus(host) {
       r.note && h("p", { class: "warn" }, r.note), r.missing > 0 && h("div", { class: "line warn" }, `${photos(r.missing)} missing`,
         h("span", { class: "gap" }), r.live?.held && order("They are gone", "confirm", r.id ? { root: r.id } : {}))))),
     kinds.length + errors.length > 0 && h("section", { class: "box" }, h("h2", {}, "Could not be read"),
-      h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind}`).join(" · ")),
-      !errors.length && h("p", { class: "quiet" }, "“photond status --errors” names each, and why."),
-      ...errors.slice(0, 200).map((e) => h("details", { open: opened.has(e.path) }, h("summary", {}, fileName(e.path)), h("p", {}, e.error), h("p", { class: "quiet path" }, e.path))),
+      h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind.replaceAll("-", " ")}`).join(" · ")),
+      ...errors.slice(0, 200).map((e) => h("div", { class: "root path" }, h("b", {}, fileName(e.path)), h("p", {}, e.error), h("small", {}, e.path))),
       errors.length > 200 && h("p", { class: "quiet" }, `and ${count(errors.length - 200)} more: photond status --errors`))));
-  if (at) /** @type {HTMLElement[]} */ ([...host.querySelectorAll("button, summary")]).find((one) => one.textContent === at)?.focus();
+  if (at) [...host.querySelectorAll("button")].find((one) => one.textContent === at)?.focus();
 }
 
+/** Paths are asked for one photo at a time, so not of any number. */
+const MOST_PATHS = 2000;
+
+/** @param {number[]} ids @param {"paths" | "zip" | "links"} what */
+export async function takeAlong(ids, what) {
+  if (what === "paths") {
+    if (ids.length > MOST_PATHS) return say(`${count(MOST_PATHS)} paths can be copied at most; “photond query --format paths” prints any number`);
+    /** @type {string[]} */ const paths = [];
+    for (let i = 0; i < ids.length; i += 6) {
+      paths.push(...(await Promise.all(ids.slice(i, i + 6).map(photo))).map((known) => known.path));
+    }
+    return copy(paths.join("\n"), plural(paths.length, "path is copied", "paths are copied"));
+  }
+  say(`Preparing ${photos(ids.length)}…`);
+  const made = await json("export", { ids, how: what });
+  if (made?.folder) say(`Links to ${photos(made.photos ?? ids.length)} are in ${made.folder}`);
+  if (made?.url) h("a", { href: made.url, download: "" }).click();
+}

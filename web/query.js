@@ -11,21 +11,15 @@ export const MANY = { text: "Looks like", tag: "", not_tag: "Not", person: "", p
 export const ONE = { words: "", camera: "Camera", since: "Since", until: "Until", on: "", path: "In",
   rating: "Stars", near: "Near", folder: "Folder", like: "Like" };
 
-/**
- * @typedef {object} Route
- * @property {string} page      photos, folders, map, people or status
- * @property {Record<string, any>} query
- * @property {"date" | "best" | ""} sort  empty: what suits the query
- * @property {number} photo     shown in the viewer; 0: none
- */
-
-const PAGES = ["photos", "folders", "map", "people", "status"];
+const PAGES = ["photos", "folders", "map", "people", "duplicates", "status"];
+/** @param {string} page */
+export const hasGrid = (page) => page !== "people" && page !== "status";
 
 /** @param {string} hash @returns {Route} */
 export function readRoute(hash) {
   const [page, search = ""] = hash.replace(/^#\/?/, "").split("?");
   const given = new URLSearchParams(search);
-  /** @type {Record<string, any>} */ const query = {};
+  /** @type {Query} */ const query = {};
   for (const field of Object.keys(MANY)) {
     const all = given.getAll(field).filter(Boolean);
     if (all.length) query[field] = all;
@@ -39,7 +33,7 @@ export function readRoute(hash) {
     photo: Number(given.get("photo")) || 0 };
 }
 
-/** @param {Record<string, any>} query */
+/** @param {Query} query */
 export function asParams(query) {
   const params = new URLSearchParams();
   for (const [field, value] of Object.entries(query)) {
@@ -57,17 +51,17 @@ export function writeRoute(route) {
   return `#/${route.page}${search && "?" + search}`;
 }
 
-/** The answer has an order of its own. @param {Record<string, any>} query */
+/** The answer has an order of its own. @param {Query} query */
 export const isRanked = (query) => Boolean(query.words || query.text || query.like);
 
-/** @param {Record<string, any>} query @param {string} field @param {any} value */
+/** @param {Query} query @param {string} field @param {any} value */
 export function withField(query, field, value) {
   if (!(field in MANY)) return { ...query, [field]: value };
   const old = query[field] ?? [];
   return old.includes(value) ? query : { ...query, [field]: [...old, value] };
 }
 
-/** @param {Record<string, any>} query @param {string} field @param {any} value */
+/** @param {Query} query @param {string} field @param {any} value */
 export function withoutField(query, field, value) {
   const left = { ...query };
   const rest = field in MANY ? left[field].filter((/** @type {any} */ v) => v !== value) : [];
@@ -78,7 +72,7 @@ export function withoutField(query, field, value) {
 
 /**
  * Everything but the words, which stay in the search field.
- * @param {Record<string, any>} query @param {Map<number, string>} [folders] names
+ * @param {Query} query @param {Map<number, string>} [folders] names
  */
 export function chipsOf(query, folders) {
   return Object.entries(query).filter(([field]) => field !== "words").flatMap(([field, value]) =>

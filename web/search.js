@@ -1,13 +1,11 @@
 /** The search field, its chips, and what the photos found have in common, to narrow them by a click. */
 import { json } from "./api.js";
-import { asParams, chipsOf, dateIn, isRanked, withField, withoutField } from "./query.js";
+import { chipsOf, dateIn, isRanked, withField, withoutField } from "./query.js";
 import { byId, count, h, icon } from "./dom.js";
 
-/** @typedef {import("./query.js").Route} Route */
-/** @typedef {{ name: string, photos: number }} Facet */
-
-const GROUPS = [["people", "person", "People"], ["places", "place", "Places"], ["tags", "tag", "What is in them"],
-  ["cameras", "camera", "Cameras"]];
+/** Kinds: as the daemon calls it, its field, its title, and how many stand below the field. @type {[string, string, string, number][]} */
+const GROUPS = [["people", "person", "People", 3], ["places", "place", "Places", 3], ["tags", "tag", "What is in them", 6],
+  ["years", "on", "Years", 3], ["cameras", "camera", "Cameras", 2]];
 
 export class SearchBar {
   /**
@@ -23,7 +21,8 @@ export class SearchBar {
     this.field = /** @type {HTMLInputElement} */ (byId("words"));
     this.panel = byId("facets");
     /** @type {Record<string, Facet[]>} */ this.facets = {};
-    this.asked = "\n";
+    this.asked = "";
+    this.time = 0;
     this.chosen = -1;
     const form = byId("search");
     form.addEventListener("submit", (e) => {
@@ -89,21 +88,42 @@ export class SearchBar {
     this.field.setAttribute("aria-expanded", "true");
     this.chosen = -1;
     this.draw();
-    const params = asParams(this.route().query).toString();
-    if (this.asked === params) return;
-    this.asked = params;
-    try {
-      this.facets = await json("facets" + (params && "?" + params));
-    } catch {
-      this.stale();
-      return;
-    }
-    this.draw();
+    if (await this.ask()) this.draw();
   }
 
-  /** What is in the library has changed. */
+  /** What the photos found have in common, asked for once. @returns {Promise<boolean>} whether it is of this query */
+  async ask() {
+    const { query } = this.route(), key = JSON.stringify(query);
+    if (this.asked !== key) {
+      this.asked = key;
+      this.time = performance.now();
+      this.asking = json("facets", { query }).then((facets) => (this.facets = facets), () => (this.asked = ""));
+    }
+    await this.asking;
+    return this.asked === key && key === JSON.stringify(this.route().query);
+  }
+
+  /** What is in the library has changed: counts may be some seconds old, or each photo that lands would count them all. */
   stale() {
-    this.asked = "\n";
+    if (performance.now() - this.time > 1e4) this.asked = "";
+  }
+
+  /** Chips below the field, each of which leaves some of what was found. @param {number} found photos */
+  async narrow(found) {
+    const { page, query } = this.route(), host = byId("narrow");
+    const narrows = page === "photos" && found > 1 && Object.keys(query).length > 0;
+    const asked = narrows && await this.ask();
+    host.hidden ||= !narrows || !this.asked;
+    if (!asked) return;
+    host.replaceChildren(...GROUPS.flatMap(([name, field, , most]) => this.fitting(name, field)
+      .filter((f) => f.photos < found).slice(0, most).map((f) => this.chip(field, f.name, f.name, f.photos))));
+    host.hidden = !host.childElementCount;
+  }
+
+  /** Facets of a kind that are not asked for yet. @param {string} name @param {string} field @returns {Facet[]} */
+  fitting(name, field) {
+    const taken = [this.route().query[field] ?? []].flat();
+    return (this.facets[name] ?? []).filter((facet) => !taken.includes(facet.name));
   }
 
   close() {
@@ -121,9 +141,7 @@ export class SearchBar {
     const date = dateIn(typed);
     if (date) parts.push(this.option("on", date, `Taken ${typed}`, null, "photos"));
     for (const [name, field, title] of GROUPS) {
-      const taken = [query[field] ?? []].flat();
-      const fitting = (this.facets[name] ?? []).filter((facet) => !taken.includes(facet.name)
-        && (!low || facet.name.toLowerCase().split(/[\s,]+/).some((word) => word.startsWith(low)) || facet.name.toLowerCase().startsWith(low)));
+      const fitting = this.fitting(name, field).filter((facet) => (!low || facet.name.toLowerCase().split(/[\s,]+/).some((word) => word.startsWith(low)) || facet.name.toLowerCase().startsWith(low)));
       if (!fitting.length) continue;
       parts.push(h("section", { role: "group", "aria-label": title }, h("div", { class: "title", "aria-hidden": "true" }, title),
         ...fitting.slice(0, typed ? 6 : 10).map((f) => this.option(field, f.name, f.name, f.photos))));
@@ -134,19 +152,23 @@ export class SearchBar {
 
   /**
    * @param {string} field @param {string} value @param {string} label @param {number | null} [photos]
-   * @param {string} [symbol]
+   * @param {string} [symbol] @param {Record<string, any>} [props]
    */
+  chip(field, value, label, photos, symbol, props) {
+    return h("button", { type: "button", ...props, click: () => {
+      const { query } = this.route();
+      const next = field === "words" ? { ...query, words: value } : withField(query, field, value);
+      this.field.value = next.words ?? "";
+      this.field.blur();
+      this.close();
+      this.go({ page: "photos", query: next, sort: "", photo: 0 });
+    } }, symbol && icon(symbol), h("span", {}, label), photos != null && h("small", {}, count(photos)));
+  }
+
+  /** A chip of the panel. @param {string} field @param {string} value @param {string} label @param {number | null} [photos] @param {string} [symbol] */
   option(field, value, label, photos, symbol) {
-    return h("button", { type: "button", role: "option", tabindex: -1, "aria-selected": "false",
-      class: symbol ? "wide" : "", click: () => {
-        const { query } = this.route();
-        const words = field === "words" ? value : query.words;
-        const next = field === "words" ? { ...query, words } : withField(query, field, value);
-        this.field.value = next.words ?? "";
-        this.field.blur();
-        this.close();
-        this.go({ page: "photos", query: next, sort: "", photo: 0 });
-      } }, symbol && icon(symbol), h("span", {}, label), photos != null && h("small", {}, count(photos)));
+    return this.chip(field, value, label, photos, symbol, { role: "option", tabindex: -1, "aria-selected": "false",
+      class: symbol ? "wide" : "" });
   }
 
   /** @param {KeyboardEvent} event */

@@ -6,16 +6,9 @@ import { photo } from "./api.js";
 import { byId, clamp, fileName, h, iconButton, say } from "./dom.js";
 
 /** @typedef {import("./grid.js").Grid} Grid */
-
 /** Formats that browsers show; of others the preview is the best there is. */
 const SHOWN = new Set(["jpeg", "jpg", "png", "gif", "webp", "avif", "bmp"]);
 const MOST_ZOOM = 12;
-
-/**
- * @typedef {object} ViewerHooks
- * @property {(id: number) => void} moved   another photo is shown; 0: none any more
- * @property {(query: Record<string, any>) => void} search
- */
 
 export class Viewer {
   /** @param {Grid} grid @param {ViewerHooks} hooks */
@@ -110,10 +103,11 @@ export class Viewer {
     if (await this.better(id, this.address(id), 1)) return;
     const { format = "", path = "" } = await known;
     if (SHOWN.has(format) && await this.better(id, "/o/" + id, 2)) return;
+    const why = path && await fetch(this.address(id)).then((r) => r.json()).then((said) => said.error).catch(() => "");
     if (this.id !== id || !img.classList.contains("none") && img.naturalWidth) return;
     this.note.hidden = false;
     this.note.replaceChildren(h("b", {}, format.toUpperCase() || "No picture"), h("span", {}, path ? fileName(path)
-      : "This photo is not there any more."));
+      : "This photo is not there any more."), h("span", {}, why || ""));
   }
 
   /** @param {number} id @param {string} src @param {1 | 2} level @returns {Promise<boolean>} */
@@ -238,8 +232,13 @@ export class Viewer {
 
   /** @param {number} by */
   step(by) {
-    const view = this.grid.view, to = this.index + by;
-    if (!view || this.index < 0 || to < 0 || to >= view.n) return;
+    this.goTo((by > 0 ? Math.floor : Math.ceil)(this.index) + by);
+  }
+
+  /** @param {number} to */
+  goTo(to) {
+    const view = this.grid.view;
+    if (!view || this.index === -1 || to < 0 || to >= view.n) return;
     this.index = to;
     this.hooks.moved(view.ids[to]);
   }
@@ -249,8 +248,12 @@ export class Viewer {
     const view = this.grid.view;
     if (!this.isOpen || !view) return;
     const at = view.ids.indexOf(this.id);
-    if (at < 0 && view.n && this.index >= 0) say("This photo is not in the view any more");
-    this.index = at < 0 ? clamp(this.index, -1, view.n - 1) : at;
+    if (at >= 0) this.index = at;
+    else if (this.index >= 0 && Number.isInteger(this.index)) {
+      say("This photo is not in the view any more");
+      // Between those that were its neighbours.
+      this.index = Math.min(this.index, view.n) - 0.5;
+    }
     this.sides();
     this.describe(this.id);
   }
@@ -258,7 +261,7 @@ export class Viewer {
   sides() {
     const n = this.grid.view?.n ?? 0;
     this.before.hidden = this.index <= 0;
-    this.after.hidden = this.index < 0 || this.index >= n - 1;
+    this.after.hidden = this.index === -1 || this.index >= n - 1;
   }
 
   close() {
@@ -302,9 +305,9 @@ export class Viewer {
 
   /** @param {number} id */
   async describe(id) {
-    let known;
+    let known, words;
     try {
-      known = await photo(id);
+      [known, words] = await Promise.all([photo(id), import("./details.js")]);
     } catch (e) {
       if (this.id === id) {
         this.title.textContent = "";
@@ -312,8 +315,8 @@ export class Viewer {
       }
       return;
     }
-    const { areas, details, when } = await import("./details.js");
     if (this.id !== id) return;
+    const { areas, details, when } = words;
     this.title.textContent = when(known);
     this.img.alt = known.caption || known.title || fileName(known.path);
     this.panel.replaceChildren(...details(known, (query) => this.hooks.search(query)));
@@ -338,8 +341,8 @@ export class Viewer {
       ArrowDown: () => zoomed && move(0, -pan),
       PageUp: () => this.step(-1),
       PageDown: () => this.step(1),
-      Home: () => this.step(-this.index),
-      End: () => this.step((this.grid.view?.n ?? 0) - 1 - this.index),
+      Home: () => this.goTo(0),
+      End: () => this.goTo((this.grid.view?.n ?? 0) - 1),
       "+": () => this.zoomBy(1.5), "=": () => this.zoomBy(1.5), "-": () => this.zoomBy(1 / 1.5),
       0: () => this.zoomBy(1 / MOST_ZOOM),
       i: () => this.toggleInfo(), s: () => this.similar(), x: () => this.toggle(), b: () => this.toggleAreas(),

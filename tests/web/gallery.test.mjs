@@ -53,6 +53,26 @@ const settled = (page) => page.waitForFunction(() => {
 const focused = (page) => page.evaluate(() => document.activeElement?.ariaLabel ?? "");
 const test_ = (name, run) => test(name, { skip }, run);
 
+test_("on a dense screen pictures of 512 pixels follow, two at once, when all thumbnails are there", async (t) => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, deviceScaleFactor: 2 });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  let [now, most, early] = [0, 0, 0];
+  await page.route("**/p/**", async (route) => {
+    most = Math.max(most, ++now);
+    early += await page.evaluate(() => [...document.querySelectorAll(".tile")].filter((tile) => !tile.querySelector("img.on, .card")).length);
+    await route.continue();
+    now--;
+  });
+  await page.goto(daemon.url);
+  await page.waitForFunction(() => {
+    const tiles = [...document.querySelectorAll(".tile:not(.bare) img")];
+    return tiles.length > 10 && tiles.every((img) => /s=512/.test(img.src) || img.parentElement.offsetWidth < 170);
+  });
+  assert.ok(most >= 1 && most <= 2, `${most} at once`);
+  assert.equal(early, 0, "no thumbnail was still on its way");
+});
+
 test_("opens with the newest photos", async (t) => {
   const page = await open(t);
   await settled(page);
@@ -159,6 +179,27 @@ test_("searches with words, chips and facets, by best and by date, to the line w
   await page.waitForFunction(() => document.querySelector("#count").textContent === "100,000 photos");
 });
 
+test_("what was found is narrowed by chips below the field, until they leave nothing out", async (t) => {
+  const page = await open(t, "#/photos?tag=dog");
+  const found = () => page.textContent("#count").then((text) => Number(text.replace(/\D/g, "")));
+  await page.waitForSelector("#narrow button");
+  const all = await found();
+  assert.ok(all > 1000);
+  const chips = await page.locator("#narrow button").allTextContents();
+  assert.ok(chips.some((c) => /^Anna/.test(c)) && chips.some((c) => /^Kyoto/.test(c)) && chips.some((c) => /^2026/.test(c)), chips.join(", "));
+  assert.ok(!chips.some((c) => /^dog/.test(c)), "what is asked for already narrows nothing");
+  await page.click('#narrow button:has-text("2026")');
+  await page.waitForFunction(() => location.hash.includes("on=2026"));
+  await page.waitForFunction((all) => Number(document.querySelector("#count").textContent.replace(/\D/g, "")) < all, all);
+  assert.deepEqual(daemon.state.orders.findLast((o) => o.name === "facets").body, { query: { tag: ["dog"], on: "2026" } });
+  await page.click('nav a[href="#/status"]');
+  await page.waitForSelector("#narrow", { state: "hidden" });
+  await page.goBack();
+  await page.waitForSelector("#narrow button");
+  await page.click("#clear");
+  await page.waitForSelector("#narrow", { state: "hidden" });
+});
+
 test_("says when nothing is found, and when a query is not understood", async (t) => {
   const page = await open(t, "#/photos?words=nothing");
   await page.waitForFunction(() => document.querySelector("#nothing-title").textContent === "Nothing found");
@@ -190,13 +231,45 @@ test_("the viewer opens, steps, zooms to the original, says what is known, and c
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^\/home\/me\/Pictures\/.*IMG_099997\.jpg$/);
   await page.keyboard.press("b");
   await page.waitForSelector("#viewer .area");
-  const [opened] = await Promise.all([page.context().waitForEvent("page"), page.click('#viewer a:has-text("Open")')]);
-  assert.match(opened.url(), /\/o\/99997$/);
-  await opened.close();
-  await page.bringToFront();
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => !document.querySelector("#viewer").open);
   assert.match(await focused(page), /^Photo 4 of/);
+});
+
+test_("shows a photo in its folder, opens it, and says why it cannot", async (t) => {
+  const page = await open(t, "#/photos?photo=" + (PHOTOS - 3));
+  await page.waitForSelector("#viewer .panel section", { state: "attached" });
+  await page.keyboard.press("i");
+  const toast = (text) => page.waitForFunction((text) => document.querySelector("#toast").textContent.includes(text), text);
+  await page.click('#viewer button:has-text("Show in folder")');
+  await toast("file manager");
+  await page.click('#viewer .actions button:text-is("Open")');
+  await toast("in its program");
+  assert.deepEqual(daemon.state.orders.slice(-2), [{ name: "reveal", body: { id: PHOTOS - 3 } }, { name: "open", body: { id: PHOTOS - 3 } }]);
+  daemon.state.desktop = false;
+  t.after(() => (daemon.state.desktop = true));
+  await page.click('#viewer button:has-text("Show in folder")');
+  await toast("no desktop");
+  await page.click('#viewer .path button');
+  await page.waitForFunction(() => /path=/.test(location.hash) && !document.querySelector("#viewer").open);
+});
+
+test_("duplicates are the same grid, each set beginning with how many are alike", async (t) => {
+  const page = await open(t, "#/duplicates");
+  await settled(page);
+  assert.equal(await page.textContent("#count"), "40 sets");
+  const sets = await page.evaluate(() => [...document.querySelectorAll(".tile")].sort((a, b) => a.index - b.index).slice(0, 8).map((t) => t.querySelector(".alike")?.textContent ?? ""));
+  assert.deepEqual(sets, ["3 alike", "", "", "2 alike", "", "2 alike", "", "2 alike"]);
+  await page.keyboard.press("End");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#viewer[open]");
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => document.activeElement?.ariaLabel?.startsWith("Photo 88 of 88"));
+  daemon.state.lacks = "duplicates";
+  t.after(() => (daemon.state.lacks = ""));
+  await page.reload();
+  await page.waitForFunction(() => document.querySelector("#count").textContent.endsWith("photos"));
+  assert.ok(await page.isHidden('nav a[href="#/duplicates"]'));
 });
 
 test_("similar photos are the same grid, and Back finds the page as it was", async (t) => {
@@ -271,7 +344,9 @@ test_("a photo that goes while it is looked at ends nothing", async (t) => {
   daemon.remove(gone);
   await page.waitForFunction(() => document.querySelector("#toast").textContent.includes("not in the view"));
   await page.keyboard.press("ArrowRight");
-  await page.waitForFunction((gone) => !location.hash.includes("photo=" + gone), gone);
+  await page.waitForFunction((next) => location.hash.includes("photo=" + next), gone - 1);
+  await page.keyboard.press("ArrowLeft");
+  await page.waitForFunction((before) => location.hash.includes("photo=" + before), gone + 1);
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => !document.querySelector("#viewer").open);
 });
@@ -287,6 +362,21 @@ test_("when the daemon goes the page says so, and goes on by itself when it is b
   daemon.fail(false);
   await page.waitForSelector("#banner", { state: "hidden" });
   await page.waitForFunction((n) => document.querySelector("#count").textContent.replace(/\D/g, "") === String(n), daemon.state.n - daemon.state.gone.size);
+});
+
+test_("a page that is opened while the daemon is away is there when it is back", async (t) => {
+  for (const [name, sign] of [["folders", "#tree .folder"], ["map", ".map-words:not(:empty)"], ["people", ".people li"], ["duplicates", ".alike"], ["status", ".figure"]]) {
+    const page = await open(t);
+    await settled(page);
+    daemon.fail(true);
+    await page.waitForSelector("#banner:not([hidden])");
+    await page.click(`nav a[href="#/${name}"]`);
+    await page.waitForTimeout(300);
+    daemon.fail(false);
+    await page.waitForSelector(sign);
+    await page.waitForSelector("#banner", { state: "hidden" });
+    await page.close();
+  }
 });
 
 test_("a daemon that was started anew lets nobody in: the page says what to do, and goes on when it is let in", async (t) => {
@@ -342,6 +432,18 @@ test_("another index under the open page is a new page", async (t) => {
   daemon.land();
   await page.waitForFunction(() => document.querySelector(".tile img")?.src.includes("/t/e2/"));
   assert.ok(await page.isHidden("#chosen"), "what was chosen is of the old index");
+  // A number means another photo there, or none.
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#viewer[open]");
+  daemon.state.epoch = "e3";
+  daemon.land();
+  await page.waitForFunction(() => !document.querySelector("#viewer").open && document.querySelector(".tile img")?.src.includes("/t/e3/"));
+  assert.ok(!page.url().includes("photo="));
+  await page.goto(daemon.url + "#/folders?folder=65");
+  await page.waitForSelector("#chips .chip");
+  daemon.state.epoch = "e4";
+  daemon.land();
+  await page.waitForFunction(() => !document.querySelector("#chips .chip") && document.querySelector(".tile img")?.src.includes("/t/e4/"));
 });
 
 test_("no stream of events while the page is hidden", async (t) => {
@@ -384,6 +486,13 @@ test_("folders are a tree, and one shows what is in it", async (t) => {
   await page.waitForFunction((n) => document.querySelector("#count").textContent.startsWith(n), n);
   await page.keyboard.press("ArrowRight");
   await page.waitForSelector('#tree [aria-level="3"]');
+  // A photo that lands is counted, and the tree stays as it was unfolded.
+  const whole = () => page.textContent('#tree [aria-level="1"] small');
+  const before = await whole();
+  daemon.land();
+  await page.waitForFunction((before) => document.querySelector('#tree [aria-level="1"] small').textContent !== before, before);
+  await page.waitForSelector('#tree [aria-level="3"]');
+  assert.equal(await page.getAttribute('#tree .folder:focus', "aria-selected"), "true");
 });
 
 test_("the map shows clusters without the internet, and the grid what is in its frame", async (t) => {
@@ -438,7 +547,7 @@ for (const colorScheme of ["light", "dark"]) {
     const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
     const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
     for (const [hash, how, act] of [["", {}, (p) => p.click("#words")], ["", phone, (p) => p.keyboard.press("x")], ["#/photos?words=dog&tag=beach"], ["#/photos?photo=99990", {}, (p) => p.keyboard.press("i")],
-      ["", {}, (p) => p.keyboard.press("?")], ["#/folders"], ["#/map"], ["#/people"], ["#/status"]]) {
+      ["", {}, (p) => p.keyboard.press("?")], ["#/folders"], ["#/map"], ["#/people"], ["#/duplicates"], ["#/status"]]) {
       const page = await open(t, hash, { colorScheme, bypassCSP: true, ...how });
       await page.waitForFunction(() => document.querySelector(".tile img.on, #page h1"));
       await act?.(page);

@@ -70,6 +70,16 @@ test("a ranked view is parted where confidence ends", () => {
   assert.deepEqual(groupsOf(ranked(10, 10), 6).map((g) => [g.first, g.end]), [[0, 10]]);
 });
 
+test("sets of duplicates that fit in a row are not parted, and share rows", () => {
+  const sizes = Array.from({ length: 90 }, (_, i) => 2 + (i % 3)), view = { ...viewOf(sizes), days: new Int32Array(), groups: sizes };
+  const layout = layOut(view, 1300, 200, false);
+  for (let g = 0, first = 0; g < sizes.length; first = view.ends[g++]) {
+    assert.equal(dayAt(view, first), g);
+    assert.equal(lineOf(layout, first), lineOf(layout, view.ends[g] - 1), `set ${g}`);
+  }
+  assert.ok(layout.lines < 75, `${layout.lines} rows of 90 sets`);
+});
+
 test("an empty view is an empty page", () => {
   const layout = layOut(viewOf([]), 800, 200);
   assert.deepEqual([layout.lines, layout.height], [0, 0]);

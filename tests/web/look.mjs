@@ -1,5 +1,5 @@
 // Screenshots of the page over the mock: node look.mjs [--real DIR] [--photos N] [--out DIR] [NAME…]
-// Those in shots/ are `node look.mjs --out shots --type jpeg grid search viewer map phone dark`.
+// Those in shots/ are `node look.mjs --out shots --type jpeg grid search viewer folders map people duplicates status phone dark`.
 import { chromium } from "playwright-core";
 import { mock } from "./mock.mjs";
 
@@ -17,7 +17,7 @@ const shots = {
   viewer: { hash: "#/photos?photo=19992" , act: (p) => p.evaluate(() => { if (localStorage.info !== "1") document.querySelector('#viewer [aria-label="Details"]').click(); document.querySelector('#viewer [aria-label="Boxes and text"]').click(); }) },
   plain: { hash: "#/photos?photo=19991", act: (p) => p.evaluate(() => { if (localStorage.info === "1") document.querySelector('#viewer [aria-label="Details"]').click(); }) },
   map: { hash: "#/map", wait: 2500 }, mapdark: { hash: "#/map", dark: true, wait: 2500 }, folders: { hash: "#/folders?folder=65", act: (p) => p.click("#tree ul ul .twist") },
-  people: { hash: "#/people" }, status: { hash: "#/status" }, nothing: { hash: "#/photos?words=nothing" },
+  duplicates: { hash: "#/duplicates" }, narrowed: { hash: "#/photos?tag=dog" }, people: { hash: "#/people" }, status: { hash: "#/status" }, nothing: { hash: "#/photos?words=nothing" },
   chosen: { act: async (p) => { await p.keyboard.press("x"); await p.keyboard.press("Shift+ArrowRight"); await p.keyboard.press("Shift+ArrowRight"); await p.keyboard.press("Shift+ArrowDown"); } },
   help: { act: (p) => p.keyboard.press("?") },
   phonefolders: { phone: true, hash: "#/folders" }, phonepeople: { phone: true, hash: "#/people" }, phonestatus: { phone: true, hash: "#/status", dark: true },

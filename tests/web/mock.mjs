@@ -32,7 +32,7 @@ function hash(n, salt = 0) {
 
 /** @param {{ photos?: number, real?: string, port?: number }} given */
 export async function mock({ photos = 100_000, real, port = 0 } = {}) {
-  const state = { clock: 1, epoch: "e1", n: photos, paused: false, orders: [], gone: new Set(), streams: new Set(), down: false, locked: false };
+  const state = { clock: 1, epoch: "e1", n: photos, paused: false, orders: [], gone: new Set(), streams: new Set(), down: false, locked: false, desktop: true, lacks: "" };
   const files = real ? (await readdir(real)).filter((f) => /\.jpe?g$/i.test(f)).sort() : [];
   const sizes = await Promise.all(files.map(async (f) => jpegSize(await readFile(path.join(real, f)))));
 
@@ -63,7 +63,7 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
 
   /** The view of everything, as it is sent. @type {{ clock: number, bytes: Buffer } | null} */
   let whole = null;
-  function view({ query, sort }) {
+  function view({ query = {}, sort }) {
     if (query.since === "never") return { error: "“never” is no date: 2019, 2019-05 or “last week” are" };
     const words = query.words ?? query.text?.[0];
     const ranked = Boolean(words || query.like) && sort === "best";
@@ -84,11 +84,16 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
       if (days.at(-1)?.[0] === day(id)) days.at(-1)[1]++;
       else days.push([day(id), 1]);
     }
-    let head = JSON.stringify({ clock: state.clock, epoch: state.epoch, n: ids.length, days: days.length, ranked, ...(ranked && { confident: Math.ceil(ids.length * 0.4) }) });
+    const confident = ranked ? Math.ceil(ids.length * 0.4) : ids.length;
+    return binary({ clock: state.clock, epoch: state.epoch, n: ids.length, days: days.length, ranked, confident }, ids, ranked ? ids.map((_, i) => 250 - i) : [], days);
+  }
+
+  /** A view as it is sent. */
+  function binary(said, ids, scores, days = []) {
+    let head = JSON.stringify(said);
     head = head.padEnd(head.length + ((4 - ((head.length + 1) % 4)) % 4)) + "\n";
     const ratios = Buffer.from(Uint8Array.from(ids, (id) => Math.round(128 + 32 * Math.log2(ratio(id)))));
-    const scores = ranked ? Buffer.from(Uint8Array.from(ids, (_, i) => 250 - i)) : Buffer.alloc(0);
-    const body = [Buffer.from(head), Buffer.from(Uint32Array.from(ids).buffer), ratios, Buffer.alloc((4 - (ids.length % 4)) % 4), Buffer.from(Int32Array.from(days.flat()).buffer), scores];
+    const body = [Buffer.from(head), Buffer.from(Uint32Array.from(ids).buffer), ratios, Buffer.alloc((4 - (ids.length % 4)) % 4), Buffer.from(Int32Array.from(days.flat()).buffer), Buffer.from(Uint8Array.from(scores))];
     return Buffer.concat(body);
   }
 
@@ -110,11 +115,19 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
 
   /** @type {Record<string, (url: URL, body: any) => any>} */
   const api = {
-    facets: (url) => {
-      const n = view({ query: Object.fromEntries(url.searchParams), sort: "date" }).length / 6;
+    facets: (_, body) => {
+      const n = view({ query: body?.query, sort: "date" }).length / 6;
       const rows = (names, share) => names.map((name, i) => ({ name, photos: Math.round(n / share / (1 + i / 4)) })).filter((r) => r.photos);
-      return { tags: rows(TAGS, 8), people: rows(PEOPLE, 24), places: rows(PLACES.map(([name]) => name), 36), cameras: rows(CAMERAS, 4) };
+      return { tags: rows(TAGS, 8), people: rows(PEOPLE, 24), places: rows(PLACES.map(([name]) => name), 36), cameras: rows(CAMERAS, 4), years: rows(["2026", "2025", "2024", "2023", "2022"], 8) };
     },
+    // Two and two are alike, every fifth time three; of the newest.
+    duplicates: () => {
+      const groups = state.n > 100 ? Array.from({ length: 40 }, (_, g) => (g % 5 ? 2 : 3)) : [];
+      const ids = Array.from({ length: groups.reduce((a, b) => a + b, 0) }, (_, i) => state.n - 7 * i).filter((id) => !state.gone.has(id));
+      return binary({ clock: state.clock, epoch: state.epoch, n: ids.length, days: 0, ranked: false, confident: ids.length, groups }, ids, []);
+    },
+    reveal: () => (state.desktop ? { done: 1 } : { error: "photond has no desktop to show it on: it runs as a service" }),
+    open: () => (state.desktop ? { done: 1 } : { error: "photond has no desktop to open it on: it runs as a service" }),
     folders: (url) => {
       const under = Number(url.searchParams.get("under"));
       const folders = new Map();
@@ -134,9 +147,9 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
       return { name, photos: Math.round(state.n / 24), number: i + 1, named: true, example: "/x.jpg", example_id: example };
     }).concat([{ name: "7", photos: 12, number: 7, named: false, example: "/y.jpg" }]),
     status: () => ({ daemon: { alive: true, activity: state.paused ? "paused" : "indexing", paused: state.paused ? "paused by hand" : null, resting: null, queue: 1834, rate: 41.2, eta_s: 45 },
-      counts: { files: state.n + 40, indexed: state.n, failed: 3, missing: 0, photos: state.n, tagged: state.n, damaged: 2, without_picture: 12 }, failures_by_kind: { damaged: 2, unsupported: 1 },
+      counts: { files: state.n + 40, indexed: state.n, failed: 3, missing: 0, photos: state.n, tagged: state.n, damaged: 2, without_picture: 12 }, failures_by_kind: { truncated: 2, unsupported: 1 },
       roots: [{ path: "/home/me/Pictures", state: "online", photos: state.n, missing: 0 }, { path: "/media/me/Archive", state: "offline", photos: 0, missing: 0 }],
-      errors: [{ path: "/home/me/Pictures/2019/05/broken.jpg", error: "the JPEG ends after 12 of 480 rows" }] }),
+      errors: [{ kind: "truncated", path: "/home/me/Pictures/2019/05/broken.jpg", error: "the JPEG ends after 12 of 480 rows" }] }),
     export: (_, body) => (body.how === "zip" ? { url: "/api/v1/export/t1" } : { folder: "/home/me/Pictures/photond/export-1", photos: body.ids.length }),
     "export/t1": () => Buffer.from("PK\x05\x06" + "\0".repeat(18), "latin1"),
     places: () => {
@@ -189,7 +202,8 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
       const known = photo(Number(name.slice(7)));
       return known ? send(JSON.stringify(known), "application/json") : send('{"error":"this photo is not there any more"}', "application/json", 404);
     }
-    if (name === "view" && !Object.keys(body.query).length) {
+    if (name === state.lacks) return send('{"error":"there is nothing here"}', "application/json", 404);
+    if (name === "view" && !Object.keys(body.query ?? {}).length) {
       // As the daemon does, which keeps it in memory.
       if (whole?.clock !== state.clock) whole = { clock: state.clock, bytes: gzipSync(view(body), { level: 1 }) };
       return send(whole.bytes, "application/octet-stream", 200, { "content-encoding": "gzip" });
