@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
+use clap_mangen::Man;
 
 use super::{Cli, Exit};
 
@@ -62,7 +63,18 @@ fn script(shell: Shell) -> Vec<u8> {
 fn pages(dir: &Path) -> anyhow::Result<()> {
     let cannot = || format!("cannot write the manual's pages into {}", dir.display());
     std::fs::create_dir_all(dir).with_context(cannot)?;
-    clap_mangen::generate_to(Cli::command(), dir).with_context(cannot)
+    let mut all = Cli::command().disable_help_subcommand(true);
+    all.build();
+    page(&all, dir).with_context(cannot)
+}
+
+/// The page of a command, and those of its commands.
+fn page(command: &Command, dir: &Path) -> std::io::Result<()> {
+    for below in command.get_subcommands().filter(|c| !c.is_hide_set()) {
+        page(below, dir)?;
+    }
+    let page = Man::new(command.clone()).source(concat!("photond ", env!("CARGO_PKG_VERSION")));
+    page.generate_to(dir).map(drop)
 }
 
 #[cfg(test)]
@@ -121,5 +133,7 @@ mod tests {
         }
         let query = page("photond-query.1").unwrap();
         assert!(query.contains("not\\-tag") && query.contains("Examples:"));
+        assert!(query.contains("All conditions hold at once"), "{query}");
+        assert!(query.contains(env!("CARGO_PKG_VERSION")), "{query}");
     }
 }

@@ -123,61 +123,36 @@ enum Color {
 }
 
 #[derive(Subcommand)]
+// What each says of itself stands above its arguments: a doc comment here would hide all but its first line.
 enum Command {
-    /// Index folders, then keep the index current until stopped
     Watch(watch::Args),
-    /// Index folders once, with a summary, then exit
     Index(index::Args),
-    /// Show what is indexed, what is going on, and what failed
     Status(status::Args),
-    /// Find photos
     Query(Box<query::Args>),
-    /// List every tag and keyword with its number of photos
     Tags(tags::Args),
-    /// List the people that photos name, with their number of photos
     People(people::Args),
-    /// List where photos were taken, by country, region and place
     Places(places::Args),
-    /// Look at your photos in the browser
     Open(open::Args),
     /// Let one browser in without opening it: says the address (as `open --print`)
     Serve,
-    /// Show all that is known of one photo, as JSON
     Show(show::Args),
-    /// Write a small picture of a photo, as a JPEG
     Thumb(thumb::Args),
-    /// Let an assistant search your photos (Model Context Protocol over standard input and output)
     Mcp(mcp::Args),
-    /// Give photos words, stars or a title of your own
     Mark(mark::Args),
-    /// Say why a file or folder is indexed or not, and what is known of it and why
     Why(why::Args),
-    /// Show, install, choose and check the models that make tags and that photos are searched with
     Model(model::Args),
-    /// Add words of your own to those that photos are tagged with
     Vocab(vocab::Args),
-    /// Tag all photos again from what is stored of them; none is opened
     Retag(retag::Args),
-    /// Index nothing for a while, or until `resume`
     Pause(control::PauseArgs),
-    /// Go on after `pause`
     Resume(control::ResumeArgs),
-    /// Have the running daemon look through folders again
     Rescan(control::RescanArgs),
-    /// Let go of files that are held because very many disappeared at once
     Confirm(control::ConfirmArgs),
-    /// Take watched folders out of the index; photos are not touched
     Forget(control::ForgetArgs),
-    /// Read photos again and compare them with what was indexed, to find rotten ones
     Verify(verify::Args),
-    /// Run as a service of the user (systemd or launchd)
     Service(service::Args),
-    /// Check everything that could be wrong, and say the fix
     Doctor(doctor::Args),
-    /// Print what a shell needs to complete photond's words
     #[command(hide = true)]
     Completions(completions::CompletionsArgs),
-    /// Write the manual's pages, one a command, into a folder
     #[command(hide = true)]
     Man(completions::ManArgs),
     /// Decodes for the photond that has started it, and may do nothing else

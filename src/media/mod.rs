@@ -81,7 +81,7 @@ pub use error::{InspectError, Refusal};
 pub use inspect::{Extent, Inspector, Inspects};
 pub use limits::Limits;
 pub use sniff::{SNIFF_LEN, sniff};
-pub use thumbnail::{preview, preview_jpeg};
+pub use thumbnail::preview;
 
 /// Bumped whenever this module learns a format, forgives something it refused, or changes a value
 /// it gives: failures recorded under an older version are tried again.

@@ -9,7 +9,7 @@ use mozjpeg::{ColorSpace, Compress};
 use super::inspect::Inspects;
 use super::orientation::Orientation;
 use super::picture::{Channels, Picture};
-use crate::embedding::{Fit, InputSpec, Letterbox, ModelInput};
+use crate::embedding::{Fit, InputSpec, ModelInput};
 use crate::photo::Thumbnail;
 
 /// Longer side in pixels.
@@ -45,16 +45,6 @@ fn encode(picture: &Picture) -> std::io::Result<Vec<u8>> {
     encode_pixels(space, (picture.width, picture.height), &picture.data)
 }
 
-/// A larger preview, as a JPEG: a picture that was asked for with [`Fit::Within`](crate::embedding::Fit) a multiple
-/// of 1, so that there is nothing beside it.
-///
-/// # Errors
-/// The encoder's.
-pub fn preview_jpeg(picture: &Letterbox) -> std::io::Result<Vec<u8>> {
-    let pixels = picture.pixels.as_slice().unwrap_or_default();
-    encode_pixels(ColorSpace::JCS_RGB, (picture.width, picture.height), pixels)
-}
-
 /// A picture of any format as a JPEG, its longer side at most `side` pixels.
 ///
 /// # Errors
@@ -74,7 +64,11 @@ pub fn preview(
     let seen = inspector.tensors(bytes, extension, &[spec]);
     let seen = seen.map_err(|refusal| refusal.to_string())?;
     let picture = seen.first().and_then(ModelInput::whole);
-    preview_jpeg(picture.ok_or("it has no pixels")?).map_err(|e| e.to_string())
+    let picture = picture.ok_or("it has no pixels")?;
+    // There is nothing beside it: its sides are multiples of 1.
+    let pixels = picture.pixels.as_slice().unwrap_or_default();
+    let size = (picture.width, picture.height);
+    encode_pixels(ColorSpace::JCS_RGB, size, pixels).map_err(|e| e.to_string())
 }
 
 fn encode_pixels(

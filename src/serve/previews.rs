@@ -16,8 +16,7 @@ use super::answer::{Failed, for_good};
 use super::desk::Desk;
 use super::pictures::{no_photo, open};
 use super::routes::MaxFile;
-use crate::embedding::{Fit, InputSpec, ModelInput};
-use crate::media::preview_jpeg;
+use crate::media;
 use crate::store::StoreReader;
 
 static MAKING: Semaphore = Semaphore::const_new(2);
@@ -59,16 +58,8 @@ fn make(
     if *blake3::hash(&bytes).as_bytes() != hit.photo.hash.0 {
         return Err(Failed::not_there("the file has just changed"));
     }
-    let spec = InputSpec {
-        size: side,
-        fit: Fit::Within(1),
-        mean: [0.0; 3],
-        std: [1.0; 3],
-    };
     let inspector = desk.answers()?.inspector();
-    let seen = inspector.tensors(&bytes, hit.path.extension().as_deref(), &[spec]);
-    let seen = seen.map_err(|e| Failed::not_there(&format!("there is no picture: {e}")))?;
-    let picture = seen.first().and_then(ModelInput::whole);
-    let picture = picture.ok_or_else(|| Failed::not_there("there is no picture"))?;
-    preview_jpeg(picture).map_err(|e| Failed::of_ours(&e.to_string()))
+    let extension = hit.path.extension();
+    let made = media::preview(&*inspector, &bytes, extension.as_deref(), side);
+    made.map_err(|why| Failed::not_there(&format!("there is no picture: {why}")))
 }
