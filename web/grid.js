@@ -265,7 +265,7 @@ export class Grid {
         tile.className = this.fresh.has(id) ? "tile fresh" : "tile";
         while (tile.childElementCount > 2) tile.lastChild?.remove();
         const alike = view.groups ? dayAt(view, index) : 0, size = view.groups?.[alike] ?? 0;
-        if (size && index === view.ends[alike] - size) tile.append(h("span", { class: "alike" }, `${size} alike`));
+        if (size && index === view.ends[alike] - size) tile.append(h("span", { class: "alike" }, size > 1 ? `${size} alike` : "at several places"));
         if (tile.img.className) tile.img.className = "";
       }
       if (this.selected.size || tile.ariaSelected === "true") tile.ariaSelected = String(this.selected.has(tile.photo));
