@@ -19,10 +19,8 @@ use super::output::{count, plural, span};
 use super::previews::Previews;
 use super::words::KnownWords;
 use super::{Context_, Exit, links, nothing};
-use crate::model::ModelPack;
 use crate::search::{
-    Chosen, GivenPath, Like, Query, SearchError, Searcher, Space, TextSide, Videos, Wish, choose,
-    negated,
+    Chosen, GivenPath, Like, Query, SearchError, Searcher, TextSide, Videos, Wish, choose, negated,
 };
 use crate::store::StoreReader;
 
@@ -253,7 +251,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
             Some(_) => {
                 let chosen = choose(&reader, &context.data_dir)?;
                 let chosen = (&chosen, text.as_ref());
-                closest(context, &searcher, (&query, &wishes), &known.pack, chosen)
+                closest(context, &searcher, (&query, &wishes), &known, chosen)
             }
         };
         let mut show = |new: &HashSet<i64>| rows.these(new);
@@ -270,7 +268,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let found = match chosen {
         Some(chosen) => chosen.and_then(|chosen| {
             let chosen = (&chosen, text.as_ref());
-            rank(&mut rows, &known.pack, chosen, &wishes)
+            rank(&mut rows, &known, chosen, &wishes)
         }),
         None => list(&mut rows),
     };
@@ -405,32 +403,15 @@ fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
 /// Time to wait from which a person is told why.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
-/// How the vectors of a query's space are reached.
-fn space<'a>(
-    context: &'a Context_,
-    classifier: &'a ModelPack,
-    (chosen, text): (&'a Chosen, Option<&'a TextSide>),
-) -> Space<'a> {
-    Space {
-        pack: &chosen.pack,
-        model: chosen.row.id,
-        classifier,
-        data_dir: &context.data_dir,
-        max_file: context.config.max_file_mib << 20,
-        stop: None,
-        text,
-    }
-}
-
 /// The confident answers.
 fn closest(
     context: &Context_,
     searcher: &Searcher<'_>,
     (query, wishes): (&Query, &[Wish]),
-    classifier: &ModelPack,
+    known: &KnownWords,
     chosen: (&Chosen, Option<&TextSide>),
 ) -> Result<Vec<i64>, SearchError> {
-    let space = space(context, classifier, chosen);
+    let space = known.space(context, chosen);
     let (best, _) = searcher.closest(&space, query, wishes, 0)?;
     Ok(best.iter().map(|standing| standing.photo).collect())
 }
@@ -438,7 +419,7 @@ fn closest(
 /// Photos by how close they are.
 fn rank(
     rows: &mut Rows<'_>,
-    classifier: &ModelPack,
+    known: &KnownWords,
     (chosen, text): (&Chosen, Option<&TextSide>),
     wishes: &[Wish],
 ) -> Result<usize, SearchError> {
@@ -460,7 +441,7 @@ fn rank(
             .out
             .notice(&format!("{why}: {} answers{partly}", chosen.pack.id));
     }
-    let space = space(context, classifier, (chosen, text));
+    let space = known.space(context, (chosen, text));
     if wishes.iter().any(|w| w.sentence().is_some())
         && let Some(time) = searcher.preparing(&space)?
         && time >= WORTH_A_WORD

@@ -4,7 +4,7 @@ use super::Context_;
 use super::output::printable;
 use crate::daemon::classifier;
 use crate::model::{ModelPack, default_pack, faces_id, things_id};
-use crate::search::{Searcher, SourceNames};
+use crate::search::{Chosen, Searcher, SourceNames, Space, TextSide};
 use crate::store::StoreReader;
 use crate::tag::{Classifier, Lexicon, OwnTerms, Words};
 
@@ -38,6 +38,23 @@ impl KnownWords {
             vocabulary: self.classifier.vocabulary(),
             lexicon: &self.lexicon,
             own: &self.own,
+        }
+    }
+
+    /// How the vectors of the search model's space are reached.
+    pub fn space<'a>(
+        &'a self,
+        context: &'a Context_,
+        (chosen, text): (&'a Chosen, Option<&'a TextSide>),
+    ) -> Space<'a> {
+        Space {
+            pack: &chosen.pack,
+            model: chosen.row.id,
+            classifier: &self.pack,
+            data_dir: &context.data_dir,
+            max_file: context.config.max_file_mib << 20,
+            stop: None,
+            text,
         }
     }
 

@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::error::SearchError;
 use super::language::{Foreign, foreign};
 use super::sentence::is_stop_word;
-use crate::embedding::{Embedding, ModelInput};
+use crate::embedding::{Embedding, ModelId, ModelInput};
 use crate::media::{Inspector, Limits};
 use crate::model::{
     EncoderOptions, ImageEncoder, ModelPack, Projection, Runtime, TextEncoder, TextOptions,
@@ -63,6 +63,24 @@ impl TextSide {
 
     fn give_back(&self, runtime: Runtime, encoder: TextEncoder) {
         self.replaced(Stage::Ready(Box::new((runtime, encoder))));
+    }
+}
+
+/// The text model of the pack that searches now: loading it takes most of a search's time.
+#[derive(Default)]
+pub struct KeptText(Option<(ModelId, Arc<TextSide>)>);
+
+impl KeptText {
+    /// That of this pack, which is loaded if it is not the one that is kept.
+    pub fn of(&mut self, pack: &ModelPack, data_dir: &Path) -> Arc<TextSide> {
+        if let Some((id, text)) = &self.0
+            && *id == pack.id
+        {
+            return Arc::clone(text);
+        }
+        let text = Arc::new(TextSide::begin(pack, data_dir));
+        self.0 = Some((pack.id.clone(), Arc::clone(&text)));
+        text
     }
 }
 

@@ -33,7 +33,7 @@ mod wish;
 pub use allowed::Allowed;
 pub use dates::{Edge, OnDay, parse_date, parse_on};
 pub use error::SearchError;
-pub use example::{Examples, TextSide};
+pub use example::{Examples, KeptText, TextSide};
 pub use judge::{Standing, Why};
 pub use language::Foreign;
 pub use locality::localities;

@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::answer::Failed;
 use super::export::Exports;
-use super::view::AllTiles;
+use super::view::{AllTiles, ViewHead};
 use super::{Answers, GetAnswers};
-use crate::embedding::ModelId;
 use crate::model::ModelPack;
 use crate::photo::hex;
-use crate::search::TextSide;
+use crate::search::{KeptText, TextSide};
 use crate::source::Links;
 use crate::store::{PhotosMark, StoreReader, ThumbStore};
 
@@ -47,8 +46,7 @@ struct KeptOpen {
     readers: Vec<StoreReader>,
     thumbs: Vec<ThumbStore>,
     answers: Option<Arc<dyn Answers>>,
-    /// The text model of the pack that searches: loading it takes most of a search's time.
-    text: Option<(ModelId, Arc<TextSide>)>,
+    text: KeptText,
 }
 
 /// The tiles with the clock that they are of.
@@ -57,6 +55,17 @@ pub(super) struct ClockedTiles {
     pub clock: u64,
     pub epoch: String,
     read_at: Instant,
+}
+
+impl ClockedTiles {
+    /// What stands above a view of them.
+    pub fn head(&self) -> ViewHead {
+        ViewHead {
+            clock: self.clock,
+            epoch: self.epoch.clone(),
+            ..ViewHead::default()
+        }
+    }
 }
 
 /// Who looks whether photos have come or gone.
@@ -147,15 +156,7 @@ impl Desk {
 
     /// The text model of a pack.
     pub fn text_side(&self, pack: &ModelPack) -> Arc<TextSide> {
-        let mut kept = locked(&self.kept);
-        if let Some((id, text)) = &kept.text
-            && *id == pack.id
-        {
-            return Arc::clone(text);
-        }
-        let text = Arc::new(TextSide::begin(pack, &self.data_dir));
-        kept.text = Some((pack.id.clone(), Arc::clone(&text)));
-        text
+        locked(&self.kept).text.of(pack, &self.data_dir)
     }
 
     /// Looks whether photos have come or gone, and gives the clock.

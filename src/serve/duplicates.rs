@@ -43,10 +43,8 @@ pub(super) async fn duplicates(State(desk): State<Arc<Desk>>) -> Result<Response
         let photos = sets.iter().flatten().map(|at| looks[*at].photo);
         let photos: Vec<i64> = photos.collect();
         let head = ViewHead {
-            clock: tiles.clock,
-            epoch: tiles.epoch.clone(),
             groups: Some(groups),
-            ..ViewHead::default()
+            ..tiles.head()
         };
         tiles.all.in_order(&photos)?.bytes(head)
     });

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
-use super::answer::Failed;
+use super::answer::{Failed, as_bytes};
 use super::desk::Desk;
 use super::pictures::Pieces;
 
@@ -54,11 +54,7 @@ pub(super) async fn events(
     } else {
         "text/event-stream"
     };
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, Body::new(Pieces(body))).into_response())
+    Ok(as_bytes(kind, Body::new(Pieces(body))))
 }
 
 /// The listener has gone.

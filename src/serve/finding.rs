@@ -11,7 +11,6 @@ use super::answer::{Failed, as_bytes};
 use super::asked::{AskedQuery, SortBy, ViewRequest};
 use super::desk::Desk;
 use super::routes::{MaxFile, read};
-use super::view::ViewHead;
 use crate::search::{Query, Searcher, Space, Standing, Wish, choose};
 use crate::store::StoreReader;
 
@@ -114,11 +113,7 @@ fn view_of(
     max_file: u64,
 ) -> Result<Vec<u8>, Failed> {
     let tiles = desk.tiles(reader)?;
-    let head = ViewHead {
-        clock: tiles.clock,
-        epoch: tiles.epoch.clone(),
-        ..ViewHead::default()
-    };
+    let head = tiles.head();
     let by_date = request.sort == Some(SortBy::Date);
     let beyond = if by_date { 0 } else { BEYOND };
     let asked = (request.query, request.limit);

@@ -1,24 +1,24 @@
-//! Photos as JSON, one a line: those that a query finds, or those that come to fit it.
+//! Photos as JSON: a single one, or one a line those that a query finds, or those that come to fit it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, State};
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant, sleep};
 
-use super::answer::Failed;
+use super::answer::{Failed, as_bytes, as_json};
 use super::asked::AskedQuery;
 use super::desk::Desk;
 use super::events::{Gone, LOOK, REST, Telling};
 use super::finding::Matching;
-use super::pictures::Pieces;
+use super::pictures::{Pieces, no_photo};
 use super::routes::{MaxFile, read};
+use crate::store::StoreReader;
 
 /// Photos that are read at once.
 const PAGE: usize = 100;
@@ -49,14 +49,13 @@ pub(super) async fn query(
         // It ends when the listener has gone.
         let _ = match request.follow {
             true => follow(&desk, (asked, max_file), now, &mut telling).await,
-            false => tell(&desk, now, request.limit, &mut telling).await,
+            false => {
+                let limit = request.limit.unwrap_or(usize::MAX).min(now.ids.len());
+                tell(&desk, &now.ids[..limit], &mut telling).await
+            }
         };
     });
-    let headers = [
-        (header::CONTENT_TYPE, "application/x-ndjson"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, Body::new(Pieces(body))).into_response())
+    Ok(as_bytes("application/x-ndjson", Body::new(Pieces(body))))
 }
 
 type Asked = (AskedQuery, Option<usize>);
@@ -77,14 +76,8 @@ async fn matching(desk: &Arc<Desk>, asked: Asked, max_file: u64) -> Result<FitNo
     .await
 }
 
-async fn tell(
-    desk: &Arc<Desk>,
-    now: FitNow,
-    limit: Option<usize>,
-    telling: &mut Telling,
-) -> Result<(), Gone> {
-    let limit = limit.unwrap_or(usize::MAX).min(now.ids.len());
-    for page in now.ids[..limit].chunks(PAGE) {
+async fn tell(desk: &Arc<Desk>, ids: &[i64], telling: &mut Telling) -> Result<(), Gone> {
+    for page in ids.chunks(PAGE) {
         for photo in photos(desk, page.to_vec()).await {
             telling.event(&photo).await?;
         }
@@ -126,27 +119,34 @@ async fn follow(
             .filter(|id| !known.contains(id))
             .collect();
         (clock, known) = (now.clock, now.ids.into_iter().collect());
-        for page in new.chunks(PAGE) {
-            for photo in photos(desk, page.to_vec()).await {
-                telling.event(&photo).await?;
-            }
-        }
+        tell(desk, &new, telling).await?;
     }
 }
 
 /// All that is known of these photos; one that has gone meanwhile is left out.
 async fn photos(desk: &Arc<Desk>, ids: Vec<i64>) -> Vec<Value> {
     let read = desk.with(move |desk, reader| {
-        let answers = desk.answers()?;
-        let mut photos = Vec::new();
-        for id in ids {
-            if let Some(hit) = reader.photo_called(id)? {
-                let mut photo = answers.photo(reader, &hit)?;
-                photo["id"] = json!(id);
-                photos.push(photo);
-            }
-        }
-        Ok(photos)
+        let photos = ids.into_iter().map(|id| known_of(desk, reader, id));
+        photos.filter_map(Result::transpose).collect()
     });
     read.await.unwrap_or_default()
+}
+
+/// All that is known of a photo, and its number; `None` if it is not there.
+fn known_of(desk: &Desk, reader: &StoreReader, id: i64) -> Result<Option<Value>, Failed> {
+    let Some(hit) = reader.photo_called(id)? else {
+        return Ok(None);
+    };
+    let mut photo = desk.answers()?.photo(reader, &hit)?;
+    photo["id"] = json!(id);
+    Ok(Some(photo))
+}
+
+/// `GET /api/v1/photos/{id}`
+pub(super) async fn photo(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<u32>,
+) -> Result<Response, Failed> {
+    let photo = desk.with(move |desk, reader| known_of(desk, reader, i64::from(id)));
+    Ok(as_json(&photo.await?.ok_or_else(no_photo)?))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -22,7 +22,7 @@ use super::doors::{BrowserDoor, CameThrough, serve_socket};
 use super::folders::{self, FolderId};
 use super::gate::{ANSWER_HEADERS, Doorway, ENTRANCE, GALLERY_HOST, judge};
 use super::handover::{kept, loopback};
-use super::pictures::{no_photo, original, path_of, thumbnail};
+use super::pictures::{original, path_of, thumbnail};
 use super::previews::preview;
 use super::visitors::Visitors;
 use super::{Errand, ServeOptions, duplicates, events, export, facets, files, finding, listing};
@@ -76,7 +76,7 @@ fn router(desk: Arc<Desk>, max_file: u64, porter: &Arc<Porter>) -> Router {
         .route("/p/{epoch}/{id}", get(preview))
         .route("/o/{id}", get(original))
         .route("/api/v1/view", post(finding::view))
-        .route("/api/v1/photos/{id}", get(photo))
+        .route("/api/v1/photos/{id}", get(listing::photo))
         .route("/api/v1/duplicates", post(duplicates::duplicates))
         .route("/api/v1/query", post(listing::query))
         .route("/api/v1/facets", get(facets::of_all).post(facets::among))
@@ -233,17 +233,6 @@ async fn invite(State(porter): State<Arc<Porter>>) -> Result<Response, Failed> {
     Ok(as_json(
         &json!({ "url": at(GALLERY_HOST), "by_number": at("127.0.0.1") }),
     ))
-}
-
-/// `GET /api/v1/photos/{id}`
-async fn photo(State(desk): State<Arc<Desk>>, Path(id): Path<u32>) -> Result<Response, Failed> {
-    let photo = desk.with(move |desk, reader| {
-        let hit = reader.photo_called(i64::from(id))?.ok_or_else(no_photo)?;
-        let mut photo = desk.answers()?.photo(reader, &hit)?;
-        photo["id"] = json!(id);
-        Ok(photo)
-    });
-    Ok(as_json(&photo.await?))
 }
 
 #[derive(Deserialize)]

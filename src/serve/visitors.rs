@@ -25,14 +25,12 @@ const NOTED_EVERY: Duration = Duration::from_secs(60);
 type Secret = blake3::Hash;
 
 /// Who may enter, and who is in.
-#[derive(Default)]
 pub(super) struct Visitors {
     let_in: Mutex<LetIn>,
-    /// Where cookies are kept; `None`: nowhere.
-    file: Option<PathBuf>,
+    /// Where cookies are kept.
+    file: PathBuf,
 }
 
-#[derive(Default)]
 struct LetIn {
     codes: Vec<(Secret, Instant)>,
     cookies: Vec<Secret>,
@@ -65,7 +63,7 @@ impl Visitors {
                 used_at: used_at.ok(),
                 codes: Vec::new(),
             }),
-            file: Some(file),
+            file,
         }
     }
 
@@ -94,28 +92,25 @@ impl Visitors {
     }
 
     fn save(&self, kept: &mut LetIn, now: SystemTime) {
-        let Some(file) = &self.file else {
-            return;
-        };
         let hex = |cookie: &Secret| cookie.to_hex().to_string();
         let written = KeptVisitors {
             cookies: kept.cookies.iter().map(hex).collect(),
             port: kept.port,
         };
         let bytes = serde_json::to_vec(&written).unwrap_or_default();
-        match safe_file::write(file, &bytes) {
+        match safe_file::write(&self.file, &bytes) {
             Ok(()) => self.note(kept, now),
-            Err(e) => tracing::debug!("browsers have to be let in again: {}: {e}", file.display()),
+            Err(e) => {
+                let file = self.file.display();
+                tracing::debug!("browsers have to be let in again: {file}: {e}");
+            }
         }
     }
 
     /// Costs microseconds: nothing is synced.
     fn note(&self, kept: &mut LetIn, now: SystemTime) {
         kept.used_at = Some(now);
-        let Some(file) = &self.file else {
-            return;
-        };
-        let file = std::fs::File::options().write(true).open(file);
+        let file = std::fs::File::options().write(true).open(&self.file);
         let _ = file.and_then(|file| file.set_modified(now));
     }
 
@@ -171,7 +166,9 @@ mod tests {
 
     #[test]
     fn a_code_works_once_and_not_for_long() {
-        let (visitors, now) = (Visitors::default(), Instant::now());
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("visitors.json");
+        let (visitors, now) = (Visitors::kept_in(file), Instant::now());
         let code = visitors.invite(now).unwrap();
         assert_eq!(visitors.enter("0000", now), None);
         let cookie = visitors
@@ -216,7 +213,9 @@ mod tests {
 
     #[test]
     fn there_are_never_many() {
-        let (visitors, now) = (Visitors::default(), Instant::now());
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("visitors.json");
+        let (visitors, now) = (Visitors::kept_in(file), Instant::now());
         let codes: Vec<_> = (0..20).map(|_| visitors.invite(now).unwrap()).collect();
         assert_eq!(visitors.enter(&codes[0], now), None);
         let first = visitors.enter(&codes[19], now).unwrap();

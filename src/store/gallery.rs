@@ -256,6 +256,7 @@ impl StoreReader {
         })
     }
 
+    /// Rows of what is counted and how often.
     fn most<T>(
         &self,
         sql: &str,
@@ -298,16 +299,12 @@ impl StoreReader {
     /// If the database cannot be read.
     pub fn camera_counts(&self, limit: usize) -> Result<Vec<(String, i64)>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.conn
-            .prepare_cached(
-                "SELECT camera, count(*) FROM photos WHERE camera IS NOT NULL AND places > 0
-                 GROUP BY camera ORDER BY 2 DESC, 1 LIMIT ?1",
-            )
-            .and_then(|mut s| {
-                s.query_map([limit], |r| Ok((r.get(0)?, r.get(1)?)))?
-                    .collect()
-            })
-            .at(&self.path)
+        self.most(
+            "SELECT camera, count(*) FROM photos WHERE camera IS NOT NULL AND places > 0
+             GROUP BY camera ORDER BY 2 DESC, 1 LIMIT ?1",
+            params![limit],
+            |r| r.get(0),
+        )
     }
 }
 

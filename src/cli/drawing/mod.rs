@@ -97,12 +97,13 @@ impl Screen {
             let cell = u32::from(pixels).checked_div(cells).filter(|c| *c > 1);
             (cells, cell.unwrap_or(usual))
         };
-        let ((columns, across), (rows, down)) = size.map_or(((0, 8), (0, 16)), |s| {
-            (
-                sides(s.ws_col, s.ws_xpixel, USUAL_CELL.0),
-                sides(s.ws_row, s.ws_ypixel, USUAL_CELL.1),
-            )
-        });
+        let ((columns, across), (rows, down)) =
+            size.map_or(((0, USUAL_CELL.0), (0, USUAL_CELL.1)), |s| {
+                (
+                    sides(s.ws_col, s.ws_xpixel, USUAL_CELL.0),
+                    sides(s.ws_row, s.ws_ypixel, USUAL_CELL.1),
+                )
+            });
         let (columns, rows) = fzf.unwrap_or((columns, rows));
         Ok(Self {
             drawing,

@@ -2,6 +2,7 @@
 //!
 //! Answers are short, since whoever reads them pays by the word: what is not known of a photo is left out.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::ops::ControlFlow;
@@ -22,7 +23,7 @@ use crate::cli::show::{all_of, at_path, real_path};
 use crate::cli::words::KnownWords;
 use crate::cli::{Context_, places};
 use crate::search::{
-    GivenPath, Query, SearchError, Searcher, Shot, Space, Standing, TextSide, Wish, choose,
+    GivenPath, KeptText, Query, SearchError, Searcher, Shot, Standing, Wish, choose,
 };
 use crate::store::{Hit, StoreReader, ThumbStore};
 
@@ -44,6 +45,7 @@ const CAMERAS: usize = 10;
 pub(super) struct PhotoTools {
     context: Context_,
     known: KnownWords,
+    text: RefCell<KeptText>,
 }
 
 /// What `search` is asked.
@@ -173,6 +175,7 @@ impl PhotoTools {
         Ok(Self {
             context: context.clone(),
             known: KnownWords::read(context)?,
+            text: RefCell::default(),
         })
     }
 
@@ -234,16 +237,8 @@ impl PhotoTools {
         let data_dir = &self.context.data_dir;
         let sentence = wishes.iter().find_map(Wish::sentence);
         let ranked = choose(searcher.reader, data_dir).and_then(|chosen| {
-            let text = sentence.map(|_| TextSide::begin(&chosen.pack, data_dir));
-            let space = Space {
-                pack: &chosen.pack,
-                model: chosen.row.id,
-                classifier: &self.known.pack,
-                data_dir,
-                max_file: self.context.config.max_file_mib << 20,
-                stop: None,
-                text: text.as_ref(),
-            };
+            let text = sentence.map(|_| self.text.borrow_mut().of(&chosen.pack, data_dir));
+            let space = self.known.space(&self.context, (&chosen, text.as_deref()));
             searcher.rank(&space, query, wishes, &mut |_, _| {}, &mut |found| {
                 take(found.shot, Some(found.standing))
             })
