@@ -37,7 +37,7 @@ pub use example::{Examples, KeptText, TextSide};
 pub use judge::{Standing, Why};
 pub use language::Foreign;
 pub use locality::localities;
-pub use pairs::{Shot, files_of};
+pub use pairs::{Shot, faces_of_raws, files_of};
 pub use path::{GivenPath, PathHint};
 pub use place::parse_place;
 pub use query::{Query, Searcher, SourceNames, negated};

@@ -6,13 +6,13 @@
 //! file that is. A photo that is not its pair's face is passed over, for the face comes by itself; so no
 //! list of what was shown is needed, and the order is that of the faces.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::civil::DateTime;
 
 use super::error::SearchError;
 use crate::photo::Format;
-use crate::store::{Hit, StoreReader};
+use crate::store::{BesideRaw, Hit, StoreReader};
 
 /// A result: the file that stands for it, and the others.
 #[derive(Debug, Clone)]
@@ -53,16 +53,50 @@ fn belong_together(a: &Hit, b: &Hit) -> bool {
     a_raw != b_raw && same_time(a, b)
 }
 
-/// What has no date can be of any time.
 fn same_time(a: &Hit, b: &Hit) -> bool {
-    let time = |hit: &Hit| -> Option<DateTime> {
-        let captured = hit.photo.exif.captured_at.as_ref()?;
-        captured.local.parse().ok()
-    };
+    let captured = |hit: &Hit| Some(hit.photo.exif.captured_at.as_ref()?.local.clone());
+    is_same_time(captured(a).as_deref(), captured(b).as_deref())
+}
+
+/// What has no date can be of any time.
+fn is_same_time(a: Option<&str>, b: Option<&str>) -> bool {
+    let time = |local: Option<&str>| local?.parse::<DateTime>().ok();
     let (Some(a), Some(b)) = (time(a), time(b)) else {
         return true;
     };
     a.duration_since(b).as_secs().abs() <= SAME_TIME_S
+}
+
+/// The face of every raw that is shown as another photo, of the whole library: what [`files_of`] says of each,
+/// in one pass where a raw has one place and one picture beside it.
+///
+/// # Errors
+/// The database.
+pub fn faces_of_raws(reader: &StoreReader) -> Result<HashMap<i64, i64>, SearchError> {
+    let mut faces = HashMap::new();
+    let mut to_ask = Vec::new();
+    let mut last: Option<BesideRaw> = None;
+    reader.beside_raws(&mut |beside| {
+        let is_second = last.as_ref().is_some_and(|last| last.raw == beside.raw);
+        if is_second || beside.raw_places > 1 {
+            to_ask.push(beside.raw);
+        } else if is_same_time(beside.captured.0.as_deref(), beside.captured.1.as_deref()) {
+            faces.insert(beside.raw, beside.other);
+        }
+        last = Some(beside);
+    })?;
+    to_ask.dedup();
+    for raw in to_ask {
+        faces.remove(&raw);
+        let Some(hit) = reader.photo_called(raw)? else {
+            continue;
+        };
+        let face = files_of(reader, &hit)?.first().map(|face| face.photo.id);
+        if let Some(face) = face.filter(|face| *face != raw) {
+            faces.insert(raw, face);
+        }
+    }
+    Ok(faces)
 }
 
 /// All files of the pair that a photo belongs to, the best face first; the photo alone if it is of one

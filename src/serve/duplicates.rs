@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::answer::{Failed, as_bytes};
 use super::desk::Desk;
-use super::view::ViewHead;
+use super::view::{ViewBody, ViewHead};
 use crate::store::Appearance;
 
 /// Bits of 144 in which perceptual hashes of photos that look alike differ, at most. Of 128 everyday photos
@@ -25,7 +25,7 @@ const NEXT: usize = 32;
 
 /// `POST /api/v1/duplicates`
 pub(super) async fn duplicates(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
-    let bytes = desk.with(|desk, reader| {
+    let view = desk.with(|desk, reader| {
         let tiles = desk.tiles(reader)?;
         let mut looks = HashMap::new();
         reader.appearances(&mut |look| {
@@ -46,9 +46,9 @@ pub(super) async fn duplicates(State(desk): State<Arc<Desk>>) -> Result<Response
             groups: Some(groups),
             ..tiles.head()
         };
-        tiles.all.in_order(&photos)?.bytes(head)
+        ViewBody::of(&Arc::new(tiles.all.in_order(&photos)?), head)
     });
-    Ok(as_bytes("application/octet-stream", bytes.await?))
+    Ok(as_bytes("application/octet-stream", view.await?))
 }
 
 /// Sets of what looks alike, each in the order of its first, the largest picture first; and what is at several

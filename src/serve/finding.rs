@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 
@@ -11,6 +11,7 @@ use super::answer::{Failed, as_bytes};
 use super::asked::{AskedQuery, SortBy, ViewRequest};
 use super::desk::Desk;
 use super::routes::{MaxFile, read};
+use super::view::ViewBody;
 use crate::search::{Query, Searcher, Space, Standing, Wish, choose};
 use crate::store::StoreReader;
 
@@ -102,8 +103,8 @@ pub(super) async fn view(
     body: Bytes,
 ) -> Result<Response, Failed> {
     let request: ViewRequest = read(&body)?;
-    let bytes = desk.with(move |desk, reader| view_of(desk, reader, request, max_file));
-    Ok(as_bytes("application/octet-stream", bytes.await?))
+    let view = desk.with(move |desk, reader| view_of(desk, reader, request, max_file));
+    Ok(as_bytes("application/octet-stream", view.await?))
 }
 
 fn view_of(
@@ -111,19 +112,20 @@ fn view_of(
     reader: &StoreReader,
     request: ViewRequest,
     max_file: u64,
-) -> Result<Vec<u8>, Failed> {
+) -> Result<Body, Failed> {
     let tiles = desk.tiles(reader)?;
     let head = tiles.head();
     let by_date = request.sort == Some(SortBy::Date);
     let beyond = if by_date { 0 } else { BEYOND };
     let asked = (request.query, request.limit);
-    match Matching::find(desk, reader, asked, beyond, max_file)? {
-        Matching::Everything => tiles.all.tiles().bytes(head),
-        Matching::These(ids) => tiles.all.only(ids).bytes(head),
+    let only = |ids| Arc::new(tiles.all.only(ids));
+    Ok(match Matching::find(desk, reader, asked, beyond, max_file)? {
+        Matching::Everything => ViewBody::of(tiles.all.tiles(), head)?.into(),
+        Matching::These(ids) => ViewBody::of(&only(ids), head)?.into(),
         Matching::Ranked(best) if by_date => {
             let ids = best.iter().map(|standing| standing.photo).collect();
-            tiles.all.only(ids).bytes(head)
+            ViewBody::of(&only(ids), head)?.into()
         }
-        Matching::Ranked(best) => tiles.all.best(&best)?.bytes(head),
-    }
+        Matching::Ranked(best) => tiles.all.best(&best)?.bytes(head)?.into(),
+    })
 }

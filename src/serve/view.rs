@@ -1,16 +1,21 @@
 //! All photos as a grid needs them, in memory: about five bytes a photo, newest first.
 //!
 //! A view is what is sent of it: all, those that a filter lets through, or the best of a ranked query. The
-//! order never comes from the database again, so that any view costs one pass over the ids.
+//! order never comes from the database again, so that any view costs one pass over the ids; and it is sent from
+//! where it lies, a piece at a time, so that no second copy of it is made.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use axum::body::{Body, Bytes};
+use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
 use super::answer::Failed;
-use crate::photo::Format;
-use crate::search::{Allowed, Standing, files_of};
-use crate::store::{PhotoTile, StoreReader};
+use crate::search::{Allowed, Standing, faces_of_raws};
+use crate::store::StoreReader;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -32,6 +37,14 @@ impl Tiles {
         self.ids.iter().copied().map(i64::from)
     }
 
+    fn with_room_for(photos: usize) -> Self {
+        Self {
+            ids: Vec::with_capacity(photos),
+            ratios: Vec::with_capacity(photos),
+            days: Vec::new(),
+        }
+    }
+
     fn push(&mut self, id: u32, ratio: u8, day: i32) {
         self.ids.push(id);
         self.ratios.push(ratio);
@@ -45,7 +58,7 @@ impl Tiles {
 /// Every photo once, at its newest place; of those that are one photo, the face.
 #[derive(Default)]
 pub(super) struct AllTiles {
-    tiles: Tiles,
+    tiles: Arc<Tiles>,
     /// Files that are shown as another one: a raw as its JPEG.
     faces: HashMap<u32, u32>,
 }
@@ -69,10 +82,10 @@ pub(super) struct ViewHead {
 /// An aspect ratio in a byte: 2^((r − 128) / 32), so that a step is 2 %.
 fn log_ratio(width: u32, height: u32) -> u8 {
     if width == 0 || height == 0 {
-        return 128;
+        return SQUARE;
     }
     let ratio = f64::from(width) / f64::from(height);
-    (128.0 + 32.0 * ratio.log2()).round().clamp(0.0, 255.0) as u8
+    (f64::from(SQUARE) + 32.0 * ratio.log2()).round().clamp(0.0, 255.0) as u8
 }
 
 fn narrow(id: i64) -> Result<u32, Failed> {
@@ -80,30 +93,51 @@ fn narrow(id: i64) -> Result<u32, Failed> {
         .map_err(|_| Failed::of_ours("the index has more photos than a view can number"))
 }
 
+/// What has no size is a square.
+const SQUARE: u8 = 128;
+
 impl AllTiles {
     /// Reads all there is.
     pub fn read(reader: &StoreReader) -> Result<Self, Failed> {
-        let mut all = Self {
-            faces: faces(reader)?,
-            ..Self::default()
-        };
+        reader.at_one_moment(|| Self::read_now(reader))
+    }
+
+    fn read_now(reader: &StoreReader) -> Result<Self, Failed> {
+        let faces = faces_of_raws(reader)?;
+        let faces = faces
+            .into_iter()
+            .map(|(raw, face)| Ok((narrow(raw)?, narrow(face)?)));
+        let faces: HashMap<u32, u32> = faces.collect::<Result<_, Failed>>()?;
+        // Room for all from the start: what grows leaves its smaller copies behind.
+        let (photos, newest) = reader.photos_mark()?.numbers();
+        let mut ratios = vec![SQUARE; narrow(newest)? as usize + 1];
+        reader.shapes(&mut |shape| {
+            let place = usize::try_from(shape.photo)
+                .ok()
+                .and_then(|id| ratios.get_mut(id));
+            if let Some(place) = place {
+                *place = log_ratio(shape.width, shape.height);
+            }
+        })?;
         let mut seen = IdSet::default();
+        let mut tiles = Tiles::with_room_for(usize::try_from(photos).unwrap_or(0));
         let mut too_many = None;
-        reader.tiles(&mut |tile: PhotoTile| match narrow(tile.photo) {
-            Ok(id) if !all.faces.contains_key(&id) && seen.insert(id) => {
-                let day = i32::try_from(tile.taken_ms.div_euclid(DAY_MS)).unwrap_or(0);
-                all.tiles.push(id, log_ratio(tile.width, tile.height), day);
+        reader.moments(&mut |photo, taken_ms| match narrow(photo) {
+            Ok(id) if !faces.contains_key(&id) && seen.insert(id) => {
+                let day = i32::try_from(taken_ms.div_euclid(DAY_MS)).unwrap_or(0);
+                tiles.push(id, ratios.get(id as usize).copied().unwrap_or(SQUARE), day);
             }
             Ok(_) => {}
             Err(e) => too_many = Some(e),
         })?;
-        all.tiles.ids.shrink_to_fit();
-        all.tiles.ratios.shrink_to_fit();
-        too_many.map_or(Ok(all), Err)
+        tiles.ids.shrink_to_fit();
+        tiles.ratios.shrink_to_fit();
+        let tiles = Arc::new(tiles);
+        too_many.map_or(Ok(Self { tiles, faces }), Err)
     }
 
     /// All tiles.
-    pub fn tiles(&self) -> &Tiles {
+    pub fn tiles(&self) -> &Arc<Tiles> {
         &self.tiles
     }
 
@@ -165,7 +199,7 @@ impl AllTiles {
             .iter()
             .map(|id| narrow(*id))
             .collect::<Result<_, _>>()?;
-        let ratio = |id: &u32| ratios.get(id).copied().unwrap_or(128);
+        let ratio = |id: &u32| ratios.get(id).copied().unwrap_or(SQUARE);
         Ok(Tiles {
             ratios: ids.iter().map(ratio).collect(),
             ids,
@@ -184,22 +218,6 @@ impl AllTiles {
     }
 }
 
-/// Raws that are shown as the JPEG or HEIC beside them.
-fn faces(reader: &StoreReader) -> Result<HashMap<u32, u32>, Failed> {
-    let mut faces = HashMap::new();
-    for raw in reader.photos_of_format(Format::Raw)? {
-        let Some(hit) = reader.photo_called(raw)? else {
-            continue;
-        };
-        let files = files_of(reader, &hit)?;
-        let face = files.first().map_or(raw, |face| face.photo.id);
-        if face != raw {
-            faces.insert(narrow(raw)?, narrow(face)?);
-        }
-    }
-    Ok(faces)
-}
-
 /// The best photos of a ranked query.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct BestTiles {
@@ -210,17 +228,85 @@ pub(super) struct BestTiles {
     confident: usize,
 }
 
-impl Tiles {
-    /// The bytes of a view.
-    pub fn bytes(&self, mut head: ViewHead) -> Result<Vec<u8>, Failed> {
-        (head.n, head.days) = (self.ids.len(), self.days.len());
-        let mut out = above(&head, self.ids.len() * 5 + self.days.len() * 8)?;
-        put_ids(&mut out, &self.ids, &self.ratios);
-        for (day, count) in &self.days {
-            out.extend_from_slice(&day.to_le_bytes());
-            out.extend_from_slice(&count.to_le_bytes());
-        }
-        Ok(out)
+/// Bytes of a view that are on their way at once.
+const PIECE: usize = 64 << 10;
+
+/// A view on its way: the line above, then ids, ratios and days.
+pub(super) struct ViewBody {
+    head: Option<Bytes>,
+    tiles: Arc<Tiles>,
+    /// How far what follows the head has gone, in bytes.
+    at: usize,
+}
+
+impl ViewBody {
+    /// Of these tiles.
+    pub fn of(tiles: &Arc<Tiles>, mut head: ViewHead) -> Result<Self, Failed> {
+        (head.n, head.days) = (tiles.ids.len(), tiles.days.len());
+        Ok(Self {
+            head: Some(above(&head, 0)?.into()),
+            tiles: Arc::clone(tiles),
+            at: 0,
+        })
+    }
+
+    /// Bytes behind the head.
+    fn length(&self) -> usize {
+        self.days_begin() + self.tiles.days.len() * 8
+    }
+
+    /// Where the days begin, at a multiple of four.
+    fn days_begin(&self) -> usize {
+        (self.tiles.ids.len() * 5).next_multiple_of(4)
+    }
+
+    /// The next bytes, whole numbers of one kind; none at the end.
+    fn piece(&mut self) -> Option<Vec<u8>> {
+        let (tiles, days) = (&self.tiles, self.days_begin());
+        let ratios = tiles.ids.len() * 4;
+        let piece = if self.at < ratios {
+            let ids = tiles.ids[self.at / 4..].iter().take(PIECE / 4);
+            ids.flat_map(|id| id.to_le_bytes()).collect()
+        } else if self.at < days {
+            let from = &tiles.ratios[(self.at - ratios).min(tiles.ratios.len())..];
+            let mut piece = from[..from.len().min(PIECE)].to_vec();
+            if piece.len() == from.len() {
+                piece.resize(days - self.at, 0);
+            }
+            piece
+        } else {
+            let runs = tiles.days[(self.at - days) / 8..].iter().take(PIECE / 8);
+            runs.flat_map(|(day, count)| [day.to_le_bytes(), count.to_le_bytes()])
+                .flatten()
+                .collect::<Vec<u8>>()
+        };
+        self.at += piece.len();
+        Some(piece).filter(|piece| !piece.is_empty())
+    }
+}
+
+impl hyper::body::Body for ViewBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let head = self.head.take();
+        let next = head.or_else(|| self.piece().map(Bytes::from));
+        Poll::Ready(next.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let head = self.head.as_ref().map_or(0, Bytes::len);
+        SizeHint::with_exact((head + self.length() - self.at) as u64)
+    }
+}
+
+impl From<ViewBody> for Body {
+    fn from(view: ViewBody) -> Self {
+        Self::new(view)
     }
 }
 
@@ -278,11 +364,26 @@ mod tests {
     use proptest::prelude::*;
 
     fn all(tiles: &[(u32, u8, i32)]) -> AllTiles {
-        let mut all = AllTiles::default();
+        let mut made = Tiles::default();
         for (id, ratio, day) in tiles {
-            all.tiles.push(*id, *ratio, *day);
+            made.push(*id, *ratio, *day);
         }
-        all
+        AllTiles {
+            tiles: Arc::new(made),
+            faces: HashMap::new(),
+        }
+    }
+
+    /// All that is sent of a view, which must be as long as it says.
+    fn sent(mut view: ViewBody) -> Vec<u8> {
+        let size = hyper::body::Body::size_hint(&view).exact().unwrap();
+        let mut bytes = view.head.take().unwrap().to_vec();
+        while let Some(piece) = view.piece() {
+            assert!(piece.len() <= PIECE + 3);
+            bytes.extend(piece);
+        }
+        assert_eq!(bytes.len() as u64, size);
+        bytes
     }
 
     /// What a page makes of a view: the head and what follows it.
@@ -315,7 +416,7 @@ mod tests {
             epoch: "ab".to_owned(),
             ..ViewHead::default()
         };
-        let bytes = all.tiles().bytes(head.clone()).unwrap();
+        let bytes = sent(ViewBody::of(all.tiles(), head.clone()).unwrap());
         let (line, body) = read(&bytes);
         let wanted =
             serde_json::json!({"clock": 5, "epoch": "ab", "n": 3, "days": 2, "ranked": false});
@@ -361,6 +462,26 @@ mod tests {
         assert_eq!(all.only(Vec::new()), Tiles::default());
     }
 
+    #[test]
+    fn a_long_view_is_sent_in_pieces() {
+        let tiles: Vec<_> = (0..70_001u32)
+            .map(|id| (id * 3, id as u8, -(id as i32) / 4))
+            .collect();
+        let all = all(&tiles);
+        let bytes = sent(ViewBody::of(all.tiles(), ViewHead::default()).unwrap());
+        let (line, body) = read(&bytes);
+        assert_eq!(line["n"], 70_001);
+        let number = |at: usize| u32::from_le_bytes(body[at..at + 4].try_into().unwrap());
+        let (ids, days) = (70_001 * 4, (70_001usize * 5).next_multiple_of(4));
+        for at in [0, 1, 16_383, 16_384, 70_000] {
+            assert_eq!(number(at * 4), at as u32 * 3);
+            assert_eq!(body[ids + at], at as u8);
+        }
+        assert_eq!(body.len(), days + 8 * (70_000 / 4 + 1));
+        assert_eq!(number(days + 8 * 10_000) as i32, -10_000);
+        assert_eq!(number(days + 8 * 10_000 + 4), 4);
+    }
+
     proptest! {
         #[test]
         fn a_part_has_the_order_and_the_days_of_the_whole(
@@ -371,7 +492,7 @@ mod tests {
             let only = all(&tiles).only(some.clone());
             let kept = tiles.iter().filter(|tile| some.contains(&i64::from(tile.0)));
             let wanted = all(&kept.copied().collect::<Vec<_>>());
-            prop_assert_eq!(only, wanted.tiles);
+            prop_assert_eq!(&only, &*wanted.tiles);
         }
     }
 }

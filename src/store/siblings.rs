@@ -12,7 +12,7 @@ use super::StoreReader;
 use super::error::{At, StoreError};
 use super::photos::Hit;
 use super::query::{PhotoFilter, is_at};
-use crate::photo::{RelPath, split_name};
+use crate::photo::{Format, RelPath, split_name};
 
 /// Look-ups for one photo: far more than people have ways of writing a name, and few enough that no
 /// folder made for it slows a query down.
@@ -50,7 +50,58 @@ impl Condition<'_> {
     }
 }
 
+/// A raw and the JPEG or HEIC beside it, whose names differ only in their endings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BesideRaw {
+    /// `photos.id`.
+    pub raw: i64,
+    /// Files that hold the raw.
+    pub raw_places: i64,
+    /// `photos.id` of what lies beside it.
+    pub other: i64,
+    /// When each was taken, by the camera's clock.
+    pub captured: (Option<String>, Option<String>),
+}
+
 impl StoreReader {
+    /// Shows what lies beside raws to `visit`, raw by raw: all of a library in one pass.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn beside_raws(&self, visit: &mut dyn FnMut(BesideRaw)) -> Result<(), StoreError> {
+        // What has a stem in common is of one family.
+        let sql = "SELECT r.id, r.places, o.photo, r.captured_local, q.captured_local, f.path, o.path
+             FROM photos r
+             CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = r.id AND f.missing_since IS NULL
+             CROSS JOIN files o INDEXED BY files_by_family
+                 ON o.folder = f.folder AND o.family = f.family AND o.photo <> r.id AND o.missing_since IS NULL
+             CROSS JOIN photos q ON q.id = o.photo AND q.format IN (?2, ?3)
+             WHERE r.format = ?1 AND r.places > 0 ORDER BY r.id";
+        let formats = [Format::Raw, Format::Jpeg, Format::Heic].map(Format::name);
+        let mut stmt = self.conn.prepare_cached(sql).at(&self.path)?;
+        let mut rows = stmt.query(formats).at(&self.path)?;
+        while let Some(row) = rows.next().at(&self.path)? {
+            let path = |at| -> rusqlite::Result<_> {
+                Ok(RelPath::from_bytes(row.get_ref(at)?.as_blob()?))
+            };
+            let (path, other) = (path(5).at(&self.path)?, path(6).at(&self.path)?);
+            let meets = Stem::of(&path).map(|stem| stem.meets(other.as_bytes()));
+            if !matches!(meets, Some(Meets::Ending(ending)) if !ending.contains(&b'.')) {
+                continue;
+            }
+            let beside = || -> rusqlite::Result<_> {
+                Ok(BesideRaw {
+                    raw: row.get(0)?,
+                    raw_places: row.get(1)?,
+                    other: row.get(2)?,
+                    captured: (row.get(3)?, row.get(4)?),
+                })
+            };
+            visit(beside().at(&self.path)?);
+        }
+        Ok(())
+    }
+
     /// Makes a filter ready to be asked about single places.
     ///
     /// # Errors

@@ -388,9 +388,9 @@ fn row(
 /// Photos of each year, each counted once.
 fn years(reader: &StoreReader) -> anyhow::Result<BTreeMap<i16, u64>> {
     let (mut years, mut seen) = (BTreeMap::new(), HashSet::new());
-    reader.tiles(&mut |tile| {
-        let when = Timestamp::from_millisecond(tile.taken_ms);
-        if let Some(when) = when.ok().filter(|_| seen.insert(tile.photo)) {
+    reader.moments(&mut |photo, taken_ms| {
+        let when = Timestamp::from_millisecond(taken_ms);
+        if let Some(when) = when.ok().filter(|_| seen.insert(photo)) {
             *years
                 .entry(when.to_zoned(TimeZone::UTC).year())
                 .or_default() += 1;

@@ -163,6 +163,44 @@ fn a_pair_is_the_same_seen_from_each_of_its_files() {
     assert_eq!(files("x/1.png"), ["x/1.png"]);
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #[test]
+    fn the_faces_of_all_raws_are_those_of_each(
+        files in proptest::collection::btree_map(
+            ("[ab]/", "(IMG_1|img_1|IMG_1\\(1\\)|IMG_1_01|x\\.1)", "\\.(cr2|DNG|jpg|JPG|heic|png)"),
+            (proptest::option::of(1u8..6), 0u8..20),
+            1..14,
+        ),
+    ) {
+        let mut lib = Library::new();
+        let root = lib.root("/p");
+        for (n, ((folder, stem, ending), (second, content))) in (20u8..).zip(&files) {
+            // Some contents lie at several places.
+            let content = if *content < 3 { *content } else { n };
+            let id = lib.put(root, &format!("{folder}{stem}{ending}"), content.into());
+            let format = match ending.to_ascii_lowercase().as_str() {
+                ".cr2" | ".dng" => "raw",
+                ".jpg" => "jpeg",
+                ".heic" => "heic",
+                _ => "png",
+            };
+            let date = second.map_or("NULL".to_owned(), |s| format!("'2024-05-01T10:00:{s:02}'"));
+            lib.sql(&format!("UPDATE photos SET format = '{format}', captured_local = {date} WHERE id = {id}"));
+        }
+        let reader = lib.reader();
+        let mut wanted = HashMap::new();
+        for id in 0..40 {
+            let Some(hit) = reader.photo_called(id).unwrap() else { continue };
+            let face = files_of(&reader, &hit).unwrap()[0].photo.id;
+            if part(&hit) == Some(Part::Raw) && face != id {
+                wanted.insert(id, face);
+            }
+        }
+        proptest::prop_assert_eq!(faces_of_raws(&reader).unwrap(), wanted);
+    }
+}
+
 #[test]
 fn where_nothing_is_raw_the_search_for_pairs_ends() {
     let (lib, root) = library(&[("1.jpg", "jpeg", Some(1)), ("2.jpg", "jpeg", Some(1))]);

@@ -1,7 +1,6 @@
 //! What a gallery reads of all photos.
 
 use super::library::{Library, hash, indexed, key};
-use crate::photo::Format;
 use crate::store::Change;
 
 #[test]
@@ -14,7 +13,7 @@ fn tiles_come_newest_first_at_each_place() {
     lib.sql("UPDATE files SET taken = CASE path WHEN CAST('old.jpg' AS BLOB) THEN -5 WHEN CAST('copy.jpg' AS BLOB) THEN 50 ELSE 100 END");
     let mut tiles = Vec::new();
     lib.reader()
-        .tiles(&mut |tile| tiles.push((tile.photo, tile.taken_ms)))
+        .moments(&mut |photo, taken| tiles.push((photo, taken)))
         .unwrap();
     assert_eq!(tiles, [(new, 100), (old, 50), (old, -5)]);
     let reader = lib.reader();
@@ -24,15 +23,18 @@ fn tiles_come_newest_first_at_each_place() {
     );
     assert_eq!(reader.content_of_photo(new).unwrap(), Some(hash(2)));
     assert!(reader.photo_called(99).unwrap().is_none());
-    assert_eq!(
-        reader.photos_of_format(Format::Raw).unwrap(),
-        Vec::<i64>::new()
-    );
+    lib.sql("UPDATE photos SET width = 10 * id, height = 7");
+    let mut shapes = Vec::new();
+    reader
+        .shapes(&mut |shape| shapes.push((shape.photo, shape.width, shape.height)))
+        .unwrap();
+    let wide = |id: i64| (id, u32::try_from(10 * id).unwrap(), 7);
+    assert_eq!(shapes, [wide(old), wide(new)]);
     // One held as missing is no tile.
     lib.sql("UPDATE files SET missing_since = 1 WHERE path = CAST('new.jpg' AS BLOB)");
     tiles.clear();
     lib.reader()
-        .tiles(&mut |tile| tiles.push((tile.photo, tile.taken_ms)))
+        .moments(&mut |photo, taken| tiles.push((photo, taken)))
         .unwrap();
     assert_eq!(tiles, [(old, 50), (old, -5)]);
 }
