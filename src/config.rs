@@ -105,6 +105,8 @@ pub struct GalleryTable {
     pub port: u16,
     /// Listen there as long as photond runs, and not only after `photond open`.
     pub always: bool,
+    /// Most that is kept on disk of pictures larger than thumbnails, once they have been made; 0 keeps none.
+    pub previews_mib: u64,
 }
 
 impl Default for GalleryTable {
@@ -112,6 +114,7 @@ impl Default for GalleryTable {
         Self {
             port: 7755,
             always: false,
+            previews_mib: 1024,
         }
     }
 }

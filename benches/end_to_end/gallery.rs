@@ -1,19 +1,20 @@
 //! The API as an open gallery asks it, over a library of `PHOTOND_BENCH_PHOTOS` (100,000): each figure beside
-//! what the same costs without the daemon's help.
+//! what the same costs without the daemon's help. Filling a library takes a minute for 50,000 photos: it is kept
+//! where `PHOTOND_BENCH_LIBRARY` says (for `tests/web/measure.mjs` too), and used again.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use photond::photo::{ContentHash, Thumbnail};
-use photond::store::{StoreReader, ThumbStore};
+use photond::store::{INDEX_FILE, StoreReader, ThumbStore};
 use serde_json::{Value, json};
 
-use crate::library::{Random, fill};
+use crate::library::{Random, derived_pack, fill};
 use crate::measure::{median, ms, percentile, photond, scratch};
-use crate::photos::{jpeg, synthetic};
+use crate::photos::{fill_large, jpeg, synthetic};
 
 /// Thumbnails that are asked for.
 const THUMBNAILS: u64 = 2000;
@@ -23,25 +24,23 @@ const RUNS: usize = 40;
 pub fn run() {
     let photos = std::env::var("PHOTOND_BENCH_PHOTOS").ok();
     let photos: u64 = photos.and_then(|n| n.parse().ok()).unwrap_or(100_000);
-    let (dir, watched, data) = scratch();
-    let pack = fill(&data, photos, &jpeg(&synthetic(0, 1024, 768), 85));
+    let (dir, watched, own) = scratch();
+    let kept = std::env::var_os("PHOTOND_BENCH_LIBRARY").map(PathBuf::from);
+    let data = kept.unwrap_or(own);
+    let pack = if data.join(INDEX_FILE).exists() {
+        derived_pack(&data)
+    } else {
+        fill(&data, photos, &jpeg(&synthetic(0, 1024, 768), 85))
+    };
     let hashes = thumbnails(&data, photos);
     if pack.text_side().is_ok() {
         // What is derived once is made before, as the daemon does in a quiet moment.
         let args = ["-q", "query", "--text", "waves on a beach"];
         let _ = photond(&data, &args).stdout(Stdio::null()).status();
     }
-    let mut daemon = photond(&data, &["watch", "-q", &watched.to_string_lossy()])
-        .env_remove("XDG_RUNTIME_DIR")
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("it starts");
+    let mut daemon = watch(&data, &watched);
     let socket = data.join("api.sock");
-    let begun = Instant::now();
-    while StoreReader::open(&data).is_ok_and(|r| !is_idle(&r)) || !socket.exists() {
-        assert!(begun.elapsed() < Duration::from_secs(300), "never at rest");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    until_idle(&data);
     std::thread::sleep(Duration::from_secs(2));
     let mut gallery = Gallery::at(&socket);
     println!("{photos} photos");
@@ -50,9 +49,29 @@ pub fn run() {
         searches(&mut gallery, &data);
     }
     pictures(&mut gallery, &data, &hashes);
+    landing(&mut gallery, &watched);
     let _ = daemon.kill();
     let _ = daemon.wait();
     drop(dir);
+    beside();
+}
+
+/// A daemon whose socket lies beside its index.
+fn watch(data: &Path, watched: &Path) -> Child {
+    photond(data, &["watch", "-q", &watched.to_string_lossy()])
+        .env_remove("XDG_RUNTIME_DIR")
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts")
+}
+
+fn until_idle(data: &Path) {
+    let begun = Instant::now();
+    let is_there = || data.join("api.sock").exists();
+    while StoreReader::open(data).map_or(true, |r| !is_idle(&r)) || !is_there() {
+        assert!(begun.elapsed() < Duration::from_secs(300), "never at rest");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn is_idle(reader: &StoreReader) -> bool {
@@ -61,27 +80,31 @@ fn is_idle(reader: &StoreReader) -> bool {
     report.is_some_and(|report| report["activity"] == "idle")
 }
 
-/// Real thumbnails of some photos; their photos' numbers are learnt from the index.
+/// Real thumbnails of all photos; those of some are asked for.
 fn thumbnails(data: &Path, photos: u64) -> Vec<ContentHash> {
     let pictures: Vec<Vec<u8>> = (0..16).map(|i| jpeg(&synthetic(i, 256, 192), 80)).collect();
-    let mut random = Random::new(7);
-    let mut rows = Vec::new();
-    for i in 0..THUMBNAILS.min(photos - 1) {
-        let number = 1 + random.draw() % (photos - 1);
-        let hash = ContentHash(*blake3::hash(&number.to_le_bytes()).as_bytes());
-        let thumbnail = Thumbnail {
-            width: 256,
-            height: 192,
-            mime: "image/jpeg",
-            bytes: pictures[i as usize % 16].clone(),
-        };
-        rows.push((hash, thumbnail));
-    }
     let mut store = ThumbStore::open(data).expect("writable");
-    store
-        .put(rows.iter().map(|(hash, thumbnail)| (hash, thumbnail)))
-        .expect("writable");
-    rows.into_iter().map(|(hash, _)| hash).collect()
+    let hash = |number: u64| ContentHash(*blake3::hash(&number.to_le_bytes()).as_bytes());
+    let numbers: Vec<u64> = (1..photos).collect();
+    for some in numbers.chunks(1000) {
+        let rows: Vec<_> = some
+            .iter()
+            .map(|number| {
+                let thumbnail = Thumbnail {
+                    width: 256,
+                    height: 192,
+                    mime: "image/jpeg",
+                    bytes: pictures[*number as usize % 16].clone(),
+                };
+                (hash(*number), thumbnail)
+            })
+            .collect();
+        let rows = rows.iter().map(|(hash, thumbnail)| (hash, thumbnail));
+        store.put(rows).expect("writable");
+    }
+    let mut random = Random::new(7);
+    let mut any = || hash(1 + random.draw() % (photos - 1));
+    (0..THUMBNAILS).map(|_| any()).collect()
 }
 
 /// One connection that stays, as a browser's.
@@ -93,8 +116,13 @@ impl Gallery {
         Self(BufReader::new(stream))
     }
 
-    /// Milliseconds until the last byte, and the body.
-    fn ask(&mut self, line: &str, body: &str) -> (f64, Vec<u8>) {
+    /// Another one to the same daemon.
+    fn other(&self) -> Self {
+        let peer = self.0.get_ref().peer_addr().expect("it is connected");
+        Self::at(peer.as_pathname().expect("a path"))
+    }
+
+    fn send(&mut self, line: &str, body: &str) -> std::io::Result<()> {
         let kind = "Content-Type: application/json";
         let length = body.len();
         let request = match line.starts_with("POST") {
@@ -103,16 +131,47 @@ impl Gallery {
             ),
             false => format!("{line} HTTP/1.1\r\nHost: p\r\n\r\n"),
         };
+        self.0.get_mut().write_all(request.as_bytes())
+    }
+
+    /// Asks for events, which have no end.
+    fn follow(&mut self, line: &str) {
+        self.send(line, "").expect("it is sent");
+    }
+
+    /// Reads events until one has this in it; false when the daemon ends first.
+    fn next_with(&mut self, what: &str) -> bool {
+        let mut line = String::new();
+        while self.0.read_line(&mut line).is_ok_and(|read| read > 0) {
+            if line.contains(what) {
+                return true;
+            }
+            line.clear();
+        }
+        false
+    }
+
+    fn until(&mut self, what: &str) {
+        assert!(self.next_with(what), "the daemon ended");
+    }
+
+    /// Milliseconds until the last byte, and the body.
+    fn ask(&mut self, line: &str, body: &str) -> (f64, Vec<u8>) {
+        self.try_ask(line, body).expect("an answer")
+    }
+
+    /// The same, or nothing when the daemon has ended.
+    fn try_ask(&mut self, line: &str, body: &str) -> Option<(f64, Vec<u8>)> {
         let begun = Instant::now();
-        self.0
-            .get_mut()
-            .write_all(request.as_bytes())
-            .expect("it is sent");
+        self.send(line, body).ok()?;
         let (mut size, mut status) = (0, String::new());
-        self.0.read_line(&mut status).expect("an answer");
+        self.0
+            .read_line(&mut status)
+            .ok()
+            .filter(|read| *read > 0)?;
         loop {
             let mut header = String::new();
-            self.0.read_line(&mut header).expect("a header");
+            self.0.read_line(&mut header).ok()?;
             let header = header.trim_end().to_ascii_lowercase();
             if header.is_empty() {
                 break;
@@ -122,14 +181,14 @@ impl Gallery {
             }
         }
         let mut body = vec![0; size];
-        self.0.read_exact(&mut body).expect("the body");
+        self.0.read_exact(&mut body).ok()?;
         let took = ms(begun.elapsed());
         assert!(
             status.contains(" 200 "),
             "{line}: {status}{}",
             String::from_utf8_lossy(&body)
         );
-        (took, body)
+        Some((took, body))
     }
 
     fn times(&mut self, line: &str, bodies: &[String]) -> Vec<f64> {
@@ -143,6 +202,98 @@ fn memory(daemon: &Child) -> Option<f64> {
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     let kb: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kb * 1024.0)
+}
+
+/// How long until a photo that lands in the folder is in the view, as an open page asks for it.
+fn landing(gallery: &mut Gallery, watched: &Path) {
+    const LANDINGS: u32 = 12;
+    let mut times = Vec::new();
+    for i in 0..LANDINGS {
+        let (_, head) = gallery.ask("POST /api/v1/view", "{}");
+        let clock = clock_of(&head);
+        let path = format!("GET /api/v1/events?since={clock}");
+        let mut events = gallery.other();
+        events.follow(&path);
+        // What is told at once is of no interest.
+        std::thread::sleep(Duration::from_millis(700));
+        let aside = watched.with_file_name("landing");
+        std::fs::write(&aside, jpeg(&synthetic(100 + i, 1024, 768), 85)).expect("writable");
+        std::fs::rename(&aside, watched.join(format!("landing-{i}.jpg"))).expect("writable");
+        let begun = Instant::now();
+        events.until("\"photos\"");
+        gallery.ask("POST /api/v1/view", "{}");
+        times.push(ms(begun.elapsed()));
+    }
+    say(
+        "a photo that lands, until the new view is there",
+        times,
+        "(budget with the page 1500)",
+    );
+}
+
+fn clock_of(view: &[u8]) -> u64 {
+    let line = view.split(|b| *b == b'\n').next().expect("a head");
+    let head: Value = serde_json::from_slice(line).expect("JSON");
+    head["clock"].as_u64().expect("a clock")
+}
+
+/// Indexing beside an open gallery that asks as the page does, and alone, in turn.
+fn beside() {
+    const PAIRS: usize = 5;
+    const PHOTOS: usize = 96;
+    let (_dir, photos, data) = scratch();
+    println!(
+        "{} indexed beside an open gallery",
+        fill_large(&photos, PHOTOS)
+    );
+    let run = |name: String, with: bool| {
+        let data = data.join(name);
+        std::fs::create_dir_all(&data).expect("writable");
+        let begun = Instant::now();
+        let mut daemon = watch(&data, &photos);
+        let gallery = with.then(|| {
+            while !data.join("api.sock").exists() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let socket = data.join("api.sock");
+            std::thread::spawn(move || open_page(&socket))
+        });
+        until_idle(&data);
+        let took = begun.elapsed().as_secs_f64();
+        let _ = daemon.kill();
+        let _ = daemon.wait();
+        let asked = gallery.map_or(0, |page| page.join().expect("it ends with the daemon"));
+        (took, asked)
+    };
+    run("warm-up".to_owned(), false);
+    let (mut shares, mut views) = (Vec::new(), 0);
+    for n in 0..PAIRS {
+        let (with, asked) = run(format!("with-{n}"), true);
+        let (alone, _) = run(format!("alone-{n}"), false);
+        shares.push(alone / with * 100.0);
+        views += asked;
+    }
+    println!(
+        "  indexing speed {:.1} % of that without (median of {PAIRS} pairs, {:.0} views asked for in each; budget 97)",
+        median(&mut shares),
+        views as f64 / PAIRS as f64
+    );
+}
+
+/// What a page does that nobody touches: it listens, and takes the new view when photos have come. The number of
+/// views that it asked for, when the daemon ends.
+fn open_page(socket: &Path) -> usize {
+    let (mut page, mut events) = (Gallery::at(socket), Gallery::at(socket));
+    let (_, head) = page.ask("POST /api/v1/view", "{}");
+    events.follow(&format!("GET /api/v1/events?since={}", clock_of(&head)));
+    let mut views = 1;
+    while events.next_with("\"photos\"") {
+        if page.try_ask("POST /api/v1/view", "{}").is_none() {
+            break;
+        }
+        views += 1;
+    }
+    views
 }
 
 fn say(what: &str, mut times: Vec<f64>, beside: &str) {
@@ -224,8 +375,8 @@ fn searches(gallery: &mut Gallery, data: &Path) {
 
 fn pictures(gallery: &mut Gallery, data: &Path, hashes: &[ContentHash]) {
     let (_, head) = gallery.ask("POST /api/v1/view", "{\"query\": {\"since\": \"2999\"}}");
-    let head: Value =
-        serde_json::from_slice(head.split(|b| *b == b'\n').next().expect("a head")).expect("JSON");
+    let line = head.split(|b| *b == b'\n').next().expect("a head");
+    let head: Value = serde_json::from_slice(line).expect("JSON");
     let epoch = head["epoch"].as_str().expect("an epoch").to_owned();
     let reader = StoreReader::open(data).expect("it is there");
     let ids: Vec<i64> = hashes

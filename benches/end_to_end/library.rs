@@ -87,13 +87,18 @@ struct Maker {
     reader: i64,
 }
 
+/// The derived space's pack.
+pub fn derived_pack(data: &Path) -> ModelPack {
+    packs::derived(data).expect("the built-in pack")
+}
+
 /// Fills the index in `data` with `photos` photos; the bytes of the first are `example`. Returns
 /// the derived space's pack.
 pub fn fill(data: &Path, photos: u64, example: &[u8]) -> ModelPack {
     std::fs::create_dir_all(data).expect("it can be made");
     let (mut store, _) = Store::open(data).expect("a new index");
     let pack = default_pack().expect("the built-in pack");
-    let derived = packs::derived(data).expect("the built-in pack");
+    let derived = derived_pack(data);
     let mut adopt = |id: &ModelId, dims, kind| store.adopt_model(id, dims, kind).expect("writable");
     let words = Arc::new(photond::daemon::classifier(&pack).expect("it fits"));
     let vocabulary = words.vocabulary();

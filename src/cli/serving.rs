@@ -28,6 +28,7 @@ pub(super) fn companion(context: &Context_) -> Companion {
             always: context.config.gallery.always,
             follow_links: context.config.follow_symlinks,
             max_file: context.config.max_file_mib << 20,
+            most_previews: context.config.gallery.previews_mib << 20,
             get_answers: Box::new(move || Ok(Arc::new(Commands::new(&around)?))),
         };
         match Serving::start(options) {

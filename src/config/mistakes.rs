@@ -65,6 +65,7 @@ const SETTINGS: &[(&str, Kind)] = &[
         Kind::Table(&[
             ("port", Kind::Whole("0 to 65535; 0 means any")),
             ("always", Kind::Bool),
+            ("previews_mib", Kind::Whole("of MiB; 0 keeps none")),
         ]),
     ),
     ("pools", Kind::Anything),

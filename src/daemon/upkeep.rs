@@ -16,7 +16,8 @@ use super::search_model;
 use crate::failpoint;
 use crate::index::{Indexer, lower_priority};
 use crate::store::{
-    BACKUP_FILE, INDEX_FILE, Store, StoreError, ThumbStore, back_up_if_older, check_index,
+    BACKUP_FILE, INDEX_FILE, PreviewStore, Store, StoreError, ThumbStore, back_up_if_older,
+    check_index,
 };
 
 /// How long content without a path is kept.
@@ -245,9 +246,10 @@ impl Upkeep {
 }
 
 fn sweep(store: &mut Store, data_dir: &Path) {
-    let done = store
-        .sweep(GRACE, 10_000)
-        .and_then(|swept| ThumbStore::open(data_dir)?.remove(&swept.photos));
+    let done = store.sweep(GRACE, 10_000).and_then(|swept| {
+        ThumbStore::open(data_dir)?.remove(&swept.photos)?;
+        PreviewStore::forget(data_dir, &swept.photos)
+    });
     if let Err(e) = done {
         tracing::warn!("upkeep: {e}");
     }

@@ -14,7 +14,7 @@ use crate::model::ModelPack;
 use crate::photo::hex;
 use crate::search::{KeptText, TextSide};
 use crate::source::Links;
-use crate::store::{PhotosMark, StoreReader, ThumbStore};
+use crate::store::{PhotosMark, PreviewStore, StoreError, StoreReader, ThumbStore};
 
 /// Without a request for so long, everything is let go.
 const IDLE: Duration = Duration::from_secs(300);
@@ -28,9 +28,11 @@ const DOUBTED_AFTER: Duration = Duration::from_secs(30);
 pub(super) struct Desk {
     data_dir: PathBuf,
     links: Links,
+    most_previews: u64,
     get_answers: GetAnswers,
     exports: Exports,
     kept: Mutex<KeptOpen>,
+    previews: Mutex<Option<PreviewStore>>,
     watching: Mutex<Option<Watching>>,
     /// Held while tiles are read, so that they are read once.
     tiles: Mutex<Option<Arc<ClockedTiles>>>,
@@ -83,14 +85,21 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Desk {
-    pub fn new(data_dir: PathBuf, links: Links, get_answers: GetAnswers) -> Self {
+    pub fn new(
+        data_dir: PathBuf,
+        links: Links,
+        most_previews: u64,
+        get_answers: GetAnswers,
+    ) -> Self {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self {
             data_dir,
             links,
+            most_previews,
             get_answers,
             exports: Exports::default(),
             kept: Mutex::default(),
+            previews: Mutex::default(),
             watching: Mutex::default(),
             tiles: Mutex::default(),
             // A daemon that is started again goes on where no earlier clock has been.
@@ -142,6 +151,26 @@ impl Desk {
             kept.thumbs.push(thumbs);
         }
         Ok(result)
+    }
+
+    /// What is kept of larger pictures: none, if none are to be kept or they cannot be.
+    pub fn previews<T>(
+        &self,
+        work: impl FnOnce(&mut PreviewStore) -> Result<Option<T>, StoreError>,
+    ) -> Option<T> {
+        if self.most_previews == 0 {
+            return None;
+        }
+        let mut kept = locked(&self.previews);
+        let opened = match kept.take() {
+            Some(previews) => Ok(previews),
+            None => PreviewStore::open(&self.data_dir, self.most_previews),
+        };
+        let done = opened.and_then(|previews| work(kept.insert(previews)));
+        done.unwrap_or_else(|e| {
+            tracing::debug!("previews are not kept: {e}");
+            None
+        })
     }
 
     /// The words that queries are understood by, and what commands say.
@@ -261,6 +290,7 @@ impl Desk {
 
     fn let_go(&self) {
         *locked(&self.kept) = KeptOpen::default();
+        *locked(&self.previews) = None;
         *locked(&self.tiles) = None;
         crate::index::give_memory_back();
     }

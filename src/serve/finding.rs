@@ -119,13 +119,15 @@ fn view_of(
     let beyond = if by_date { 0 } else { BEYOND };
     let asked = (request.query, request.limit);
     let only = |ids| Arc::new(tiles.all.only(ids));
-    Ok(match Matching::find(desk, reader, asked, beyond, max_file)? {
-        Matching::Everything => ViewBody::of(tiles.all.tiles(), head)?.into(),
-        Matching::These(ids) => ViewBody::of(&only(ids), head)?.into(),
-        Matching::Ranked(best) if by_date => {
-            let ids = best.iter().map(|standing| standing.photo).collect();
-            ViewBody::of(&only(ids), head)?.into()
-        }
-        Matching::Ranked(best) => tiles.all.best(&best)?.bytes(head)?.into(),
-    })
+    Ok(
+        match Matching::find(desk, reader, asked, beyond, max_file)? {
+            Matching::Everything => ViewBody::of(tiles.all.tiles(), head)?.into(),
+            Matching::These(ids) => ViewBody::of(&only(ids), head)?.into(),
+            Matching::Ranked(best) if by_date => {
+                let ids = best.iter().map(|standing| standing.photo).collect();
+                ViewBody::of(&only(ids), head)?.into()
+            }
+            Matching::Ranked(best) => tiles.all.best(&best)?.bytes(head)?.into(),
+        },
+    )
 }

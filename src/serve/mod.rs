@@ -125,6 +125,8 @@ pub struct ServeOptions {
     pub follow_links: bool,
     /// Largest file that is read whole, in bytes.
     pub max_file: u64,
+    /// Bytes of previews that are kept on disk, at most.
+    pub most_previews: u64,
     /// The program around it.
     pub get_answers: GetAnswers,
 }

@@ -49,7 +49,12 @@ pub(super) async fn serve(api: UnixListener, handed: UnixListener, options: Serv
         browsers: BrowserDoor::default(),
     });
     let known = porter.visitors.port_in_use(SystemTime::now());
-    let desk = Desk::new(options.data_dir, links, options.get_answers);
+    let desk = Desk::new(
+        options.data_dir,
+        links,
+        options.most_previews,
+        options.get_answers,
+    );
     let router = router(Arc::new(desk), options.max_file, &porter);
     let kept = kept().map(Ok);
     let wanted = options.always || known.is_some();

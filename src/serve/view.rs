@@ -85,7 +85,9 @@ fn log_ratio(width: u32, height: u32) -> u8 {
         return SQUARE;
     }
     let ratio = f64::from(width) / f64::from(height);
-    (f64::from(SQUARE) + 32.0 * ratio.log2()).round().clamp(0.0, 255.0) as u8
+    (f64::from(SQUARE) + 32.0 * ratio.log2())
+        .round()
+        .clamp(0.0, 255.0) as u8
 }
 
 fn narrow(id: i64) -> Result<u32, Failed> {

@@ -15,6 +15,7 @@ mod check;
 mod checked_pages;
 mod commit;
 mod daemon;
+mod derived;
 mod embeddings;
 mod error;
 mod faces;
@@ -31,6 +32,7 @@ mod open;
 mod persons;
 mod photos;
 mod picture_text;
+mod previews;
 mod private;
 mod query;
 mod recover;
@@ -72,6 +74,7 @@ pub use persons::{
     KnownFace, PersonChanged, PersonCount, PersonWord, forget_all_persons, say_of_persons,
 };
 pub use photos::{Hit, PhotoRow};
+pub use previews::{PREVIEWS_FILE, PreviewStore};
 pub use private::keep_private;
 pub use query::{Circle, FitsPath, FolderRow, PhotoFilter, TagCondition};
 pub use recover::Recovery;

@@ -1,16 +1,23 @@
 //! Thumbnails, in a database of their own: derived data that can be deleted and comes back.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
+use super::derived;
 use super::error::{At, StoreError, failpoint};
-use super::{checked_pages, private};
 use crate::photo::{ContentHash, Thumbnail};
 
 /// File name in the data directory.
 pub const THUMBS_FILE: &str = "thumbs.db";
+
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS thumbs (
+     hash   BLOB    NOT NULL PRIMARY KEY, -- the photo's content
+     width  INTEGER NOT NULL,             -- pixels, upright
+     height INTEGER NOT NULL,
+     mime   TEXT    NOT NULL,
+     image  BLOB    NOT NULL              -- the encoded preview
+ ) STRICT";
 
 /// The thumbnails' database; owned by the writer thread.
 pub struct ThumbStore {
@@ -27,7 +34,7 @@ impl ThumbStore {
         let path = data_dir.join(THUMBS_FILE);
         match Self::open_at(&path) {
             Err(e) if e.is_corruption() => {
-                remove(&path);
+                derived::remove(&path);
                 Self::open_at(&path)
             }
             other => other,
@@ -42,7 +49,7 @@ impl ThumbStore {
         );
         // Closed before a new file bears its name.
         self.conn = Connection::open_in_memory().at(&self.path)?;
-        remove(&self.path);
+        derived::remove(&self.path);
         *self = Self::open_at(&self.path)?;
         Ok(())
     }
@@ -53,37 +60,13 @@ impl ThumbStore {
     /// If it is not there or cannot be read.
     pub fn open_read_only(data_dir: &Path) -> Result<Self, StoreError> {
         let path = data_dir.join(THUMBS_FILE);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = checked_pages::connect(&path, flags).at(&path)?;
+        let conn = derived::open_read_only(&path)?;
         Ok(Self { conn, path })
     }
 
     fn open_at(path: &Path) -> Result<Self, StoreError> {
-        private::make(path);
-        let mut conn = checked_pages::connect(path, OpenFlags::default()).at(path)?;
-        if std::fs::metadata(path).is_ok_and(|m| m.len() == 0) {
-            checked_pages::keep_checksums(&conn).at(path)?;
-        }
-        conn.set_transaction_behavior(TransactionBehavior::Immediate);
-        conn.busy_timeout(Duration::from_secs(10)).at(path)?;
-        conn.pragma_update(None, "journal_mode", "WAL").at(path)?;
-        // Derived data: not worth a sync.
-        conn.pragma_update(None, "synchronous", "OFF").at(path)?;
-        conn.pragma_update(None, "cache_size", -1024).at(path)?;
-        conn.pragma_update(None, "journal_size_limit", 8 << 20)
-            .at(path)?;
-        conn.execute_batch(
-            "CREATE TABLE IF NOT EXISTS thumbs (
-                 hash   BLOB    NOT NULL PRIMARY KEY, -- the photo's content
-                 width  INTEGER NOT NULL,             -- pixels, upright
-                 height INTEGER NOT NULL,
-                 mime   TEXT    NOT NULL,
-                 image  BLOB    NOT NULL              -- the encoded preview
-             ) STRICT",
-        )
-        .at(path)?;
         Ok(Self {
-            conn,
+            conn: derived::open(path, SCHEMA)?,
             path: path.to_path_buf(),
         })
     }
@@ -150,14 +133,5 @@ impl ThumbStore {
                     .optional()
             })
             .at(&self.path)
-    }
-}
-
-/// The file and what lies beside it.
-fn remove(path: &Path) {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        let _ = std::fs::remove_file(PathBuf::from(name));
     }
 }

@@ -1,9 +1,14 @@
 // What the page takes over made libraries, beside a naive one in the same run: node measure.mjs [--gallery] [N…]
-// (--gallery leaves the naive one out)
+// (--gallery leaves the naive one out). Over the program itself and an index that is there:
+// node measure.mjs [--gallery] --daemon PHOTOND DATA_DIR; the daemon has just been started then, and what it takes until
+// a photo that lands is seen is measured too.
 //
 // The naive page asks the same daemon for the same view and makes an <img loading="lazy"> of every photo. Both are looked
 // at alike: at points all over the window, until what lies there has its picture.
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { launch } from "./browser.mjs";
+import { daemon } from "./daemon.mjs";
 import { mock } from "./mock.mjs";
 
 /** Longer than this nobody waits; the naive page over a million photos does take longer. */
@@ -52,7 +57,7 @@ function watch() {
 }
 
 /** @param {import("playwright-core").Browser} browser */
-async function measure(browser, address, isNaive) {
+async function measure(browser, made, isNaive) {
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   page.setDefaultTimeout(PATIENCE);
   if (isNaive) await page.route("**/naive", (route) => route.fulfill({ contentType: "text/html", body: NAIVE }));
@@ -60,7 +65,8 @@ async function measure(browser, address, isNaive) {
   const figures = { paint: NaN, seen: NaN, p50: NaN, p99: NaN, frame50: NaN, frame99: NaN, jump: NaN, most: NaN, memory: NaN };
   const most = async () => (figures.most = Math.max(figures.most || 0, await page.evaluate(() => window.count())));
   try {
-    await page.goto(address + (isNaive ? "naive" : ""));
+    if (made.enter && isNaive) await page.goto(made.enter());
+    await page.goto(isNaive ? made.url + "naive" : made.enter?.() ?? made.url);
     figures.seen = await (await page.waitForFunction(() => window.allSeen)).jsonValue();
     figures.paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
     await most();
@@ -120,21 +126,57 @@ async function measure(browser, address, isNaive) {
   return figures;
 }
 
+/** Milliseconds from a file's landing until its tile shows the picture, in a page that is open at the top. */
+async function landings(browser, made) {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  await page.addInitScript(watch);
+  await page.goto(made.enter());
+  await page.waitForFunction(() => window.allSeen);
+  await page.waitForTimeout(3000);
+  const times = [];
+  for (let i = 0; i < 12; i++) {
+    const seen = page.evaluate(() => new Promise((tell) => {
+      const loop = () => (document.querySelector(".tile.fresh img.on") ? tell(Date.now()) : requestAnimationFrame(loop));
+      requestAnimationFrame(loop);
+    }));
+    const picture = await page.screenshot({ type: "jpeg", quality: 60 + i, clip: { x: 10 * i, y: 0, width: 1200, height: 800 } });
+    const aside = join(made.watched, "..", "landing");
+    writeFileSync(aside, picture);
+    const began = Date.now();
+    renameSync(aside, join(made.watched, `landing-${i}.jpg`));
+    times.push((await seen) - began);
+    // The mark of what is new goes after two seconds.
+    await page.waitForFunction(() => !document.querySelector(".tile.fresh"));
+    await page.waitForTimeout(2000 + 137 * i);
+  }
+  await page.close();
+  times.sort((a, b) => a - b);
+  console.log(`a photo that lands is seen after ${times[times.length >> 1]} ms (median of ${times.length}; the slowest: ${times.at(-1)} ms; budget 1500)`);
+}
+
 const only = process.argv.includes("--gallery");
+const at = process.argv.indexOf("--daemon");
+const [program, data] = at < 0 ? [] : process.argv.splice(at, 3).slice(1);
 const sizes = process.argv.slice(2).map(Number).filter(Boolean);
 console.log("| photos | page | first paint | all thumbnails seen | slowest of 5 jumps | scroll handler p50, p99 | frame p50, p99 | tiles | heap |");
 console.log("|---|---|---|---|---|---|---|---|---|");
-for (const photos of sizes.length ? sizes : [100_000, 1_000_000]) {
-  const made = await mock({ photos });
+for (const size of sizes.length ? sizes : program ? [NaN] : [100_000, 1_000_000]) {
+  const made = program ? await daemon(program, data) : await mock({ photos: size });
+  const photos = program ? made.status().counts.photos : size;
   for (const isNaive of only ? [false] : [false, true]) {
     const browser = await launch();
     // People's browsers are running already.
     const other = await browser.newPage();
     await other.goto(made.url + "app/icon.svg");
     await other.waitForTimeout(500);
-    const f = await measure(browser, made.url, isNaive);
+    const f = await measure(browser, made, isNaive);
     const ms = (x) => (Number.isNaN(x) || x === undefined ? "–" : x < 10 ? x.toFixed(1) + " ms" : x < 1e4 ? x.toFixed(0) + " ms" : (x / 1e3).toFixed(0) + " s");
     console.log(`| ${photos} | ${isNaive ? "naive" : "gallery"} | ${ms(f.paint)} | ${ms(f.seen)} | ${ms(f.jump)} | ${ms(f.p50)}, ${ms(f.p99)} | ${ms(f.frame50)}, ${ms(f.frame99)} | ${f.most} | ${f.memory.toFixed(0)} MB |`);
+    await browser.close();
+  }
+  if (program) {
+    const browser = await launch();
+    await landings(browser, made);
     await browser.close();
   }
   await made.close();
