@@ -37,6 +37,11 @@ impl Tiles {
         self.ids.iter().copied().map(i64::from)
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
     fn with_room_for(photos: usize) -> Self {
         Self {
             ids: Vec::with_capacity(photos),
@@ -141,6 +146,16 @@ impl AllTiles {
     /// All tiles.
     pub fn tiles(&self) -> &Arc<Tiles> {
         &self.tiles
+    }
+
+    /// By the number of each photo its place in the order; `u32::MAX` where a number has none.
+    pub fn places(&self) -> Vec<u32> {
+        let newest = self.tiles.ids.iter().copied().max().unwrap_or(0);
+        let mut places = vec![u32::MAX; newest as usize + 1];
+        for (place, id) in (0..).zip(&self.tiles.ids) {
+            places[*id as usize] = place;
+        }
+        places
     }
 
     /// Those of these photos, or whose pairs are among them.

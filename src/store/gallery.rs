@@ -32,12 +32,12 @@ pub struct PhotoPosition {
 }
 
 /// What a photo looks like, as far as copies are told by it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Appearance {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appearance<'a> {
     /// `photos.id`.
     pub photo: i64,
     /// Perceptual hash: copies differ in few of its bits.
-    pub hash: Vec<u8>,
+    pub hash: &'a [u8],
     /// Width times height.
     pub pixels: i64,
     /// Files that hold it.
@@ -141,14 +141,14 @@ impl StoreReader {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn appearances(&self, visit: &mut dyn FnMut(Appearance)) -> Result<(), StoreError> {
+    pub fn appearances(&self, visit: &mut dyn FnMut(Appearance<'_>)) -> Result<(), StoreError> {
         self.each(
             "SELECT id, phash, width * height, places FROM photos WHERE places > 0 AND pixels = 0
              AND length(phash) > 0",
             &mut |r| {
                 visit(Appearance {
                     photo: r.get(0)?,
-                    hash: r.get(1)?,
+                    hash: r.get_ref(1)?.as_blob()?,
                     pixels: r.get(2)?,
                     places: r.get(3)?,
                 });

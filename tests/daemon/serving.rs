@@ -277,6 +277,9 @@ fn a_photo_that_lands_is_told_and_shown() {
     // What has changed since is not taken for what it was.
     fs::write(env.photo("sea/three.jpg"), b"no picture any more").unwrap();
     assert_eq!(ask(&env, &format!("GET /p/x/{new}?s=1440"), "").status, 404);
+    // What was made before is kept, and shown of photos whose drive is away too.
+    let kept = ask(&env, &format!("GET /p/x/{new}?s=512"), "");
+    assert!(kept.status == 200 && image::load_from_memory(&kept.body).is_ok());
     let none = ask(&env, "GET /t/x/999999", "");
     assert_eq!(none.status, 404);
     assert!(none.json()["error"].is_string());
