@@ -10,6 +10,7 @@
 
 mod read;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -269,13 +270,16 @@ fn united(layers: &[Said; 3]) -> Vec<(Keyword, i64)> {
         keywords: all.collect(),
         ..Said::default()
     };
+    let theirs = layers.each_ref().map(|layer| {
+        let folded = layer.keywords.iter().map(Keyword::folded);
+        folded.collect::<HashSet<Vec<String>>>()
+    });
     let with_bits = |keyword: Keyword| {
-        let (levels, word) = (keyword.folded(), keyword.folded().pop());
-        let says = |layer: &Said| {
-            let mut theirs = layer.keywords.iter().map(Keyword::folded);
-            theirs.any(|k| k == levels || (k.len() == 1 && k.last() == word.as_ref()))
-        };
-        let bits = Layer::ALL.iter().zip(layers).filter(|(_, said)| says(said));
+        let levels = keyword.folded();
+        let word = &levels[levels.len().saturating_sub(1)..];
+        let says = |theirs: &HashSet<_>| theirs.contains(&levels) || theirs.contains(word);
+        let bits = Layer::ALL.iter().zip(&theirs);
+        let bits = bits.filter(|(_, theirs)| says(theirs));
         let bits = bits.fold(0, |bits, (layer, _)| bits | layer.bit());
         (keyword, bits)
     };
