@@ -319,6 +319,7 @@ impl Filter {
 
     /// What the rules say of a directory. What is left out further up is so whatever lies below it.
     fn standing(&self, dir: &RelPath) -> Standing {
+        let table = self.read();
         let mut scope = Scope::default();
         for above in ancestors(dir) {
             if !above.is_root()
@@ -326,13 +327,16 @@ impl Filter {
             {
                 return Standing::LeftOut(rule);
             }
-            if self.mark_of(&above).is_some() {
+            let Some(rules) = table.get(&above) else {
+                continue;
+            };
+            if rules.mark.is_some() {
                 return Standing::Marked(above);
             }
-            if self.unusable(&above).is_some() {
+            if rules.is_unusable() {
                 return Standing::Undecided(above);
             }
-            scope = self.scope_below(&scope, &above);
+            scope = scope.inside(&above, rules);
         }
         Standing::Open(scope)
     }

@@ -98,6 +98,10 @@ impl Rules {
         }
     }
 
+    pub(super) fn is_unusable(&self) -> bool {
+        self.unusable.is_some()
+    }
+
     /// Why they cannot be used, if they cannot.
     pub(super) fn why_unusable(&self) -> Option<std::io::Error> {
         let why = self.unusable.as_ref()?;
@@ -133,7 +137,7 @@ impl Rules {
     /// Whether they leave out what these do.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.text == other.text
-            && self.unusable.is_some() == other.unusable.is_some()
+            && self.is_unusable() == other.is_unusable()
             && self.mark == other.mark
     }
 
