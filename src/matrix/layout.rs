@@ -17,7 +17,6 @@
 //! | … | chunks × 32 | sums: BLAKE3 of each chunk of rows, about 1 MB |
 
 use half::bf16;
-use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
 const MAGIC: &[u8; 8] = b"photonMX";
 const VERSION: u32 = 1;
@@ -127,14 +126,13 @@ pub(super) fn push_row(bits: &mut Vec<u16>, dims: usize, values: &[f32]) -> bool
         return false;
     }
     let scale = squares.sqrt().recip() as f32;
-    let scaled: Vec<f32> = values.iter().map(|v| v * scale).collect();
-    if !scaled.iter().all(|v| v.is_finite()) {
+    if !values.iter().all(|v| (v * scale).is_finite()) {
         return false;
     }
     let start = bits.len();
     bits.resize(start + stride(dims) / 2, 0);
-    bits[start..start + dims]
-        .reinterpret_cast_mut::<bf16>()
-        .convert_from_f32_slice(&scaled);
+    for (bits, value) in bits[start..].iter_mut().zip(values) {
+        *bits = bf16::from_f32(value * scale).to_bits();
+    }
     true
 }
