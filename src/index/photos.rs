@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::job::{Job, Task};
 use super::progress::Progress;
-use super::read::{Bytes, read, trusted};
+use super::read::{Bytes, trusted};
 use super::roots::RootHandle;
 use super::wanted::ScanScope;
 use super::worker::{Worker, is_denied, look_at_folder};
@@ -111,14 +111,8 @@ impl Worker {
             return Ok(());
         };
         Progress::add(&self.shared.progress.opened, 1);
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let (path, bounds) = (&job.key.path, (self.shared.max_file, room));
-        let bytes = self.ask(root, |visit| {
-            let path = (path, root.filter.links());
-            read(&root.path, path, bounds, &mut buffer, &|| visit.goes_on())
-        });
-        self.buffer = buffer;
-        match bytes {
+        let (file, limit) = ((&job.key.path, root.filter.links()), self.shared.max_file);
+        match self.fetch(root, file, (limit, room)) {
             Bytes::Read {
                 stamp,
                 hash,

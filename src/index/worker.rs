@@ -20,13 +20,14 @@ use super::later::Later;
 use super::links::LinkNames;
 use super::priority;
 use super::progress::{Progress, Ticket};
+use super::read::{Bytes, read};
 use super::roots::{RootHandle, Roots, Visit};
 use super::spaces::{LaneId, LaneSpace, LaneTensor, Role, Spaces};
 use super::wanted::ScanScope;
 use crate::embedding::ModelInput;
 use crate::media::Inspects;
 use crate::photo::RelPath;
-use crate::source::FileKind;
+use crate::source::{FileKind, Links};
 use crate::store::{Change, StoreError, StoreReader};
 
 /// What all workers share.
@@ -227,6 +228,22 @@ impl Worker {
             // The file comes back with its folder.
             root.wanted.unfinished(RelPath::root(), false);
         }
+    }
+
+    /// Reads a file of a root into the buffer, where there is `room` for so many bytes.
+    pub(super) fn fetch(
+        &mut self,
+        root: &Arc<RootHandle>,
+        file: (&RelPath, Links),
+        (limit, room): (u64, u64),
+    ) -> Bytes {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let bytes = self.ask(root, |visit| {
+            let goes_on = || visit.goes_on();
+            read(&root.path, file, (limit, room), &mut buffer, &goes_on)
+        });
+        self.buffer = buffer;
+        bytes
     }
 
     /// Asks a root's disk for something, so that others see when it hangs.
