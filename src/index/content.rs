@@ -58,11 +58,11 @@ impl Worker {
             }
         };
         let change = match known {
-            Some(Known::Complete | Known::WithoutEmbedding) if look == Extent::Facts => {
+            Some(Known::Indexed) if look == Extent::Facts => {
                 self.read_again(place, hash, urgent);
                 return Ok(());
             }
-            Some(Known::Complete | Known::WithoutEmbedding) => {
+            Some(Known::Indexed) => {
                 Progress::add(&self.shared.progress.deduplicated, 1);
                 Change::known(place.key, place.stamp, hash)
             }
@@ -125,7 +125,7 @@ impl Worker {
         if look == Extent::Whole && self.reader.is_preview(hash)? {
             return Ok(None);
         }
-        self.reader.known(hash, &[], DECODER_VERSION)
+        self.reader.known(hash, DECODER_VERSION)
     }
 
     fn inspect(

@@ -48,10 +48,8 @@ impl FileRow {
 /// What is known of some content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
-    /// Indexed, and each of the given models has seen it or failed on it.
-    Complete,
-    /// Indexed, but one of the models has not seen it yet.
-    WithoutEmbedding,
+    /// Indexed, whichever models have seen it.
+    Indexed,
     /// Failed in the image code of this very version.
     Failed(Failure),
 }
@@ -190,7 +188,7 @@ impl StoreReader {
                     key.root,
                     key.path.as_bytes(),
                     inode_column(now),
-                    i64::try_from(now.size).unwrap_or(i64::MAX),
+                    size_column(now),
                     now.mtime_ns,
                     now.ctime_ns,
                     content.0
@@ -209,39 +207,27 @@ impl StoreReader {
             .at(&self.path)
     }
 
-    /// What is known of a content hash, for all the given models (`models.id`). A failure of an
-    /// older image code counts for nothing.
+    /// What is known of a content hash. A failure of an older image code counts for nothing, nor does a model's
+    /// alone, which is no verdict on the picture.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn known(
         &self,
         hash: &ContentHash,
-        models: &[i64],
         decoder_version: u32,
     ) -> Result<Option<Known>, StoreError> {
-        let photo = self.photo_id(hash)?;
-        let mut failures = self.failures_of(hash)?;
-        failures.retain(|(_, f)| f.decoder_version >= decoder_version);
-        if let Some(photo) = photo
-            && self.may_be_seen_better(photo, decoder_version)?
-        {
-            return Ok(None);
+        if let Some(photo) = self.photo_id(hash)? {
+            let may_be_better = self.may_be_seen_better(photo, decoder_version)?;
+            return Ok((!may_be_better).then_some(Known::Indexed));
         }
-        let Some(photo) = photo else {
-            // An embed failure alone is no verdict on the picture.
-            return Ok(failures
-                .into_iter()
-                .find(|(model, f)| model.is_none() && f.stage != Stage::Embed)
-                .map(|(_, failure)| Known::Failed(failure)));
+        let is_verdict = |(model, failure): &(Option<i64>, Failure)| {
+            model.is_none()
+                && failure.stage != Stage::Embed
+                && failure.decoder_version >= decoder_version
         };
-        for model in models {
-            let failed = failures.iter().any(|(m, _)| m.is_none_or(|m| m == *model));
-            if !failed && !self.has_embedding(photo, *model)? {
-                return Ok(Some(Known::WithoutEmbedding));
-            }
-        }
-        Ok(Some(Known::Complete))
+        let failed = self.failures_of(hash)?.into_iter().find(is_verdict);
+        Ok(failed.map(|(_, failure)| Known::Failed(failure)))
     }
 }
 
