@@ -319,38 +319,32 @@ impl CatchUp {
                     .map(|logits| words.probabilities(&logits))
                     .map_err(|e| e.to_string())
                     .and_then(|p| derived.projection.project(&p).map_err(|e| e.to_string()));
-                match made {
+                let change = match made {
                     Ok(embedding) => {
+                        Progress::add(&self.shared.progress.caught_up, 1);
+                        count += 1;
+                        let model = target;
                         let results = Box::new(Results {
-                            made: vec![ModelResult {
-                                model: target,
-                                embedding,
-                            }],
+                            made: vec![ModelResult { model, embedding }],
                             tagged: None,
                             text: None,
                         });
-                        self.send(Write::Change {
-                            root: None,
-                            change: Change::Embedded { hash, results },
-                            release: None,
-                            urgent: false,
-                            ticket: Some(self.shared.progress.ticket()),
-                        })?;
-                        Progress::add(&self.shared.progress.caught_up, 1);
-                        count += 1;
+                        Change::Embedded { hash, results }
                     }
-                    Err(e) => self.send(Write::Change {
-                        root: None,
-                        change: Change::NotEmbedded {
-                            hash,
-                            model: Some(target),
-                            failure: failing::not_derived(&e),
-                        },
-                        release: None,
-                        urgent: false,
-                        ticket: Some(self.shared.progress.ticket()),
-                    })?,
-                }
+                    Err(e) => Change::NotEmbedded {
+                        hash,
+                        model: Some(target),
+                        failure: failing::not_derived(&e),
+                    },
+                };
+                // The writer goes last: this fails only when it has died, and then everything stops.
+                let _ = self.write.send(Write::Change {
+                    change,
+                    root: None,
+                    release: None,
+                    urgent: false,
+                    ticket: Some(self.shared.progress.ticket()),
+                });
             }
         }
     }
@@ -412,12 +406,6 @@ impl CatchUp {
         work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, IndexError> {
         Write::ask(&self.write, work)
-    }
-
-    fn send(&self, write: Write) -> Result<(), StoreError> {
-        // The writer goes last: this fails only when it has died, and then everything stops.
-        let _ = self.write.send(write);
-        Ok(())
     }
 }
 
