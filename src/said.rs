@@ -8,23 +8,23 @@
 //! the index, so a field that is not set takes no room there.
 
 pub mod date;
+mod keyword;
 mod name_date;
 pub(crate) mod text;
 
-use std::collections::HashSet;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::date::WrittenDate;
+pub use self::keyword::Keyword;
+pub(crate) use self::keyword::MAX_LEVELS;
 pub use self::name_date::date_of_name;
 use self::text::{folded, line};
 use crate::photo::CapturedAt;
 
 /// Keywords of one photo; people who tag much have fifty.
 pub(crate) const MAX_KEYWORDS: usize = 1000;
-/// Levels of a hierarchy of keywords.
-pub(crate) const MAX_LEVELS: usize = 16;
 /// People on one photo. A school's group picture has some hundred.
 const MAX_PEOPLE: usize = 500;
 /// Bytes of all keywords and names of one photo together.
@@ -238,50 +238,6 @@ impl Position {
     }
 }
 
-/// A keyword with what it stands below in its hierarchy, the topmost first. Never empty.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Keyword(Vec<String>);
-
-impl Keyword {
-    /// A word of its own.
-    pub(crate) fn flat(text: &str) -> Option<Self> {
-        Some(Self(vec![line(text, MAX_WORD)?]))
-    }
-
-    /// `Places|Portugal|Lisbon`, with `separator` between the levels.
-    pub fn path(text: &str, separator: char) -> Option<Self> {
-        Self::of_levels(text.split(separator))
-    }
-
-    pub(crate) fn of_levels<'a>(levels: impl Iterator<Item = &'a str>) -> Option<Self> {
-        let levels = levels.filter_map(|level| line(level, MAX_WORD));
-        let levels: Vec<String> = levels.take(MAX_LEVELS).collect();
-        (!levels.is_empty()).then_some(Self(levels))
-    }
-
-    /// The word itself.
-    pub fn word(&self) -> &str {
-        self.0.last().map_or("", String::as_str)
-    }
-
-    /// All levels, the topmost first, the word last.
-    pub fn levels(&self) -> &[String] {
-        &self.0
-    }
-
-    /// What two spellings of it have in common.
-    pub fn folded(&self) -> Vec<String> {
-        self.0.iter().map(|level| folded(level)).collect()
-    }
-}
-
-/// The levels with `|` between them, the topmost first.
-impl fmt::Display for Keyword {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("|"))
-    }
-}
-
 /// Somebody on the photo.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Person {
@@ -323,26 +279,6 @@ impl FaceArea {
     }
 }
 
-/// What stands in the hierarchy of another keyword is not there a second time: programs write all its
-/// levels as keywords of their own, flat and in their places.
-fn each_once(keywords: Vec<Keyword>) -> Vec<Keyword> {
-    let folded: Vec<Vec<String>> = keywords.iter().map(Keyword::folded).collect();
-    let placed = || folded.iter().filter(|levels| levels.len() > 1);
-    let words: HashSet<&String> = placed().flatten().collect();
-    let above: HashSet<&[String]> = placed()
-        .flat_map(|levels| (1..levels.len()).map(move |depth| &levels[..depth]))
-        .collect();
-    let mut seen = HashSet::new();
-    let mut once = Vec::new();
-    for (keyword, levels) in keywords.into_iter().zip(&folded) {
-        let is_placed = matches!(&levels[..], [word] if words.contains(word));
-        if !is_placed && !above.contains(&levels[..]) && seen.insert(levels) {
-            once.push(keyword);
-        }
-    }
-    once
-}
-
 /// The first area that is given for a name is its.
 fn each_person_once(people: Vec<Person>) -> Vec<Person> {
     let mut once: Vec<(String, Person)> = Vec::new();
@@ -362,7 +298,7 @@ impl Said {
     pub fn tidied(mut self) -> Self {
         self.dates.sort_by_key(|date| date.field);
         self.dates.truncate(MAX_DATES);
-        self.keywords = each_once(self.keywords);
+        self.keywords = keyword::each_once(self.keywords);
         self.people = each_person_once(self.people);
         let words = (self.keywords.len(), self.people.len());
         self.keywords.truncate(MAX_KEYWORDS);
@@ -373,7 +309,7 @@ impl Said {
             left > 0
         };
         self.keywords
-            .retain(|keyword| fits(keyword.0.iter().map(String::len).sum()));
+            .retain(|keyword| fits(keyword.levels().iter().map(String::len).sum()));
         self.people.retain(|person| fits(person.name.len()));
         if words != (self.keywords.len(), self.people.len()) {
             self.dropped
@@ -405,7 +341,7 @@ impl Said {
                 && !text.is_empty()
                 && text.chars().all(text::is_shown)
         };
-        let words = self.keywords.iter().flat_map(|keyword| &keyword.0);
+        let words = self.keywords.iter().flat_map(Keyword::levels);
         let names = self.people.iter().map(|person| &person.name);
         let is_part = |part: f64| (0.0..=1.0).contains(&part);
         let areas = self.people.iter().filter_map(|person| person.area);
@@ -419,7 +355,7 @@ impl Said {
             && self
                 .keywords
                 .iter()
-                .all(|k| (1..=MAX_LEVELS).contains(&k.0.len()))
+                .all(|keyword| (1..=MAX_LEVELS).contains(&keyword.levels().len()))
             && self.people.len() <= MAX_PEOPLE
             && words.chain(names).all(|word| clean(word, MAX_WORD))
             && self

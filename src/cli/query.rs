@@ -1,27 +1,27 @@
 //! `photond query`
 
+mod ranking;
 mod rows;
+mod wishes;
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::io::{BufWriter, Read};
+use std::io::BufWriter;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::bail;
 use clap::ValueEnum;
-use indicatif::ProgressBar;
 
+use self::ranking::{closest, rank};
 use self::rows::Rows;
+use self::wishes::wishes;
 use super::follow::follow;
-use super::output::{count, plural, span};
+use super::output::plural;
 use super::previews::Previews;
 use super::words::KnownWords;
 use super::{Context_, Exit, links, nothing};
-use crate::search::{
-    Chosen, GivenPath, Like, Query, SearchError, Searcher, TextSide, Videos, Wish, choose, negated,
-};
+use crate::search::{GivenPath, Query, SearchError, TextSide, Videos, choose};
 use crate::store::StoreReader;
 
 /// Find photos
@@ -303,68 +303,6 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     })
 }
 
-/// What is asked of the vectors.
-fn wishes(args: &Args, max_file: u64) -> Result<Vec<Wish>, SearchError> {
-    let mut wishes = Vec::new();
-    if !args.words.is_empty() {
-        let text = args.words.join(" ");
-        if let Some(word) = negated(&text) {
-            return Err(SearchError::Negated {
-                given: text.clone(),
-                word: word.to_owned(),
-            });
-        }
-        wishes.push(Wish::text(&text, true)?);
-    }
-    for (given, wanted) in [(&args.texts, true), (&args.minus_texts, false)] {
-        for text in given {
-            wishes.push(Wish::text(text, wanted)?);
-        }
-    }
-    for (given, wanted) in [(&args.likes, true), (&args.minus_likes, false)] {
-        for file in given {
-            wishes.push(Wish::photo(&home(file), wanted)?);
-        }
-    }
-    let is_input = |wish: &Wish| matches!(&wish.like, Like::Photo(path) if path == "-");
-    if wishes.iter().filter(|wish| is_input(wish)).count() > 1 {
-        return Err(SearchError::Example {
-            path: "-".into(),
-            reason: "standard input can be read once".to_owned(),
-        });
-    }
-    if let Some(wish) = wishes.iter_mut().find(|wish| is_input(wish)) {
-        wish.like = Like::Picture(standard_input(max_file)?.into());
-    }
-    if !wishes.is_empty() && wishes.iter().all(|w| w.weight < 0.0) {
-        return Err(SearchError::OnlyMinus);
-    }
-    Ok(wishes)
-}
-
-/// All of standard input.
-fn standard_input(most: u64) -> Result<Vec<u8>, SearchError> {
-    let bad = |reason: String| SearchError::Example {
-        path: "standard input".into(),
-        reason,
-    };
-    let mut bytes = Vec::new();
-    let mut input = std::io::stdin().lock().take(most + 1);
-    input
-        .read_to_end(&mut bytes)
-        .map_err(|e| bad(e.to_string()))?;
-    if bytes.is_empty() {
-        return Err(bad("there is nothing in it".to_owned()));
-    }
-    if bytes.len() as u64 > most {
-        let most = most >> 20;
-        return Err(bad(format!(
-            "it is larger than the {most} MiB that max_file_mib allows"
-        )));
-    }
-    Ok(bytes)
-}
-
 /// Photos that say plain words in their tags or names, where no model reads sentences.
 fn by_words(rows: &mut Rows<'_>, text: &str, why: &SearchError) -> Result<usize, SearchError> {
     let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
@@ -398,151 +336,4 @@ fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
         context.out.notice(&format!("{count}{files}{hint}"));
     }
     Ok(found)
-}
-
-/// Time to wait from which a person is told why.
-const WORTH_A_WORD: Duration = Duration::from_secs(2);
-
-/// The confident answers.
-fn closest(
-    context: &Context_,
-    searcher: &Searcher<'_>,
-    (query, wishes): (&Query, &[Wish]),
-    known: &KnownWords,
-    chosen: (&Chosen, Option<&TextSide>),
-) -> Result<Vec<i64>, SearchError> {
-    let space = known.space(context, chosen);
-    let (best, _) = searcher.closest(&space, query, wishes, 0)?;
-    Ok(best.iter().map(|standing| standing.photo).collect())
-}
-
-/// Photos by how close they are.
-fn rank(
-    rows: &mut Rows<'_>,
-    known: &KnownWords,
-    (chosen, text): (&Chosen, Option<&TextSide>),
-    wishes: &[Wish],
-) -> Result<usize, SearchError> {
-    let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
-    if let Some(other) = &chosen.instead_of {
-        let why = match &other.trouble {
-            Some(trouble) => trouble.clone(),
-            None => format!(
-                "{} has not seen all photos yet (`photond status` shows how far it is)",
-                other.name
-            ),
-        };
-        let partly = if other.partly {
-            ", and has not seen all photos yet"
-        } else {
-            ""
-        };
-        context
-            .out
-            .notice(&format!("{why}: {} answers{partly}", chosen.pack.id));
-    }
-    let space = known.space(context, (chosen, text));
-    if wishes.iter().any(|w| w.sentence().is_some())
-        && let Some(time) = searcher.preparing(&space)?
-        && time >= WORTH_A_WORD
-        && !context.quiet
-    {
-        let s = span(time.as_secs());
-        context.out.notice(&format!(
-            "preparing {} for sentences, once: about {s} (the running photond does it by itself)",
-            chosen.pack.id
-        ));
-    }
-    let mut reading = ReadingNote::new(context);
-    let ranked = searcher.rank(
-        &space,
-        query,
-        wishes,
-        &mut |done, of| reading.tell(done, of),
-        &mut |found| rows.row(found.shot, Some(&found)),
-    )?;
-    if rows.format == Format::Table && !context.quiet {
-        let mut shown = plural(ranked.photos, "photo", "photos");
-        if ranked.shown > ranked.photos {
-            shown += &format!(" at {}", plural(ranked.shown, "place", "places"));
-        }
-        shown += &rows.in_files(ranked.shown);
-        let apart = if ranked.passed_over > 0 || rows.members > 0 {
-            ", each file counted"
-        } else {
-            ""
-        };
-        let line = if ranked.shown == 0 && !query.all {
-            format!(
-                "nothing like that among {} (--all shows the closest anyway)",
-                plural(ranked.compared, "photo", "photos")
-            )
-        } else if query.all {
-            format!(
-                "{shown}, {} of all {} a confident answer{apart}",
-                count(ranked.confident),
-                count(ranked.compared)
-            )
-        } else if ranked.photos + ranked.passed_over < ranked.confident && query.path.is_none() {
-            format!(
-                "{shown} of {}{apart} (--limit N shows more)",
-                count(ranked.confident)
-            )
-        } else {
-            shown
-        };
-        context.out.notice(&line);
-    }
-    if let Some(line) = nothing::in_another_language(searcher, &chosen.pack.id.to_string(), &ranked)
-    {
-        context.out.notice(&line);
-    }
-    Ok(ranked.shown)
-}
-
-/// New vectors that are read before a query is answered, where they are so many that it takes a while.
-struct ReadingNote<'a> {
-    context: &'a Context_,
-    bar: Option<ProgressBar>,
-    told: bool,
-}
-
-impl<'a> ReadingNote<'a> {
-    fn new(context: &'a Context_) -> Self {
-        Self {
-            context,
-            bar: None,
-            told: false,
-        }
-    }
-
-    fn tell(&mut self, done: u64, of: u64) {
-        /// About a second's.
-        const MANY: u64 = 200_000;
-        if of < MANY || self.context.quiet {
-            return;
-        }
-        if !std::mem::replace(&mut self.told, true) {
-            self.context.out.notice(&format!(
-                "reading {} new vectors, once (the running photond does it by itself)",
-                count(of)
-            ));
-            self.bar = self.context.out.spinner(false);
-        }
-        if let Some(bar) = &self.bar {
-            bar.set_message(format!("{} of {}", count(done), count(of)));
-            bar.tick();
-            if done >= of {
-                bar.finish_and_clear();
-            }
-        }
-    }
-}
-
-impl Drop for ReadingNote<'_> {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }

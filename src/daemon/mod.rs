@@ -18,6 +18,7 @@ mod report;
 mod room;
 mod search_model;
 mod sighting;
+mod signals;
 mod start;
 mod tags;
 mod upkeep;

@@ -9,7 +9,7 @@ use super::error::DaemonError;
 use super::keeper::Keeper;
 use super::report::ModelReport;
 use super::start::{Setup, Started, Way};
-use super::{Observer, tags, upkeep, watch};
+use super::{Observer, signals, tags, upkeep};
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Ending, IndexError, Indexer, Snapshot};
@@ -67,7 +67,7 @@ pub fn index_once(
     } = setup.start(Way::Once, observer.as_ref())?;
     let indexer = Arc::new(indexer);
     let flag = Arc::clone(&interrupted);
-    let _signals = watch::on_stop_signal(move || flag.store(true, Ordering::Relaxed))?;
+    let _signals = signals::on_stop_signal(move || flag.store(true, Ordering::Relaxed))?;
     indexer.wait_for_models(Duration::from_secs(60));
     let keeper = Keeper::new(&indexer, None, observer);
     let pass = Pass {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::error::DaemonError;
 use super::sighting::Sighting;
 use super::start::{Setup, tell};
-use super::{DataDirLock, Observer, watch};
+use super::{DataDirLock, Observer, signals};
 use crate::index::{Indexer, TagReport, tag_again};
 use crate::model::default_pack;
 use crate::store::{Store, StoreError, ask_again_beside};
@@ -53,7 +53,7 @@ pub fn retag(setup: &Setup, observer: &dyn Observer) -> Result<TagReport, Daemon
     let (mut store, recovery) = Store::open(&setup.data_dir)?;
     tell(recovery, observer);
     let flag = Arc::clone(&interrupted);
-    let _signals = watch::on_stop_signal(move || flag.store(true, Ordering::Relaxed))?;
+    let _signals = signals::on_stop_signal(move || flag.store(true, Ordering::Relaxed))?;
     store.ask_again()?;
     store.count_from(setup.config.min_confidence)?;
     let plan = setup.tag_plan(&default_pack()?)?;

@@ -115,18 +115,11 @@ impl Worker {
             // Not the file's fault, and not to be written down: the pipeline ends.
             return Bytes::Changing;
         };
-        let mut buffer = std::mem::take(&mut self.buffer);
         let bounds = (self.shared.max_file, room);
-        let bytes = match &handle {
-            Some(handle) => self.ask(handle, |visit| {
-                read(root, (path, links), bounds, &mut buffer, &|| {
-                    visit.goes_on()
-                })
-            }),
-            None => read(root, (path, links), bounds, &mut buffer, &|| {}),
-        };
-        self.buffer = buffer;
-        bytes
+        match &handle {
+            Some(handle) => self.fetch(handle, (path, links), bounds),
+            None => read(root, (path, links), bounds, &mut self.buffer, &|| {}),
+        }
     }
 
     /// The bytes are in the buffer.

@@ -5,14 +5,17 @@
 //! same thread keeps tags in step with what they are made with ([`super::tagging`]). Nothing here is remembered
 //! but in the index itself, so a kill costs no more than what was under way.
 
+mod coverage;
+
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
+pub(super) use self::coverage::Counted;
 use super::closer::QUIET;
 use super::embed::Order;
 use super::error::IndexError;
@@ -24,12 +27,10 @@ use super::models::SettledModel;
 use super::progress::{Progress, Ticket};
 use super::roots::RootHandle;
 use super::scan::enqueue;
-use super::spaces::{LaneSpace, Role, Table};
+use super::spaces::{Role, Table};
 use super::tagging::{Tagging, Writer, lock, writer};
 use super::worker::Shared;
-use crate::store::{
-    Change, Coverage, FileKey, ModelResult, Results, Store, StoreError, StoreReader,
-};
+use crate::store::{Change, FileKey, ModelResult, Results, Store, StoreError, StoreReader};
 use crate::tag::Classifier;
 
 /// Photos that wait to be seen whole are queued while less than this is queued, which is looked at so
@@ -56,14 +57,6 @@ pub(super) struct CatchUp {
     pub settled: Mutex<SettledModel>,
     pub detecting: Mutex<Vec<Counted>>,
     pub looking_closer: Mutex<Vec<Counted>>,
-}
-
-/// How far a model was when that was counted.
-pub(super) struct Counted {
-    model: i64,
-    coverage: Coverage,
-    /// Photos that it had been shown since the start by then.
-    before: u64,
 }
 
 /// How much is looked at closer.
@@ -152,112 +145,6 @@ impl CatchUp {
         lock(&self.tagging)
             .as_mut()
             .is_some_and(|tagging| step(tagging, &write))
-    }
-
-    /// If the space of the search model in use is whole, queries go by it from now on, and those
-    /// before it end. Otherwise how far it is.
-    pub fn settle(&self) -> Result<SettledModel, IndexError> {
-        let settled = self.look()?;
-        lock(&self.settled).clone_from(&settled);
-        Ok(settled)
-    }
-
-    /// What [`Self::settle`] found last.
-    pub fn settled(&self) -> SettledModel {
-        lock(&self.settled).clone()
-    }
-
-    fn look(&self) -> Result<SettledModel, IndexError> {
-        let table = self.shared.spaces.get();
-        let space = table
-            .in_use
-            .as_ref()
-            .and_then(|id| table.spaces.iter().find(|s| s.id == *id));
-        let Some((space, model)) = space.and_then(|s| Some((s, s.model?))) else {
-            return Ok(SettledModel::Unknown);
-        };
-        let reader = StoreReader::open(&self.data_dir)?;
-        let serving = reader.serving()?;
-        if serving.as_ref().map(|m| m.id) != Some(model) {
-            let coverage = reader.coverage(model)?;
-            if !coverage.is_whole() {
-                return Ok(SettledModel::Behind {
-                    id: space.id.clone(),
-                    serving: serving.map(|m| m.name),
-                    done: coverage.embedded + coverage.failed,
-                    photos: coverage.photos,
-                    lost: coverage.lost,
-                });
-            }
-            self.ask(move |store| store.serve(model))?;
-            tracing::info!("queries use {}", space.id);
-        }
-        let others = |s: &LaneSpace| s.role == Role::Search && s.id != space.id;
-        if table.spaces.iter().any(others) {
-            let _ = self.orders.send(Order::Settled(space.id.clone()));
-        }
-        Ok(SettledModel::Serving {
-            id: space.id.clone(),
-        })
-    }
-
-    /// Counts how far the detectors are: as much work as a look for what they have not seen.
-    fn count_detectors(&self) -> Result<(), IndexError> {
-        let table = self.shared.spaces.get();
-        let detectors = table.spaces.iter().filter(|s| s.role.is_detector());
-        let counted = self.count(detectors, &self.shared.progress.caught_up)?;
-        *lock(&self.detecting) = counted;
-        Ok(())
-    }
-
-    /// The same of the models that look closer.
-    fn count_closer(&self) -> Result<(), IndexError> {
-        let table = self.shared.closer.get();
-        let counted = self.count(table.spaces.iter(), &self.shared.progress.looked_closer)?;
-        *lock(&self.looking_closer) = counted;
-        Ok(())
-    }
-
-    fn count<'s>(
-        &self,
-        models: impl Iterator<Item = &'s LaneSpace>,
-        seen: &AtomicU64,
-    ) -> Result<Vec<Counted>, IndexError> {
-        let reader = StoreReader::open(&self.data_dir)?;
-        let counted = models.filter_map(|space| space.model).map(|model| {
-            let before = seen.load(Ordering::Relaxed);
-            Ok(Counted {
-                model,
-                coverage: reader.coverage(model)?,
-                before,
-            })
-        });
-        counted.collect()
-    }
-
-    /// How far a detector is, as far as that is known.
-    pub fn covered(&self, model: Option<i64>) -> Coverage {
-        covered(
-            &lock(&self.detecting),
-            model,
-            &self.shared.progress.caught_up,
-        )
-    }
-
-    /// How far a model that looks closer is, as far as that is known.
-    pub fn looked_closer(&self, model: Option<i64>) -> Coverage {
-        covered(
-            &lock(&self.looking_closer),
-            model,
-            &self.shared.progress.looked_closer,
-        )
-    }
-
-    /// Whether a detector had more to see when that was last counted.
-    fn is_detecting(&self) -> bool {
-        lock(&self.detecting)
-            .iter()
-            .any(|c| c.coverage.waiting() > 0)
     }
 
     /// Everything once; returns how many photos went somewhere.
@@ -432,38 +319,32 @@ impl CatchUp {
                     .map(|logits| words.probabilities(&logits))
                     .map_err(|e| e.to_string())
                     .and_then(|p| derived.projection.project(&p).map_err(|e| e.to_string()));
-                match made {
+                let change = match made {
                     Ok(embedding) => {
+                        Progress::add(&self.shared.progress.caught_up, 1);
+                        count += 1;
+                        let model = target;
                         let results = Box::new(Results {
-                            made: vec![ModelResult {
-                                model: target,
-                                embedding,
-                            }],
+                            made: vec![ModelResult { model, embedding }],
                             tagged: None,
                             text: None,
                         });
-                        self.send(Write::Change {
-                            root: None,
-                            change: Change::Embedded { hash, results },
-                            release: None,
-                            urgent: false,
-                            ticket: Some(self.shared.progress.ticket()),
-                        })?;
-                        Progress::add(&self.shared.progress.caught_up, 1);
-                        count += 1;
+                        Change::Embedded { hash, results }
                     }
-                    Err(e) => self.send(Write::Change {
-                        root: None,
-                        change: Change::NotEmbedded {
-                            hash,
-                            model: Some(target),
-                            failure: failing::not_derived(&e),
-                        },
-                        release: None,
-                        urgent: false,
-                        ticket: Some(self.shared.progress.ticket()),
-                    })?,
-                }
+                    Err(e) => Change::NotEmbedded {
+                        hash,
+                        model: Some(target),
+                        failure: failing::not_derived(&e),
+                    },
+                };
+                // The writer goes last: this fails only when it has died, and then everything stops.
+                let _ = self.write.send(Write::Change {
+                    change,
+                    root: None,
+                    release: None,
+                    urgent: false,
+                    ticket: Some(self.shared.progress.ticket()),
+                });
             }
         }
     }
@@ -526,12 +407,6 @@ impl CatchUp {
     ) -> Result<T, IndexError> {
         Write::ask(&self.write, work)
     }
-
-    fn send(&self, write: Write) -> Result<(), StoreError> {
-        // The writer goes last: this fails only when it has died, and then everything stops.
-        let _ = self.write.send(write);
-        Ok(())
-    }
 }
 
 /// A model that runs and has not had its turn.
@@ -544,17 +419,4 @@ fn runs(table: &Table, model: i64) -> bool {
     table
         .seeing()
         .any(|(s, _)| s.is_ready() && s.model == Some(model))
-}
-
-/// What was counted of a model, and what it has been shown since.
-fn covered(counted: &[Counted], model: Option<i64>, seen: &AtomicU64) -> Coverage {
-    let Some(counted) = counted.iter().find(|c| Some(c.model) == model) else {
-        return Coverage::default();
-    };
-    let mut coverage = counted.coverage;
-    let since = seen.load(Ordering::Relaxed).saturating_sub(counted.before);
-    // A photo is shown to all that have not seen it.
-    let since = i64::try_from(since).unwrap_or(i64::MAX);
-    coverage.embedded += since.min(coverage.waiting().max(0));
-    coverage
 }

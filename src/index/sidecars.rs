@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::job::Job;
 use super::progress::Progress;
-use super::read::{Bytes, read, trusted};
+use super::read::{Bytes, trusted};
 use super::roots::RootHandle;
 use super::worker::{Worker, is_denied, look_at_folder};
 use crate::media::{DECODER_VERSION, largest_sidecar, read_sidecar};
@@ -68,19 +68,8 @@ impl Worker {
             return Ok(());
         };
         Progress::add(&self.shared.progress.sidecars, 1);
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let (path, bounds) = (&job.key.path, (limit, room));
-        let bytes = self.ask(root, |visit| {
-            read(
-                &root.path,
-                (path, Links::Refused),
-                bounds,
-                &mut buffer,
-                &|| visit.goes_on(),
-            )
-        });
-        self.buffer = buffer;
-        match bytes {
+        let file = (&job.key.path, Links::Refused);
+        match self.fetch(root, file, (limit, room)) {
             Bytes::Read { stamp, .. } => {
                 let read = read_sidecar(kind, &self.buffer);
                 // JSON that is broken may be anybody's.

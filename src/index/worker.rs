@@ -1,31 +1,34 @@
 //! Workers: pre-filter, read, hash, inspect. As many as `--parallel` says.
+//!
+//! Here is a worker's life, what it shares with all others, and what each kind of job needs of it: room for
+//! a file, questions to a disk that may hang, ways to the models and the writer. The jobs are `photos` (a
+//! file that may be one) with `content` (bytes that were read), `sidecars`, and `again` (a model that has
+//! not seen a photo).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
 use super::claims::Claims;
 use super::gate::{Flow, Gate};
-use super::inflight::{Claim, InFlight};
-use super::job::{FilePlace, Job, Seen, Task, Write};
+use super::inflight::InFlight;
+use super::job::{Job, Seen, Task, Write};
 use super::large::{LargeFiles, SMALL, Taken};
 use super::later::Later;
 use super::links::LinkNames;
+use super::priority;
 use super::progress::{Progress, Ticket};
-use super::read::{Bytes, read, trusted};
+use super::read::{Bytes, read};
 use super::roots::{RootHandle, Roots, Visit};
 use super::spaces::{LaneId, LaneSpace, LaneTensor, Role, Spaces};
 use super::wanted::ScanScope;
-use super::{failing, prefilter, priority};
-use crate::embedding::{InputSpec, ModelInput};
-use crate::looks::Signs;
-use crate::media::{DECODER_VERSION, Extent, Inspects};
-use crate::photo::{ContentHash, FileStamp, Inspection, RelPath, Verdict};
-use crate::sidecar::SidecarKind;
-use crate::source::{FileKind, LinkTarget, is_passing, stamp_beneath};
-use crate::store::{Change, Failure, FileRow, Known, StoreError, StoreReader};
+use crate::embedding::ModelInput;
+use crate::media::Inspects;
+use crate::photo::RelPath;
+use crate::source::{FileKind, Links};
+use crate::store::{Change, StoreError, StoreReader};
 
 /// What all workers share.
 pub(super) struct Shared {
@@ -88,7 +91,7 @@ const DOUBLED: u32 = 6;
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) reader: StoreReader,
-    out: Outputs,
+    pub(super) out: Outputs,
     pub(super) buffer: Vec<u8>,
     seat: Arc<Seat>,
 }
@@ -227,6 +230,22 @@ impl Worker {
         }
     }
 
+    /// Reads a file of a root into the buffer, where there is `room` for so many bytes.
+    pub(super) fn fetch(
+        &mut self,
+        root: &Arc<RootHandle>,
+        file: (&RelPath, Links),
+        (limit, room): (u64, u64),
+    ) -> Bytes {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let bytes = self.ask(root, |visit| {
+            let goes_on = || visit.goes_on();
+            read(&root.path, file, (limit, room), &mut buffer, &goes_on)
+        });
+        self.buffer = buffer;
+        bytes
+    }
+
     /// Asks a root's disk for something, so that others see when it hangs.
     pub(super) fn ask<T>(&self, root: &Arc<RootHandle>, question: impl FnOnce(&Visit) -> T) -> T {
         let visit = root.visit();
@@ -253,321 +272,6 @@ impl Worker {
         Some(kind)
     }
 
-    fn look_at(&mut self, root: &Arc<RootHandle>, job: Job) -> Result<(), StoreError> {
-        let path = &job.key.path;
-        if let Some(kind) = SidecarKind::of(path.name()) {
-            return self.look_at_sidecar(root, job, kind);
-        }
-        Progress::add(&self.shared.progress.seen, 1);
-        let row = self.reader.file(&job.key)?;
-        let Some(kind) = self.decided_kind(root, path) else {
-            return Ok(());
-        };
-        if kind != FileKind::Candidate {
-            // Left out since it was indexed, or never a photo.
-            if row.is_some() && kind != FileKind::Temporary {
-                self.gone(root, job, true);
-            }
-            return Ok(());
-        }
-        let stamp = match self.ask(root, |_| stamp_at(root, path)) {
-            Ok(stamp) => stamp,
-            Err(error) if is_denied(&error) => {
-                look_at_folder(root, path);
-                return Ok(());
-            }
-            Err(error) => {
-                self.unreadable(root, job, row.as_ref(), FileStamp::default(), &error);
-                return Ok(());
-            }
-        };
-        match prefilter::verdict(row.as_ref(), stamp.as_ref(), DECODER_VERSION) {
-            Verdict::Gone => {
-                let was_folder = row.as_ref().is_some_and(|row| row.is_folder);
-                if was_folder || row.is_none() && self.reader.has_files_below(root.id, path)? {
-                    // What was known below it is looked at.
-                    root.wanted.scan(ScanScope::folder(path.clone()));
-                }
-                if was_folder {
-                    // That scan sees whether the folder's own row is still true.
-                    return Ok(());
-                }
-                // Even without a row: one may be on its way to the writer.
-                self.gone(root, job, false);
-            }
-            Verdict::Unchanged if matches!(job.task, Task::Whole(_) | Task::Facts(_)) => {
-                self.read(root, job, row.as_ref(), stamp.unwrap_or_default())?;
-            }
-            Verdict::Unchanged => {
-                Progress::add(&self.shared.progress.unchanged, 1);
-                if row.is_some_and(|r| r.is_in_doubt()) {
-                    self.write(root, Change::Found { key: job.key }, job.urgent, job.ticket);
-                }
-            }
-            Verdict::Changed | Verdict::Touched => {
-                self.read(root, job, row.as_ref(), stamp.unwrap_or_default())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What was written under one name has changed under all names of the file.
-    fn look_at_links(
-        &self,
-        root: &Arc<RootHandle>,
-        job: &Job,
-        hash: &ContentHash,
-        now: FileStamp,
-    ) -> Result<(), StoreError> {
-        let path = &job.key.path;
-        let mut links = self.shared.links.outdated_by(root.id, path, now);
-        links.extend(self.reader.links_of(&job.key, &now, hash)?);
-        links.sort_unstable();
-        links.dedup();
-        for link in links {
-            let mut link = Job::refresh(root, link, &self.shared.progress);
-            link.task = Task::RefreshLink(Arc::clone(root));
-            if job.urgent {
-                link = link.live();
-            }
-            self.out.later.put(Duration::ZERO, link);
-        }
-        Ok(())
-    }
-
-    fn read(
-        &mut self,
-        root: &Arc<RootHandle>,
-        job: Job,
-        row: Option<&FileRow>,
-        before: FileStamp,
-    ) -> Result<(), StoreError> {
-        let Some(room) = self.make_room(before.size, job.urgent) else {
-            return Ok(());
-        };
-        Progress::add(&self.shared.progress.opened, 1);
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let (path, bounds) = (&job.key.path, (self.shared.max_file, room));
-        let bytes = self.ask(root, |visit| {
-            let path = (path, root.filter.links());
-            read(&root.path, path, bounds, &mut buffer, &|| visit.goes_on())
-        });
-        self.buffer = buffer;
-        match bytes {
-            Bytes::Read {
-                stamp,
-                hash,
-                found,
-                linked,
-            } => {
-                Progress::add(&self.shared.progress.bytes, stamp.size);
-                if linked && matches!(job.task, Task::Refresh(_)) {
-                    self.look_at_links(root, &job, &hash, found)?;
-                    let known = || self.known(&hash, Extent::Quick);
-                    if row.is_none() && job.urgent && known()?.is_none() {
-                        // A new name of a file that may have been indexed under another one, and was
-                        // written to since: which one that is, only a look at all of them tells.
-                        root.wanted.unfinished(RelPath::root(), false);
-                    }
-                }
-                self.identify(root, job, stamp, hash)?;
-            }
-            Bytes::Changing => self.put_off(job),
-            Bytes::TooLarge { stamp, limit } => {
-                let failure = failing::too_large(stamp.size, limit);
-                self.fail(root, job, stamp, failure);
-            }
-            Bytes::Gone => self.gone(root, job, false),
-            Bytes::Unreadable { error } => {
-                let stamp = self.ask(root, |_| stamp_at(root, &job.key.path));
-                if matches!(&stamp, Err(e) if is_denied(e)) {
-                    look_at_folder(root, &job.key.path);
-                } else {
-                    // From before it was tried: if that has been mended since, the stamp is another.
-                    let stamp = trusted(before, SystemTime::now());
-                    self.unreadable(root, job, row, stamp, &error);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The bytes are in the buffer: known content ends here, new content is inspected.
-    fn identify(
-        &mut self,
-        root: &Arc<RootHandle>,
-        job: Job,
-        stamp: FileStamp,
-        hash: ContentHash,
-    ) -> Result<(), StoreError> {
-        let Job {
-            key,
-            urgent,
-            ticket,
-            tries,
-            task,
-        } = job;
-        let look = match task {
-            Task::Whole(_) => Extent::Whole,
-            Task::Facts(_) => Extent::Facts,
-            _ => Extent::Quick,
-        };
-        let place = FilePlace {
-            root: Arc::clone(root),
-            key,
-            stamp,
-            ticket,
-        };
-        let place = match self.shared.inflight.claim(hash, place) {
-            Claim::Mine(place) => place,
-            Claim::Waits => return Ok(()),
-        };
-        let known = match self.known(&hash, look) {
-            Ok(known) => known,
-            Err(e) => {
-                drop(self.shared.inflight.release(&hash));
-                return Err(e);
-            }
-        };
-        let change = match known {
-            Some(Known::Complete | Known::WithoutEmbedding) if look == Extent::Facts => {
-                self.read_again(place, hash, urgent);
-                return Ok(());
-            }
-            Some(Known::Complete | Known::WithoutEmbedding) => {
-                Progress::add(&self.shared.progress.deduplicated, 1);
-                Change::known(place.key, place.stamp, hash)
-            }
-            Some(Known::Failed(failure)) if !by_name(&failure) => Change::Failed {
-                key: place.key,
-                stamp: place.stamp,
-                hash: Some(hash),
-                failure,
-            },
-            Some(Known::Failed(_)) | None => {
-                self.inspect(place, hash, look, (urgent, tries));
-                return Ok(());
-            }
-        };
-        self.send(Write::Change {
-            change,
-            root: Some(place.root),
-            release: Some(hash),
-            urgent,
-            ticket: Some(place.ticket),
-        });
-        Ok(())
-    }
-
-    /// Known content, for what is said of it.
-    fn read_again(&mut self, place: FilePlace, hash: ContentHash, urgent: bool) {
-        let extension = place.key.path.extension();
-        let extension = extension.as_deref();
-        // What tells its kind is in its pixels too; a small picture of it will do.
-        let seen = self
-            .shared
-            .inspector
-            .look(&self.buffer, extension, &[], Extent::Quick);
-        // A passing trouble: it is found again by the next look at the index.
-        let change = match seen {
-            Err(e) if e.is_passing => Change::known(place.key, place.stamp, hash),
-            seen => Change::ReadAgain {
-                hash,
-                inspection: seen.ok().map(|mut inspection| {
-                    add_name(&mut inspection, &place.key.path);
-                    Box::new(inspection)
-                }),
-            },
-        };
-        self.send(Write::Change {
-            change,
-            root: None,
-            release: Some(hash),
-            urgent,
-            ticket: Some(place.ticket),
-        });
-    }
-
-    /// What is known of some content; of one that is to be seen whole and was not, nothing.
-    fn known(&self, hash: &ContentHash, look: Extent) -> Result<Option<Known>, StoreError> {
-        if look == Extent::Whole && self.reader.is_preview(hash)? {
-            return Ok(None);
-        }
-        self.reader.known(hash, &[], DECODER_VERSION)
-    }
-
-    fn inspect(
-        &mut self,
-        place: FilePlace,
-        hash: ContentHash,
-        look: Extent,
-        (urgent, tries): (bool, u32),
-    ) {
-        let table = self.shared.spaces.get();
-        let (lanes, inputs): (Vec<LaneId>, Vec<InputSpec>) = table
-            .seeing()
-            .map(|(space, input)| (space.lane, input.clone()))
-            .unzip();
-        let extension = place.key.path.extension();
-        let result = self
-            .shared
-            .inspector
-            .look(&self.buffer, extension.as_deref(), &inputs, look);
-        self.let_go();
-        Progress::add(&self.shared.progress.inspected, 1);
-        match result {
-            Ok(mut inspection) => {
-                add_name(&mut inspection, &place.key.path);
-                let tensors = std::mem::take(&mut inspection.tensors);
-                let seen = Seen {
-                    hash,
-                    place: Some(place),
-                    inspection: Some(Box::new(inspection)),
-                    tensors: in_lanes(lanes, tensors),
-                    looks: None,
-                    known: Vec::new(),
-                    urgent,
-                    ticket: None,
-                };
-                if !self.to_models(seen, false) {
-                    drop(self.shared.inflight.release(&hash));
-                }
-            }
-            Err(e) if e.is_passing => {
-                tracing::debug!("{}: {e}", place.key.path);
-                // Whoever waits for the same content tries for himself.
-                let waiting = self.shared.inflight.release(&hash);
-                for place in std::iter::once(place).chain(waiting) {
-                    let root = place.root;
-                    self.put_off(Job {
-                        task: match look {
-                            Extent::Whole => Task::Whole(root),
-                            Extent::Quick | Extent::Small | Extent::Facts => Task::Refresh(root),
-                        },
-                        key: place.key,
-                        urgent,
-                        tries,
-                        ticket: place.ticket,
-                    });
-                }
-            }
-            Err(e) => {
-                self.send(Write::Change {
-                    change: Change::Failed {
-                        key: place.key,
-                        stamp: place.stamp,
-                        hash: Some(hash),
-                        failure: failing::undecodable(&e),
-                    },
-                    root: Some(place.root),
-                    release: Some(hash),
-                    urgent,
-                    ticket: Some(place.ticket),
-                });
-            }
-        }
-    }
-
     /// Live photos have a way of their own, past those that wait for a slow model, and so have those for
     /// models that look behind everything else. `false`: the models have ended.
     pub(super) fn to_models(&self, seen: Seen, is_closer: bool) -> bool {
@@ -590,62 +294,6 @@ impl Worker {
         }
         let delay = Duration::from_millis(FIRST_DELAY_MS << job.tries.min(DOUBLED));
         self.out.later.put(delay, job);
-    }
-
-    /// Nothing lies there, or it is left out by now. The writer makes sure of that.
-    fn gone(&self, root: &Arc<RootHandle>, job: Job, excluded: bool) {
-        let change = Change::Gone {
-            key: job.key,
-            excluded,
-        };
-        self.write(root, change, job.urgent, job.ticket);
-    }
-
-    fn unreadable(
-        &self,
-        root: &Arc<RootHandle>,
-        job: Job,
-        row: Option<&FileRow>,
-        stamp: FileStamp,
-        error: &std::io::Error,
-    ) {
-        if is_passing(error) {
-            tracing::debug!("{}: {error}", job.key.path);
-            self.put_off(job);
-            return;
-        }
-        let failure = failing::unreadable(error);
-        if is_denied(error) {
-            self.fail(root, job, stamp, failure);
-            return;
-        }
-        // An I/O error is the disk's, not the file's: it is tried again before long.
-        let folder = job.key.path.parent().unwrap_or_default();
-        root.wanted.unfinished(folder, true);
-        if row.is_some() {
-            // It says nothing of the photo either: what is known of it stays.
-            let change = Change::Troubled {
-                key: job.key,
-                failure,
-            };
-            self.write(root, change, job.urgent, job.ticket);
-        } else {
-            let stamp = FileStamp {
-                ctime_ns: 0,
-                ..stamp
-            };
-            self.fail(root, job, stamp, failure);
-        }
-    }
-
-    fn fail(&self, root: &Arc<RootHandle>, job: Job, stamp: FileStamp, failure: Failure) {
-        let change = Change::Failed {
-            key: job.key,
-            stamp,
-            hash: None,
-            failure,
-        };
-        self.write(root, change, job.urgent, job.ticket);
     }
 
     pub(super) fn write(
@@ -676,21 +324,10 @@ impl Worker {
         });
     }
 
-    fn send(&self, write: Write) {
+    pub(super) fn send(&self, write: Write) {
         // The writer goes last: this fails only when it has died, and then everything stops.
         let _ = self.out.write.send(write);
     }
-}
-
-/// The stamp of a file, which a link may lead to, if it is to be taken there.
-fn stamp_at(root: &RootHandle, path: &RelPath) -> std::io::Result<Option<FileStamp>> {
-    let links = root.filter.links();
-    match root.filter.link_target(path) {
-        Some(LinkTarget::File(target, _)) if root.filter.takes_link(path, &target) => {}
-        Some(_) => return Ok(None),
-        None => {}
-    }
-    stamp_beneath(&root.path, path, links)
 }
 
 pub(super) fn in_lanes(lanes: Vec<LaneId>, tensors: Vec<ModelInput>) -> Vec<LaneTensor> {
@@ -699,11 +336,6 @@ pub(super) fn in_lanes(lanes: Vec<LaneId>, tensors: Vec<ModelInput>) -> Vec<Lane
         .zip(tensors)
         .map(|(lane, tensor)| LaneTensor { lane, tensor })
         .collect()
-}
-
-/// A verdict that came from the name as well as from the bytes: another name may mean another one.
-fn by_name(failure: &Failure) -> bool {
-    matches!(failure.kind.as_str(), "not-an-image" | "unsupported")
 }
 
 pub(super) fn is_denied(error: &std::io::Error) -> bool {
@@ -715,10 +347,4 @@ pub(super) fn is_denied(error: &std::io::Error) -> bool {
 pub(super) fn look_at_folder(root: &RootHandle, path: &RelPath) {
     let folder = path.parent().unwrap_or_default();
     root.wanted.scan(ScanScope::folder(folder));
-}
-
-/// A picture's kind may stand in its name, at the place where it was read.
-fn add_name(inspection: &mut Inspection, path: &RelPath) {
-    let signs = &mut inspection.looks.signs;
-    *signs = signs.with(Signs::of_name(path.name()), true);
 }

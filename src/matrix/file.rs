@@ -1,49 +1,17 @@
-//! One piece: how it lies on the disk, how it is written, opened and checked.
+//! One piece: opened, checked, and read. `layout` says how it lies on the disk, `write` makes one.
 //!
-//! | offset | bytes | what |
-//! |---|---|---|
-//! | 0 | 8 | magic `photonMX` |
-//! | 8 | 4 | version |
-//! | 12 | 4 | `0x01020304`: reads differently on a machine of the other byte order |
-//! | 16 | 8 | values in a row |
-//! | 24 | 8 | rows |
-//! | 32 | 8 + 8 | span: what the rows were made of, two numbers that are the maker's affair |
-//! | 48 | 8 | highest id |
-//! | 56 | 32 | identity |
-//! | 88 | 32 | BLAKE3 of ids and sums |
-//! | 120 | 32 | BLAKE3 of the bytes before |
-//! | 4096 | rows × stride | bf16, native byte order, each row padded with zeros to 64 bytes |
-//! | … | rows × 8 | ids, i64 |
-//! | … | chunks × 32 | sums: BLAKE3 of each chunk of rows, about 1 MB |
-//!
-//! Header, ids and sums are checked when a piece is opened, each chunk when it is first read.
+//! Header, ids and sums are checked when it is opened, each chunk when it is first read.
 
 use std::fs::File;
-use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use half::bf16;
-use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+use half::slice::HalfBitsSliceExt;
 use memmap2::Mmap;
 
-use crate::safe_file::NewFile;
-
-const MAGIC: &[u8; 8] = b"photonMX";
-const VERSION: u32 = 1;
-const ORDER: u32 = 0x0102_0304;
-/// A page, so that rows are aligned however wide a load is.
-const HEADER: usize = 4096;
-/// Bytes of the header that mean something, its own checksum included.
-const USED: usize = 152;
-/// A cache line; the widest SIMD load.
-const LINE: usize = 64;
-/// Values in a row that make sense; a file that claims more is no matrix.
-const MOST_DIMS: u64 = 1 << 16;
-/// Bytes of rows that are checked, and handed to a thread, together: few enough to stay in a cache
-/// between the two, enough that handing out costs nothing.
-const CHUNK: usize = 1 << 20;
+use super::layout::{HEADER, USED, chunk_rows, parse, push_row, stride};
 
 /// Why a piece is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -93,19 +61,6 @@ pub struct Matrix {
     checked: Box<[AtomicU8]>,
 }
 
-/// The numbers of a header.
-struct Facts {
-    dims: usize,
-    len: usize,
-    span: (i64, i64),
-    highest: i64,
-    digest: [u8; 32],
-}
-
-fn stride(dims: usize) -> usize {
-    (dims * 2).next_multiple_of(LINE)
-}
-
 fn stamp(metadata: &std::fs::Metadata) -> String {
     use std::os::unix::fs::MetadataExt;
     /// Seconds; the coarsest file systems count in twos.
@@ -124,11 +79,6 @@ fn stamp(metadata: &std::fs::Metadata) -> String {
         metadata.ctime(),
         metadata.ctime_nsec()
     )
-}
-
-/// Rows in a chunk.
-fn chunk_rows(dims: usize) -> usize {
-    (CHUNK / stride(dims)).max(1)
 }
 
 fn unchecked(chunks: usize) -> Box<[AtomicU8]> {
@@ -196,7 +146,7 @@ impl Matrix {
     pub fn in_memory<'v>(dims: usize, rows: impl IntoIterator<Item = (i64, &'v [f32])>) -> Self {
         let (mut bits, mut ids) = (Vec::new(), Vec::new());
         for (id, values) in rows {
-            if push(&mut bits, dims, values) {
+            if push_row(&mut bits, dims, values) {
                 ids.push(id);
             }
         }
@@ -381,199 +331,12 @@ impl Matrix {
     }
 }
 
-fn parse(bytes: &[u8], identity: &[u8; 32], dims: usize) -> Result<Facts, &'static str> {
-    let part = |at: usize, len: usize| &bytes[at..at + len];
-    let word =
-        |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-    let long = |at: usize| {
-        let mut field = [0; 8];
-        field.copy_from_slice(part(at, 8));
-        i64::from_ne_bytes(field)
-    };
-    let hash = |at: usize| {
-        let mut field = [0; 32];
-        field.copy_from_slice(part(at, 32));
-        field
-    };
-    if part(0, 8) != MAGIC {
-        return Err("it is no file of vectors");
-    }
-    if word(12) != ORDER {
-        return Err("it was written on a machine of the other byte order");
-    }
-    if word(8) != VERSION {
-        return Err("it is of another version");
-    }
-    if *blake3::hash(part(0, USED - 32)).as_bytes() != hash(USED - 32) {
-        return Err("its header is damaged");
-    }
-    if hash(56) != *identity {
-        return Err("it is of something else");
-    }
-    let found = long(16).cast_unsigned();
-    if found != dims as u64 || found > MOST_DIMS {
-        return Err("its rows have another length");
-    }
-    Ok(Facts {
-        dims,
-        len: usize::try_from(long(24)).map_err(|_| "it counts more rows than memory has")?,
-        span: (long(32), long(40)),
-        highest: long(48),
-        digest: hash(88),
-    })
-}
-
-fn header(facts: &Facts, identity: &[u8; 32]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER);
-    bytes.extend(MAGIC);
-    bytes.extend(VERSION.to_ne_bytes());
-    bytes.extend(ORDER.to_ne_bytes());
-    for number in [
-        facts.dims as i64,
-        facts.len as i64,
-        facts.span.0,
-        facts.span.1,
-        facts.highest,
-    ] {
-        bytes.extend(number.to_ne_bytes());
-    }
-    bytes.extend(identity);
-    bytes.extend(facts.digest);
-    let sum = blake3::hash(&bytes);
-    bytes.extend(sum.as_bytes());
-    bytes.resize(HEADER, 0);
-    bytes
-}
-
-/// Appends a row scaled to length one; false, and nothing appended, if it has another length, a
-/// value that is not finite, or no direction.
-fn push(bits: &mut Vec<u16>, dims: usize, values: &[f32]) -> bool {
-    let squares: f64 = values.iter().map(|v| f64::from(*v).powi(2)).sum();
-    if values.len() != dims || !squares.is_finite() || squares <= 0.0 {
-        return false;
-    }
-    let scale = squares.sqrt().recip() as f32;
-    let scaled: Vec<f32> = values.iter().map(|v| v * scale).collect();
-    if !scaled.iter().all(|v| v.is_finite()) {
-        return false;
-    }
-    let start = bits.len();
-    bits.resize(start + stride(dims) / 2, 0);
-    bits[start..start + dims]
-        .reinterpret_cast_mut::<bf16>()
-        .convert_from_f32_slice(&scaled);
-    true
-}
-
-/// A piece in the making. Nothing has its name before [`MatrixWriter::finish`].
-pub struct MatrixWriter {
-    out: NewFile,
-    path: PathBuf,
-    identity: [u8; 32],
-    dims: usize,
-    ids: Vec<i64>,
-    /// Rows of the chunk in work.
-    buffer: Vec<u16>,
-    sums: Vec<u8>,
-}
-
-impl MatrixWriter {
-    /// Begins the piece at `path`.
-    ///
-    /// # Errors
-    /// [`MatrixError::Io`].
-    pub fn begin(path: &Path, identity: &[u8; 32], dims: usize) -> Result<Self, MatrixError> {
-        let io = |source| MatrixError::Io {
-            path: path.to_path_buf(),
-            source,
-        };
-        let mut out = NewFile::begin(path).map_err(io)?;
-        out.file().write_all(&[0; HEADER]).map_err(io)?;
-        Ok(Self {
-            out,
-            path: path.to_path_buf(),
-            identity: *identity,
-            dims,
-            ids: Vec::new(),
-            buffer: Vec::new(),
-            sums: Vec::new(),
-        })
-    }
-
-    /// Adds a row; false if it has no direction, and then it is left out.
-    ///
-    /// # Errors
-    /// [`MatrixError::Io`].
-    pub fn push(&mut self, id: i64, values: &[f32]) -> Result<bool, MatrixError> {
-        if !push(&mut self.buffer, self.dims, values) {
-            return Ok(false);
-        }
-        self.ids.push(id);
-        if self.ids.len().is_multiple_of(chunk_rows(self.dims)) {
-            self.write_out()?;
-        }
-        Ok(true)
-    }
-
-    /// Puts the piece in place, with the two numbers that say what it was made of.
-    ///
-    /// # Errors
-    /// [`MatrixError::Io`]; then nothing of it is left.
-    pub fn finish(mut self, span: (i64, i64)) -> Result<Matrix, MatrixError> {
-        if !self.buffer.is_empty() {
-            self.write_out()?;
-        }
-        let mut ids: Vec<u8> = self.ids.iter().flat_map(|id| id.to_ne_bytes()).collect();
-        ids.extend(&self.sums);
-        let facts = Facts {
-            dims: self.dims,
-            len: self.ids.len(),
-            span,
-            highest: self.ids.iter().copied().max().unwrap_or(i64::MIN),
-            digest: *blake3::hash(&ids).as_bytes(),
-        };
-        let head = header(&facts, &self.identity);
-        let mut out = BufWriter::new(self.out.file());
-        out.write_all(&ids)
-            .and_then(|()| out.seek(SeekFrom::Start(0)).map(|_| ()))
-            .and_then(|()| out.write_all(&head))
-            .and_then(|()| out.flush())
-            .map_err(|source| MatrixError::Io {
-                path: self.path.clone(),
-                source,
-            })?;
-        drop(out);
-        let before = crate::failpoint::hit("piece.before");
-        let put = before.and_then(|()| self.out.put());
-        let after = put.and_then(|()| crate::failpoint::hit("piece.after"));
-        after.map_err(|source| MatrixError::Io {
-            path: self.path.clone(),
-            source,
-        })?;
-        Matrix::open(&self.path, &self.identity, self.dims)
-    }
-
-    fn write_out(&mut self) -> Result<(), MatrixError> {
-        // SAFETY: a `u16` is two bytes without padding, and bytes need no alignment.
-        let (_, bytes, _) = unsafe { self.buffer.align_to::<u8>() };
-        self.sums.extend(blake3::hash(bytes).as_bytes());
-        self.out
-            .file()
-            .write_all(bytes)
-            .map_err(|source| MatrixError::Io {
-                path: self.path.clone(),
-                source,
-            })?;
-        self.buffer.clear();
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::matrix::MatrixWriter;
 
     const WHO: [u8; 32] = [7; 32];
 
@@ -615,40 +378,6 @@ mod tests {
                 assert!((length - 1.0).abs() < 0.01, "{length}");
             }
         }
-    }
-
-    #[test]
-    fn what_has_no_direction_is_left_out() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.mx");
-        let mut writer = MatrixWriter::begin(&path, &WHO, 3).unwrap();
-        for bad in [
-            &[0.0, 0.0, -0.0][..],
-            &[f32::NAN, 1.0, 0.0],
-            &[1.0, f32::INFINITY, 0.0],
-            &[1.0, 0.0],
-            &[],
-        ] {
-            assert!(!writer.push(1, bad).unwrap(), "{bad:?}");
-        }
-        assert!(writer.push(2, &[0.0, 1e-30, 0.0]).unwrap());
-        assert!(writer.push(3, &[3e38, 3e38, 3e38]).unwrap());
-        let matrix = writer.finish((0, 0)).unwrap();
-        assert_eq!(matrix.ids().collect::<Vec<_>>(), [2, 3]);
-    }
-
-    #[test]
-    fn an_unfinished_piece_is_not_there() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.mx");
-        let mut writer = MatrixWriter::begin(&path, &WHO, 2).unwrap();
-        writer.push(1, &[1.0, 0.0]).unwrap();
-        drop(writer);
-        assert!(matches!(
-            Matrix::open(&path, &WHO, 2),
-            Err(MatrixError::Absent(_))
-        ));
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

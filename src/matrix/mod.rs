@@ -17,12 +17,15 @@
 
 mod file;
 mod kernel;
+mod layout;
 mod scan;
 mod topk;
+mod write;
 
-pub use file::{Matrix, MatrixError, MatrixWriter};
+pub use file::{Matrix, MatrixError};
 pub use scan::{Piece, Scan, ScanError, Scanned};
 pub use topk::{Scored, TopK};
+pub use write::MatrixWriter;
 
 /// The identity of a matrix: a hash of whatever its rows depend on.
 pub fn identity(parts: &[impl AsRef<[u8]>]) -> [u8; 32] {

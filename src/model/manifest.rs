@@ -5,16 +5,33 @@
 //! unknown ones are refused, names of files cannot leave the pack's folder), and every complaint
 //! names the pack, the key, the reason and the remedy. Never opens a file.
 //!
+//! Here is what all packs have; each table of one kind's is in a room of its own, with the rules for its
+//! values. `check` says which tables each kind has, `rules` what a value may be.
+//!
 //! A catalogue entry may leave out sizes and checksums; [`Manifest::complete`] is what an installed
 //! pack must satisfy. [`Manifest::variant`] makes the manifest of one of the variants.
+
+mod boxes;
+mod calibration;
+mod check;
+mod faces;
+mod image;
+mod rules;
+mod text;
+mod text_reader;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::boxes::{After, BoxRules, PeopleOdds};
+pub use self::calibration::Calibration;
+pub use self::faces::FacesTable;
+pub use self::image::{DerivedTable, FitName, ImageTable};
+pub use self::text::{Pooling, TextSpec};
+pub use self::text_reader::{ChannelOrder, FinderTable, ReaderTable};
 use super::error::ModelError;
-use super::manifest_check::check;
-use crate::embedding::{Fit, InputSpec, ModelId};
+use crate::embedding::ModelId;
 
 /// What a pack can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,319 +134,6 @@ pub struct Manifest {
     pub variants: BTreeMap<String, toml::Table>,
 }
 
-/// `[image]`: a graph that takes pictures.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ImageTable {
-    /// The graph's file.
-    pub file: String,
-    /// Name of its input, `[N, 3, size, size]`, float32 or float16.
-    pub tensor: String,
-    /// Name of its output, `[N, dims]`, float32 or float16. A detector has `scores` and `boxes`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
-    /// Detectors: name of the output `[N, classes, places]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scores: Option<String>,
-    /// Detectors: name of the output `[N, 4, places]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub boxes: Option<String>,
-    /// Detectors of faces: name of the output `[N, 10, places]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub points: Option<String>,
-    /// Width and height of its pictures in pixels; of a detector the longer side.
-    pub size: u32,
-    /// With `letterbox` only: what the sides of the tensor are multiples of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub multiple: Option<u32>,
-    /// What of a picture is taken.
-    pub fit: FitName,
-    /// Fraction of the shorter side, with `center-crop` only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub crop: Option<f32>,
-    /// Subtracted from each 0…255 value (R, G, B); in a detector's graph itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mean: Option<[f32; 3]>,
-    /// Divides the difference (R, G, B); in a detector's graph itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub std: Option<[f32; 3]>,
-    /// Most pictures in one run; 1 where a picture's vector would depend on its neighbours.
-    #[serde(default = "default_batch")]
-    pub batch: usize,
-}
-
-/// Beyond eight pictures a run gains next to nothing on a CPU and costs memory.
-const fn default_batch() -> usize {
-    8
-}
-
-/// How a picture is fitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FitName {
-    /// The centred square of `crop` of the shorter side.
-    CenterCrop,
-    /// The whole picture, squashed.
-    Squash,
-    /// The whole picture in its own shape.
-    Letterbox,
-}
-
-/// `[boxes]`: which boxes are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BoxRules {
-    /// Least score.
-    pub least: f32,
-    /// Of two of one class that overlap by more of their union the surer is kept.
-    pub overlap: f32,
-    /// At most so many, the surest.
-    pub most: usize,
-}
-
-/// `[people]`: how likely there are people.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PeopleOdds {
-    /// Of the best person box's evidence, and of the best face's.
-    pub weights: [f32; 2],
-    /// Added to their sum.
-    pub constant: f32,
-    /// What each evidence is at least, and where nothing is found.
-    pub least: [f32; 2],
-    /// The share of the picture from which a face's size takes nothing from its evidence.
-    pub face_area: f32,
-}
-
-/// `[after]`: the detector is run only where the other one saw this.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct After {
-    /// A class of the other one.
-    pub class: String,
-    /// Least score of a box of it.
-    pub score: f32,
-}
-
-/// `[faces]`: a graph that takes faces, turned upright.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FacesTable {
-    /// The graph's file.
-    pub file: String,
-    /// The file that its weights lie in.
-    pub weights: String,
-    /// Name of its input, `[N, side, side, 3]` of bytes (RGB).
-    pub tensor: String,
-    /// Name of its output, `[N, dims]`.
-    pub output: String,
-    /// Width and height of a face in pixels.
-    pub side: u32,
-    /// Where left eye, right eye, nose, left and right corner of the mouth are put, in shares of the side.
-    pub points: [[f32; 2]; 5],
-    /// The detector that finds faces, `name@revision`.
-    pub detector: String,
-    /// The longer side of the picture that it is shown.
-    pub size: u32,
-    /// What the sides of that picture's tensor are multiples of.
-    pub multiple: u32,
-    /// Least score of a face.
-    pub least: f32,
-    /// Least height of a face in pixels of that picture: smaller ones cannot be told apart.
-    pub smallest: f32,
-    /// The farthest that the points may lie from where they are put, root mean square in shares of the
-    /// side: faces from the side cannot be told apart.
-    pub askew: f32,
-}
-
-/// `[finder]`: a graph that says of each pixel how likely it lies in the heart of a line of text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FinderTable {
-    /// The graph's file.
-    pub file: String,
-    /// Name of its input, `[N, 3, height, width]`.
-    pub tensor: String,
-    /// Name of its output, `[N, 1, height, width]`.
-    pub output: String,
-    /// Longer side of its pictures in pixels; smaller ones are not enlarged.
-    pub size: u32,
-    /// What the sides of the tensor are multiples of.
-    pub multiple: u32,
-    /// Which channel comes first.
-    pub channels: ChannelOrder,
-    /// Subtracted from each 0…255 value, in the order of its channels.
-    pub mean: [f32; 3],
-    /// Divides the difference.
-    pub std: [f32; 3],
-    /// Above this a pixel is in a line.
-    pub threshold: f32,
-    /// Least mean of a line's pixels.
-    pub box_score: f32,
-    /// A rectangle grows on each side by its area, times this, over its circumference.
-    pub unclip: f32,
-    /// Least height of a rectangle in pixels.
-    pub least_side: f32,
-    /// Most lines of a picture, the surest.
-    pub most: usize,
-}
-
-/// `[reader]`: a graph that reads one line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReaderTable {
-    /// The graph's file.
-    pub file: String,
-    /// Name of its input, `[N, 3, height, width]`.
-    pub tensor: String,
-    /// Name of its output, `[N, steps, classes]`: probabilities, the first class is "none", the last a space.
-    pub output: String,
-    /// The graph's own property (metadata) that has its characters, one a line.
-    pub keys: String,
-    /// Longer side of the picture, in pixels, that lines are cut out of.
-    pub picture: u32,
-    /// Height of a line in pixels.
-    pub height: u32,
-    /// A longer line is squeezed into this width.
-    pub most_width: u32,
-    /// Which channel comes first.
-    pub channels: ChannelOrder,
-    /// Subtracted from each 0…255 value, in the order of its channels.
-    pub mean: [f32; 3],
-    /// Divides the difference.
-    pub std: [f32; 3],
-    /// Least mean of a line's characters.
-    pub confidence: f32,
-    /// Least letters and digits of a line.
-    pub least_characters: usize,
-}
-
-/// Order of a picture's channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChannelOrder {
-    /// Red, green, blue.
-    Rgb,
-    /// Blue, green, red.
-    Bgr,
-}
-
-/// `[derived]`: an image side without a graph.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DerivedTable {
-    /// The classifier, `name@revision`.
-    pub from: String,
-    /// File with its classes' vectors, see [`super::projection`].
-    pub class_vectors: String,
-    /// How many of the likeliest classes count.
-    pub top: usize,
-}
-
-/// `[text]`: a graph that takes tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TextSpec {
-    /// The graph's file.
-    pub file: String,
-    /// `tokenizer.json`. Padding and truncation stored in it are ignored: what stands here counts.
-    pub tokenizer: String,
-    /// Name of the graph's input for token ids, `[N, L]`, int64 or int32.
-    pub ids: String,
-    /// Name of its attention mask. Not fed if this export of the graph has no such input.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mask: Option<String>,
-    /// Name of its token types. Not fed if this export of the graph has no such input.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub types: Option<String>,
-    /// Name of its output: `[N, dims]`, or `[N, L, dims]` with mean pooling.
-    pub output: String,
-    /// From tokens to one vector.
-    #[serde(default)]
-    pub pooling: Pooling,
-    /// Most tokens, special ones included.
-    pub length: usize,
-    /// Texts are padded to `length` with this token, on the right; absent: no padding.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pad_id: Option<u32>,
-    /// Whether texts are put in lower case before they meet the tokenizer.
-    #[serde(default)]
-    pub lowercase: bool,
-    /// What a label becomes before it is encoded; `{}` stands for the label. Sentences of people
-    /// are encoded as they are.
-    #[serde(default = "default_prompt")]
-    pub prompt: String,
-}
-
-fn default_prompt() -> String {
-    "{}".to_owned()
-}
-
-/// How a text graph's output becomes one vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pooling {
-    /// The graph has done it.
-    #[default]
-    None,
-    /// The mean over the tokens that are not padding.
-    Mean,
-}
-
-/// `[calibration]`: what a score means.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Calibration {
-    /// Classifiers: the scores of all classes together, and what evidence is worth on people's own
-    /// photos (slope and constant, from log odds of evidence to log odds of being right).
-    Softmax {
-        /// Divides the scores before the softmax.
-        temperature: f32,
-        /// Of a class.
-        classes: [f32; 2],
-        /// Of a kind of classes.
-        kinds: [f32; 2],
-        /// Of an everyday word.
-        concepts: [f32; 2],
-    },
-    /// `sigmoid(scale · cosine + bias)`.
-    Sigmoid {
-        /// Multiplies the cosine.
-        scale: f64,
-        /// Added to it.
-        bias: f64,
-    },
-    /// Detectors: a logistic function of a box's score and size.
-    SizedLogistic {
-        /// The share of the picture from which size takes nothing from the evidence for people.
-        area: f32,
-        /// What a smaller one takes, for each e-fold.
-        per_area: f32,
-        /// Slope and constant.
-        alone: [f32; 2],
-        /// Slope of the box's evidence, of the classifier's log odds, and constant.
-        with_classifier: [f32; 3],
-        /// `area` and `per_area` there.
-        with_classifier_size: [f32; 2],
-    },
-    /// Detectors: a box counts from here on.
-    Threshold {
-        /// Least score.
-        shown: f32,
-    },
-    /// Face encoders: two faces are the same person's up to this distance.
-    Distance {
-        /// Of two faces' vectors, or of one from the mean of a person's.
-        same: f32,
-    },
-    /// The cosine itself, with named numbers for whoever judges it.
-    Cosine {
-        /// The numbers by name.
-        #[serde(flatten)]
-        values: BTreeMap<String, f64>,
-    },
-}
-
 /// `[licence]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Licence {
@@ -500,7 +204,7 @@ impl Manifest {
                 reason: format!("is not understood: {}", e.message().replace('\n', ", ")),
             }
         })?;
-        check(&manifest)?;
+        check::check(&manifest)?;
         Ok(manifest)
     }
 
@@ -579,22 +283,6 @@ impl Manifest {
             key: key.to_owned(),
             reason: reason.to_owned(),
             remedy: remedy(&self.name),
-        }
-    }
-}
-
-impl ImageTable {
-    /// How it wants its pictures. `crop` was checked against `fit`.
-    pub fn spec(&self) -> InputSpec {
-        InputSpec {
-            size: self.size,
-            fit: match self.fit {
-                FitName::CenterCrop => Fit::CenterCrop(self.crop.unwrap_or(1.0)),
-                FitName::Squash => Fit::Squash,
-                FitName::Letterbox => Fit::Letterbox(self.multiple.unwrap_or(1)),
-            },
-            mean: self.mean.unwrap_or([0.0; 3]),
-            std: self.std.unwrap_or([1.0; 3]),
         }
     }
 }

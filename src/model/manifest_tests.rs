@@ -1,4 +1,5 @@
 use super::*;
+use crate::embedding::Fit;
 use crate::model::testing::{CLASSIFIER, DUAL};
 
 #[test]

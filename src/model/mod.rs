@@ -21,7 +21,6 @@ mod face_encoder;
 mod image_encoder;
 pub mod install;
 mod manifest;
-mod manifest_check;
 mod pack;
 pub mod packs;
 pub mod projection;

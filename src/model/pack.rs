@@ -6,20 +6,20 @@
 //! still fits; sizes are always looked at. Never writes, but for that stamp, when every file was
 //! hashed ([`ModelPack::open_and_stamp`], [`ModelPack::verify`]). A clone shares the bytes in memory.
 
+mod image_side;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::image_side::{BoxGraph, DerivedImage, FaceGraph, ImageGraph, ImageSide, TextGraphs};
 use super::error::ModelError;
-use super::manifest::{
-    BoxRules, Calibration, FacesTable, FileEntry, FinderTable, Kind, Manifest, ReaderTable,
-    TextSpec, UNNAMED,
-};
+use super::manifest::{Calibration, FileEntry, Kind, Manifest, TextSpec, UNNAMED};
 use super::stamp::{self, Stamp};
 use crate::boxes;
-use crate::embedding::{Fit, InputSpec, ModelId};
+use crate::embedding::{InputSpec, ModelId};
 
 /// A pack that is ready for its encoders.
 #[derive(Debug, Clone)]
@@ -43,88 +43,6 @@ pub struct ModelPack {
     /// Everything its `model.toml` says.
     pub manifest: Manifest,
     files: BTreeMap<String, PackFile>,
-}
-
-/// Where a photo's vector comes from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ImageSide {
-    /// A graph of the pack's own.
-    Graph(ImageGraph),
-    /// A classifier's probabilities, see [`super::Projection`].
-    Derived(DerivedImage),
-    /// A graph from pictures to boxes, which are kept instead of a vector.
-    Boxes(BoxGraph),
-    /// A graph from faces to vectors, which are kept with their boxes.
-    Faces(FaceGraph),
-    /// Two graphs that find lines of text and read them; the lines' boxes are kept instead of a vector.
-    Text(TextGraphs),
-}
-
-/// A graph from faces to vectors.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FaceGraph {
-    /// The graph, and which faces it is shown.
-    pub table: FacesTable,
-    /// How the picture is wanted in which faces are looked for.
-    pub spec: InputSpec,
-}
-
-/// Two graphs that find lines of text and read them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TextGraphs {
-    /// What finds them.
-    pub finder: FinderTable,
-    /// What reads one.
-    pub reader: ReaderTable,
-    /// How the picture is wanted that lines are cut out of.
-    pub spec: InputSpec,
-}
-
-/// A graph from pictures to boxes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BoxGraph {
-    /// Name of the file among the pack's.
-    pub file: String,
-    /// Name of the input, `[N, height, width, 3]` of bytes.
-    pub input_name: String,
-    /// Name of the output `[N, classes, places]`.
-    pub scores: String,
-    /// Name of the output `[N, 4, places]`.
-    pub boxes: String,
-    /// Name of the output `[N, 10, places]`, where a detector of faces has it.
-    pub points: Option<String>,
-    /// How it wants its pictures.
-    pub spec: InputSpec,
-    /// Which boxes are kept.
-    pub rules: BoxRules,
-}
-
-/// A graph from pictures to vectors.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ImageGraph {
-    /// Name of the file among the pack's.
-    pub file: String,
-    /// Name of the input, `[N, 3, size, size]`.
-    pub input_name: String,
-    /// Name of the output, `[N, dims]`.
-    pub output_name: String,
-    /// How it wants its pictures.
-    pub spec: InputSpec,
-    /// Most pictures in one run.
-    pub batch: usize,
-    /// Whether vectors are scaled to length one (dual encoders; a classifier's stay as they are).
-    pub normalise: bool,
-}
-
-/// An image side without a graph.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DerivedImage {
-    /// The classifier whose probabilities it takes.
-    pub from: ModelId,
-    /// Name of the file with its classes' vectors among the pack's.
-    pub class_vectors: String,
-    /// How many of the likeliest classes count.
-    pub top: usize,
 }
 
 /// One file of a pack, after its check.
@@ -267,7 +185,7 @@ impl ModelPack {
             },
             description: manifest.description.clone(),
             licence: manifest.licence.weights.clone(),
-            image: image_side(&manifest)?,
+            image: ImageSide::of(&manifest)?,
             text: manifest.text.clone(),
             calibration: manifest.calibration.clone(),
             manifest,
@@ -282,23 +200,14 @@ impl ModelPack {
 
     /// How its image graph wants its pictures; derived packs see none.
     pub fn input(&self) -> Option<&InputSpec> {
-        match &self.image {
-            ImageSide::Graph(graph) => Some(&graph.spec),
-            ImageSide::Boxes(graph) => Some(&graph.spec),
-            ImageSide::Text(graphs) => Some(&graphs.spec),
-            ImageSide::Faces(graph) => Some(&graph.spec),
-            ImageSide::Derived(_) => None,
-        }
+        self.image.input()
     }
 
     /// The classifier whose probabilities this pack's photo vectors are made of, if they are.
     pub fn derived_from(&self) -> Option<&ModelId> {
         match &self.image {
-            ImageSide::Graph(_)
-            | ImageSide::Boxes(_)
-            | ImageSide::Text(_)
-            | ImageSide::Faces(_) => None,
             ImageSide::Derived(derived) => Some(&derived.from),
+            _ => None,
         }
     }
 
@@ -468,51 +377,6 @@ pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, ModelError> {
         },
         other => other,
     })
-}
-
-fn image_side(manifest: &Manifest) -> Result<ImageSide, ModelError> {
-    if let Some(faces) = &manifest.faces {
-        return Ok(ImageSide::Faces(FaceGraph {
-            spec: InputSpec::bytes(faces.size, Fit::Letterbox(faces.multiple)),
-            table: faces.clone(),
-        }));
-    }
-    if let (Some(finder), Some(reader)) = (&manifest.finder, &manifest.reader) {
-        return Ok(ImageSide::Text(TextGraphs {
-            spec: InputSpec::bytes(reader.picture, Fit::Within(finder.multiple)),
-            finder: finder.clone(),
-            reader: reader.clone(),
-        }));
-    }
-    match (&manifest.image, &manifest.derived) {
-        (Some(image), None) if manifest.kind == Kind::Detector => {
-            let missing = |key: &str| manifest.wrong(key, "is missing (a detector needs it)");
-            let name = |key: &str, name: &Option<String>| name.clone().ok_or_else(|| missing(key));
-            Ok(ImageSide::Boxes(BoxGraph {
-                file: image.file.clone(),
-                input_name: image.tensor.clone(),
-                scores: name("image.scores", &image.scores)?,
-                boxes: name("image.boxes", &image.boxes)?,
-                points: image.points.clone(),
-                spec: image.spec(),
-                rules: manifest.boxes.ok_or_else(|| missing("boxes"))?,
-            }))
-        }
-        (Some(image), None) => Ok(ImageSide::Graph(ImageGraph {
-            file: image.file.clone(),
-            input_name: image.tensor.clone(),
-            output_name: image.output.clone().unwrap_or_default(),
-            spec: image.spec(),
-            batch: image.batch,
-            normalise: manifest.kind == Kind::DualEncoder,
-        })),
-        (None, Some(derived)) => Ok(ImageSide::Derived(DerivedImage {
-            from: ModelId(derived.from.clone()),
-            class_vectors: derived.class_vectors.clone(),
-            top: derived.top,
-        })),
-        _ => Err(manifest.wrong("image", "must be there, or derived, and not both")),
-    }
 }
 
 /// Size and checksum of a complete manifest's entry.

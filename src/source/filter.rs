@@ -12,39 +12,25 @@
 //! that has one of these files; it is written only when one appears, changes or goes.
 //! Cost without ignore files and globs: a few comparisons of the name.
 
+mod rules;
+
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{AtFlags, statat};
 
-use super::error::{FilterError, is_gone, is_passing};
+use self::rules::Rules;
+pub use self::rules::{IGNORE_FILE, MARKS};
+pub(super) use self::rules::{Scope, is_rule_file};
+use super::error::{FilterError, is_gone};
 use super::links::{LinkTarget, Links, RootLinks, SharedLinks, target_of};
 use super::names;
-use super::open::{descend, open_root, read_small_at};
+use super::open::{descend, open_root};
 use super::rule::{LeftOut, Rule};
 use crate::photo::RelPath;
 use crate::sidecar::SidecarKind;
-
-/// The name of the file with a directory's own rules, in gitignore syntax.
-pub const IGNORE_FILE: &str = ".photondignore";
-
-/// Files that say of their directory, and of all below it, that nothing in it is for programs that
-/// collect pictures: Android's, and the one for pictures alone.
-pub const MARKS: [&str; 2] = [".nomedia", ".noimage"];
-
-/// True if files of this name say what is looked at in their directory.
-pub(super) fn is_rule_file(name: &[u8]) -> bool {
-    name == IGNORE_FILE.as_bytes() || MARKS.iter().any(|mark| name == mark.as_bytes())
-}
-
-/// Largest ignore file read, in bytes: thousands of rules; more is no ignore file.
-const IGNORE_FILE_LIMIT: u64 = 1 << 20;
 
 /// What the user can set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -94,26 +80,6 @@ pub struct Filter {
     learning: Mutex<()>,
 }
 
-/// One ignore file: its text, to see a change, and what it means.
-#[derive(Debug)]
-struct Rules {
-    text: Vec<u8>,
-    matcher: Gitignore,
-    /// The file is there and cannot be read: what it would leave out is not known, so nothing in its
-    /// directory is looked at.
-    unusable: Option<Unusable>,
-    /// The one of [`MARKS`] that closes the directory; its ignore file is not read then.
-    mark: Option<&'static str>,
-}
-
-/// Why an ignore file cannot be used.
-#[derive(Debug, Clone)]
-struct Unusable {
-    /// The system's number of an error that says nothing of the file.
-    passing: Option<i32>,
-    text: String,
-}
-
 /// How a directory stands under the rules.
 enum Standing {
     /// Its entries are looked at, under these ignore files.
@@ -124,63 +90,6 @@ enum Standing {
     Marked(RelPath),
     /// The ignore file of this one, it or one above it, cannot be used.
     Undecided(RelPath),
-}
-
-/// The ignore files that apply in one directory, nearest first.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Scope(Option<Arc<ScopeNode>>);
-
-#[derive(Debug)]
-struct ScopeNode {
-    /// Bytes of a path below the root to skip to make it relative to the rules' directory.
-    skip: usize,
-    rules: Arc<Rules>,
-    outer: Scope,
-}
-
-impl Rules {
-    fn none() -> Self {
-        Self {
-            text: Vec::new(),
-            matcher: Gitignore::empty(),
-            unusable: None,
-            mark: None,
-        }
-    }
-
-    fn unusable(error: &std::io::Error) -> Self {
-        Self {
-            unusable: Some(Unusable {
-                passing: error.raw_os_error().filter(|_| is_passing(error)),
-                text: error.to_string(),
-            }),
-            ..Self::none()
-        }
-    }
-
-    fn marked(mark: &'static str) -> Self {
-        Self {
-            mark: Some(mark),
-            ..Self::none()
-        }
-    }
-
-    /// Whether they leave out what these do.
-    fn is_same(&self, other: &Self) -> bool {
-        self.text == other.text
-            && self.unusable.is_some() == other.unusable.is_some()
-            && self.mark == other.mark
-    }
-
-    /// The line that a pattern stands in, counted from 1; of several alike the last, which decides.
-    fn line_of(&self, pattern: &str) -> Option<usize> {
-        let lines: Vec<_> = self.text.split(|b| *b == b'\n').collect();
-        let stands = |line: &&[u8]| {
-            let line = String::from_utf8_lossy(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line));
-            line.trim_end() == pattern.trim_end()
-        };
-        lines.iter().rposition(stands).map(|at| at + 1)
-    }
 }
 
 impl Filter {
@@ -304,15 +213,14 @@ impl Filter {
 
     fn left_out(&self, at: RelPath, rule: Rule, scope: &Scope, is_dir: bool) -> LeftOut {
         let mut left_out = LeftOut::by(rule, at);
-        let Some(ruling) = self.ruling(scope, left_out.at.as_bytes(), is_dir) else {
+        let Some(ruling) = scope.ruling(&self.configured, left_out.at.as_bytes(), is_dir) else {
             return left_out;
         };
         let pattern = ruling.glob.original().to_owned();
         match (rule, ruling.by) {
             (Rule::IgnoreFile, Some(node)) => {
-                let dir = &left_out.at.as_bytes()[..node.skip.saturating_sub(1)];
-                let file = RelPath::from_bytes(dir).join(IGNORE_FILE.as_bytes());
-                (left_out.file, left_out.line) = (Some(file), node.rules.line_of(&pattern));
+                let (file, line) = node.place_of(&pattern, &left_out.at);
+                (left_out.file, left_out.line) = (Some(file), line);
                 left_out.pattern = Some(pattern);
             }
             (Rule::Setting, _) => left_out.pattern = Some(pattern),
@@ -367,15 +275,7 @@ impl Filter {
     }
 
     fn read_rules(&self, fd: BorrowedFd<'_>, dir: &RelPath) -> bool {
-        let there = |mark: &&&str| statat(fd, **mark, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-        let rules = match MARKS.iter().find(there) {
-            Some(mark) => Some(Rules::marked(mark)),
-            None => match read_small_at(fd, c".photondignore", IGNORE_FILE_LIMIT) {
-                Ok(text) => text.map(|bytes| self.parse(dir, bytes)),
-                Err(error) => Some(Rules::unusable(&error)),
-            },
-        };
-        self.store_rules(dir, rules)
+        self.store_rules(dir, Rules::read(fd, (&self.root, dir)))
     }
 
     /// The mark that closes this very directory, if it has one.
@@ -385,12 +285,7 @@ impl Filter {
 
     /// Why the ignore file of this very directory cannot be used, if it cannot.
     pub(super) fn unusable(&self, dir: &RelPath) -> Option<std::io::Error> {
-        let table = self.read();
-        let why = table.get(dir)?.unusable.as_ref()?;
-        Some(match why.passing {
-            Some(errno) => std::io::Error::from_raw_os_error(errno),
-            None => std::io::Error::other(format!("its {IGNORE_FILE}: {}", why.text)),
-        })
+        self.read().get(dir)?.why_unusable()
     }
 
     /// The outermost directory down to `dir` whose ignore file cannot be used, and why; `None` if
@@ -422,31 +317,9 @@ impl Filter {
         true
     }
 
-    /// The rules in an ignore file; a line that is no valid pattern is reported and skipped, so
-    /// that one typing error does not bring back everything the other lines leave out.
-    fn parse(&self, dir: &RelPath, text: Vec<u8>) -> Rules {
-        let mut builder = GitignoreBuilder::new("");
-        let lines = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-        for line in lines.split(|b| *b == b'\n') {
-            let line = String::from_utf8_lossy(line);
-            if let Err(error) = builder.add_line(None, line.trim_end_matches('\r')) {
-                let at = dir.join(IGNORE_FILE.as_bytes());
-                tracing::warn!(root = %self.root.display(), file = ?at, %error, "a rule is skipped");
-            }
-        }
-        let matcher = builder.build().unwrap_or_else(|error| {
-            tracing::warn!(root = %self.root.display(), ?dir, %error, "an ignore file is skipped");
-            Gitignore::empty()
-        });
-        Rules {
-            text,
-            matcher,
-            ..Rules::none()
-        }
-    }
-
     /// What the rules say of a directory. What is left out further up is so whatever lies below it.
     fn standing(&self, dir: &RelPath) -> Standing {
+        let table = self.read();
         let mut scope = Scope::default();
         for above in ancestors(dir) {
             if !above.is_root()
@@ -454,13 +327,16 @@ impl Filter {
             {
                 return Standing::LeftOut(rule);
             }
-            if self.mark_of(&above).is_some() {
+            let Some(rules) = table.get(&above) else {
+                continue;
+            };
+            if rules.mark.is_some() {
                 return Standing::Marked(above);
             }
-            if self.unusable(&above).is_some() {
+            if rules.is_unusable() {
                 return Standing::Undecided(above);
             }
-            scope = self.scope_below(&scope, &above);
+            scope = scope.inside(&above, rules);
         }
         Standing::Open(scope)
     }
@@ -518,32 +394,11 @@ impl Filter {
     }
 
     fn ruled_out(&self, scope: &Scope, path: &[u8], is_dir: bool) -> Option<Rule> {
-        let ruling = self.ruling(scope, path, is_dir)?;
+        let ruling = scope.ruling(&self.configured, path, is_dir)?;
         Some(match ruling.by {
             Some(_) => Rule::IgnoreFile,
             None => Rule::Setting,
         })
-    }
-
-    /// The pattern that leaves a path out, if one does.
-    fn ruling<'a>(&'a self, scope: &'a Scope, path: &[u8], is_dir: bool) -> Option<Ruling<'a>> {
-        let mut at = &scope.0;
-        while let Some(node) = at {
-            let relative = path.get(node.skip..).unwrap_or_default();
-            let relative = OsStr::from_bytes(relative);
-            match node.rules.matcher.matched(relative, is_dir) {
-                Match::Ignore(glob) => {
-                    let by = Some(node.as_ref());
-                    return Some(Ruling { glob, by });
-                }
-                Match::Whitelist(_) => return None,
-                Match::None => at = &node.outer.0,
-            }
-        }
-        match self.configured.matched(OsStr::from_bytes(path), is_dir) {
-            Match::Ignore(glob) => Some(Ruling { glob, by: None }),
-            Match::Whitelist(_) | Match::None => None,
-        }
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<RelPath, Arc<Rules>>> {
@@ -551,28 +406,6 @@ impl Filter {
         self.ignore_files
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A pattern that leaves a path out.
-struct Ruling<'a> {
-    glob: &'a Glob,
-    /// The ignore file it stands in; `None`: the settings.
-    by: Option<&'a ScopeNode>,
-}
-
-impl Scope {
-    fn inside(&self, dir: &RelPath, rules: &Arc<Rules>) -> Self {
-        let skip = if dir.is_root() {
-            0
-        } else {
-            dir.as_bytes().len() + 1
-        };
-        Self(Some(Arc::new(ScopeNode {
-            skip,
-            rules: Arc::clone(rules),
-            outer: self.clone(),
-        })))
     }
 }
 

@@ -95,18 +95,6 @@ impl StoreReader {
         self.page(UNREAD, after, limit)
     }
 
-    /// Whether some content is one of [`StoreReader::unread`].
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn is_unread(&self, hash: &ContentHash) -> Result<bool, StoreError> {
-        self.conn
-            .prepare_cached("SELECT facts_by = 0 FROM photos WHERE hash = ?1")
-            .and_then(|mut s| s.query_row([&hash.0[..]], |r| r.get(0)).optional())
-            .map(|found| found.unwrap_or(false))
-            .at(&self.path)
-    }
-
     /// Photos seen by their small picture alone that lie on a volume that is there: up to `limit`, with
     /// one place each, ids above `after`.
     ///

@@ -1,12 +1,16 @@
-//! Places: which content lies at which path, and the stamp it had when it was read.
+//! Places: which content lies at which path, and the stamp it had when it was read. `write` has the ways in
+//! which a row changes.
 
-use rusqlite::{Connection, OptionalExtension, params};
+mod write;
 
+use rusqlite::{OptionalExtension, params};
+
+pub(super) use self::write::{
+    Points, date_again, folder, hold, put, remove, set_trouble, vouch_for,
+};
 use super::error::{At, StoreError};
-use super::{Failure, Stage, Store, StoreReader, beside, unix_now, word_index};
+use super::{Failure, Stage, Store, StoreReader, beside, word_index};
 use crate::photo::{ContentHash, FileStamp, RelPath};
-use crate::said::SaidDate;
-use crate::sidecar::group;
 
 /// Where a file lies: a root's key and the path below it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,12 +48,22 @@ impl FileRow {
 /// What is known of some content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
-    /// Indexed, and each of the given models has seen it or failed on it.
-    Complete,
-    /// Indexed, but one of the models has not seen it yet.
-    WithoutEmbedding,
+    /// Indexed, whichever models have seen it.
+    Indexed,
     /// Failed in the image code of this very version.
     Failed(Failure),
+}
+
+/// A statement that gives what [`read_row`] reads.
+macro_rules! rows {
+    ($which:literal) => {
+        concat!(
+            "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version,
+                 f.missing_since, f.trouble, x.stage = 'scan'
+             FROM files f LEFT JOIN failures x ON x.id = f.failure ",
+            $which
+        )
+    };
 }
 
 impl StoreReader {
@@ -59,14 +73,10 @@ impl StoreReader {
     /// If the database cannot be read.
     pub fn file(&self, key: &FileKey) -> Result<Option<FileRow>, StoreError> {
         self.conn
-            .prepare_cached(
-                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since, f.trouble,
-                        x.stage = 'scan'
-                 FROM files f LEFT JOIN failures x ON x.id = f.failure
-                 WHERE f.root = ?1 AND f.path = ?2",
-            )
+            .prepare_cached(rows!("WHERE f.root = ?1 AND f.path = ?2"))
             .and_then(|mut s| {
-                s.query_row(params![key.root, key.path.as_bytes()], read_row).optional()
+                s.query_row(params![key.root, key.path.as_bytes()], read_row)
+                    .optional()
             })
             .at(&self.path)
     }
@@ -89,13 +99,10 @@ impl StoreReader {
         };
         let mut stmt = self
             .conn
-            .prepare_cached(
-                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, x.decoder_version, f.missing_since, f.trouble,
-                        x.stage = 'scan'
-                 FROM files f LEFT JOIN failures x ON x.id = f.failure
-                 WHERE f.root = ?1 AND f.path > ?2 AND (?3 IS NULL OR f.path < ?3)
-                 ORDER BY f.path LIMIT ?4",
-            )
+            .prepare_cached(rows!(
+                "WHERE f.root = ?1 AND f.path > ?2 AND (?3 IS NULL OR f.path < ?3)
+                 ORDER BY f.path LIMIT ?4"
+            ))
             .at(&self.path)?;
         let rows = stmt
             .query_map(
@@ -181,7 +188,7 @@ impl StoreReader {
                     key.root,
                     key.path.as_bytes(),
                     inode_column(now),
-                    i64::try_from(now.size).unwrap_or(i64::MAX),
+                    size_column(now),
                     now.mtime_ns,
                     now.ctime_ns,
                     content.0
@@ -200,39 +207,27 @@ impl StoreReader {
             .at(&self.path)
     }
 
-    /// What is known of a content hash, for all the given models (`models.id`). A failure of an
-    /// older image code counts for nothing.
+    /// What is known of a content hash. A failure of an older image code counts for nothing, nor does a model's
+    /// alone, which is no verdict on the picture.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn known(
         &self,
         hash: &ContentHash,
-        models: &[i64],
         decoder_version: u32,
     ) -> Result<Option<Known>, StoreError> {
-        let photo = self.photo_id(hash)?;
-        let mut failures = self.failures_of(hash)?;
-        failures.retain(|(_, f)| f.decoder_version >= decoder_version);
-        if let Some(photo) = photo
-            && self.may_be_seen_better(photo, decoder_version)?
-        {
-            return Ok(None);
+        if let Some(photo) = self.photo_id(hash)? {
+            let may_be_better = self.may_be_seen_better(photo, decoder_version)?;
+            return Ok((!may_be_better).then_some(Known::Indexed));
         }
-        let Some(photo) = photo else {
-            // An embed failure alone is no verdict on the picture.
-            return Ok(failures
-                .into_iter()
-                .find(|(model, f)| model.is_none() && f.stage != Stage::Embed)
-                .map(|(_, failure)| Known::Failed(failure)));
+        let is_verdict = |(model, failure): &(Option<i64>, Failure)| {
+            model.is_none()
+                && failure.stage != Stage::Embed
+                && failure.decoder_version >= decoder_version
         };
-        for model in models {
-            let failed = failures.iter().any(|(m, _)| m.is_none_or(|m| m == *model));
-            if !failed && !self.has_embedding(photo, *model)? {
-                return Ok(Some(Known::WithoutEmbedding));
-            }
-        }
-        Ok(Some(Known::Complete))
+        let failed = self.failures_of(hash)?.into_iter().find(is_verdict);
+        Ok(failed.map(|(_, failure)| Known::Failed(failure)))
     }
 }
 
@@ -289,211 +284,10 @@ impl Store {
     }
 }
 
-/// What a file row points at.
-pub(super) enum Points {
-    Photo(i64),
-    Failure(i64),
-}
-
-/// Writes the row of one path, and the words of the photos it points at and pointed at; a failure
-/// that nothing points at any more goes with it.
-pub(super) fn put(
-    conn: &Connection,
-    key: &FileKey,
-    stamp: &FileStamp,
-    points: &Points,
-) -> rusqlite::Result<()> {
-    let old = points_at(conn, key)?;
-    let (photo, failure) = match points {
-        Points::Photo(id) => (Some(*id), None),
-        Points::Failure(id) => (None, Some(*id)),
-    };
-    let dated = match photo {
-        Some(photo) => super::photos::dated(conn, photo)?,
-        None => None,
-    };
-    let taken = SaidDate::of_place(dated, key.path.as_bytes(), stamp.mtime_ns);
-    conn.prepare_cached(
-        "INSERT INTO files (root, path, size, mtime_ns, ctime_ns, inode, photo, failure, folder, taken,
-             family)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-         ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
-             ctime_ns = excluded.ctime_ns, inode = excluded.inode, photo = excluded.photo,
-             failure = excluded.failure, missing_since = NULL, trouble = NULL, taken = excluded.taken",
-    )?
-    .execute(params![
-        key.root,
-        key.path.as_bytes(),
-        size_column(stamp),
-        stamp.mtime_ns,
-        stamp.ctime_ns,
-        inode_column(stamp),
-        photo,
-        failure,
-        folder(conn, key)?,
-        taken.date.millis(),
-        group(key.path.name()),
-    ])?;
-    let replaced = old.failure.filter(|old| Some(*old) != failure);
-    for unused in [replaced, old.trouble].into_iter().flatten() {
-        super::failures::drop_if_unused(conn, unused)?;
-    }
-    if let Some(photo) = photo {
-        let_go_of_missing(conn, key, photo)?;
-    }
-    if old.photo != photo {
-        for photo in [old.photo, photo].into_iter().flatten() {
-            word_index::refresh(conn, photo)?;
-        }
-    }
-    Ok(())
-}
-
-/// The places of a photo of which another date is known now.
-pub(super) fn date_again(
-    conn: &Connection,
-    photo: i64,
-    dated: Option<SaidDate>,
-) -> rusqlite::Result<()> {
-    let places: Vec<(i64, Vec<u8>, i64)> = conn
-        .prepare_cached("SELECT root, path, mtime_ns FROM files WHERE photo = ?1")?
-        .query_map([photo], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    for (root, path, mtime_ns) in places {
-        let taken = SaidDate::of_place(dated, &path, mtime_ns).date.millis();
-        conn.prepare_cached(
-            "UPDATE files SET taken = ?3 WHERE root = ?1 AND path = ?2 AND taken <> ?3",
-        )?
-        .execute(params![root, path, taken])?;
-    }
-    Ok(())
-}
-
-/// Content that lies here has not disappeared: its rows that are held as missing elsewhere go.
-fn let_go_of_missing(conn: &Connection, here: &FileKey, photo: i64) -> rusqlite::Result<()> {
-    let held: Vec<FileKey> = conn
-        .prepare_cached(
-            "SELECT root, path FROM files INDEXED BY files_by_photo
-             WHERE photo = ?1 AND missing_since IS NOT NULL AND NOT (root = ?2 AND path = ?3)",
-        )?
-        .query_map(params![photo, here.root, here.path.as_bytes()], |r| {
-            Ok(FileKey {
-                root: r.get(0)?,
-                path: RelPath::from_bytes(r.get::<_, Vec<u8>>(1)?),
-            })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    for key in &held {
-        remove(conn, key)?;
-    }
-    Ok(())
-}
-
-/// The key of the folder that a file lies in, made if it is new.
-pub(super) fn folder(conn: &Connection, key: &FileKey) -> rusqlite::Result<i64> {
-    let path = folder_of(key.path.as_bytes());
-    let known = conn
-        .prepare_cached("SELECT id FROM folders WHERE root = ?1 AND path = ?2")?
-        .query_row(params![key.root, path], |r| r.get(0))
-        .optional()?;
-    match known {
-        Some(id) => Ok(id),
-        None => conn
-            .prepare_cached("INSERT INTO folders (root, path) VALUES (?1, ?2) RETURNING id")?
-            .query_row(params![key.root, path], |r| r.get(0)),
-    }
-}
-
 /// A path without its last part; empty: the root itself.
 pub(super) fn folder_of(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|b| *b == b'/').unwrap_or(0);
     &path[..end]
-}
-
-/// Removes the row of one path.
-pub(super) fn remove(conn: &Connection, key: &FileKey) -> rusqlite::Result<bool> {
-    let old = points_at(conn, key)?;
-    let removed = conn
-        .prepare_cached("DELETE FROM files WHERE root = ?1 AND path = ?2")?
-        .execute(params![key.root, key.path.as_bytes()])?;
-    for unused in [old.failure, old.trouble].into_iter().flatten() {
-        super::failures::drop_if_unused(conn, unused)?;
-    }
-    if let Some(old) = old.photo {
-        word_index::refresh(conn, old)?;
-    }
-    Ok(removed > 0)
-}
-
-/// Holds the row of one path as missing. A photo that lies elsewhere too has not disappeared: there
-/// the row goes.
-pub(super) fn hold(conn: &Connection, key: &FileKey) -> rusqlite::Result<()> {
-    let elsewhere: bool = conn
-        .prepare_cached(
-            "SELECT coalesce((SELECT p.places - (f.missing_since IS NULL) FROM photos p WHERE p.id = f.photo), 0) > 0
-             FROM files f WHERE f.root = ?1 AND f.path = ?2",
-        )?
-        .query_row(params![key.root, key.path.as_bytes()], |r| r.get(0))
-        .optional()?
-        .unwrap_or(false);
-    if elsewhere {
-        return remove(conn, key).map(|_| ());
-    }
-    conn.prepare_cached(
-        "UPDATE files SET missing_since = coalesce(missing_since, ?3) WHERE root = ?1 AND path = ?2",
-    )?
-    .execute(params![key.root, key.path.as_bytes(), unix_now()])?;
-    Ok(())
-}
-
-/// The row of one path is right after all: it is not missing, and can be read.
-pub(super) fn vouch_for(conn: &Connection, key: &FileKey) -> rusqlite::Result<()> {
-    let old = points_at(conn, key)?;
-    conn.prepare_cached(
-        "UPDATE files SET missing_since = NULL, trouble = NULL WHERE root = ?1 AND path = ?2",
-    )?
-    .execute(params![key.root, key.path.as_bytes()])?;
-    match old.trouble {
-        Some(trouble) => super::failures::drop_if_unused(conn, trouble),
-        None => Ok(()),
-    }
-}
-
-/// Notes on the row of one path that the file cannot be read now; what is known of it stays.
-pub(super) fn set_trouble(
-    conn: &Connection,
-    key: &FileKey,
-    failure: &Failure,
-) -> rusqlite::Result<()> {
-    let old = points_at(conn, key)?;
-    if old.photo.is_none() && old.failure.is_none() {
-        return Ok(());
-    }
-    let id = super::failures::put(conn, None, None, old.trouble, failure)?;
-    conn.prepare_cached("UPDATE files SET trouble = ?3 WHERE root = ?1 AND path = ?2")?
-        .execute(params![key.root, key.path.as_bytes(), id])?;
-    Ok(())
-}
-
-/// What a row refers to now.
-#[derive(Default)]
-struct PointsAt {
-    photo: Option<i64>,
-    failure: Option<i64>,
-    trouble: Option<i64>,
-}
-
-fn points_at(conn: &Connection, key: &FileKey) -> rusqlite::Result<PointsAt> {
-    conn.prepare_cached("SELECT photo, failure, trouble FROM files WHERE root = ?1 AND path = ?2")?
-        .query_row(params![key.root, key.path.as_bytes()], |r| {
-            Ok(PointsAt {
-                photo: r.get(0)?,
-                failure: r.get(1)?,
-                trouble: r.get(2)?,
-            })
-        })
-        .optional()
-        .map(Option::unwrap_or_default)
 }
 
 /// Everything strictly below `dir` lies between these two; `None`: no upper bound.

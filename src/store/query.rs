@@ -2,9 +2,9 @@
 //!
 //! A query is a *walk* over all places, newest first, until there are enough; or a *gathering* of the
 //! places that one of its conditions names (a tag, folders, a circle on the map), which are then put
-//! in order. Each condition says how many photos it lets through (kept numbers, or a count that is
-//! broken off), and the way that looks at fewest places is taken. Either way the others are checked
-//! place by place.
+//! in order; `way` chooses. Either way the other conditions are checked place by place.
+
+mod way;
 
 use std::ops::ControlFlow;
 
@@ -12,10 +12,11 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::StoreReader;
+use super::circle::Circle;
 use super::error::{At, StoreError};
 use super::localities::LocalityFilter;
 use super::photos::{HIT_COLUMNS, Hit, hit_at};
-use super::said_filter::{SaidFilter, carries, with_keyword};
+use super::said_filter::{SaidFilter, carries};
 use super::tags::column;
 use super::when::{self, Moment, YearlyDay};
 use crate::photo::RelPath;
@@ -27,17 +28,6 @@ pub struct TagCondition {
     pub keys: Vec<String>,
     /// … or one of these keywords that people gave (`keywords.id`).
     pub keywords: Vec<i64>,
-}
-
-/// A circle on the map.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Circle {
-    /// Degrees north.
-    pub lat: f64,
-    /// Degrees east.
-    pub lon: f64,
-    /// Radius in kilometres.
-    pub km: f64,
 }
 
 /// Whether a path below a root fits: the root's key and the path.
@@ -110,21 +100,6 @@ pub struct FolderRow {
     pub photos: i64,
 }
 
-/// Length of a degree of latitude on the sphere of [`distance_km`], rounded down.
-const KM_PER_DEGREE: f64 = 111.194;
-/// Photos that let a condition through are counted up to this: so many are quicker walked past.
-const COUNTED: i64 = 200_000;
-/// Looking at a gathered place costs so many times what a step of a walk does: it is looked up.
-const GATHERING: f64 = 3.0;
-
-/// Where places come from, as the start of a statement over `files f`.
-struct Way {
-    from: String,
-    values: Vec<Value>,
-    /// Places that it gives.
-    places: f64,
-}
-
 impl StoreReader {
     /// Shows places of photos that match to `visit`, newest first, until it breaks. `limit` says how
     /// many will be looked at, if that is known.
@@ -173,7 +148,7 @@ impl StoreReader {
                     .query_row(rusqlite::params![root, path.as_bytes()], Hit::read)
                     .optional()
                     .at(&self.path)?;
-                let Some(found) = found.filter(|h| is_within(h, filter.near)) else {
+                let Some(found) = found.filter(|hit| is_within(hit, filter.near)) else {
                     continue;
                 };
                 if visit(found).is_break() {
@@ -237,7 +212,7 @@ impl StoreReader {
                 }
             }
             let (lat, lon) = (row.get(3).at(&self.path)?, row.get(4).at(&self.path)?);
-            if within(lat, lon, filter.near) {
+            if filter.near.is_none_or(|circle| circle.holds(lat, lon)) {
                 ids.push(row.get(0).at(&self.path)?);
             }
         }
@@ -303,168 +278,6 @@ impl StoreReader {
             .at(&self.path)
     }
 
-    /// The way that looks at fewest places.
-    fn way(&self, filter: &PhotoFilter<'_>, limit: Option<usize>) -> rusqlite::Result<Way> {
-        let all: i64 = self.one("SELECT photos FROM database", [])?;
-        let all = all.max(1) as f64;
-        let mut gatherings = Vec::new();
-        for condition in &filter.tags {
-            gatherings.push(self.by_tag(condition, filter.min_confidence)?);
-        }
-        if let Some(folders) = &filter.folders {
-            gatherings.push(self.by_folder(folders)?);
-        }
-        if let Some(place) = filter.near {
-            gatherings.push(self.by_place(place)?);
-        }
-        if filter.damaged {
-            gatherings.push(self.by_damage()?);
-        }
-        if let Some(on) = filter.on {
-            gatherings.push(self.by_day(on)?);
-        }
-        for photos in filter
-            .said
-            .photos()
-            .into_iter()
-            .chain(filter.taken.photos())
-        {
-            gatherings.push(self.by_photos(&photos)?);
-        }
-        let mut walk = self.by_time(filter, all)?;
-        // As if conditions had nothing to do with each other: the share that passes them all.
-        let share: f64 = gatherings
-            .iter()
-            .map(|way| (way.places / all).min(1.0))
-            .product();
-        let mut cost = walk.places;
-        if let Some(limit) = limit {
-            cost = cost.min((limit.max(1) as f64) / share.max(1.0 / all));
-        }
-        for way in gatherings {
-            if way.places * GATHERING < cost {
-                cost = way.places * GATHERING;
-                walk = way;
-            }
-        }
-        Ok(walk)
-    }
-
-    fn by_tag(&self, condition: &TagCondition, min_confidence: f32) -> rusqlite::Result<Way> {
-        let terms = self.terms(condition)?;
-        self.by_photos(&format!(
-            "SELECT photo FROM tags INDEXED BY tags_by_term WHERE term IN ({terms}) AND confidence >= {}
-             UNION ALL {}",
-            column(min_confidence),
-            with_keyword(&condition.keywords)
-        ))
-    }
-
-    /// The photos that a statement gives, whatever it gives twice.
-    fn by_photos(&self, from: &str) -> rusqlite::Result<Way> {
-        Ok(Way {
-            places: self.counted(from, &[])?,
-            from: format!(
-                "(SELECT DISTINCT photo FROM ({from})) d CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = d.photo"
-            ),
-            values: Vec::new(),
-        })
-    }
-
-    fn by_folder(&self, folders: &[i64]) -> rusqlite::Result<Way> {
-        let ids = format!("{folders:?}");
-        let places: i64 = self.one(
-            "SELECT coalesce(sum(photos), 0) FROM folders WHERE id IN (SELECT value FROM json_each(?1))",
-            [&ids],
-        )?;
-        Ok(Way {
-            // Read off the index, in long runs.
-            places: places as f64 / GATHERING,
-            from: "json_each(?) d CROSS JOIN files f INDEXED BY files_by_folder
-                ON f.folder = d.value AND f.photo IS NOT NULL AND f.missing_since IS NULL"
-                .to_owned(),
-            values: vec![Value::Text(ids)],
-        })
-    }
-
-    fn by_place(&self, place: Circle) -> rusqlite::Result<Way> {
-        let from = "SELECT id FROM photos INDEXED BY photos_by_place
-                    WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?";
-        let values = box_around(place).map(Value::Real).to_vec();
-        Ok(Way {
-            places: self.counted(from, &values)?,
-            from: format!(
-                "({from}) d CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = d.id"
-            ),
-            values,
-        })
-    }
-
-    fn by_damage(&self) -> rusqlite::Result<Way> {
-        let from =
-            "SELECT id FROM photos INDEXED BY photos_not_whole WHERE pixels > 0 AND pixels <> 4";
-        Ok(Way {
-            places: self.counted(from, &[])?,
-            from: format!(
-                "({from}) d CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = d.id"
-            ),
-            values: Vec::new(),
-        })
-    }
-
-    fn by_day(&self, on: YearlyDay) -> rusqlite::Result<Way> {
-        // One at a time, either end is read off the index; both at once are looked for in all of it.
-        let ends = "SELECT
-            (SELECT min(taken) FROM files INDEXED BY files_by_taken WHERE photo IS NOT NULL AND missing_since IS NULL),
-            (SELECT max(taken) FROM files INDEXED BY files_by_taken WHERE photo IS NOT NULL AND missing_since IS NULL)";
-        let ends = self.conn.prepare_cached(ends)?.query_row([], |r| {
-            Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<i64>>(1)?))
-        })?;
-        let (first, last) = (ends.0.unwrap_or(0), ends.1.unwrap_or(0));
-        let from = "json_each(?) d CROSS JOIN files f INDEXED BY files_by_taken
-            ON f.taken >= d.value ->> 0 AND f.taken < d.value ->> 1
-            AND f.photo IS NOT NULL AND f.missing_since IS NULL";
-        let values = vec![Value::Text(when::every_year(on, first, last))];
-        Ok(Way {
-            // Read off the index, in a run for each year.
-            places: self.counted(&format!("SELECT 1 FROM {from}"), &values)? / GATHERING,
-            from: from.to_owned(),
-            values,
-        })
-    }
-
-    fn by_time(&self, filter: &PhotoFilter<'_>, all: f64) -> rusqlite::Result<Way> {
-        let mut places = all;
-        if !filter.since.is_empty() || !filter.until.is_empty() {
-            let only = PhotoFilter {
-                since: filter.since.clone(),
-                until: filter.until.clone(),
-                ..PhotoFilter::default()
-            };
-            let (wheres, values) = self.conditions(&only)?;
-            let sql = format!("SELECT 1 FROM files f INDEXED BY files_by_taken WHERE {wheres}");
-            places = places.min(self.counted(&sql, &values)?);
-        }
-        Ok(Way {
-            from: "files f INDEXED BY files_by_taken".to_owned(),
-            values: Vec::new(),
-            places,
-        })
-    }
-
-    /// How many rows a statement gives, counted up to [`COUNTED`].
-    fn counted(&self, sql: &str, values: &[Value]) -> rusqlite::Result<f64> {
-        let sql = format!("SELECT count(*) FROM ({sql} LIMIT {COUNTED})");
-        let count: i64 = self.one(&sql, params_from_iter(values))?;
-        Ok(count as f64)
-    }
-
-    fn one(&self, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<i64> {
-        self.conn
-            .prepare_cached(sql)?
-            .query_row(parameters, |r| r.get(0))
-    }
-
     /// The ids of a condition's terms, for `IN (…)`.
     fn terms(&self, condition: &TagCondition) -> rusqlite::Result<String> {
         let keys = serde_json::to_string(&condition.keys).unwrap_or_else(|_| "[]".to_owned());
@@ -479,7 +292,7 @@ impl StoreReader {
     }
 
     /// The filter as conditions over `files f`, with their values. What they let through, the filter's
-    /// path and [`within`] must let through too.
+    /// path and circle must let through too.
     pub(super) fn conditions(
         &self,
         filter: &PhotoFilter<'_>,
@@ -529,7 +342,7 @@ impl StoreReader {
                          AND n.lat BETWEEN ? AND ? AND n.lon BETWEEN ? AND ?)"
                     .to_owned(),
             );
-            values.extend(box_around(place).map(Value::Real));
+            values.extend(place.box_around().map(Value::Real));
         }
         if let Some(folders) = &filter.folders {
             wheres.push("f.folder IN (SELECT value FROM json_each(?))".to_owned());
@@ -539,75 +352,11 @@ impl StoreReader {
     }
 }
 
-/// The box around a circle, from south to north and from west to east; the circle itself is checked row
-/// by row. Around a pole, and across the line where days change, it goes all the way round.
-fn box_around(place: Circle) -> [f64; 4] {
-    let reach = place.km / KM_PER_DEGREE;
-    let furthest = place.lat.abs() + reach;
-    let aside = reach / furthest.to_radians().cos();
-    let (west, east) = (place.lon - aside, place.lon + aside);
-    let (west, east) = if furthest < 90.0 && west >= -180.0 && east <= 180.0 {
-        (west, east)
-    } else {
-        (-180.0, 180.0)
-    };
-    [place.lat - reach, place.lat + reach, west, east]
-}
-
 /// What is not asked of SQL.
 pub(super) fn is_at(hit: &Hit, filter: &PhotoFilter<'_>) -> bool {
     filter.path.is_none_or(|fits| fits(hit.root_id, &hit.path)) && is_within(hit, filter.near)
 }
 
 fn is_within(hit: &Hit, near: Option<Circle>) -> bool {
-    within(hit.photo.exif.lat, hit.photo.exif.lon, near)
-}
-
-fn within(lat: Option<f64>, lon: Option<f64>, near: Option<Circle>) -> bool {
-    let Some(place) = near else {
-        return true;
-    };
-    match (lat, lon) {
-        (Some(lat), Some(lon)) => distance_km(place.lat, place.lon, lat, lon) <= place.km,
-        _ => false,
-    }
-}
-
-/// Great-circle distance (haversine) on a sphere of the Earth's mean radius, 6371 km.
-fn distance_km(lat1: f64, lon1: f64, lat2: f64, lon2: f64) -> f64 {
-    let (phi1, phi2) = (lat1.to_radians(), lat2.to_radians());
-    let dphi = (lat2 - lat1).to_radians();
-    let dlambda = (lon2 - lon1).to_radians();
-    let a = (dphi / 2.0).sin().powi(2) + phi1.cos() * phi2.cos() * (dlambda / 2.0).sin().powi(2);
-    2.0 * 6371.0 * a.sqrt().min(1.0).asin()
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_box_holds_its_circle(
-            lat in -90.0..90.0f64, lon in -180.0..180.0f64, km in 0.1..3000.0f64,
-            near in (-40.0..40.0f64, -40.0..40.0f64),
-        ) {
-            let [south, north, west, east] = box_around(Circle { lat, lon, km });
-            let (other, aside) = ((lat + near.0).clamp(-90.0, 90.0), lon + near.1);
-            let aside = (aside + 540.0).rem_euclid(360.0) - 180.0;
-            if distance_km(lat, lon, other, aside) <= km {
-                prop_assert!((south..=north).contains(&other), "{other}");
-                prop_assert!((west..=east).contains(&aside), "{aside}");
-            }
-        }
-    }
-
-    #[test]
-    fn distances_are_those_of_the_globe() {
-        // Berlin to Paris is 878 km; across the date line, 0.2 degrees at the equator are 22 km.
-        assert!((distance_km(52.52, 13.405, 48.8566, 2.3522) - 878.0).abs() < 2.0);
-        assert!((distance_km(0.0, 179.9, 0.0, -179.9) - 22.2).abs() < 0.2);
-    }
+    near.is_none_or(|circle| circle.holds(hit.photo.exif.lat, hit.photo.exif.lon))
 }

@@ -21,6 +21,7 @@ mod own_terms;
 mod pools;
 mod scenes;
 mod spelling;
+mod tables;
 mod tagger;
 mod things;
 mod vocabulary;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::error::TagError;
 use super::spelling::normalise;
-use super::vocabulary::{Aspect, Group, Term, Tier, Vocabulary, bad, lines, split};
+use super::tables::{bad, lines, split};
+use super::vocabulary::{Aspect, Group, Term, Tier, Vocabulary};
 
 /// One face fills the picture.
 pub(super) const PORTRAIT: &str = "portrait";

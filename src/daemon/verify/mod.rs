@@ -22,7 +22,7 @@ pub use state::{
 };
 
 use super::error::DaemonError;
-use super::{HexPath, watch};
+use super::{HexPath, signals};
 use crate::index::lower_priority;
 use crate::photo::{ContentHash, RelPath};
 use crate::source::{Links, stamp_beneath};
@@ -104,7 +104,7 @@ pub fn verify(plan: &VerifyPlan, observer: &dyn VerifyObserver) -> Result<Verify
         .map_err(note)?
         .ok_or(VerifyError::Busy)?;
     let stopped = Arc::new(AtomicBool::new(false));
-    let _signals = watch::on_stop_signal({
+    let _signals = signals::on_stop_signal({
         let stopped = Arc::clone(&stopped);
         move || stop(&stopped)
     })?;
