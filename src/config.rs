@@ -4,6 +4,7 @@
 
 mod mistakes;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -98,13 +99,21 @@ pub struct DetectTable {
 }
 
 /// `[gallery]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GalleryTable {
     /// Port of 127.0.0.1; another one, if it is taken.
     pub port: u16,
     /// Listen there as long as photond runs, and not only after `photond open`.
     pub always: bool,
+    /// Listen on the network there, with a password and TLS, as long as photond runs.
+    pub lan: Option<SocketAddr>,
+    /// More names that browsers on the network may ask for.
+    pub names: Vec<String>,
+    /// A certificate for that, in PEM; photond makes one if none is named.
+    pub certificate: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub key: Option<PathBuf>,
 }
 
 impl Default for GalleryTable {
@@ -112,6 +121,10 @@ impl Default for GalleryTable {
         Self {
             port: 7755,
             always: false,
+            lan: None,
+            names: Vec::new(),
+            certificate: None,
+            key: None,
         }
     }
 }
@@ -235,9 +248,11 @@ impl Config {
                 advice,
             });
         }
-        for root in &mut config.roots {
-            if let (Ok(rest), Some(home)) = (root.strip_prefix("~"), home) {
-                *root = home.join(rest);
+        let gallery = &mut config.gallery;
+        let files = [&mut gallery.certificate, &mut gallery.key];
+        for path in config.roots.iter_mut().chain(files.into_iter().flatten()) {
+            if let (Ok(rest), Some(home)) = (path.strip_prefix("~"), home) {
+                *path = home.join(rest);
             }
         }
         Ok(config)
@@ -389,6 +404,9 @@ mod tests {
     fn home_is_filled_in_and_defaults_hold() {
         let config = parse("roots = ['~/Pictures', '/mnt/photos']\n").unwrap();
         assert_eq!(config.roots[0], Path::new("/home/ann/Pictures"));
+        let config = parse("[gallery]\nlan = '[::]:7756'\nkey = '~/k.pem'\n").unwrap();
+        assert_eq!(config.gallery.key.as_deref(), Some(Path::new("/home/ann/k.pem")));
+        assert!(config.gallery.lan.unwrap().is_ipv6());
         assert_eq!(config.max_file_mib, Config::default().max_file_mib);
         assert_eq!(parse("").unwrap(), Config::default());
     }

@@ -9,7 +9,7 @@ use super::metrics;
 use super::output::{count, moment, plural, printable, span};
 use super::paths::{put_path_as, with_path};
 use super::searching::Searching;
-use super::{Context_, Exit, durability, verify};
+use super::{Context_, Exit, durability, serve, verify};
 use crate::daemon::{Report, RootReport, RootStanding, VerifyState, held_says, is_held};
 use crate::index::{Activity, Skipped, TagReport};
 use crate::model::{default_pack, find_runtime};
@@ -156,6 +156,9 @@ fn as_text(context: &Context_, s: &Status) -> Vec<String> {
         lines.push(out.red(&format!("paused: {}", printable(said))));
     } else if let Some(report) = s.report.as_ref().filter(|_| s.alive) {
         lines.extend(work_lines(context, report));
+    }
+    if s.alive {
+        lines.extend(serve::status_lines(context));
     }
     for line in durability::lines(&context.data_dir) {
         lines.push(out.red(&line));
@@ -630,6 +633,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "untagged": c.untagged,
             "untagged_because": s.untagged,
         },
+        "lan": serve::status_json(context, s.alive),
         "index": durability::as_json(&context.data_dir),
         "search": s.searching.json(),
         "tags": report.filter(|_| s.alive).map(|r| &r.tags),

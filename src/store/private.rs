@@ -16,6 +16,8 @@ const OWN: &[&str] = &[
     "photond.",
     "pause.json",
     ".pause.json.",
+    "gallery.",
+    ".gallery.",
     "vectors",
     "labels",
     "vocabulary",
