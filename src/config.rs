@@ -405,7 +405,10 @@ mod tests {
         let config = parse("roots = ['~/Pictures', '/mnt/photos']\n").unwrap();
         assert_eq!(config.roots[0], Path::new("/home/ann/Pictures"));
         let config = parse("[gallery]\nlan = '[::]:7756'\nkey = '~/k.pem'\n").unwrap();
-        assert_eq!(config.gallery.key.as_deref(), Some(Path::new("/home/ann/k.pem")));
+        assert_eq!(
+            config.gallery.key.as_deref(),
+            Some(Path::new("/home/ann/k.pem"))
+        );
         assert!(config.gallery.lan.unwrap().is_ipv6());
         assert_eq!(config.max_file_mib, Config::default().max_file_mib);
         assert_eq!(parse("").unwrap(), Config::default());

@@ -1,6 +1,6 @@
 /** What the viewer says of a photo, and shows over it: loaded when the first one is looked at. */
 import { json } from "./api.js";
-import { copy, fileName, h, icon, say, size, trying } from "./dom.js";
+import { copy, fileName, h, icon, isFar, say, size, trying } from "./dom.js";
 
 /** A date as exactly as it is known. @param {any} known */
 export function when(known) {
@@ -57,8 +57,8 @@ export function details(known, search) {
         ...known.places.map((/** @type {string} */ p) => h("p", { class: "quiet" }, p))),
       h("div", { class: "actions" },
         h("button", { type: "button", click: () => copy(known.path, "The path is copied") }, icon("copy"), "Copy path"),
-        order("reveal", "folders", "Show in folder", "Your file manager shows it"),
-        order("open", "open", "Open", "It opens in its program"),
+        !isFar() && order("reveal", "folders", "Show in folder", "Your file manager shows it"),
+        !isFar() && order("open", "open", "Open", "It opens in its program"),
         h("a", { href: "/o/" + known.id, download: fileName(known.path) }, icon("export"), "Download"))),
   ];
   return /** @type {Node[]} */ (parts.filter(Boolean));

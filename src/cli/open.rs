@@ -28,7 +28,8 @@ pub(super) struct Args {
     pub(super) print: bool,
 }
 
-pub(super) const NOT_RUNNING: &str = "photond is not running: `photond watch` starts it here, `photond service install` for good";
+pub(super) const NOT_RUNNING: &str =
+    "photond is not running: `photond watch` starts it here, `photond service install` for good";
 pub(super) const NO_GALLERY: &str = "the running photond gives no gallery (one of an earlier version never does: restart it; a single `photond index` has none)";
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {

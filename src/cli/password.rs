@@ -30,7 +30,9 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         tell(context);
         return Ok(match was_set {
             true => {
-                context.out.line("no password is set any more: nobody gets in over the network")?;
+                context
+                    .out
+                    .line("no password is set any more: nobody gets in over the network")?;
                 Exit::Done
             }
             false => {
@@ -133,7 +135,10 @@ mod tests {
 
     #[test]
     fn keys_mean_what_they_mean_in_a_line() {
-        assert_eq!(typed("correct horse\nmore").as_deref(), Some("correct horse"));
+        assert_eq!(
+            typed("correct horse\nmore").as_deref(),
+            Some("correct horse")
+        );
         assert_eq!(typed("caf\u{e9}\u{7f}e\r").as_deref(), Some("cafe"));
         assert_eq!(typed("\u{8}ab\u{8}\u{8}\u{8}c\n").as_deref(), Some("c"));
         assert_eq!(typed("wrong\u{15}right\n").as_deref(), Some("right"));

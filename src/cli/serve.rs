@@ -79,8 +79,12 @@ fn open_on_lan(context: &Context_, at: SocketAddr) -> anyhow::Result<Exit> {
     if open.is_none() {
         let settings = lan_settings(context);
         // A service sees no addresses: they come into the certificate here.
-        CertificateFiles::of(dir, settings.certificate.as_deref(), settings.key.as_deref())?
-            .prepare(&host_names(), &addresses())?;
+        CertificateFiles::of(
+            dir,
+            settings.certificate.as_deref(),
+            settings.key.as_deref(),
+        )?
+        .prepare(&host_names(), &addresses())?;
         hand_over_lan(socket, at).context("the gallery is not open on the network")?;
         open = lan_standing(dir).open;
     }
@@ -114,7 +118,9 @@ fn urls(open: &OpenOnLan, names: &[String]) -> Vec<String> {
             .collect(),
     };
     let ips = ips.iter().map(|ip| SocketAddr::new(*ip, port).to_string());
-    let hosts = host_names().into_iter().filter(|name| name.ends_with(".local"));
+    let hosts = host_names()
+        .into_iter()
+        .filter(|name| name.ends_with(".local"));
     let hosts = hosts.map(|name| format!("{name}:{port}"));
     let more = names.iter().map(|name| match name.contains(':') {
         true => name.clone(),
@@ -158,9 +164,9 @@ pub(super) fn status_lines(context: &Context_) -> Vec<String> {
         let at = open.at;
         format!("open for other machines at {at}, with the password (`photond serve --no-lan` closes it)")
     });
-    let trouble = standing.trouble.map(|why| {
-        out.red(&format!("not open for other machines: {}", printable(&why)))
-    });
+    let trouble = standing
+        .trouble
+        .map(|why| out.red(&format!("not open for other machines: {}", printable(&why))));
     open.into_iter().chain(trouble).collect()
 }
 
@@ -187,7 +193,11 @@ mod tests {
             self_signed: true,
         };
         let urls = urls(&open, &["photos.example:443".to_owned(), "nas".to_owned()]);
-        let first = ["https://photos.example:443/", "https://nas:7756/", "https://[fd00::5]:7756/"];
+        let first = [
+            "https://photos.example:443/",
+            "https://nas:7756/",
+            "https://[fd00::5]:7756/",
+        ];
         assert_eq!(urls[..3], first);
         assert!(address("7756").is_err() && address("nas:7756").is_err());
     }

@@ -154,12 +154,18 @@ fn check(name: &str, value: &Spanned<DeValue<'_>>, kind: &Kind) -> Checked {
         },
         Kind::Address => match value {
             DeValue::String(text) => address(name, text).map_err(|reason| Mistake { at, reason }),
-            _ => wrong(at, format!("`{name}` is an address with a port: write `{name} = \"0.0.0.0:7756\"`")),
+            _ => wrong(
+                at,
+                format!("`{name}` is an address with a port: write `{name} = \"0.0.0.0:7756\"`"),
+            ),
         },
         Kind::Hosts => list(name, at, value, "\"photos.example.org\"", &host),
         Kind::File => match value {
             DeValue::String(text) => folder(text).map_err(|reason| Mistake { at, reason }),
-            _ => wrong(at, format!("`{name}` is a path in quotes, like \"~/photond.pem\"")),
+            _ => wrong(
+                at,
+                format!("`{name}` is a path in quotes, like \"~/photond.pem\""),
+            ),
         },
         Kind::Table(known) => match value {
             DeValue::Table(table) => check_table(table, known, &format!("{name}.")),
@@ -318,7 +324,9 @@ fn bare(key: &str, value: &str) -> Option<String> {
         .filter(|_| is_bare)?;
     Some(match kind {
         Kind::Bool => format!("`{key}` is true or false: write `true` or `false`"),
-        Kind::Folders | Kind::Patterns | Kind::Hosts => format!("`{key}` is a list: write `{key} = [{value:?}]`"),
+        Kind::Folders | Kind::Patterns | Kind::Hosts => {
+            format!("`{key}` is a list: write `{key} = [{value:?}]`")
+        }
         Kind::Choice(_) | Kind::Address | Kind::File => {
             format!("text stands in quotes: write `{key} = {value:?}`")
         }
@@ -372,9 +380,15 @@ mod tests {
                 "the exclude pattern \"[\" is not valid",
             ),
             ("exclude = \"*.gif\"", "write `exclude = [\"*.gif\"]`"),
-            ("[gallery]\nlan = 7756", "write `gallery.lan = \"0.0.0.0:7756\"`"),
+            (
+                "[gallery]\nlan = 7756",
+                "write `gallery.lan = \"0.0.0.0:7756\"`",
+            ),
             ("[gallery]\nlan = \"nas:7756\"", "no address with a port"),
-            ("[gallery]\nlan = \"127.0.0.1:7756\"", "`photond open` is for that"),
+            (
+                "[gallery]\nlan = \"127.0.0.1:7756\"",
+                "`photond open` is for that",
+            ),
             ("[gallery]\nnames = [\"https://nas/\"]", "no name of a host"),
             ("[gallery]\ncertificate = \"c.pem\"", "write \"~/c.pem\""),
             ("[gallery]\nkey = true", "`gallery.key` is a path in quotes"),

@@ -46,7 +46,10 @@ fn own_hosts(doorway: Doorway, names: &[String]) -> (&'static str, Vec<String>) 
             let mut hosts = vec![at.to_string()];
             hosts.extend(names.iter().map(with_port));
             let usual = format!(":{HTTPS}");
-            let without: Vec<_> = hosts.iter().filter_map(|host| host.strip_suffix(&usual)).collect();
+            let without: Vec<_> = hosts
+                .iter()
+                .filter_map(|host| host.strip_suffix(&usual))
+                .collect();
             let without: Vec<_> = without.into_iter().map(str::to_owned).collect();
             hosts.extend(without);
             ("https://", hosts)
@@ -330,14 +333,25 @@ mod tests {
     #[test]
     fn on_the_network_it_is_the_same_under_its_names_there() {
         let at = Doorway::Lan("192.168.1.5:7756".parse().unwrap());
-        for host in ["192.168.1.5:7756", "nas:7756", "nas.local:7756", "photos.example", "photos.example:443"] {
+        for host in [
+            "192.168.1.5:7756",
+            "nas:7756",
+            "nas.local:7756",
+            "photos.example",
+            "photos.example:443",
+        ] {
             let (own, origin) = (("host", host), format!("https://{host}"));
             let origin = ("origin", origin.as_str());
             assert_eq!(asked(at, "GET", "/", &[own, SAME]), Ok(()), "{host}");
             assert_eq!(asked(at, "POST", "/", &[own, SAME, JSON, origin]), Ok(()));
             assert_eq!(asked(at, "POST", "/", &[own, JSON]), Err(403));
             let insecure = format!("http://{host}");
-            let others = ["null", "https://evil.example", "https://nas:1", insecure.as_str()];
+            let others = [
+                "null",
+                "https://evil.example",
+                "https://nas:1",
+                insecure.as_str(),
+            ];
             for other in others {
                 let headers = [own, SAME, JSON, ("origin", other)];
                 assert_eq!(asked(at, "POST", "/", &headers), Err(403), "{host} {other}");
@@ -359,11 +373,19 @@ mod tests {
             "",
         ];
         for host in foreign {
-            assert_eq!(asked(at, "GET", "/", &[("host", host), SAME]), Err(421), "{host}");
+            assert_eq!(
+                asked(at, "GET", "/", &[("host", host), SAME]),
+                Err(421),
+                "{host}"
+            );
         }
         let usual = Doorway::Lan("[fd00::5]:443".parse().unwrap());
         for host in ["[fd00::5]", "[fd00::5]:443", "nas", "nas.local:443"] {
-            assert_eq!(asked(usual, "GET", "/", &[("host", host), SAME]), Ok(()), "{host}");
+            assert_eq!(
+                asked(usual, "GET", "/", &[("host", host), SAME]),
+                Ok(()),
+                "{host}"
+            );
         }
         let other = [("host", "fd00::5"), SAME];
         assert_eq!(asked(usual, "GET", "/", &other), Err(421));

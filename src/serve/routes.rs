@@ -172,7 +172,10 @@ async fn let_in(porter: &Porter, request: Request) -> Result<Request, Failed> {
     let body = body.map_err(|_| {
         Failed::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the request is longer than {} KiB, or broke off", longest >> 10),
+            format!(
+                "the request is longer than {} KiB, or broke off",
+                longest >> 10
+            ),
         )
     })?;
     Ok(Request::from_parts(parts, Body::from(body)))

@@ -12,7 +12,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, SanType};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, SanType,
+};
 use tokio_rustls::rustls::client::verify_server_cert_signed_by_trust_anchor;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -43,7 +45,9 @@ pub enum CertificateTrouble {
         source: io::Error,
     },
     /// One is named without the other.
-    #[error("`certificate` and `key` under [gallery] in the settings go together: name both, or neither")]
+    #[error(
+        "`certificate` and `key` under [gallery] in the settings go together: name both, or neither"
+    )]
     Half,
     /// It holds none.
     #[error("{path} holds no {what} in PEM")]
@@ -123,7 +127,11 @@ impl CertificateFiles {
     ///
     /// # Errors
     /// If it cannot be made or kept.
-    pub fn prepare(&self, names: &[String], addresses: &[IpAddr]) -> Result<(), CertificateTrouble> {
+    pub fn prepare(
+        &self,
+        names: &[String],
+        addresses: &[IpAddr],
+    ) -> Result<(), CertificateTrouble> {
         if !self.is_made {
             return Ok(());
         }
@@ -355,7 +363,11 @@ mod tests {
         }
         // One that is about to expire, and one that is no certificate.
         let old = made(&names(), &[], SystemTime::now() - 790 * DAY).unwrap();
-        for bad in [old.as_str(), "", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        for bad in [
+            old.as_str(),
+            "",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
             std::fs::write(dir.path().join(MADE), bad).unwrap();
             files.prepare(&names(), &[]).unwrap();
             let anew = files.load(SystemTime::now() + ANEW_BEFORE).unwrap();
@@ -381,8 +393,11 @@ mod tests {
         let one = made(&names(), &[], now).unwrap();
         std::fs::write(&certificate, &one).unwrap();
         assert!(said(&files).contains("k.pem: "));
-        std::fs::write(&key, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
-            .unwrap();
+        std::fs::write(
+            &key,
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        )
+        .unwrap();
         assert!(said(&files).contains("without a password"));
         std::fs::write(&key, made(&names(), &[], now).unwrap()).unwrap();
         assert!(said(&files).contains("is not that of the certificate"));

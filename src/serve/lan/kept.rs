@@ -181,14 +181,20 @@ mod tests {
         assert!(!later.knows(&password, &cookie, now + SESSION));
         set_password(dir.path(), "correct horse").unwrap();
         let anew = set_in(dir.path()).unwrap().unwrap();
-        assert!(!later.knows(&anew, &cookie, now), "a new password throws out");
+        assert!(
+            !later.knows(&anew, &cookie, now),
+            "a new password throws out"
+        );
         later.sign_out(&password, &cookie);
         assert!(!later.knows(&password, &cookie, now));
 
         std::fs::write(dir.path().join(FILE), "{\"sessions\": [{").unwrap();
         assert!(!KeptOnLan::of(dir.path()).knows(&password, &cookie, now));
-        std::fs::write(dir.path().join(FILE), "{\"sessions\": [{\"hash\": \"\", \"until\": 9e9}]}")
-            .unwrap();
+        std::fs::write(
+            dir.path().join(FILE),
+            "{\"sessions\": [{\"hash\": \"\", \"until\": 9e9}]}",
+        )
+        .unwrap();
         assert!(!KeptOnLan::of(dir.path()).knows(&password, "", now));
     }
 

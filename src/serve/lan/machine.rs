@@ -98,7 +98,10 @@ mod tests {
         for none in ["", "localhost", "(none)", "a b", "ä"] {
             let names = names_of(none);
             assert!(names.ends_with(&["localhost".to_owned()]) || none == "localhost");
-            assert!(!names.iter().any(|n| n.contains([' ', '(', 'ä'])), "{names:?}");
+            assert!(
+                !names.iter().any(|n| n.contains([' ', '(', 'ä'])),
+                "{names:?}"
+            );
         }
     }
 

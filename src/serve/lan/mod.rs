@@ -46,7 +46,8 @@ pub(super) use signing::{OPEN_TO_ALL, routes};
 /// How long a connection may take until it is encrypted.
 const HANDSHAKE: Duration = Duration::from_secs(15);
 /// What a browser is told that has forgotten the `s`.
-const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\
+const NO_TLS: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\
     Content-Length: 62\r\n\r\nphotond speaks only https here: write https:// in the address\n";
 
 /// What the settings say of the listener on the network.
@@ -203,7 +204,9 @@ impl LanDoor {
     }
 
     fn listening(&self) -> MutexGuard<'_, Option<Listening>> {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn password(&self) -> Result<Option<PasswordHash>, PasswordTrouble> {

@@ -137,11 +137,20 @@ mod tests {
         assert_eq!(set_in(dir.path()).unwrap(), None);
         set_password(dir.path(), "caf\u{e9} au lait").unwrap();
         let kept = std::fs::read_to_string(dir.path().join(FILE)).unwrap();
-        assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
+        assert!(
+            kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{kept}"
+        );
         let hash = set_in(dir.path()).unwrap().unwrap();
         assert!(hash.is_of("café au lait"));
         assert!(hash.is_of("cafe\u{301} au lait"), "composed elsewhere");
-        for wrong in ["", "cafe au lait", "CAFÉ AU LAIT", "café au lait ", kept.trim()] {
+        for wrong in [
+            "",
+            "cafe au lait",
+            "CAFÉ AU LAIT",
+            "café au lait ",
+            kept.trim(),
+        ] {
             assert!(!hash.is_of(wrong), "{wrong:?}");
         }
         set_password(dir.path(), "café au lait").unwrap();
@@ -162,7 +171,12 @@ mod tests {
         let long = set_password(dir.path(), &"x".repeat(2000)).unwrap_err();
         assert!(matches!(long, PasswordTrouble::Long));
         assert_eq!(set_in(dir.path()).unwrap(), None, "nothing was kept");
-        for damaged in ["", "password", "$argon2id$", "$argon2i$v=19$m=16,t=2,p=1$c2FsdA$aGFzaA"] {
+        for damaged in [
+            "",
+            "password",
+            "$argon2id$",
+            "$argon2i$v=19$m=16,t=2,p=1$c2FsdA$aGFzaA",
+        ] {
             std::fs::write(dir.path().join(FILE), damaged).unwrap();
             let opens = set_in(dir.path()).map(|hash| hash.unwrap().is_of(damaged));
             assert!(!opens.unwrap_or(false), "{damaged:?}");

@@ -74,11 +74,13 @@ async fn login(
         ));
     }
     let tried = tokio::task::spawn_blocking(move || {
-        let known = door.password().map_err(|e| Failed::of_ours(&e.to_string()))?;
+        let known = door
+            .password()
+            .map_err(|e| Failed::of_ours(&e.to_string()))?;
         let known = known.filter(|known| known.is_of(&password));
         tries.note(known.is_some(), Instant::now());
-        let known = known
-            .ok_or_else(|| Failed::new(StatusCode::FORBIDDEN, "this is not the password"))?;
+        let known =
+            known.ok_or_else(|| Failed::new(StatusCode::FORBIDDEN, "this is not the password"))?;
         let cookie = door.kept.sign_in(&known, SystemTime::now());
         cookie.map_err(|_| Failed::of_ours("the system gives no random numbers"))
     });
