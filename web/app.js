@@ -217,10 +217,10 @@ async function refresh() {
 watchReach((error) => {
   byId("banner").hidden = !error;
   if (!error) return;
-  // The page that asks for the password is where this one was.
-  if (error.status === 401 && isFar()) location.reload();
+  // To the password.
+  if (error.status === 401 && isFar) location.reload();
   byId("banner").textContent = error.status ? error.message
-    : "photond does not answer. This page goes on by itself when it is back.";
+    : "photond does not answer. This page goes on by itself.";
 });
 /** @type {ReturnType<typeof setTimeout> | undefined} */ let statusSoon;
 let lost = false, listens = false;

@@ -21,7 +21,7 @@ export function details(known, search) {
     return all.length ? h("section", {}, h("h2", {}, title), ...all) : null;
   };
   const order = (/** @type {string} */ what, /** @type {string} */ symbol, /** @type {string} */ label, /** @type {string} */ done) =>
-    h("button", { type: "button", click: () => trying(async () => {
+    !isFar && h("button", { type: "button", click: () => trying(async () => {
       await json(what, { id: known.id });
       say(done);
     }) }, icon(symbol), label);
@@ -57,8 +57,8 @@ export function details(known, search) {
         ...known.places.map((/** @type {string} */ p) => h("p", { class: "quiet" }, p))),
       h("div", { class: "actions" },
         h("button", { type: "button", click: () => copy(known.path, "The path is copied") }, icon("copy"), "Copy path"),
-        !isFar() && order("reveal", "folders", "Show in folder", "Your file manager shows it"),
-        !isFar() && order("open", "open", "Open", "It opens in its program"),
+        order("reveal", "folders", "Show in folder", "Your file manager shows it"),
+        order("open", "open", "Open", "It opens in its program"),
         h("a", { href: "/o/" + known.id, download: fileName(known.path) }, icon("export"), "Download"))),
   ];
   return /** @type {Node[]} */ (parts.filter(Boolean));
