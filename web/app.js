@@ -218,9 +218,9 @@ watchReach((error) => {
   byId("banner").hidden = !error;
   if (!error) return;
   // To the password.
-  if (error.status === 401 && isFar) location.reload();
+  if (isFar && error.status === 401) location.reload();
   byId("banner").textContent = error.status ? error.message
-    : "photond does not answer. This page goes on by itself.";
+    : "photond does not answer. The page goes on by itself.";
 });
 /** @type {ReturnType<typeof setTimeout> | undefined} */ let statusSoon;
 let lost = false, listens = false;
