@@ -46,11 +46,8 @@ fn own_hosts(doorway: Doorway, names: &[String]) -> (&'static str, Vec<String>) 
             let mut hosts = vec![at.to_string()];
             hosts.extend(names.iter().map(with_port));
             let usual = format!(":{HTTPS}");
-            let without: Vec<_> = hosts
-                .iter()
-                .filter_map(|host| host.strip_suffix(&usual))
-                .collect();
-            let without: Vec<_> = without.into_iter().map(str::to_owned).collect();
+            let without = hosts.iter().filter_map(|host| host.strip_suffix(&usual));
+            let without: Vec<String> = without.map(str::to_owned).collect();
             hosts.extend(without);
             ("https://", hosts)
         }

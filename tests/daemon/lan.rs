@@ -293,7 +293,7 @@ fn who_has_signed_in_sees_the_photos_and_nobody_else() {
         OWN,
         JSON,
         ("Cookie", cookie),
-        ("Origin", &origin),
+        ("Origin", origin.as_str()),
     ];
     assert_eq!(browser.ask("POST /api/v1/view", &headers, "{}").status, 200);
 
@@ -491,7 +491,7 @@ fn it_stays_open_until_it_is_closed_and_a_new_password_throws_out() {
 
     // An open stream ends with the password that it was opened with.
     let mut events = browser.connect();
-    let headers = [("Host", browser.host.as_str()), OWN, ("Cookie", &cookie)];
+    let headers = [("Host", browser.host.as_str()), OWN, ("Cookie", cookie.as_str())];
     events
         .write_all(&request("GET /api/v1/events", &headers, ""))
         .unwrap();

@@ -283,8 +283,7 @@ fn made(names: &[String], addresses: &[IpAddr], now: SystemTime) -> Result<Strin
 fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy);
-    let lines: Vec<_> = lines.collect();
-    let lines = lines.join("\n");
+    let lines = lines.collect::<Vec<_>>().join("\n");
     format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
 }
 
