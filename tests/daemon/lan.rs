@@ -491,7 +491,11 @@ fn it_stays_open_until_it_is_closed_and_a_new_password_throws_out() {
 
     // An open stream ends with the password that it was opened with.
     let mut events = browser.connect();
-    let headers = [("Host", browser.host.as_str()), OWN, ("Cookie", cookie.as_str())];
+    let headers = [
+        ("Host", browser.host.as_str()),
+        OWN,
+        ("Cookie", cookie.as_str()),
+    ];
     events
         .write_all(&request("GET /api/v1/events", &headers, ""))
         .unwrap();
