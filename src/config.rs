@@ -4,6 +4,7 @@
 
 mod mistakes;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -98,7 +99,7 @@ pub struct DetectTable {
 }
 
 /// `[gallery]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GalleryTable {
     /// Port of 127.0.0.1; another one, if it is taken.
@@ -107,6 +108,14 @@ pub struct GalleryTable {
     pub always: bool,
     /// Most that is kept on disk of pictures larger than thumbnails, once they have been made; 0 keeps none.
     pub previews_mib: u64,
+    /// Listen on the network there, with a password and TLS, as long as photond runs.
+    pub lan: Option<SocketAddr>,
+    /// More names that browsers on the network may ask for.
+    pub names: Vec<String>,
+    /// A certificate for that, in PEM; photond makes one if none is named.
+    pub certificate: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub key: Option<PathBuf>,
 }
 
 impl Default for GalleryTable {
@@ -115,6 +124,10 @@ impl Default for GalleryTable {
             port: 7755,
             always: false,
             previews_mib: 1024,
+            lan: None,
+            names: Vec::new(),
+            certificate: None,
+            key: None,
         }
     }
 }
@@ -238,9 +251,11 @@ impl Config {
                 advice,
             });
         }
-        for root in &mut config.roots {
-            if let (Ok(rest), Some(home)) = (root.strip_prefix("~"), home) {
-                *root = home.join(rest);
+        let gallery = &mut config.gallery;
+        let files = [&mut gallery.certificate, &mut gallery.key];
+        for path in config.roots.iter_mut().chain(files.into_iter().flatten()) {
+            if let (Ok(rest), Some(home)) = (path.strip_prefix("~"), home) {
+                *path = home.join(rest);
             }
         }
         Ok(config)
@@ -392,6 +407,12 @@ mod tests {
     fn home_is_filled_in_and_defaults_hold() {
         let config = parse("roots = ['~/Pictures', '/mnt/photos']\n").unwrap();
         assert_eq!(config.roots[0], Path::new("/home/ann/Pictures"));
+        let config = parse("[gallery]\nlan = '[::]:7756'\nkey = '~/k.pem'\n").unwrap();
+        assert_eq!(
+            config.gallery.key.as_deref(),
+            Some(Path::new("/home/ann/k.pem"))
+        );
+        assert!(config.gallery.lan.unwrap().is_ipv6());
         assert_eq!(config.max_file_mib, Config::default().max_file_mib);
         assert_eq!(parse("").unwrap(), Config::default());
     }

@@ -1,6 +1,6 @@
 /** The page as a whole: what the address says is shown, what a person does becomes an address. */
 import { ApiError, fetchView, forgetPhotos, json, listen, narrowed, watchReach } from "./api.js";
-import { byId, count, iconButton, photos, plural, say, trying } from "./dom.js";
+import { byId, count, iconButton, isFar, photos, plural, say, trying } from "./dom.js";
 import { Grid } from "./grid.js";
 import { hasGrid, isRanked, readRoute, writeRoute } from "./query.js";
 import { Scrubber } from "./scrubber.js";
@@ -217,8 +217,10 @@ async function refresh() {
 watchReach((error) => {
   byId("banner").hidden = !error;
   if (!error) return;
+  // To the password.
+  if (isFar && error.status === 401) location.reload();
   byId("banner").textContent = error.status ? error.message
-    : "photond does not answer. This page goes on by itself when it is back.";
+    : "photond does not answer. The page goes on by itself.";
 });
 /** @type {ReturnType<typeof setTimeout> | undefined} */ let statusSoon;
 let lost = false, listens = false;

@@ -1,6 +1,6 @@
 /** What the viewer says of a photo, and shows over it: loaded when the first one is looked at. */
 import { json } from "./api.js";
-import { copy, fileName, h, icon, say, size, trying } from "./dom.js";
+import { copy, fileName, h, icon, isFar, say, size, trying } from "./dom.js";
 
 /** A date as exactly as it is known. @param {any} known */
 export function when(known) {
@@ -21,7 +21,7 @@ export function details(known, search) {
     return all.length ? h("section", {}, h("h2", {}, title), ...all) : null;
   };
   const order = (/** @type {string} */ what, /** @type {string} */ symbol, /** @type {string} */ label, /** @type {string} */ done) =>
-    h("button", { type: "button", click: () => trying(async () => {
+    !isFar && h("button", { type: "button", click: () => trying(async () => {
       await json(what, { id: known.id });
       say(done);
     }) }, icon(symbol), label);

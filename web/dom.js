@@ -42,6 +42,9 @@ export const iconButton = (name, label, click, key) =>
 /** @template {HTMLElement} [T=HTMLElement] @param {string} id @returns {T} */
 export const byId = (id) => /** @type {T} */ (document.getElementById(id));
 
+/** Seen from another machine: only that is by TLS. */
+export const isFar = location.protocol === "https:";
+
 const numbers = new Intl.NumberFormat();
 /** @param {number} n */
 export const count = (n) => numbers.format(n);

@@ -1,6 +1,6 @@
 /** Folders, people, the daemon's status, and taking photos along: loaded when the first is wanted. */
 import { json, photo } from "./api.js";
-import { copy, present, count, fileName, h, icon, photos, plural, say, span, trying } from "./dom.js";
+import { copy, present, count, fileName, h, icon, isFar, photos, plural, say, span, trying } from "./dom.js";
 
 /** The real tree of folders, opened as it is asked for. */
 export class Folders {
@@ -189,7 +189,7 @@ export async function showStatus(host) {
   const at = host.contains(document.activeElement) ? document.activeElement?.textContent : null;
   host.replaceChildren(...present(h("h1", {}, "Status"),
     h("section", { class: "box now" }, h("div", { class: "line" }, h("h2", {}, doing), h("span", { class: "gap" }),
-      activity === "paused" ? order("Resume", "resume") : order("Pause", "pause"), order("Look again", "rescan")),
+      activity === "paused" ? order("Resume", "resume") : order("Pause", "pause"), order("Look again", "rescan"), isFar && order("Sign out", "logout")),
     d.paused && h("p", {}, d.paused), d.resting && h("p", { class: "quiet" }, d.resting), bar, left && h("p", { class: "quiet" }, left)),
     h("section", { class: "figures" }, figure(c.photos, "photos"), figure(c.indexed, "files"), figure(c.tagged, "with tags"),
       figure(c.failed, "could not be read"), figure(c.damaged, "damaged"), figure(c.without_picture, "without a picture"), figure(c.missing, "missing")),

@@ -23,6 +23,7 @@ mod nothing;
 mod observer;
 mod open;
 mod output;
+mod password;
 mod paths;
 mod people;
 mod places;
@@ -30,6 +31,7 @@ mod previews;
 mod query;
 mod retag;
 mod searching;
+mod serve;
 mod service;
 mod serving;
 mod show;
@@ -133,8 +135,8 @@ enum Command {
     People(people::Args),
     Places(places::Args),
     Open(open::Args),
-    /// Let one browser in without opening it: says the address (as `open --print`)
-    Serve,
+    Serve(serve::Args),
+    Password(password::Args),
     Show(show::Args),
     Thumb(thumb::Args),
     Mcp(mcp::Args),
@@ -311,7 +313,8 @@ fn obey(cli: Cli, out: Output) -> anyhow::Result<Exit> {
         Command::People(args) => people::run(&context, &args),
         Command::Places(args) => places::run(&context, &args),
         Command::Open(args) => open::run(&context, &args),
-        Command::Serve => open::run(&context, &open::Args { print: true }),
+        Command::Serve(args) => serve::run(&context, &args),
+        Command::Password(args) => password::run(&context, &args),
         Command::Show(args) => show::run(&context, &args),
         Command::Thumb(args) => thumb::run(&context, &args),
         Command::Why(args) => why::run(&context, &args),

@@ -19,21 +19,23 @@ use crate::serve::{ask, hand_over, reached};
 #[command(after_help = "Examples:
   photond open
   photond open --print
-  ssh -L 7755:127.0.0.1:7755 home photond open --print     from another machine: open what it prints")]
+  ssh -L 7755:127.0.0.1:7755 home photond open --print     from another machine: open what it prints
+
+`photond serve --lan` opens it for all machines of your network, with a password and encrypted.")]
 pub(super) struct Args {
     /// Only print the address
     #[arg(long)]
     pub(super) print: bool,
 }
 
-const NO_GALLERY: &str = "the running photond gives no gallery (one of an earlier version never does: restart it; a single `photond index` has none)";
+pub(super) const NOT_RUNNING: &str =
+    "photond is not running: `photond watch` starts it here, `photond service install` for good";
+pub(super) const NO_GALLERY: &str = "the running photond gives no gallery (one of an earlier version never does: restart it; a single `photond index` has none)";
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
     let dir = &context.data_dir;
     if !is_held(dir) {
-        bail!(
-            "photond is not running: `photond watch` starts it here, `photond service install` for good"
-        );
+        bail!(NOT_RUNNING);
     }
     let sockets = api_sockets(dir);
     let socket = reached(&sockets).context(NO_GALLERY)?;

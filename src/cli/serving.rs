@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 
+use super::serve::lan_settings;
 use super::words::KnownWords;
 use super::{Context_, control, desktop, people, show, status};
 use crate::daemon::{Companion, ControlOrder, HexPath, Pause, inspector};
@@ -26,6 +27,7 @@ pub(super) fn companion(context: &Context_) -> Companion {
             sockets: api_sockets(&context.data_dir),
             port: context.config.gallery.port,
             always: context.config.gallery.always,
+            lan: lan_settings(&context),
             follow_links: context.config.follow_symlinks,
             max_file: context.config.max_file_mib << 20,
             most_previews: context.config.gallery.previews_mib << 20,

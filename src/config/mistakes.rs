@@ -20,6 +20,12 @@ enum Kind {
     /// Any number, and what to know of it.
     Number(&'static str),
     Choice(&'static [&'static str]),
+    /// Where to listen.
+    Address,
+    /// Names of hosts, perhaps with ports.
+    Hosts,
+    /// A path.
+    File,
     Table(&'static [(&'static str, Kind)]),
     /// Read, and of no effect.
     Anything,
@@ -66,6 +72,10 @@ const SETTINGS: &[(&str, Kind)] = &[
             ("port", Kind::Whole("0 to 65535; 0 means any")),
             ("always", Kind::Bool),
             ("previews_mib", Kind::Whole("of MiB; 0 keeps none")),
+            ("lan", Kind::Address),
+            ("names", Kind::Hosts),
+            ("certificate", Kind::File),
+            ("key", Kind::File),
         ]),
     ),
     ("pools", Kind::Anything),
@@ -143,6 +153,21 @@ fn check(name: &str, value: &Spanned<DeValue<'_>>, kind: &Kind) -> Checked {
                 wrong(at, format!("`{name}` is one of {}", choices.join(", ")))
             }
         },
+        Kind::Address => match value {
+            DeValue::String(text) => address(name, text).map_err(|reason| Mistake { at, reason }),
+            _ => wrong(
+                at,
+                format!("`{name}` is an address with a port: write `{name} = \"0.0.0.0:7756\"`"),
+            ),
+        },
+        Kind::Hosts => list(name, at, value, "\"photos.example.org\"", &host),
+        Kind::File => match value {
+            DeValue::String(text) => folder(text).map_err(|reason| Mistake { at, reason }),
+            _ => wrong(
+                at,
+                format!("`{name}` is a path in quotes, like \"~/photond.pem\""),
+            ),
+        },
         Kind::Table(known) => match value {
             DeValue::Table(table) => check_table(table, known, &format!("{name}.")),
             _ => wrong(
@@ -218,6 +243,30 @@ fn folder(text: &str) -> Result<(), String> {
     ))
 }
 
+/// Where the network's listener is to be.
+fn address(name: &str, text: &str) -> Result<(), String> {
+    let at = text.parse::<std::net::SocketAddr>().map_err(|_| {
+        format!("{text:?} is no address with a port: write `{name} = \"0.0.0.0:7756\"` (all of this machine's, or one of them)")
+    })?;
+    match at.ip().to_canonical().is_loopback() {
+        true => Err(format!(
+            "{text:?} is this machine's alone: `photond open` is for that, and 0.0.0.0 is all of its network"
+        )),
+        false => Ok(()),
+    }
+}
+
+/// As it stands in an address, without what is around it.
+fn host(text: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => Ok(()),
+        false => Err(format!(
+            "{text:?} is no name of a host: write it as in `https://NAME/`, without what is around it"
+        )),
+    }
+}
+
 fn pattern(text: &str) -> Result<(), String> {
     let mut builder = ignore::gitignore::GitignoreBuilder::new("");
     builder.allow_unclosed_class(false);
@@ -276,8 +325,12 @@ fn bare(key: &str, value: &str) -> Option<String> {
         .filter(|_| is_bare)?;
     Some(match kind {
         Kind::Bool => format!("`{key}` is true or false: write `true` or `false`"),
-        Kind::Folders | Kind::Patterns => format!("`{key}` is a list: write `{key} = [{value:?}]`"),
-        Kind::Choice(_) => format!("text stands in quotes: write `{key} = {value:?}`"),
+        Kind::Folders | Kind::Patterns | Kind::Hosts => {
+            format!("`{key}` is a list: write `{key} = [{value:?}]`")
+        }
+        Kind::Choice(_) | Kind::Address | Kind::File => {
+            format!("text stands in quotes: write `{key} = {value:?}`")
+        }
         Kind::Whole(what) => format!("`{key}` is a whole number{}", behind(what)),
         Kind::Number(what) => format!("`{key}` is a number{}", behind(what)),
         Kind::Table(_) | Kind::Anything => return None,
@@ -329,6 +382,18 @@ mod tests {
             ),
             ("exclude = \"*.gif\"", "write `exclude = [\"*.gif\"]`"),
             (
+                "[gallery]\nlan = 7756",
+                "write `gallery.lan = \"0.0.0.0:7756\"`",
+            ),
+            ("[gallery]\nlan = \"nas:7756\"", "no address with a port"),
+            (
+                "[gallery]\nlan = \"127.0.0.1:7756\"",
+                "`photond open` is for that",
+            ),
+            ("[gallery]\nnames = [\"https://nas/\"]", "no name of a host"),
+            ("[gallery]\ncertificate = \"c.pem\"", "write \"~/c.pem\""),
+            ("[gallery]\nkey = true", "`gallery.key` is a path in quotes"),
+            (
                 "roots = [\"$HOME/Pictures\"]",
                 "`~` is: write \"~/Pictures\"",
             ),
@@ -365,7 +430,9 @@ mod tests {
     fn every_setting_is_known_to_both_readers() {
         for (key, kind) in SETTINGS {
             let value = match kind {
-                Kind::Folders | Kind::Patterns => "[]".to_owned(),
+                Kind::Folders | Kind::Patterns | Kind::Hosts => "[]".to_owned(),
+                Kind::Address => "\"0.0.0.0:7756\"".to_owned(),
+                Kind::File => "\"/key.pem\"".to_owned(),
                 Kind::Bool => "true".to_owned(),
                 Kind::Whole(_) => "300".to_owned(),
                 Kind::Number(_) => "0.5".to_owned(),

@@ -1,4 +1,4 @@
-//! The two listeners, and what holds of every connection: a bound on how many there are, on how long a
+//! The listeners, and what holds of every connection: a bound on how many there are, on how long a
 //! request's head may take, and on how long an answer may wait to be read.
 
 use std::fs;
@@ -18,12 +18,12 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 use super::gate::Doorway;
-use super::handover::{keep, taken, thank};
+use super::handover::{LOOPBACK, keep, refuse, taken, thank};
 use super::patient::PatientStream;
 use crate::dirs::socket_address;
 
 /// Connections of one listener at most; the next ones wait until the system turns them away.
-const MOST_CONNECTIONS: usize = 64;
+pub(super) const MOST_CONNECTIONS: usize = 64;
 /// How long a request's head may take, and a connection without a request may stay.
 const HEAD: Duration = Duration::from_secs(15);
 /// How long an answer may wait to be read.
@@ -31,7 +31,7 @@ const STUCK: Duration = Duration::from_secs(30);
 /// Bytes of a head, and of what is read ahead.
 const BUFFER: usize = 32 << 10;
 /// After an accept that failed (no descriptors left, perhaps): they come back.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
+pub(super) const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a request is told apart by.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +64,7 @@ impl BrowserDoor {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if open.is_none() {
             let port = listener.local_addr()?.port();
-            keep(&listener);
+            keep(&listener, LOOPBACK);
             listener.set_nonblocking(true)?;
             let listener = TcpListener::from_std(listener)?;
             tokio::spawn(serve_loopback(listener, port, router.clone()));
@@ -72,24 +72,30 @@ impl BrowserDoor {
         }
         Ok(())
     }
+}
 
-    /// Takes the listeners that are handed over.
-    pub async fn take_from(&self, at: UnixListener, router: &Router) {
-        loop {
-            let taken = async {
-                let (stream, _) = at.accept().await?;
-                let stream = stream.into_std()?;
-                let taken = tokio::task::spawn_blocking(move || {
-                    taken(&stream).map(|listener| (listener, stream))
-                });
-                let (listener, stream) = taken.await.map_err(io::Error::other)??;
-                self.open(listener, router)?;
-                thank(&stream)
-            };
-            if let Err(e) = taken.await {
-                tracing::warn!("no port was taken over for the gallery: {e}");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+/// Takes the listeners that are handed over, and says why one is not taken.
+pub(super) async fn take_from(
+    at: UnixListener,
+    open: impl Fn(std::net::TcpListener) -> io::Result<()>,
+) {
+    loop {
+        let taken = async {
+            let (stream, _) = at.accept().await?;
+            let stream = stream.into_std()?;
+            let taken = tokio::task::spawn_blocking(move || (taken(&stream), stream));
+            let (listener, stream) = taken.await.map_err(io::Error::other)?;
+            match listener.and_then(&open) {
+                Ok(()) => thank(&stream),
+                Err(e) => {
+                    refuse(&stream, &e);
+                    Err(e)
+                }
             }
+        };
+        if let Err(e) = taken.await {
+            tracing::warn!("no port was taken over for the gallery: {e}");
+            tokio::time::sleep(ACCEPT_AGAIN).await;
         }
     }
 }
@@ -132,7 +138,8 @@ pub(super) async fn serve_socket(listener: UnixListener, router: Router) {
     }
 }
 
-async fn connection<S>(stream: S, doorway: Doorway, router: Router)
+/// Answers what comes through a connection, to its end.
+pub(super) async fn connection<S>(stream: S, doorway: Doorway, router: Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

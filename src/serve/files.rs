@@ -14,6 +14,7 @@ macro_rules! web {
 }
 
 const PAGE: &[u8] = include_bytes!("../../web/index.html");
+const LOGIN: &[u8] = include_bytes!("../../web/login.html");
 const FILES: &[(&str, &[u8])] = web![
     "api.js",
     "app.css",
@@ -24,6 +25,8 @@ const FILES: &[(&str, &[u8])] = web![
     "icon.svg",
     "land.bin",
     "layout.js",
+    "login.css",
+    "login.js",
     "map.js",
     "pages.js",
     "query.js",
@@ -56,6 +59,11 @@ pub(super) async fn index() -> Response {
     file("index.html", PAGE)
 }
 
+/// `GET /` where nobody has signed in yet.
+pub(super) async fn login() -> Response {
+    file("login.html", LOGIN)
+}
+
 /// `GET /app/{file}`
 pub(super) async fn app(Path(name): Path<String>) -> Result<Response, Failed> {
     let found = FILES.iter().find(|(known, _)| *known == name);
@@ -73,7 +81,7 @@ mod tests {
         let names = std::fs::read_dir(web).unwrap().flatten();
         let mut names: Vec<_> = names
             .map(|entry| entry.file_name().into_string().unwrap())
-            .filter(|name| name != "index.html")
+            .filter(|name| !name.ends_with(".html"))
             .collect();
         names.sort();
         let known: Vec<_> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();

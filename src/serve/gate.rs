@@ -3,7 +3,10 @@
 //! Other web pages in the same browser are the enemy (DNS rebinding, requests across sites), and other
 //! users of the machine. A request on the loopback listener needs the exact host, the browser's word that it
 //! comes from the gallery itself, and a cookie that only `photond open` gives. The Unix socket is its owner's
-//! alone by its permissions; a browser cannot speak to it, so whatever names an origin there is refused.
+//! alone by its permissions; a browser cannot speak to it, so whatever names an origin there is refused. On the
+//! network's listener the same holds as on the loopback one, over TLS, with the names that this machine has there.
+
+use std::net::SocketAddr;
 
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
@@ -19,6 +22,36 @@ pub(super) enum Doorway {
     Socket,
     /// 127.0.0.1, at this port.
     Loopback(u16),
+    /// The network, at this address of ours.
+    Lan(SocketAddr),
+}
+
+/// The port that browsers leave out of `https` addresses.
+const HTTPS: u16 = 443;
+
+/// What may stand in `Host` at a doorway, and what an origin begins with there. `names` are this machine's on the
+/// network.
+fn own_hosts(doorway: Doorway, names: &[String]) -> (&'static str, Vec<String>) {
+    match doorway {
+        Doorway::Socket => ("", Vec::new()),
+        Doorway::Loopback(port) => {
+            let names = [GALLERY_HOST, "127.0.0.1"];
+            ("http://", names.map(|name| format!("{name}:{port}")).into())
+        }
+        Doorway::Lan(at) => {
+            let with_port = |name: &String| match name.rsplit_once(':') {
+                Some((_, port)) if port.parse::<u16>().is_ok() => name.clone(),
+                _ => format!("{name}:{}", at.port()),
+            };
+            let mut hosts = vec![at.to_string()];
+            hosts.extend(names.iter().map(with_port));
+            let usual = format!(":{HTTPS}");
+            let without = hosts.iter().filter_map(|host| host.strip_suffix(&usual));
+            let without: Vec<String> = without.map(str::to_owned).collect();
+            hosts.extend(without);
+            ("https://", hosts)
+        }
+    }
 }
 
 /// A request that is not let in.
@@ -49,6 +82,7 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Turned
 /// Whether the head of a request may pass. Who it is from is asked afterwards, by the cookie.
 pub(super) fn judge(
     doorway: Doorway,
+    names: &[String],
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
@@ -75,24 +109,21 @@ pub(super) fn judge(
             "a POST needs Content-Type: application/json",
         );
     }
-    let Doorway::Loopback(port) = doorway else {
+    if doorway == Doorway::Socket {
         return match origin {
             None => Ok(()),
             Some(_) => away(StatusCode::FORBIDDEN, "the socket is not for web pages"),
         };
-    };
+    }
     let host = one(headers, "host")?.unwrap_or_default();
-    let known = [
-        format!("{GALLERY_HOST}:{port}"),
-        format!("127.0.0.1:{port}"),
-    ];
+    let (scheme, known) = own_hosts(doorway, names);
     if !known.iter().any(|known| known == host) {
         return away(
             StatusCode::MISDIRECTED_REQUEST,
             "the gallery is not known under this host name",
         );
     }
-    let is_own = |origin: &str| origin.strip_prefix("http://") == Some(host);
+    let is_own = |origin: &str| origin.strip_prefix(scheme) == Some(host);
     if origin.is_some_and(|origin| !is_own(origin)) {
         return away(StatusCode::FORBIDDEN, "another site may not ask this");
     }
@@ -147,7 +178,8 @@ mod tests {
             map.append(*name, value.parse().unwrap());
         }
         let (method, uri) = (method.parse().unwrap(), uri.parse().unwrap());
-        judge(doorway, &method, &uri, &map).map_err(|away| away.status.as_u16())
+        let names = ["nas", "nas.local", "photos.example:443"].map(str::to_owned);
+        judge(doorway, &names, &method, &uri, &map).map_err(|away| away.status.as_u16())
     }
 
     #[test]
@@ -293,6 +325,71 @@ mod tests {
             let got = asked(at, method, uri, headers);
             assert_eq!(got, Err(*status), "{method} {uri} {headers:?}");
         }
+    }
+
+    #[test]
+    fn on_the_network_it_is_the_same_under_its_names_there() {
+        let at = Doorway::Lan("192.168.1.5:7756".parse().unwrap());
+        for host in [
+            "192.168.1.5:7756",
+            "nas:7756",
+            "nas.local:7756",
+            "photos.example",
+            "photos.example:443",
+        ] {
+            let (own, origin) = (("host", host), format!("https://{host}"));
+            let origin = ("origin", origin.as_str());
+            assert_eq!(asked(at, "GET", "/", &[own, SAME]), Ok(()), "{host}");
+            assert_eq!(asked(at, "POST", "/", &[own, SAME, JSON, origin]), Ok(()));
+            assert_eq!(asked(at, "POST", "/", &[own, JSON]), Err(403));
+            let insecure = format!("http://{host}");
+            let others = [
+                "null",
+                "https://evil.example",
+                "https://nas:1",
+                insecure.as_str(),
+            ];
+            for other in others {
+                let headers = [own, SAME, JSON, ("origin", other)];
+                assert_eq!(asked(at, "POST", "/", &headers), Err(403), "{host} {other}");
+            }
+            let cross = ("sec-fetch-site", "cross-site");
+            assert_eq!(asked(at, "GET", "/", &[own, cross]), Err(403));
+        }
+        let foreign = [
+            "evil.example:7756",
+            "192.168.1.6:7756",
+            "192.168.1.5",
+            "192.168.1.5:443",
+            "nas",
+            "nas.local:443",
+            "nas.local:7756.evil.example",
+            "photos.example:7756",
+            "photond.localhost:7756",
+            "127.0.0.1:7756",
+            "",
+        ];
+        for host in foreign {
+            assert_eq!(
+                asked(at, "GET", "/", &[("host", host), SAME]),
+                Err(421),
+                "{host}"
+            );
+        }
+        let usual = Doorway::Lan("[fd00::5]:443".parse().unwrap());
+        for host in ["[fd00::5]", "[fd00::5]:443", "nas", "nas.local:443"] {
+            assert_eq!(
+                asked(usual, "GET", "/", &[("host", host), SAME]),
+                Ok(()),
+                "{host}"
+            );
+        }
+        let other = [("host", "fd00::5"), SAME];
+        assert_eq!(asked(usual, "GET", "/", &other), Err(421));
+    }
+
+    #[test]
+    fn the_socket_is_not_for_pages() {
         let page = ("origin", "http://photond.localhost:7755");
         assert_eq!(asked(Doorway::Socket, "GET", "/", &[page]), Err(403));
         assert_eq!(asked(Doorway::Socket, "POST", "/", &[]), Err(415));

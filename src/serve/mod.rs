@@ -1,10 +1,11 @@
 //! One API over HTTP for the gallery in the browser, the command line and scripts.
 //!
 //! It listens on a Unix socket as long as a daemon lives, and on 127.0.0.1 only when somebody asks for that
-//! (`photond open`, or the setting). Promises: nobody else is let in (`gate`, `visitors`, `handover`); no path that a
-//! request holds is opened; a client that is slow, or gone, holds nothing up (`doors`, `patient`); with nobody
-//! asking no CPU is used, and after five minutes the memory is given back (`desk`). Never: writes to the index,
-//! or waits for the writer. What changes something is handed to the program as an [`Errand`].
+//! (`photond open`, or the setting); on the network only with a password and TLS (`lan`). Promises: nobody else is let
+//! in (`gate`, `visitors`, `handover`); no path that a request holds is opened; a client that is slow, or gone, holds
+//! nothing up (`doors`, `patient`); with nobody asking no CPU is used, and after five minutes the memory is given back
+//! (`desk`). Never: writes to the index, or waits for the writer. What changes something is handed to the program as
+//! an [`Errand`].
 //!
 //! Cost: a runtime with one thread, and up to six more while they read; about five bytes a photo while a
 //! gallery is open.
@@ -23,6 +24,7 @@ mod finding;
 mod folders;
 mod gate;
 mod handover;
+mod lan;
 mod listing;
 mod patient;
 mod pictures;
@@ -48,7 +50,11 @@ use crate::source::Links;
 use crate::store::{Hit, StoreReader};
 
 pub use client::{ClientError, ask, reached};
-pub use handover::hand_over;
+pub use handover::{hand_over, hand_over_lan};
+pub use lan::{
+    CertificateFiles, CertificateTrouble, LanSettings, LanStanding, OpenOnLan, PasswordTrouble,
+    SHORTEST, addresses, host_names, lan_standing, remove_password, set_password,
+};
 
 /// An error of whatever floor.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
@@ -121,6 +127,8 @@ pub struct ServeOptions {
     pub port: u16,
     /// Open that port at once, and do not wait for `photond open` to bring one.
     pub always: bool,
+    /// The listener on the network.
+    pub lan: LanSettings,
     /// Whether the last name of a photo's path may be a link.
     pub follow_links: bool,
     /// Largest file that is read whole, in bytes.

@@ -18,10 +18,11 @@ use tokio::net::UnixListener;
 
 use super::answer::{Failed, as_bytes, as_json};
 use super::desk::Desk;
-use super::doors::{BrowserDoor, CameThrough, serve_socket};
+use super::doors::{BrowserDoor, CameThrough, serve_socket, take_from};
 use super::folders::{self, FolderId};
 use super::gate::{ANSWER_HEADERS, Doorway, ENTRANCE, GALLERY_HOST, judge};
-use super::handover::{kept, loopback};
+use super::handover::{is_of_loopback, kept, loopback};
+use super::lan::{self, LanDoor};
 use super::pictures::{original, path_of, thumbnail};
 use super::previews::preview;
 use super::visitors::Visitors;
@@ -30,6 +31,8 @@ use crate::store::StoreReader;
 
 /// The longest request body: a selection of 100,000 photos.
 const LONGEST_BODY: usize = 1 << 20;
+/// The same of somebody who has not signed in.
+const LONGEST_LOGIN: usize = 4 << 10;
 /// In the data directory: which browsers were let in.
 const VISITORS: &str = "gallery.json";
 /// How long a request's body may take.
@@ -39,7 +42,12 @@ const BODY: Duration = Duration::from_secs(15);
 struct Porter {
     visitors: Visitors,
     browsers: BrowserDoor,
+    lan: Arc<LanDoor>,
 }
+
+/// Whether a request comes from somebody who is let in, and not merely to sign in.
+#[derive(Clone, Copy)]
+struct IsIn(bool);
 
 /// Answers until it is dropped.
 pub(super) async fn serve(api: UnixListener, handed: UnixListener, options: ServeOptions) {
@@ -47,6 +55,7 @@ pub(super) async fn serve(api: UnixListener, handed: UnixListener, options: Serv
     let porter = Arc::new(Porter {
         visitors: Visitors::kept_in(options.data_dir.join(VISITORS)),
         browsers: BrowserDoor::default(),
+        lan: Arc::new(LanDoor::new(options.data_dir.clone(), options.lan.clone())),
     });
     let known = porter.visitors.port_in_use(SystemTime::now());
     let desk = Desk::new(
@@ -56,26 +65,35 @@ pub(super) async fn serve(api: UnixListener, handed: UnixListener, options: Serv
         options.get_answers,
     );
     let router = router(Arc::new(desk), options.max_file, &porter);
-    let kept = kept().map(Ok);
+    let (kept, kept_lan) = kept();
+    let kept = kept.map(Ok);
     let wanted = options.always || known.is_some();
     let opened = kept.or_else(|| wanted.then(|| loopback(known.unwrap_or(options.port))));
     let opened = opened.map(|at| at.and_then(|at| porter.browsers.open(at, &router)));
     if let Some(Err(e)) = opened {
         tracing::warn!("the gallery has no port; `photond open` brings one: {e}");
     }
+    let for_lan = lan::routes(&porter.lan);
+    let for_lan = for_lan.layer(from_fn_with_state(Arc::clone(&porter), enter));
+    let for_lan = for_lan.merge(router.clone());
+    porter.lan.begin(kept_lan, &for_lan);
     let invite = Router::new()
         .route("/api/v1/invite", post(invite))
+        .route("/api/v1/lan", post(on_lan))
         .with_state(Arc::clone(&porter))
         .layer(from_fn_with_state(Arc::clone(&porter), enter));
     tokio::join!(
         serve_socket(api, invite.merge(router.clone())),
-        porter.browsers.take_from(handed, &router),
+        take_from(handed, |listener| match is_of_loopback(&listener) {
+            true => porter.browsers.open(listener, &router),
+            false => porter.lan.take(listener, &for_lan),
+        }),
     );
 }
 
 fn router(desk: Arc<Desk>, max_file: u64, porter: &Arc<Porter>) -> Router {
     Router::new()
-        .route("/", get(files::index))
+        .route("/", get(front))
         .route("/app/{file}", get(files::app))
         .route("/t/{epoch}/{id}", get(thumbnail))
         .route("/p/{epoch}/{id}", get(preview))
@@ -128,27 +146,41 @@ async fn let_in(porter: &Porter, request: Request) -> Result<Request, Failed> {
     let through = request.extensions().get::<CameThrough>();
     let through = through.ok_or_else(|| Failed::of_ours("a request came through no door"))?;
     let doorway = through.0;
-    judge(doorway, request.method(), request.uri(), request.headers())
+    let (names, headers) = (porter.lan.names(), request.headers());
+    judge(doorway, names, request.method(), request.uri(), headers)
         .map_err(|away| Failed::new(away.status, away.why))?;
-    if let Doorway::Loopback(port) = doorway
-        && request.uri().path() != ENTRANCE
-        && !cookies(request.headers(), port).any(|cookie| porter.visitors.knows(cookie))
-    {
-        return Err(Failed::new(
-            StatusCode::UNAUTHORIZED,
+    let path = request.uri().path();
+    let (is_in, is_open, why) = match doorway {
+        Doorway::Socket => (true, true, ""),
+        Doorway::Loopback(port) => (
+            cookies(headers, &cookie_name(port)).any(|cookie| porter.visitors.knows(cookie)),
+            path == ENTRANCE,
             "this browser is not let in: run `photond open`",
-        ));
+        ),
+        Doorway::Lan(at) => (
+            porter.lan.knows(headers, at.port()),
+            lan::OPEN_TO_ALL.contains(&path),
+            "sign in first",
+        ),
+    };
+    if !is_in && !is_open {
+        return Err(Failed::new(StatusCode::UNAUTHORIZED, why));
     }
     if let Doorway::Loopback(port) = doorway {
         porter.visitors.are_at(port, SystemTime::now());
     }
-    let (parts, body) = request.into_parts();
-    let body = tokio::time::timeout(BODY, to_bytes(body, LONGEST_BODY)).await;
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(IsIn(is_in));
+    let longest = if is_in { LONGEST_BODY } else { LONGEST_LOGIN };
+    let body = tokio::time::timeout(BODY, to_bytes(body, longest)).await;
     let body = body.map_err(|_| Failed::new(StatusCode::REQUEST_TIMEOUT, "the request is slow"))?;
     let body = body.map_err(|_| {
         Failed::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            "the request is longer than 1 MiB, or broke off",
+            format!(
+                "the request is longer than {} KiB, or broke off",
+                longest >> 10
+            ),
         )
     })?;
     Ok(Request::from_parts(parts, Body::from(body)))
@@ -159,12 +191,12 @@ fn cookie_name(port: u16) -> String {
     format!("photond-{port}")
 }
 
-fn cookies(headers: &HeaderMap, port: u16) -> impl Iterator<Item = &str> {
-    let name = cookie_name(port);
+/// The values of all cookies of this name.
+pub(super) fn cookies<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
     let lines = headers.get_all(header::COOKIE).iter();
     let pairs = lines.filter_map(|line| line.to_str().ok());
     let pairs = pairs.flat_map(|line| line.split(';'));
-    pairs.filter_map(move |pair| pair.trim().strip_prefix(name.as_str())?.strip_prefix('='))
+    pairs.filter_map(move |pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// What the router itself turns down is said as everything else is.
@@ -205,7 +237,7 @@ async fn entrance(
     Query(Code { code }): Query<Code>,
 ) -> Result<Response, Failed> {
     let Doorway::Loopback(port) = through.0 else {
-        return Err(Failed::of_theirs("the socket needs no code"));
+        return Err(Failed::of_theirs("codes are for 127.0.0.1 alone"));
     };
     let cookie = (method == Method::GET).then(|| porter.visitors.enter(&code, Instant::now()));
     let cookie = cookie.flatten().ok_or_else(|| {
@@ -238,6 +270,31 @@ async fn invite(State(porter): State<Arc<Porter>>) -> Result<Response, Failed> {
     Ok(as_json(
         &json!({ "url": at(GALLERY_HOST), "by_number": at("127.0.0.1") }),
     ))
+}
+
+/// `GET /`: the gallery, or the page that asks for the password.
+async fn front(Extension(IsIn(is_in)): Extension<IsIn>) -> Response {
+    match is_in {
+        true => files::index().await,
+        false => files::login().await,
+    }
+}
+
+/// What is to become of the listener on the network.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct OnLan {
+    close: bool,
+}
+
+/// `POST /api/v1/lan {"close"}`, at the socket alone: closes the listener on the network, or looks at the password
+/// again and ends all connections there.
+async fn on_lan(State(porter): State<Arc<Porter>>, body: Bytes) -> Result<Response, Failed> {
+    let done = match read::<OnLan>(&body)?.close {
+        true => porter.lan.close(),
+        false => porter.lan.hang_up(),
+    };
+    Ok(as_json(&json!({ "done": u8::from(done) })))
 }
 
 #[derive(Deserialize)]
@@ -375,8 +432,24 @@ struct OfPhoto {
     id: u32,
 }
 
+/// Windows are opened for whoever may sit before this machine.
+fn at_this_machine(CameThrough(doorway): CameThrough) -> Result<(), Failed> {
+    match doorway {
+        Doorway::Socket | Doorway::Loopback(_) => Ok(()),
+        Doorway::Lan(_) => Err(Failed::new(
+            StatusCode::FORBIDDEN,
+            "a window would open on the machine that photond runs on: download the photo, or copy its path",
+        )),
+    }
+}
+
 /// `POST /api/v1/reveal {"id"}`: its folder in the desktop's file manager.
-async fn reveal(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Failed> {
+async fn reveal(
+    State(desk): State<Arc<Desk>>,
+    Extension(through): Extension<CameThrough>,
+    body: Bytes,
+) -> Result<Response, Failed> {
+    at_this_machine(through)?;
     let (OfPhoto { id }, links) = (read(&body)?, desk.links());
     run(&desk, move |reader| {
         Ok(Errand::Reveal(path_of(reader, id, links)?))
@@ -385,7 +458,12 @@ async fn reveal(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, 
 }
 
 /// `POST /api/v1/open {"id"}`: with the desktop's program for it.
-async fn open(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Failed> {
+async fn open(
+    State(desk): State<Arc<Desk>>,
+    Extension(through): Extension<CameThrough>,
+    body: Bytes,
+) -> Result<Response, Failed> {
+    at_this_machine(through)?;
     let (OfPhoto { id }, links) = (read(&body)?, desk.links());
     run(&desk, move |reader| {
         Ok(Errand::Open(path_of(reader, id, links)?))

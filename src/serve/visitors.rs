@@ -155,9 +155,14 @@ impl Visitors {
 
 /// 256 random bits in hex.
 pub(super) fn secret() -> Result<String, ring::error::Unspecified> {
-    let mut bytes = [0; 32];
+    Ok(crate::photo::hex(&random::<32>()?))
+}
+
+/// Bytes that nobody guesses.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], ring::error::Unspecified> {
+    let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes)?;
-    Ok(crate::photo::hex(&bytes))
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ const OWN: &[&str] = &[
     "photond.",
     "pause.json",
     ".pause.json.",
+    "gallery.",
+    ".gallery.",
     "vectors",
     "labels",
     "vocabulary",

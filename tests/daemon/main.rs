@@ -18,6 +18,7 @@ mod graphs;
 mod hostile;
 mod in_picture;
 mod indexing;
+mod lan;
 mod metrics;
 mod models;
 mod names;

@@ -16,19 +16,19 @@ use serde_json::Value;
 use crate::env::{TestEnv, save};
 
 /// What came back.
-struct Reply {
-    status: u16,
+pub struct Reply {
+    pub status: u16,
     head: String,
-    body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 impl Reply {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// The line above a view, and the numbers of its photos.
-    fn view(&self) -> (Value, Vec<u32>) {
+    pub fn view(&self) -> (Value, Vec<u32>) {
         assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
         let end = self.body.iter().position(|b| *b == b'\n').unwrap() + 1;
         let head: Value = serde_json::from_slice(&self.body[..end]).unwrap();
@@ -38,7 +38,7 @@ impl Reply {
         (head, ids.collect())
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         let mut found = lines.filter(|(n, _)| n.eq_ignore_ascii_case(name));
         found.next().map(|(_, value)| value)
@@ -46,7 +46,7 @@ impl Reply {
 }
 
 /// Sends a request and reads to the end of the answer.
-fn exchange(mut stream: impl Read + Write, request: &[u8]) -> Reply {
+pub fn exchange(mut stream: impl Read + Write, request: &[u8]) -> Reply {
     // One that is refused early may be answered before it is sent to its end.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();
@@ -61,7 +61,7 @@ fn exchange(mut stream: impl Read + Write, request: &[u8]) -> Reply {
     }
 }
 
-fn request(line: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+pub fn request(line: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut text = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
@@ -72,9 +72,9 @@ fn request(line: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     (text + "\r\n" + body).into_bytes()
 }
 
-type Headers<'h> = &'h [(&'h str, &'h str)];
+pub type Headers<'h> = &'h [(&'h str, &'h str)];
 
-const JSON: (&str, &str) = ("Content-Type", "application/json");
+pub const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 fn at_socket(env: &TestEnv) -> UnixStream {
     UnixStream::connect(env.data().join("api.sock")).unwrap()
@@ -85,7 +85,7 @@ fn ask(env: &TestEnv, line: &str, body: &str) -> Reply {
 }
 
 /// Two photos, one in a folder, and a daemon that knows them.
-fn library(env: &TestEnv) -> crate::env::Daemon {
+pub fn library(env: &TestEnv) -> crate::env::Daemon {
     fs::create_dir(env.photo("sea")).unwrap();
     save(1, &env.photo("sea/one.jpg"));
     save(2, &env.photo("two.png"));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Status;
 use super::roots::passed_over;
 use crate::cli::paths::{put_path_as, with_path};
-use crate::cli::{Context_, durability, verify};
+use crate::cli::{Context_, durability, serve, verify};
 use crate::index::Activity;
 use crate::store::{StoreReader, TroubledSidecar};
 
@@ -72,6 +72,7 @@ fn as_json(context: &Context_, s: &Status) -> Value {
             "untagged": c.untagged,
             "untagged_because": s.untagged,
         },
+        "lan": serve::status_json(context, s.alive),
         "index": durability::as_json(&context.data_dir),
         "search": s.searching.json(),
         "tags": live.map(|r| &r.tags),

@@ -3,7 +3,7 @@
 use super::roots::{root_lines, standing_lines};
 use super::{Status, is_of};
 use crate::cli::output::{count, plural, printable, span};
-use crate::cli::{Context_, durability, verify};
+use crate::cli::{Context_, durability, serve, verify};
 use crate::daemon::{Report, RootReport, RootStanding};
 use crate::index::{Activity, TagReport};
 use crate::store::{Counts, unix_now};
@@ -17,6 +17,9 @@ pub(super) fn lines(context: &Context_, s: &Status) -> Vec<String> {
         lines.push(out.red(&format!("paused: {}", printable(said))));
     } else if let Some(report) = s.live() {
         lines.extend(work_lines(context, report));
+    }
+    if s.alive {
+        lines.extend(serve::status_lines(context));
     }
     for line in durability::lines(&context.data_dir) {
         lines.push(out.red(&line));
