@@ -139,6 +139,7 @@ function take(view, stay) {
     showChosen();
     stay = false;
     folders = null;
+    marked = -Infinity;
     byId("tree").replaceChildren();
     const { like, folder, ...query } = route.query;
     if (route.photo || like || folder || route.page === "folders") {
@@ -160,10 +161,20 @@ function take(view, stay) {
   byId("sort").hidden = !view.ranked && !(isRanked(route.query) && route.sort === "date");
   byId("count").textContent = view.groups ? plural(view.groups.length, "set", "sets") : photos(view.confident);
   search.narrow(view.confident);
+  setTimeout(mark, 500);
   if (view.n) nothing("");
   else if (view.groups) nothing("No duplicates", "No photo is there twice, and no two look alike.");
   else if (Object.keys(route.query).length) nothing("Nothing found", "Take a chip away, or use other words.");
   else nothing("No photos yet", "They appear here as photond finds them.");
+}
+
+let marked = -Infinity;
+/** Photos that are not whole, asked for when the page has what it shows: few, and looked up by an index. */
+async function mark() {
+  if (performance.now() - marked < 1e4) return;
+  marked = performance.now();
+  const found = await fetchView("view", { query: { damaged: true }, sort: "date" }).catch(() => null);
+  if (found) grid.mark(found.ids);
 }
 
 /** @param {string} title @param {string} [text] */

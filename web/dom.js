@@ -54,6 +54,10 @@ export const photos = (n) => plural(n, "photo", "photos");
 const dates = (how) => new Intl.DateTimeFormat(undefined, { ...how, timeZone: "UTC" });
 export const longDay = dates({ weekday: "short", day: "numeric", month: "long", year: "numeric" });
 export const shortDay = dates({ day: "numeric", month: "long", year: "numeric" });
+/** Where there is little room. */
+export const smallDay = dates({ day: "numeric", month: "short" });
+export const smallYear = dates({ day: "numeric", month: "short", year: "numeric" });
+export const weekday = dates({ weekday: "short" });
 export const monthYear = dates({ month: "long", year: "numeric" });
 export const monthOnly = dates({ month: "short" });
 
@@ -63,6 +67,9 @@ export const size = (bytes) =>
 
 /** @param {string} path */
 export const fileName = (path) => path.slice(path.lastIndexOf("/") + 1);
+
+/** What photond says of a file, without its format before it. @param {string} said */
+export const sentence = (said) => said.replace(/^(\w+: )?(.)/, (_, format, first) => first.toUpperCase()) + ".";
 
 /** @param {number} seconds */
 export const span = (seconds) =>

@@ -1,6 +1,6 @@
 /** Folders, people, the daemon's status, and taking photos along: loaded when the first is wanted. */
 import { json, photo } from "./api.js";
-import { copy, present, count, fileName, h, icon, photos, plural, say, span, trying } from "./dom.js";
+import { copy, present, count, fileName, h, icon, photos, plural, say, sentence, span, trying } from "./dom.js";
 
 /** The real tree of folders, opened as it is asked for. */
 export class Folders {
@@ -149,9 +149,10 @@ async function picture(face, epoch, person) {
   const known = await photo(person.example_id).catch(() => null);
   const area = known?.people_areas?.find((/** @type {any} */ a) => a.name === person.name)?.area;
   if (!area) return;
-  // The circle shows a square around the face, half again as wide.
-  const side = Math.min(Math.max(area.width * known.width, area.height * known.height) * 1.5, known.width, known.height);
-  const middle = { x: (area.left + area.width / 2) * known.width, y: (area.top + area.height / 2) * known.height };
+  // A face's box ends at the forehead and the chin: a square more than twice as wide, and a little higher, has the
+  // whole head inside its circle.
+  const side = Math.min(Math.max(area.width * known.width, area.height * known.height) * 2.2, known.width, known.height);
+  const middle = { x: (area.left + area.width / 2) * known.width, y: (area.top + area.height * 0.42) * known.height };
   const scale = 100 / side;
   if (side < Math.min(known.width, known.height) / 3) img.src = `/p/${epoch}/${person.example_id}?s=512`;
   img.style.width = known.width * scale + "%";
@@ -198,9 +199,9 @@ export async function showStatus(host) {
         h("small", {}, photos(r.photos))), r.state !== "online" && h("p", { class: "quiet" }, "not there at the moment; its photos stay known"),
       r.note && h("p", { class: "warn" }, r.note), r.missing > 0 && h("div", { class: "line warn" }, `${photos(r.missing)} missing`,
         h("span", { class: "gap" }), r.live?.held && order("They are gone", "confirm", r.id ? { root: r.id } : {}))))),
-    kinds.length + errors.length > 0 && h("section", { class: "box" }, h("h2", {}, "Could not be read"),
-      h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind.replaceAll("-", " ")}`).join(" · ")),
-      ...errors.slice(0, 200).map((e) => h("div", { class: "root path" }, h("b", {}, fileName(e.path)), h("p", {}, e.error), h("small", {}, e.path))),
+    kinds.length + errors.length > 0 && h("section", { class: "box" }, h("h2", {}, "Not read, or not whole"),
+      kinds.length > 0 && h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind.replaceAll("-", " ")}`).join(" · ")),
+      ...errors.slice(0, 200).map((e) => h("div", { class: "root path" }, h("b", {}, fileName(e.path)), h("p", {}, sentence(e.error)), h("small", {}, e.path))),
       errors.length > 200 && h("p", { class: "quiet" }, `and ${count(errors.length - 200)} more: photond status --errors`))));
   if (at) [...host.querySelectorAll("button")].find((one) => one.textContent === at)?.focus();
 }

@@ -2,7 +2,7 @@
  * The strip at the right: years where they stand in the grid, and a bubble with the month under the pointer.
  * A place on it is a share of the laid-out height, so that where it lands is what it said.
  */
-import { dateOf, lastAtMost } from "./layout.js";
+import { dateOf, dayAt, lastAtMost, lineOf } from "./layout.js";
 import { clamp, h, monthOnly, monthYear } from "./dom.js";
 
 export class Scrubber {
@@ -62,7 +62,7 @@ export class Scrubber {
     const { layout, view } = this.grid;
     if (!layout?.lines || !view?.days.length) return null;
     const line = lastAtMost(layout.top, y, layout.lines);
-    return dateOf(view.days[layout.groups[layout.group[line]].from]);
+    return dateOf(view.days[dayAt(view, layout.first[line])]);
   }
 
   /** @param {number} share */
@@ -98,29 +98,21 @@ export class Scrubber {
     const { layout, view } = grid;
     /** @type {Node[]} */ const marks = [];
     if (layout && view?.days.length) {
-      /** @type {{ y: number, date: Date, isYear: boolean }[]} */ const all = [];
-      let year = NaN, month = NaN;
-      for (let line = 0; line < layout.lines; line++) {
-        if (layout.rowHeight[line]) continue;
-        const date = dateOf(view.days[layout.groups[layout.group[line]].from]);
-        const isYear = date.getUTCFullYear() !== year;
-        if (!isYear && date.getUTCMonth() === month) continue;
-        year = date.getUTCFullYear();
-        month = date.getUTCMonth();
-        all.push({ y: (layout.top[line] / Math.max(1, grid.last)) * height, date, isYear });
-      }
-      // Years first, as far apart as their height; then months in what is left; then dots.
+      // Years first, as far apart as their height; then months in what is left.
       /** @type {number[]} */ const taken = [];
-      const free = (/** @type {number} */ y, /** @type {number} */ room) => taken.every((t) => Math.abs(t - y) >= room);
-      for (const { y, date, isYear } of all) {
-        if (!isYear || y > height - 8 || !free(y, 18)) continue;
-        taken.push(y);
-        marks.push(mark("year", y, String(date.getUTCFullYear())));
-      }
-      for (const { y, date, isYear } of all) {
-        if (isYear || y > height - 8 || !free(y, 26)) continue;
-        taken.push(y);
-        marks.push(mark("month", y, monthOnly.format(date)));
+      for (const kind of ["year", "month"]) {
+        let last = NaN;
+        view.days.forEach((day, d) => {
+          const date = dateOf(day), year = date.getUTCFullYear(), now = kind === "year" ? year : year * 12 + date.getUTCMonth();
+          if (now === last) return;
+          last = now;
+          const y = layout.top[lineOf(layout, d ? view.ends[d - 1] : 0)] / Math.max(1, grid.last) * height;
+          if (y > height - 8 || taken.some((t) => Math.abs(t - y) < (kind === "year" ? 18 : 26))) return;
+          taken.push(y);
+          const mark = h("span", { class: kind }, kind === "year" ? String(year) : monthOnly.format(date));
+          mark.style.top = y + "px";
+          marks.push(mark);
+        });
       }
     }
     this.marks.classList.toggle("few", marks.length < 16);
@@ -139,11 +131,4 @@ export class Scrubber {
     event.stopPropagation();
     grid.toY(to[event.key]);
   }
-}
-
-/** @param {string} kind @param {number} y @param {string} text */
-function mark(kind, y, text) {
-  const made = h("span", { class: kind }, text);
-  made.style.top = y + "px";
-  return made;
 }

@@ -3,7 +3,7 @@
  * somebody zooms in. Its neighbours are fetched while it is looked at.
  */
 import { photo } from "./api.js";
-import { byId, clamp, fileName, h, iconButton, say } from "./dom.js";
+import { byId, clamp, fileName, h, iconButton, say, sentence } from "./dom.js";
 
 /** @typedef {import("./grid.js").Grid} Grid */
 /** Formats that browsers show; of others the preview is the best there is. */
@@ -101,13 +101,13 @@ export class Viewer {
     img.onerror = () => img.classList.add("none");
     const known = photo(id).catch((e) => e);
     if (await this.better(id, this.address(id), 1)) return;
-    const { format = "", path = "" } = await known;
+    const { format = "", path = "", pixels_why: broken } = await known;
     if (SHOWN.has(format) && await this.better(id, "/o/" + id, 2)) return;
-    const why = path && await fetch(this.address(id)).then((r) => r.json()).then((said) => said.error).catch(() => "");
+    const why = broken ?? (path && await fetch(this.address(id)).then((r) => r.json()).then((said) => said.error).catch(() => ""));
     if (this.id !== id || !img.classList.contains("none") && img.naturalWidth) return;
     this.note.hidden = false;
     this.note.replaceChildren(h("b", {}, format.toUpperCase() || "No picture"), h("span", {}, path ? fileName(path)
-      : "This photo is not there any more."), h("span", {}, why || ""));
+      : "This photo is not there any more."), h("p", {}, why ? sentence(why) : ""));
   }
 
   /** @param {number} id @param {string} src @param {1 | 2} level @returns {Promise<boolean>} */

@@ -41,7 +41,7 @@ const seen = (page) => page.evaluate(() => {
   const tiles = [...document.querySelectorAll(".tile")].filter((t) => {
     const box = t.getBoundingClientRect();
     return box.bottom > grid.top + 1 && box.top < grid.bottom - 1;
-  });
+  }).sort((a, b) => a.index - b.index);
   return { all: document.querySelectorAll(".tile").length, labels: tiles.map((t) => t.ariaLabel), loaded: tiles.filter((t) => t.querySelector("img.on, .card")).length, n: tiles.length };
 });
 /** Waits until every photo in the window has its picture or card. */

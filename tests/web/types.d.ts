@@ -37,13 +37,7 @@ interface Layout {
   first: Uint32Array;
   /** Of every line's pictures; 0: a heading. */
   rowHeight: Float32Array;
-  /** Of every line. */
-  group: Uint32Array;
-  groups: Group[];
 }
-
-/** What stands under one heading, a day or several that fill no row: photos, and days of the view. */
-interface Group { first: number; end: number; from: number; to: number }
 
 type Query = Record<string, any>;
 
@@ -58,7 +52,7 @@ interface Route {
   photo: number;
 }
 
-type Row = HTMLElement & { line: number; top: number; tiles: Tile[] };
+type Row = HTMLElement & { top: number; tiles: Tile[] };
 type Tile = HTMLElement & { index: number; photo: number; sharp: number; side: number; img: HTMLImageElement };
 
 interface GridHooks {
