@@ -5,7 +5,7 @@
  * browsers cut a page off at some 18 to 33 million pixels; a longer view is shown through it by moving its base.
  */
 import { GAP, HEADING, along, dateOf, dayAt, lastAtMost, layOut, lineOf } from "./layout.js";
-import { photo } from "./api.js";
+import { photo, pictureOf } from "./api.js";
 import { clamp, fileName, h, longDay, photos, sentence, shortDay, smallDay, smallYear, weekday } from "./dom.js";
 
 const BOX = 8e6;
@@ -364,7 +364,7 @@ export class Grid {
     this.filling = undefined;
     if (this.isFast) return;
     for (const row of this.rows.values()) {
-      for (const { img, photo: id } of row.tiles) if (!img.hasAttribute("src")) img.src = `/t/${this.view?.epoch}/${id}`;
+      for (const { img, photo: id } of row.tiles) if (!img.hasAttribute("src")) img.src = pictureOf(id);
     }
   }
 
@@ -380,7 +380,7 @@ export class Grid {
     if (!tile) return;
     const id = (tile.sharp = tile.photo), larger = new Image();
     this.sharpening++;
-    larger.src = `/p/${this.view?.epoch}/${id}?s=512`;
+    larger.src = pictureOf(id, 512);
     larger.decode().then(() => {
       if (tile.photo === id && tile.isConnected && tile.img.hasAttribute("src")) tile.img.src = larger.src;
     }, () => this.small.add(id)).then(() => {

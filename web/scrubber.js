@@ -3,17 +3,17 @@
  * A place on it is a share of the laid-out height, so that where it lands is what it said.
  */
 import { dateOf, dayAt, lastAtMost, lineOf } from "./layout.js";
-import { clamp, h, monthOnly, monthYear } from "./dom.js";
+import { clamp, h, monthOnly, monthYear, press } from "./dom.js";
 
 export class Scrubber {
   /** @param {HTMLElement} host @param {import("./grid.js").Grid} grid */
   constructor(host, grid) {
     this.host = host;
     this.grid = grid;
-    this.marks = h("div", { class: "marks", "aria-hidden": "true" });
-    this.thumb = h("div", { class: "thumb", "aria-hidden": "true" });
-    this.bubble = h("div", { class: "bubble", "aria-hidden": "true", hidden: true });
-    host.append(this.marks, this.thumb, this.bubble);
+    const [marks, thumb, bubble] = /** @type {HTMLElement[]} */ ([...host.children]);
+    this.marks = marks;
+    this.thumb = thumb;
+    this.bubble = bubble;
     /** @type {unknown} */ this.drawn = null;
     /** Kept, for asking the page would lay it out each time. */
     this.height = 0;
@@ -123,12 +123,7 @@ export class Scrubber {
   onKey(event) {
     const { grid } = this;
     const step = grid.last / 24;
-    /** @type {Record<string, number>} */
-    const to = { ArrowUp: grid.y - step, ArrowDown: grid.y + step, PageUp: grid.y - step * 4, PageDown: grid.y + step * 4,
-      Home: 0, End: grid.last };
-    if (!(event.key in to)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    grid.toY(to[event.key]);
+    const by = (/** @type {number} */ steps) => () => grid.toY(grid.y + steps * step);
+    press(event, { ArrowUp: by(-1), ArrowDown: by(1), PageUp: by(-4), PageDown: by(4), Home: by(-24), End: by(24) });
   }
 }

@@ -16,7 +16,7 @@ const shots = {
   search: { hash: "#/photos?words=dog+on+a+beach&place=Kyoto%2C+Japan" }, dark: { dark: true },
   viewer: { hash: "#/photos?photo=19992" , act: (p) => p.evaluate(() => { if (localStorage.info !== "1") document.querySelector('#viewer [aria-label="Details"]').click(); document.querySelector('#viewer [aria-label="Boxes and text"]').click(); }) },
   plain: { hash: "#/photos?photo=19991", act: (p) => p.evaluate(() => { if (localStorage.info === "1") document.querySelector('#viewer [aria-label="Details"]').click(); }) },
-  map: { hash: "#/map", wait: 2500 }, mapdark: { hash: "#/map", dark: true, wait: 2500 }, folders: { hash: "#/folders?folder=65", act: (p) => p.click("#tree ul ul .twist") },
+  map: { hash: "#/map", wait: 2500 }, mapdark: { hash: "#/map", dark: true, wait: 2500 }, folders: { hash: "#/folders?folder=65", act: (p) => p.click("#tree [aria-level=\"2\"] .twist") },
   duplicates: { hash: "#/duplicates" }, narrowed: { hash: "#/photos?tag=dog" }, people: { hash: "#/people" }, status: { hash: "#/status" }, nothing: { hash: "#/photos?words=nothing" },
   chosen: { act: async (p) => { await p.keyboard.press("x"); await p.keyboard.press("Shift+ArrowRight"); await p.keyboard.press("Shift+ArrowRight"); await p.keyboard.press("Shift+ArrowDown"); } },
   help: { act: (p) => p.keyboard.press("?") },

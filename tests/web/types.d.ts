@@ -74,6 +74,14 @@ interface Facet { name: string; photos: number }
 interface Folder { id: number; name: string; path: string; photos: number; folders: number }
 type FolderRow = HTMLElement & { folder: Folder; level: number };
 
+interface Gestures {
+  /** Around a point; 0: two clicks. */
+  zoom(factor: number, at: { x: number; y: number }): void;
+  /** By so much, after having moved so much in all. */
+  drag(x: number, y: number, event: PointerEvent, moved: number): void;
+  up(event: PointerEvent, moved: number): void;
+}
+
 /** What may stand in an element; what is nothing is left out. */
 type Child = Node | string | null | undefined | false;
 
