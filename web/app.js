@@ -161,17 +161,18 @@ function take(view, stay) {
   byId("sort").hidden = !view.ranked && !(isRanked(route.query) && route.sort === "date");
   byId("count").textContent = view.groups ? plural(view.groups.length, "set", "sets") : photos(view.confident);
   search.narrow(view.confident);
-  setTimeout(mark, 500);
+  marking ??= setTimeout(mark, Math.max(500, marked + 1e4 - performance.now()));
   if (view.n) nothing("");
   else if (view.groups) nothing("No duplicates", "No photo is there twice, and no two look alike.");
   else if (Object.keys(route.query).length) nothing("Nothing found", "Take a chip away, or use other words.");
   else nothing("No photos yet", "They appear here as photond finds them.");
 }
 
+/** @type {ReturnType<typeof setTimeout> | undefined} */ let marking;
 let marked = -Infinity;
 /** Photos that are not whole, asked for when the page has what it shows: few, and looked up by an index. */
 async function mark() {
-  if (performance.now() - marked < 1e4) return;
+  marking = undefined;
   marked = performance.now();
   const found = await fetchView("view", { query: { damaged: true }, sort: "date" }).catch(() => null);
   if (found) grid.mark(found.ids);

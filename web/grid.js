@@ -242,6 +242,8 @@ export class Grid {
         if ((line < at || line >= end) && ahead-- <= 0) return;
         row = layout.rowHeight[line] ? this.make(line, free.pop()) : this.heading(line);
         rows.set(line, row);
+        const next = rows.get(line + 1);
+        if (!row.isConnected) next ? next.before(row) : this.box.append(row);
       }
       const top = layout.top[line] - this.base;
       if (row.top !== top) row.style.transform = `translateY(${(row.top = top)}px)`;
@@ -272,10 +274,7 @@ export class Grid {
   /** @param {number} line @param {Row} [row] one that is used again, where it is in the page @returns {Row} */
   make(line, row) {
     const layout = /** @type {Layout} */ (this.layout), view = /** @type {View} */ (this.view);
-    if (!row) {
-      row = this.spare.pop() ?? /** @type {Row} */ (Object.assign(h("div", { role: "row", class: "row" }), { top: NaN, tiles: [] }));
-      this.box.append(row);
-    }
+    row ??= this.spare.pop() ?? /** @type {Row} */ (Object.assign(h("div", { role: "row", class: "row" }), { top: NaN, tiles: [] }));
     const { tiles } = row, first = layout.first[line], n = layout.first[line + 1] - first;
     while (tiles.length > n) /** @type {Tile} */ (tiles.pop()).remove();
     while (tiles.length < n) {
@@ -354,7 +353,6 @@ export class Grid {
       });
     }
     row.style.height = height + "px";
-    this.box.append(row);
     return row;
   }
 

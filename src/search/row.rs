@@ -244,7 +244,10 @@ impl PhotoJson {
             height: photo.height,
             damaged: matches!(photo.pixels, Pixels::Damaged(_)),
             pixels: photo.pixels.name(),
-            pixels_why: photo.pixels.trouble().map(|trouble| trouble.message.clone()),
+            pixels_why: photo
+                .pixels
+                .trouble()
+                .map(|trouble| trouble.message.clone()),
             size: hit.size,
             captured_at: photo
                 .exif

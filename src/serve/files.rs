@@ -142,7 +142,9 @@ fn file(name: &str, asked: &HeaderMap) -> Result<Response, Failed> {
     let mut response = (headers, bytes).into_response();
     if is_gzip {
         let gzip = HeaderValue::from_static("gzip");
-        response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_ENCODING, gzip);
     }
     Ok(response)
 }
@@ -279,7 +281,12 @@ mod tests {
             let written = read(std::str::from_utf8(bytes).unwrap());
             comments += written.1;
             assert_eq!(read(plain), (written.0, 0), "{name}");
-            assert!(plain.lines().all(|line| !line.is_empty() && line == line.trim()), "{name}");
+            assert!(
+                plain
+                    .lines()
+                    .all(|line| !line.is_empty() && line == line.trim()),
+                "{name}"
+            );
         }
         assert!(comments > 200, "{comments} comments");
     }
@@ -301,13 +308,24 @@ mod tests {
             let response = file("app.js", &asked(accepts)).unwrap();
             let headers = response.headers();
             assert_eq!(headers[header::VARY], "accept-encoding");
-            assert_eq!(headers[header::CONTENT_TYPE], "text/javascript; charset=utf-8");
+            assert_eq!(
+                headers[header::CONTENT_TYPE],
+                "text/javascript; charset=utf-8"
+            );
             let coding = headers.get(header::CONTENT_ENCODING);
-            assert_eq!(coding.is_some_and(|coding| coding == "gzip"), is_gzip, "{accepts}");
-            let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            assert_eq!(
+                coding.is_some_and(|coding| coding == "gzip"),
+                is_gzip,
+                "{accepts}"
+            );
+            let body = axum::body::to_bytes(response.into_body(), 1 << 20)
+                .await
+                .unwrap();
             let mut plain = Vec::new();
             match is_gzip {
-                true => flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut plain).unwrap(),
+                true => flate2::read::GzDecoder::new(&body[..])
+                    .read_to_end(&mut plain)
+                    .unwrap(),
                 false => (&body[..]).read_to_end(&mut plain).unwrap(),
             };
             assert_eq!(plain, sent("app.js").unwrap().1.plain);
