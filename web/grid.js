@@ -31,6 +31,7 @@ export class Grid {
     /** @type {Layout | null} */ this.layout = null;
     /** @type {Map<number, Row>} */ this.rows = new Map();
     /** Rows that are not in the page. @type {Row[]} */ this.spare = [];
+    /** Tiles that are in no row. @type {Tile[]} */ this.spareTiles = [];
     /** Tiles of the layout before, while the next is drawn. @type {Map<number, Tile>} */ this.kept = new Map();
     /** @type {Tile | null} */ this.focused = null;
     /** @type {Set<number>} */ this.selected = new Set();
@@ -240,7 +241,9 @@ export class Grid {
       let row = rows.get(line);
       if (!row) {
         if ((line < at || line >= end) && ahead-- <= 0) return;
-        row = layout.rowHeight[line] ? this.make(line, free.pop()) : this.heading(line);
+        // Best one with as many photos.
+        const same = free.findIndex(({ tiles }) => tiles.length === layout.first[line + 1] - layout.first[line]);
+        row = layout.rowHeight[line] ? this.make(line, free.splice(same, 1)[0]) : this.heading(line);
         rows.set(line, row);
         const next = rows.get(line + 1);
         if (!row.isConnected) next ? next.before(row) : this.box.append(row);
@@ -276,9 +279,12 @@ export class Grid {
     const layout = /** @type {Layout} */ (this.layout), view = /** @type {View} */ (this.view);
     row ??= this.spare.pop() ?? /** @type {Row} */ (Object.assign(h("div", { role: "row", class: "row" }), { top: NaN, tiles: [] }));
     const { tiles } = row, first = layout.first[line], n = layout.first[line + 1] - first;
-    while (tiles.length > n) /** @type {Tile} */ (tiles.pop()).remove();
+    for (const tile of tiles.splice(n)) {
+      tile.remove();
+      this.spareTiles.push(tile);
+    }
     while (tiles.length < n) {
-      const tile = newTile();
+      const tile = this.spareTiles.pop() ?? newTile();
       tiles.push(tile);
       row.append(tile);
     }
@@ -323,9 +329,11 @@ export class Grid {
     const first = layout.first[line], row = /** @type {Row} */ (Object.assign(h("div", { role: "row", class: "heading",
       "aria-rowindex": line + 1 }), { top: NaN, tiles: [] }));
     const add = (/** @type {string} */ text, /** @type {number} */ from, /** @type {number} */ end, /** @type {string} */ more, whole = text) => {
-      const part = h("div", { role: "rowheader", title: whole === text ? null : whole }, h("b", {}, text), h("small", {}, more),
-        Object.assign(h("button", { type: "button", class: "all", tabindex: -1, "aria-label": `Select ${photos(end - from)}: ${whole}` },
-          h("span", { class: "check" })), { from, end }));
+      const part = /** @type {HTMLElement} */ (HEADER.cloneNode(true)), [title, small, all] = part.children;
+      if (whole !== text) part.title = whole;
+      title.textContent = text;
+      small.textContent = more;
+      Object.assign(all, { from, end }).ariaLabel = `Select ${photos(end - from)}: ${whole}`;
       row.append(part);
       return part;
     };
@@ -591,7 +599,8 @@ export class Grid {
   }
 }
 
-/** Copied, which takes less than building each. */
+/** Both are copied, which takes less than building each. */
+const HEADER = h("div", { role: "rowheader" }, h("b"), h("small"), h("button", { type: "button", class: "all", tabindex: -1 }, h("span", { class: "check" })));
 const PATTERN = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" },
   h("img", { alt: "", decoding: "async", draggable: "false" }), h("span", { class: "check", "aria-hidden": "true" }));
 
