@@ -183,6 +183,7 @@ function nothing(title, text = "") {
   byId("nothing").hidden = !title;
   byId("nothing-title").textContent = title;
   byId("nothing-text").textContent = text;
+  byId("nothing-way").hidden = !Object.keys(route.query).length;
 }
 
 /* Live */

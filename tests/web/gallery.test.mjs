@@ -299,6 +299,9 @@ test_("says when nothing is found, and when a query is not understood", async (t
   await page.waitForFunction(() => document.querySelector("#nothing-title").textContent === "Nothing found");
   await page.goto(daemon.url + "#/photos?since=never");
   await page.waitForFunction(() => document.querySelector("#nothing-text").textContent.includes("is no date"));
+  await page.click("#nothing a");
+  await page.waitForFunction(() => document.querySelector("#nothing").hidden && document.querySelector("#count").textContent === "100,000 photos");
+  assert.equal(await page.locator("#chips .chip").count(), 0);
 });
 
 test_("the viewer opens, steps, zooms to the original, says what is known, and comes back to that photo", async (t) => {
