@@ -55,14 +55,18 @@ export class Grid {
 
     host.addEventListener("scroll", () => this.onScroll(), { passive: true });
     this.box.addEventListener("click", (e) => this.onClick(e));
-    // Shown together: a picture that is shown while somebody scrolls would have the page laid out once more.
+    // A picture that is shown between two steps of scrolling would have the page laid out once more: they wait for
+    // the frame.
     /** @type {Element[]} */ let loaded = [];
+    const show = () => {
+      for (const img of loaded) if (img.hasAttribute("src")) img.className = "on";
+      loaded = [];
+      this.sharpen();
+    };
     this.box.addEventListener("load", (e) => {
-      if (loaded.push(/** @type {Element} */ (e.target)) === 1) requestAnimationFrame(() => {
-        for (const img of loaded) if (img.hasAttribute("src")) img.className = "on";
-        loaded = [];
-        this.sharpen();
-      });
+      if (loaded.push(/** @type {Element} */ (e.target)) > 1) return;
+      if (this.isMoving) requestAnimationFrame(show);
+      else show();
     }, true);
     this.box.addEventListener("error", (e) => this.onError(e), true);
     // Why a photo is not whole is asked for when somebody points at its mark.
@@ -145,6 +149,11 @@ export class Grid {
     this.layout = layOut(view, width, Math.min(target, width), !view.groups);
     this.box.style.height = Math.min(this.layout.height, BOX) + "px";
     this.box.setAttribute("aria-rowcount", String(this.layout.lines));
+  }
+
+  /** Somebody scrolls. */
+  get isMoving() {
+    return performance.now() - this.lastTime < REST;
   }
 
   /** The end of what can be scrolled to. */
@@ -268,8 +277,9 @@ export class Grid {
       this.later = 0;
       this.draw();
     });
-    // Asking for pictures takes longer than making their rows, and is nothing that this frame shows.
-    this.filling ||= setTimeout(() => this.fill());
+    // Asking for pictures takes longer than making their rows, and is nothing that a frame of scrolling shows.
+    if (this.isMoving) this.filling ||= setTimeout(() => this.fill());
+    else this.fill();
     if (!this.isFast && !this.resting) this.resting = setTimeout(() => this.rest(), REST);
     this.reachable();
   }

@@ -52,12 +52,12 @@ fn kind(name: &str) -> &'static str {
 }
 
 /// A file as it is sent.
-struct Sent {
+struct ServedFile {
     plain: Vec<u8>,
     gzipped: Vec<u8>,
 }
 
-impl Sent {
+impl ServedFile {
     fn new(name: &str, bytes: &[u8]) -> Self {
         let plain = match std::str::from_utf8(bytes) {
             Ok(text) if name.ends_with(".js") || name.ends_with(".css") => bare(text).into_bytes(),
@@ -108,9 +108,10 @@ fn bare(written: &str) -> String {
     bare
 }
 
-fn sent(name: &str) -> Option<(&'static str, &'static Sent)> {
-    static ALL: OnceLock<Vec<(&str, Sent)>> = OnceLock::new();
-    let made = |(name, bytes): &(&'static str, &'static [u8])| (*name, Sent::new(name, bytes));
+fn sent(name: &str) -> Option<(&'static str, &'static ServedFile)> {
+    static ALL: OnceLock<Vec<(&str, ServedFile)>> = OnceLock::new();
+    let made =
+        |(name, bytes): &(&'static str, &'static [u8])| (*name, ServedFile::new(name, bytes));
     let all = ALL.get_or_init(|| FILES.iter().map(made).collect());
     let found = all.iter().find(|(known, _)| *known == name);
     found.map(|(name, sent)| (*name, sent))
