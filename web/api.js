@@ -54,8 +54,16 @@ export const json = async (path, body, signal) => {
 };
 
 /** @param {string} path @param {object} body @param {AbortSignal} [signal] @returns {Promise<View>} */
-export const fetchView = async (path, body, signal) =>
-  readView(await (await request(path, body, signal)).arrayBuffer());
+export async function fetchView(path, body, signal) {
+  const view = readView(await (await request(path, body, signal)).arrayBuffer());
+  epoch = view.epoch;
+  return view;
+}
+
+/** Which index the last view was of: part of every picture's address, which a browser keeps for good. */
+export let epoch = "";
+/** @param {number} id @param {512 | 1440} [side] of a larger one than the thumbnail */
+export const pictureOf = (id, side) => (side ? `/p/${epoch}/${id}?s=${side}` : `/t/${epoch}/${id}`);
 
 /** @param {ArrayBuffer} buffer @returns {View} */
 export function readView(buffer) {

@@ -1,6 +1,6 @@
 /** The page as a whole: what the address says is shown, what a person does becomes an address. */
-import { ApiError, fetchView, forgetPhotos, json, listen, narrowed, watchReach } from "./api.js";
-import { byId, count, iconButton, isFar, photos, plural, say, trying } from "./dom.js";
+import { ApiError, epoch, fetchView, forgetPhotos, json, listen, narrowed, watchReach } from "./api.js";
+import { byId, count, isFar, photos, plural, press, say, trying } from "./dom.js";
 import { Grid } from "./grid.js";
 import { hasGrid, isRanked, readRoute, writeRoute } from "./query.js";
 import { Scrubber } from "./scrubber.js";
@@ -28,7 +28,7 @@ const viewer = new Viewer(grid, {
   },
   search: (query) => go({ page: "photos", query, sort: "", photo: 0 }),
 });
-const search = new SearchBar(() => route, (change) => go(change), () => grid.view?.epoch ?? "", folderNames);
+const search = new SearchBar(() => route, (change) => go(change), folderNames);
 
 /**
  * @param {Partial<Route>} change @param {object | null} [state] of the new entry of the history
@@ -139,7 +139,8 @@ function take(view, stay) {
     showChosen();
     stay = false;
     folders = null;
-    byId("tree").replaceChildren();
+    marked = -Infinity;
+    byId("folders").replaceChildren();
     const { like, folder, ...query } = route.query;
     if (route.photo || like || folder || route.page === "folders") {
       grid.view = null;
@@ -160,10 +161,21 @@ function take(view, stay) {
   byId("sort").hidden = !view.ranked && !(isRanked(route.query) && route.sort === "date");
   byId("count").textContent = view.groups ? plural(view.groups.length, "set", "sets") : photos(view.confident);
   search.narrow(view.confident);
+  marking ??= setTimeout(mark, Math.max(500, marked + 1e4 - performance.now()));
   if (view.n) nothing("");
   else if (view.groups) nothing("No duplicates", "No photo is there twice, and no two look alike.");
   else if (Object.keys(route.query).length) nothing("Nothing found", "Take a chip away, or use other words.");
   else nothing("No photos yet", "They appear here as photond finds them.");
+}
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */ let marking;
+let marked = -Infinity;
+/** Photos that are not whole, asked for when the page has what it shows: few, and looked up by an index. */
+async function mark() {
+  marking = undefined;
+  marked = performance.now();
+  const found = await fetchView("view", { query: { damaged: true }, sort: "date" }).catch(() => null);
+  if (found) grid.mark(found.ids);
 }
 
 /** @param {string} title @param {string} [text] */
@@ -171,6 +183,7 @@ function nothing(title, text = "") {
   byId("nothing").hidden = !title;
   byId("nothing-title").textContent = title;
   byId("nothing-text").textContent = text;
+  byId("nothing-way").hidden = !Object.keys(route.query).length;
 }
 
 /* Live */
@@ -262,8 +275,9 @@ async function showPage() {
   nothing("");
   if (page === "status") await trying(() => pages.showStatus(host));
   if (page === "people") {
-    const epoch = grid.view?.epoch ?? everywhere?.epoch ?? (await fetchView("view", { query: { on: "0001" } }).catch(() => null))?.epoch ?? "";
-    await trying(() => pages.showPeople(host, epoch, (name) => go({ page: "photos", query: { person: [name] }, sort: "" })));
+    // A view of nothing says which index the pictures are of.
+    if (!epoch) await fetchView("view", { query: { on: "0001" } }).catch(() => null);
+    await trying(() => pages.showPeople(host, (name) => go({ page: "photos", query: { person: [name] }, sort: "" })));
   }
 }
 
@@ -271,7 +285,7 @@ async function showPage() {
 async function showFolders(again = false) {
   const pages = await import("./pages.js");
   const isNew = !folders;
-  folders ??= new pages.Folders(byId("tree"), (folder) => go({ query: { folder: folder.id }, sort: "", photo: 0 }), folderNames);
+  folders ??= new pages.Folders(byId("folders"), (folder) => go({ query: { folder: folder.id }, sort: "", photo: 0 }), folderNames);
   if (isNew || again) await folders.load();
   if (isNew) search.show();
   folders.chosen = route.query.folder ?? 0;
@@ -279,8 +293,7 @@ async function showFolders(again = false) {
 }
 
 /** @type {Promise<import("./map.js").WorldMap> | null} */ let map = null;
-const theMap = () => (map ??= import("./map.js").then(({ WorldMap }) => new WorldMap(byId("map"), () => everywhere?.epoch ?? "",
-  (ids, stay) => {
+const theMap = () => (map ??= import("./map.js").then(({ WorldMap }) => new WorldMap(byId("map"), (ids, stay) => {
     if (route.page !== "map" || !everywhere) return;
     grid.show(narrowed(everywhere, ids), stay);
     byId("count").textContent = photos(ids.size);
@@ -305,7 +318,7 @@ function showChosen() {
 
 /** @param {"paths" | "zip" | "links"} what */
 const takeAlong = (what) => trying(async () => (await import("./pages.js")).takeAlong([...grid.selected], what));
-byId("chosen").prepend(iconButton("close", "Select none", () => grid.clearSelection(), "Esc"));
+byId("choose-none").addEventListener("click", () => grid.clearSelection());
 byId("copy-paths").addEventListener("click", () => takeAlong("paths"));
 byId("export-zip").addEventListener("click", () => takeAlong("zip"));
 byId("export-links").addEventListener("click", () => takeAlong("links"));
@@ -337,13 +350,11 @@ document.addEventListener("keydown", (event) => {
   if (presses) return;
   if (viewer.isOpen) {
     if (event.key === "?") help.showModal();
-    else if (!viewer.onKey(event)) return;
-    event.preventDefault();
+    else press(event, viewer.keys());
     return;
   }
-  const id = hasGrid(route.page) ? grid.view?.ids[grid.cursor] ?? 0 : 0;
-  /** @type {Record<string, () => void>} */
-  const keys = {
+  const isGrid = hasGrid(route.page), id = isGrid ? grid.view?.ids[grid.cursor] ?? 0 : 0;
+  if (!press(event, {
     "/": () => byId("words").focus(),
     "?": () => help.showModal(),
     Escape: () => grid.clearSelection(),
@@ -353,10 +364,7 @@ document.addEventListener("keydown", (event) => {
       grid.hooks.open(grid.cursor);
     },
     s: () => id && go({ page: "photos", query: { like: id }, sort: "", photo: 0 }),
-  };
-  if (keys[event.key]) keys[event.key]();
-  else if (!hasGrid(route.page) || !grid.onKey(event)) return;
-  event.preventDefault();
+  }) && isGrid && grid.onKey(event)) event.preventDefault();
 });
 
 show();

@@ -1,6 +1,6 @@
 /** What the viewer says of a photo, and shows over it: loaded when the first one is looked at. */
 import { json } from "./api.js";
-import { copy, fileName, h, icon, isFar, say, size, trying } from "./dom.js";
+import { copy, fileName, h, icon, isFar, say, sentence, size, trying } from "./dom.js";
 
 /** A date as exactly as it is known. @param {any} known */
 export function when(known) {
@@ -50,8 +50,8 @@ export function details(known, search) {
     part("Camera", known.camera && h("p", {}, known.camera), known.lens && h("p", {}, known.lens), shot && h("p", {}, shot)),
     part("File", h("p", { class: "path" }, h("b", {}, fileName(known.path)),
       h("button", { type: "button", title: "All photos of this folder", click: () => search({ path: folder }) }, folder)),
-      h("p", { class: "quiet" }, `${known.width} × ${known.height} · ${megapixels.toFixed(1)} MP · ${size(known.size)} · ${known.format.toUpperCase()}`
-        + (known.pixels && known.pixels !== "whole" ? ` · ${{ damaged: "damaged", thumbnail: "thumbnail only", none: "no picture" }[/** @type {string} */ (known.pixels)] ?? ""}` : "")),
+      h("p", { class: "quiet" }, `${known.width} × ${known.height} · ${megapixels.toFixed(1)} MP · ${size(known.size)} · ${known.format.toUpperCase()}`),
+      known.pixels_why && h("p", { class: "warn" }, sentence(known.pixels_why)),
       ...(known.members ?? []).map((/** @type {any} */ m) => h("p", { class: "quiet" }, `with ${fileName(m.path)}`)),
       (known.places?.length ?? 0) > 1 && h("details", {}, h("summary", {}, `At ${known.places.length} places`),
         ...known.places.map((/** @type {string} */ p) => h("p", { class: "quiet" }, p))),

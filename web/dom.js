@@ -31,14 +31,6 @@ export function icon(name) {
   return svg;
 }
 
-/**
- * @param {string} name @param {string} label @param {(event: MouseEvent) => void} click
- * @param {string} [key] the key that does the same
- */
-export const iconButton = (name, label, click, key) =>
-  h("button", { type: "button", class: "icon", "aria-label": label, title: key ? `${label} (${key})` : label, click },
-    icon(name));
-
 /** @template {HTMLElement} [T=HTMLElement] @param {string} id @returns {T} */
 export const byId = (id) => /** @type {T} */ (document.getElementById(id));
 
@@ -57,6 +49,10 @@ export const photos = (n) => plural(n, "photo", "photos");
 const dates = (how) => new Intl.DateTimeFormat(undefined, { ...how, timeZone: "UTC" });
 export const longDay = dates({ weekday: "short", day: "numeric", month: "long", year: "numeric" });
 export const shortDay = dates({ day: "numeric", month: "long", year: "numeric" });
+/** Where there is little room. */
+export const smallDay = dates({ day: "numeric", month: "short" });
+export const smallYear = dates({ day: "numeric", month: "short", year: "numeric" });
+export const weekday = dates({ weekday: "short" });
 export const monthYear = dates({ month: "long", year: "numeric" });
 export const monthOnly = dates({ month: "short" });
 
@@ -66,6 +62,9 @@ export const size = (bytes) =>
 
 /** @param {string} path */
 export const fileName = (path) => path.slice(path.lastIndexOf("/") + 1);
+
+/** What photond says of a file, without its format before it. @param {string} said */
+export const sentence = (said) => said.replace(/^(\w+: )?(.)/, (_, format, first) => first.toUpperCase()) + ".";
 
 /** @param {number} seconds */
 export const span = (seconds) =>
@@ -98,6 +97,66 @@ export const copy = (text, what) =>
     await navigator.clipboard.writeText(text);
     say(what);
   });
+
+/**
+ * Does what a key is for, and no one else does. @param {KeyboardEvent} event
+ * @param {Record<string, () => void>} keys @returns {boolean} whether it is for something
+ */
+export function press(event, keys) {
+  const act = keys[event.key];
+  if (!act) return false;
+  event.preventDefault();
+  event.stopPropagation();
+  act();
+  return true;
+}
+
+/**
+ * Buttons that do what a key does. @param {HTMLElement} host @param {() => Record<string, () => void>} keys
+ */
+export const pressable = (host, keys) => host.addEventListener("click", (e) => {
+  const key = /** @type {HTMLElement | null} */ (/** @type {Element} */ (e.target).closest("[data-key]"))?.dataset.key;
+  if (key) keys()[key]();
+});
+
+/**
+ * Wheel, drag and pinch. Points are told from the middle of the element.
+ * @param {HTMLElement} element @param {Gestures} told
+ */
+export function gestures(element, { zoom, drag, up }) {
+  /** @type {Map<number, {x: number, y: number}>} */ const down = new Map();
+  let moved = 0, pinched = false;
+  const at = (/** @type {MouseEvent} */ e) => {
+    const box = element.getBoundingClientRect();
+    return { x: e.clientX - box.left - box.width / 2, y: e.clientY - box.top - box.height / 2 };
+  };
+  const onButton = (/** @type {Event} */ e) => /** @type {Element} */ (e.target).closest("button");
+  element.addEventListener("wheel", (e) => {
+    e.preventDefault();
+    zoom(Math.exp(-e.deltaY * (e.ctrlKey ? 0.01 : 0.002)), at(e));
+  }, { passive: false });
+  element.addEventListener("dblclick", (e) => onButton(e) || zoom(0, at(e)));
+  element.addEventListener("pointerdown", (e) => {
+    if (onButton(e)) return;
+    element.setPointerCapture(e.pointerId);
+    if (!down.size) moved = 0;
+    pinched = down.size > 0;
+    down.set(e.pointerId, at(e));
+  });
+  element.addEventListener("pointermove", (e) => {
+    const last = down.get(e.pointerId), now = at(e);
+    if (!last) return;
+    const x = now.x - last.x, y = now.y - last.y, other = [...down].find(([id]) => id !== e.pointerId)?.[1];
+    moved += Math.hypot(x, y);
+    if (other) zoom(Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(last.x - other.x, last.y - other.y)),
+      { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
+    else if (!pinched) drag(x, y, e, moved);
+    down.set(e.pointerId, now);
+  });
+  for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) {
+    element.addEventListener(end, (e) => down.delete(e.pointerId) && !down.size && up(e, moved));
+  }
+}
 
 /** Motion is wanted. */
 export const moves = () => !matchMedia("(prefers-reduced-motion: reduce)").matches;

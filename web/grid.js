@@ -4,9 +4,9 @@
  * Only rows near the window are elements, at most MOST_TILES pictures. The box is never higher than BOX, because
  * browsers cut a page off at some 18 to 33 million pixels; a longer view is shown through it by moving its base.
  */
-import { GAP, HEADING, aspect, dateOf, dayAt, lastAtMost, layOut, lineOf } from "./layout.js";
-import { photo } from "./api.js";
-import { clamp, fileName, h, icon, longDay, photos, shortDay } from "./dom.js";
+import { GAP, HEADING, along, dateOf, dayAt, lastAtMost, layOut, lineOf } from "./layout.js";
+import { photo, pictureOf } from "./api.js";
+import { clamp, fileName, h, longDay, photos, sentence, shortDay, smallDay, smallYear, weekday } from "./dom.js";
 
 const BOX = 8e6;
 const MOST_TILES = 150;
@@ -17,6 +17,8 @@ const REST = 90;
 /** How long the side of a thumbnail is; larger tiles want the next size. */
 const THUMB = 256;
 const MOST_SHARPENED = 2;
+/** Rows beyond the window that are made in one frame: more would make it late. */
+const AHEAD = 2;
 
 export class Grid {
   /** @param {HTMLElement} host @param {GridHooks} hooks */
@@ -28,11 +30,13 @@ export class Grid {
     /** @type {View | null} */ this.view = null;
     /** @type {Layout | null} */ this.layout = null;
     /** @type {Map<number, Row>} */ this.rows = new Map();
-    /** @type {Row[]} */ this.spare = [];
+    /** Rows that are not in the page. @type {Row[]} */ this.spare = [];
+    /** Tiles that are in no row. @type {Tile[]} */ this.spareTiles = [];
     /** Tiles of the layout before, while the next is drawn. @type {Map<number, Tile>} */ this.kept = new Map();
     /** @type {Tile | null} */ this.focused = null;
     /** @type {Set<number>} */ this.selected = new Set();
     /** Photos that came while the page was open. @type {Set<number>} */ this.fresh = new Set();
+    /** Photos whose picture is not whole. @type {Set<number>} */ this.hurt = new Set();
     /** Photos without a larger picture. @type {Set<number>} */ this.small = new Set();
     /** Larger pictures on their way. */
     this.sharpening = 0;
@@ -46,14 +50,32 @@ export class Grid {
     this.lastTime = 0;
     this.isFast = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */ this.resting = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */ this.filling = undefined;
+    this.later = 0;
 
     host.addEventListener("scroll", () => this.onScroll(), { passive: true });
     this.box.addEventListener("click", (e) => this.onClick(e));
-    this.box.addEventListener("load", (e) => {
-      /** @type {HTMLImageElement} */ (e.target).className = "on";
+    // A picture that is shown between two steps of scrolling would have the page laid out once more: they wait for
+    // the frame.
+    /** @type {Element[]} */ let loaded = [];
+    const show = () => {
+      for (const img of loaded) if (img.hasAttribute("src")) img.className = "on";
+      loaded = [];
       this.sharpen();
+    };
+    this.box.addEventListener("load", (e) => {
+      if (loaded.push(/** @type {Element} */ (e.target)) > 1) return;
+      if (this.isMoving) requestAnimationFrame(show);
+      else show();
     }, true);
     this.box.addEventListener("error", (e) => this.onError(e), true);
+    // Why a photo is not whole is asked for when somebody points at its mark.
+    this.box.addEventListener("mouseover", async ({ target }) => {
+      const tile = this.tileOf(target);
+      if (!tile || !/** @type {Element} */ (target).matches(".hurt")) return;
+      const why = (await photo(tile.photo).catch(() => null))?.pixels_why;
+      if (why) /** @type {HTMLElement} */ (target).title = sentence(why);
+    });
     this.box.addEventListener("contextmenu", (e) => {
       // A long press on a touch screen selects.
       const tile = this.tileOf(e.target);
@@ -129,6 +151,11 @@ export class Grid {
     this.box.setAttribute("aria-rowcount", String(this.layout.lines));
   }
 
+  /** Somebody scrolls. */
+  get isMoving() {
+    return performance.now() - this.lastTime < REST;
+  }
+
   /** The end of what can be scrolled to. */
   get last() {
     return this.layout ? Math.max(0, this.layout.height - this.seen + 16) : 0;
@@ -149,7 +176,10 @@ export class Grid {
   onScroll() {
     const { host, layout } = this;
     if (!layout) return;
-    const now = performance.now(), top = host.scrollTop, y = (this.y = this.base + top);
+    const now = performance.now(), top = host.scrollTop, y = this.base + top;
+    // Where the grid has scrolled itself.
+    if (Math.abs(y - this.y) < 1) return;
+    this.y = y;
     const speed = Math.abs(y - this.lastY) / Math.max(1, now - this.lastTime) * 1000;
     this.lastTime = now;
     this.lastY = y;
@@ -177,37 +207,65 @@ export class Grid {
       this.isFast = false;
       this.draw();
     }
-    for (const row of this.rows.values()) {
-      for (const tile of row.tiles) {
-        if (!tile.img.hasAttribute("src")) this.fill(tile);
-      }
-    }
+    this.fill();
+    this.order();
     this.sharpen();
+  }
+
+  /** Rows in the order they are read in: what is used again stands somewhere. A row with the focus would lose it. */
+  order() {
+    const rows = [...this.rows].sort(([a], [b]) => a - b).map(([, row]) => row);
+    const at = Math.max(0, rows.findIndex((row) => row.contains(document.activeElement)));
+    for (let k = at + 1; k < rows.length; k++) if (rows[k - 1].nextSibling !== rows[k]) rows[k - 1].after(rows[k]);
+    for (let k = at - 1; k >= 0; k--) if (rows[k + 1].previousSibling !== rows[k]) rows[k + 1].before(rows[k]);
   }
 
   /** Makes the rows near the window elements, and no others. */
   draw() {
-    const { layout, seen: height, y } = this;
+    const { layout, seen: height, y, rows } = this;
     if (!layout) return;
     // What is beyond the window has been passed before it is seen.
     const margin = this.isFast ? 0 : height * 0.6;
-    let from = lastAtMost(layout.top, Math.max(0, y), layout.lines);
-    let to = from;
+    const at = lastAtMost(layout.top, Math.max(0, y), layout.lines);
+    let from = at, to = from;
     while (to < layout.lines && layout.top[to] < y + height) to++;
+    const end = to;
     // Beyond the window, below first, as far as there may be tiles.
     while (to < layout.lines && layout.top[to] < y + height + margin
       && layout.first[to + 1] - layout.first[from] < MOST_TILES) to++;
     while (from > 0 && layout.top[from] > y - margin
       && layout.first[to] - layout.first[from - 1] < MOST_TILES) from--;
-    for (const [line, row] of this.rows) {
-      if (line < from || line >= to) {
-        this.drop(row);
-        this.rows.delete(line);
-      }
+    // Rows that are left behind become those that are needed.
+    /** @type {Row[]} */ const free = [];
+    for (const [line, row] of rows) {
+      if (line >= from && line < to) continue;
+      rows.delete(line);
+      // A focused element that leaves the page would take the keys with it.
+      if (row.contains(document.activeElement)) this.host.focus({ preventScroll: true });
+      if (row.tiles.length) free.push(row);
+      else row.remove();
     }
-    for (let line = from; line < to; line++) {
-      const row = this.rows.get(line) ?? this.make(line), top = layout.top[line] - this.base;
+    let ahead = AHEAD;
+    const draw = (/** @type {number} */ line) => {
+      let row = rows.get(line);
+      if (!row) {
+        if ((line < at || line >= end) && ahead-- <= 0) return;
+        // Best one with as many photos.
+        const same = free.findIndex(({ tiles }) => tiles.length === layout.first[line + 1] - layout.first[line]);
+        row = layout.rowHeight[line] ? this.make(line, free.splice(same, 1)[0]) : this.heading(line);
+        rows.set(line, row);
+        const next = rows.get(line + 1);
+        if (!row.isConnected) next ? next.before(row) : this.box.append(row);
+      }
+      const top = layout.top[line] - this.base;
       if (row.top !== top) row.style.transform = `translateY(${(row.top = top)}px)`;
+    };
+    for (let line = at; line < to; line++) draw(line);
+    for (let line = at - 1; line >= from; line--) draw(line);
+    for (const row of free) {
+      for (const tile of row.tiles) tile.img.removeAttribute("src");
+      row.remove();
+      if (this.spare.length < 40) this.spare.push(row);
     }
     this.kept.clear();
     if (this.focused) {
@@ -215,46 +273,42 @@ export class Grid {
       (this.focused.isConnected ? this.focused : this.host).focus({ preventScroll: true });
       this.focused = null;
     }
+    if (ahead < 0) this.later ||= requestAnimationFrame(() => {
+      this.later = 0;
+      this.draw();
+    });
+    // Asking for pictures takes longer than making their rows, and is nothing that a frame of scrolling shows.
+    if (this.isMoving) this.filling ||= setTimeout(() => this.fill());
+    else this.fill();
     if (!this.isFast && !this.resting) this.resting = setTimeout(() => this.rest(), REST);
     this.reachable();
   }
 
-  /** @param {Row} row */
-  drop(row) {
-    for (const tile of row.tiles) tile.img.removeAttribute("src");
-    // A focused element that leaves the page would take the keys with it.
-    if (row.contains(document.activeElement)) this.host.focus({ preventScroll: true });
-    row.remove();
-    if (row.tiles.length && this.spare.length < 40) this.spare.push(row);
-  }
-
-  /** @param {number} line @returns {Row} */
-  make(line) {
+  /** @param {number} line @param {Row} [row] one that is used again, where it is in the page @returns {Row} */
+  make(line, row) {
     const layout = /** @type {Layout} */ (this.layout), view = /** @type {View} */ (this.view);
-    if (!layout.rowHeight[line]) return this.heading(line);
-    const row = this.spare.pop() ?? /** @type {Row} */ (Object.assign(h("div", { role: "row", class: "row" }), { line, top: NaN, tiles: [] }));
-    const first = layout.first[line], n = layout.first[line + 1] - first;
-    while (row.tiles.length > n) /** @type {Tile} */ (row.tiles.pop()).remove();
-    while (row.tiles.length < n) {
-      const tile = newTile();
-      row.tiles.push(tile);
+    row ??= this.spare.pop() ?? /** @type {Row} */ (Object.assign(h("div", { role: "row", class: "row" }), { top: NaN, tiles: [] }));
+    const { tiles } = row, first = layout.first[line], n = layout.first[line + 1] - first;
+    for (const tile of tiles.splice(n)) {
+      tile.remove();
+      this.spareTiles.push(tile);
+    }
+    while (tiles.length < n) {
+      const tile = this.spareTiles.pop() ?? newTile();
+      tiles.push(tile);
       row.append(tile);
     }
-    row.line = line;
     row.setAttribute("aria-rowindex", String(line + 1));
     const height = layout.rowHeight[line];
     row.style.height = height + "px";
-    let left = 0;
-    for (let k = 0; k < n; k++) {
-      const index = first + k, id = view.ids[index], kept = this.kept.get(id);
+    let date = -1, taken = "";
+    along(view, layout, line, (index, left, width, day) => {
+      const id = view.ids[index], kept = this.kept.get(id), place = index - first;
       if (kept) {
-        row.tiles[k].replaceWith(kept);
-        row.tiles[k] = kept;
+        tiles[place].replaceWith(kept);
+        tiles[place] = kept;
       }
-      const tile = row.tiles[k];
-      let width = height * aspect(view.ratios[index]);
-      // The end of a row that is full is the edge, whatever was rounded.
-      if (k === n - 1 && Math.abs(left + width - layout.width) < 1) width = layout.width - left;
+      const tile = tiles[place];
       tile.index = index;
       tile.style.left = left + "px";
       tile.style.width = width + "px";
@@ -264,47 +318,70 @@ export class Grid {
         tile.sharp = 0;
         tile.className = this.fresh.has(id) ? "tile fresh" : "tile";
         while (tile.childElementCount > 2) tile.lastChild?.remove();
-        const alike = view.groups ? dayAt(view, index) : 0, size = view.groups?.[alike] ?? 0;
-        if (size && index === view.ends[alike] - size) tile.append(h("span", { class: "alike" }, size > 1 ? `${size} alike` : "at several places"));
-        if (tile.img.className) tile.img.className = "";
+        tile.img.className = "";
+        tile.img.removeAttribute("src");
+        const alike = view.groups?.[day] ?? 0;
+        if (this.hurt.has(id)) tile.append(hurtMark());
+        if (alike && index === view.ends[day] - alike) tile.append(h("span", { class: "alike" }, alike > 1 ? `${alike} alike` : "at several places"));
       }
-      if (this.selected.size || tile.ariaSelected === "true") tile.ariaSelected = String(this.selected.has(tile.photo));
-      if (!this.isFast) this.fill(tile);
-      left += width + GAP;
-    }
-    this.box.append(row);
-    this.rows.set(line, row);
+      if (this.selected.size || tile.ariaSelected === "true") tile.ariaSelected = String(this.selected.has(id));
+      if (view.days.length && day !== date) taken = ", " + shortDay.format(dateOf(view.days[(date = day)]));
+      const alike = view.groups && tile.querySelector(".alike")?.textContent;
+      tile.ariaLabel = `Photo ${index + 1} of ${view.n}${taken}${alike ? ", " + alike : ""}${this.hurt.has(id) ? ", not whole" : ""}`;
+      if (view.ranked || tile.title) tile.title = view.ranked ? `Closeness ${Math.round(view.scores[index] / 2.55)} of 100` : "";
+    });
     return row;
   }
 
-  /** @param {number} line @returns {Row} */
+  /** What stands above a row: its day, several that share it, or what a search says. @param {number} line @returns {Row} */
   heading(line) {
     const layout = /** @type {Layout} */ (this.layout), view = /** @type {View} */ (this.view);
-    const group = layout.groups[layout.group[line]];
-    const n = group.end - group.first;
-    const sure = view.ranked && group.from === 0;
-    const text = !view.ranked ? dayRange(view, group.from, group.to)
-      : sure ? `${photos(n)} found` : group.first ? "Less sure from here" : "Nothing sure; the closest there is";
-    const row = h("div", { role: "row", class: "heading" + (view.ranked && !sure ? " unsure" : ""),
-      "aria-rowindex": line + 1 },
-    h("span", { role: "rowheader" }, h("b", {}, text), view.ranked ? "" : h("small", {}, photos(n))),
-    h("span", { role: "gridcell" }, h("button", { type: "button", class: "all", tabindex: -1,
-      "aria-label": `Select ${photos(n)}: ${text}`, click: () => this.toggleGroup(group.first, group.end) }, icon("check"))));
-    row.style.height = HEADING + "px";
-    this.box.append(row);
-    const made = /** @type {Row} */ (Object.assign(row, { line, top: NaN, tiles: [] }));
-    this.rows.set(line, made);
-    return made;
+    const first = layout.first[line], row = /** @type {Row} */ (Object.assign(h("div", { role: "row", class: "heading",
+      "aria-rowindex": line + 1 }), { top: NaN, tiles: [] }));
+    const add = (/** @type {string} */ text, /** @type {number} */ from, /** @type {number} */ end, /** @type {string} */ more, whole = text) => {
+      const part = /** @type {HTMLElement} */ (HEADER.cloneNode(true)), [title, small, all] = part.children;
+      if (whole !== text) part.title = whole;
+      title.textContent = text;
+      small.textContent = more;
+      Object.assign(all, { from, end }).ariaLabel = `Select ${photos(end - from)}: ${whole}`;
+      row.append(part);
+      return part;
+    };
+    const height = layout.top[line + 1] - layout.top[line];
+    if (view.ranked) {
+      const isSure = !first && view.confident > 0, n = isSure ? Math.min(view.confident, view.n) : view.n;
+      row.classList.toggle("unsure", !isSure);
+      add(isSure ? `${photos(n)} found` : first ? "Less sure from here" : "Nothing sure; the closest there is", first, n, "");
+    } else if (!view.days.length) add("All", 0, view.n, photos(view.n));
+    else if (Math.round(height) === HEADING) {
+      const day = dayAt(view, first), end = view.ends[day];
+      add(longDay.format(dateOf(view.days[day])), first, end, photos(end - first));
+    } else {
+      row.classList.add("days");
+      let room = 0, year = NaN;
+      /** @type {HTMLElement | undefined} */ let part;
+      along(view, layout, line + 1, (index, left, width, of) => {
+        if (index === (of ? view.ends[of - 1] : 0)) {
+          const date = dateOf(view.days[of]), isNew = date.getUTCFullYear() !== year;
+          year = date.getUTCFullYear();
+          part = add((isNew ? smallYear : smallDay).format(date), index, view.ends[of], weekday.format(date), longDay.format(date));
+          part.style.left = (room = left) + "px";
+        }
+        if (part) part.style.width = left + width - room + "px";
+      });
+    }
+    row.style.height = height + "px";
+    return row;
   }
 
-  /** What a block lacks to be a photo: its picture, and words for those who hear the page. @param {Tile} tile */
-  fill(tile) {
-    const { index, photo: id, img } = tile, view = /** @type {View} */ (this.view);
-    const day = view.days.length ? ", " + shortDay.format(dateOf(view.days[dayAt(view, index)])) : "";
-    const alike = tile.querySelector(".alike")?.textContent;
-    tile.setAttribute("aria-label", `Photo ${index + 1} of ${view.n}${day}${alike ? ", " + alike : ""}`);
-    if (view.ranked || tile.title) tile.title = view.ranked ? `Closeness ${Math.round(view.scores[index] / 2.55)} of 100` : "";
-    if (!img.hasAttribute("src")) img.src = `/t/${view.epoch}/${id}`;
+  /** Asks for the pictures of those blocks that have none. */
+  fill() {
+    clearTimeout(this.filling);
+    this.filling = undefined;
+    if (this.isFast) return;
+    for (const row of this.rows.values()) {
+      for (const { img, photo: id } of row.tiles) if (!img.hasAttribute("src")) img.src = pictureOf(id);
+    }
   }
 
   /**
@@ -319,7 +396,7 @@ export class Grid {
     if (!tile) return;
     const id = (tile.sharp = tile.photo), larger = new Image();
     this.sharpening++;
-    larger.src = `/p/${this.view?.epoch}/${id}?s=512`;
+    larger.src = pictureOf(id, 512);
     larger.decode().then(() => {
       if (tile.photo === id && tile.isConnected && tile.img.hasAttribute("src")) tile.img.src = larger.src;
     }, () => this.small.add(id)).then(() => {
@@ -339,8 +416,22 @@ export class Grid {
     this.sharpen();
     const known = await photo(id).catch(() => null);
     if (tile.photo !== id || tile.querySelector(".card")) return;
-    tile.append(h("span", { class: "card" }, h("b", {}, known?.format?.toUpperCase() ?? "No picture"),
+    tile.append(h("span", { class: "card", title: known?.pixels_why ? sentence(known.pixels_why) : null }, h("b", {}, known?.format?.toUpperCase() ?? "No picture"),
       known && h("i", {}, known.damaged ? "damaged" : "no picture"), known ? fileName(known.path) : "not there any more"));
+  }
+
+  /** Marks those whose picture is not whole. @param {Iterable<number>} ids */
+  mark(ids) {
+    this.hurt = new Set(ids);
+    for (const { tiles } of this.rows.values()) {
+      for (const tile of tiles) {
+        const has = tile.querySelector(".hurt"), is = this.hurt.has(tile.photo);
+        if (Boolean(has) === is) continue;
+        has?.remove();
+        if (is) tile.append(hurtMark());
+        tile.ariaLabel = (tile.ariaLabel ?? "").replace(", not whole", "") + (is ? ", not whole" : "");
+      }
+    }
   }
 
   /** @param {EventTarget | null} target @returns {Tile | null} */
@@ -351,8 +442,8 @@ export class Grid {
   /** @param {number} index @returns {Tile | undefined} */
   tileAt(index) {
     if (!this.layout) return undefined;
-    const row = this.rows.get(lineOf(this.layout, index));
-    return row?.tiles[index - this.layout.first[row.line]];
+    const line = lineOf(this.layout, index);
+    return this.rows.get(line)?.tiles[index - this.layout.first[line]];
   }
 
   /** One tile takes Tab: the cursor's, or the first that is seen where that is elsewhere. */
@@ -366,17 +457,21 @@ export class Grid {
 
   firstTile() {
     const y = this.y;
-    for (const row of this.rows.values()) {
-      if (row.tiles.length && this.layout && this.layout.top[row.line] >= y) return row.tiles[0];
+    /** @type {Tile | undefined} */ let found;
+    for (const [line, { tiles }] of this.rows) {
+      if (tiles.length && this.layout && this.layout.top[line] >= y && !(found && found.index < tiles[0].index)) found = tiles[0];
     }
-    return undefined;
+    return found;
   }
 
   /** @param {MouseEvent} event */
   onClick(event) {
-    const tile = this.tileOf(event.target);
+    const target = /** @type {Element} */ (event.target), all = /** @type {{ from: number, end: number } | null} */ (
+      /** @type {unknown} */ (target.closest(".all")));
+    if (all) return this.toggleGroup(all.from, all.end);
+    const tile = this.tileOf(target);
     if (!tile) return;
-    const check = /** @type {Element} */ (event.target).closest(".check");
+    const check = target.closest(".check");
     if (event.shiftKey) this.selectTo(tile.index);
     else if (check || event.ctrlKey || event.metaKey || this.selected.size) this.toggle(tile.index);
     else {
@@ -436,9 +531,10 @@ export class Grid {
     if (!layout || !this.view?.n) return;
     this.cursor = index;
     const line = lineOf(layout, index), top = layout.top[line], height = layout.rowHeight[line];
-    const { seen, y } = this;
+    // With its heading.
+    const { seen, y } = this, above = layout.top[line - (layout.rowHeight[line - 1] ? 0 : 1)] ?? top;
     if (middle ? top < y || top + height > y + seen : false) this.toY(top - (seen - height) / 2);
-    else if (top - HEADING < y) this.toY(top - HEADING);
+    else if (above < y) this.toY(above);
     else if (top + height + 12 > y + seen) this.toY(top + height + 12 - seen);
     this.reachable();
   }
@@ -455,26 +551,22 @@ export class Grid {
     if (!layout || !view) return this.cursor;
     const step = by < 0 ? -1 : 1;
     let line = lineOf(layout, this.cursor);
-    const middle = this.span(line, this.cursor);
+    let middle = 0;
+    along(view, layout, line, (index, left, width) => {
+      if (index === this.cursor) middle = left + width / 2;
+    });
     for (let left = Math.abs(by); left; left--) {
       let next = line + step;
       while (next >= 0 && next < layout.lines && !layout.rowHeight[next]) next += step;
       if (next < 0 || next >= layout.lines) break;
       line = next;
     }
-    let best = layout.first[line];
-    for (let i = best; i < layout.first[line + 1] && this.span(line, i) <= middle + 1; i++) best = i;
-    const right = best + 1;
-    if (right < layout.first[line + 1] && this.span(line, right) - middle < middle - this.span(line, best)) best = right;
+    let best = this.cursor, nearest = Infinity;
+    along(view, layout, line, (index, left, width) => {
+      const off = Math.abs(left + width / 2 - middle);
+      if (off < nearest) [nearest, best] = [off, index];
+    });
     return best;
-  }
-
-  /** The middle of a photo in its row. @param {number} line @param {number} index */
-  span(line, index) {
-    const layout = /** @type {Layout} */ (this.layout), view = /** @type {View} */ (this.view);
-    let left = 0;
-    for (let i = layout.first[line]; i < index; i++) left += layout.rowHeight[line] * aspect(view.ratios[i]) + GAP;
-    return left + layout.rowHeight[line] * aspect(view.ratios[index]) / 2;
   }
 
   /** @param {KeyboardEvent} event @returns {boolean} whether the key was one of the grid's */
@@ -517,18 +609,14 @@ export class Grid {
   }
 }
 
-/** Copied, which takes less than building each. */
+/** Both are copied, which takes less than building each. */
+const HEADER = h("div", { role: "rowheader" }, h("b"), h("small"), h("button", { type: "button", class: "all", tabindex: -1 }, h("span", { class: "check" })));
 const PATTERN = h("div", { class: "tile", role: "gridcell", tabindex: -1, "aria-selected": "false" },
-  h("img", { alt: "", decoding: "async", draggable: "false" }), h("span", { class: "check", "aria-hidden": "true" }, icon("check")));
+  h("img", { alt: "", decoding: "async", draggable: "false" }), h("span", { class: "check", "aria-hidden": "true" }));
+
+const hurtMark = () => h("span", { class: "hurt", title: "This picture is not whole", "aria-hidden": "true" }, "!");
 
 function newTile() {
   const tile = /** @type {Tile} */ (PATTERN.cloneNode(true));
   return Object.assign(tile, { index: 0, photo: 0, sharp: 0, side: 0, img: /** @type {HTMLImageElement} */ (tile.firstChild) });
-}
-
-/** @param {View} view @param {number} from @param {number} to places in its days, newest first */
-export function dayRange(view, from, to) {
-  if (!view.days.length) return "All";
-  const newest = dateOf(view.days[from]), oldest = dateOf(view.days[to]);
-  return from === to ? longDay.format(newest) : shortDay.formatRange(oldest < newest ? oldest : newest, oldest < newest ? newest : oldest);
 }

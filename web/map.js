@@ -3,8 +3,8 @@
  * internet. Photos that are close on the screen are one picture with a number; the grid beside the map has those
  * inside its frame.
  */
-import { request } from "./api.js";
-import { clamp, count, h, iconButton, moves, photos } from "./dom.js";
+import { pictureOf, request } from "./api.js";
+import { clamp, count, gestures, moves, photos, press, pressable } from "./dom.js";
 
 /** Side of a cluster's picture, and of the cells that photos are put together in. */
 const PICTURE = 52, CELL = 76;
@@ -22,21 +22,17 @@ const mercator = (lat) => {
 
 export class WorldMap {
   /**
-   * @param {HTMLElement} host @param {() => string} epoch
+   * @param {HTMLElement} host
    * @param {(ids: Set<number>, stay: boolean) => void} inside told which photos are in the frame, after it came to
    *   rest, and whether it is the same frame
    * @param {(id: number) => void} open a photo that stands alone
    */
-  constructor(host, epoch, inside, open) {
+  constructor(host, inside, open) {
     this.host = host;
-    this.epoch = epoch;
     this.inside = inside;
     this.open = open;
-    this.canvas = h("canvas", { tabindex: 0, role: "application", "aria-label": "Map of the photos. Arrows move it, plus and minus zoom." });
-    this.words = h("p", { class: "map-words", role: "status" });
-    host.append(this.canvas, this.words, h("div", { class: "map-buttons" },
-      iconButton("plus", "Closer", () => this.zoomBy(2), "+"), iconButton("minus", "Farther", () => this.zoomBy(0.5), "−"),
-      iconButton("fit", "All photos", () => this.fitAll(), "0")));
+    this.canvas = /** @type {HTMLCanvasElement} */ (host.querySelector("canvas"));
+    this.words = /** @type {HTMLElement} */ (host.querySelector(".map-words"));
     this.zoom = 1;
     this.center = { x: 0.5, y: 0.4 };
     /** @type {Outline[]} */ this.coast = [];
@@ -47,8 +43,19 @@ export class WorldMap {
     /** @type {Cluster[]} */ this.clusters = [];
     /** @type {Map<number, HTMLImageElement>} */ this.pictures = new Map();
     this.pending = 0;
-    this.pointers();
-    this.canvas.addEventListener("keydown", (e) => this.onKey(e));
+    const keys = { ArrowLeft: () => this.pan(-80, 0), ArrowRight: () => this.pan(80, 0), ArrowUp: () => this.pan(0, -80), ArrowDown: () => this.pan(0, 80),
+      "+": () => this.zoomBy(1.6), "=": () => this.zoomBy(1.6), "-": () => this.zoomBy(1 / 1.6), 0: () => this.fitAll() };
+    gestures(this.canvas, {
+      zoom: (factor, at) => this.zoomBy(factor || 2, at),
+      drag: (x, y) => this.pan(-x, -y),
+      up: (e, moved) => {
+        const cluster = moved < 6 && this.hit(e.offsetX, e.offsetY);
+        if (cluster) cluster.n > 1 ? this.fit(cluster) : this.open(cluster.id);
+      },
+    });
+    this.canvas.addEventListener("pointermove", (e) => (this.canvas.style.cursor = !e.buttons && this.hit(e.offsetX, e.offsetY) ? "pointer" : ""));
+    this.canvas.addEventListener("keydown", (e) => e.ctrlKey || e.metaKey || press(e, keys));
+    pressable(host, () => keys);
     new ResizeObserver(() => this.paintSoon()).observe(host);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paintSoon());
   }
@@ -148,13 +155,12 @@ export class WorldMap {
     this.flight = requestAnimationFrame(frame);
   }
 
-  /** @param {number} factor @param {number} [x] @param {number} [y] the point that stays, on the canvas */
-  zoomBy(factor, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
-    const dx = x - this.canvas.clientWidth / 2, dy = y - this.canvas.clientHeight / 2;
+  /** @param {number} factor @param {{ x: number, y: number }} [at] the point that stays, from the middle */
+  zoomBy(factor, { x, y } = { x: 0, y: 0 }) {
     const before = this.world;
     this.zoom = clamp(this.zoom + Math.log2(factor), this.least, MOST_ZOOM);
-    this.center.x += dx / before - dx / this.world;
-    this.center.y += dy / before - dy / this.world;
+    this.center.x += x / before - x / this.world;
+    this.center.y += y / before - y / this.world;
     this.paintSoon();
     this.settle();
   }
@@ -165,54 +171,6 @@ export class WorldMap {
     this.center.y += dy / this.world;
     this.paintSoon();
     this.settle();
-  }
-
-  pointers() {
-    const { canvas } = this;
-    /** @type {Map<number, {x: number, y: number}>} */ const down = new Map();
-    let moved = 0;
-    canvas.addEventListener("wheel", (e) => {
-      e.preventDefault();
-      this.zoomBy(Math.exp(-e.deltaY * (e.ctrlKey ? 0.01 : 0.003)), e.offsetX, e.offsetY);
-    }, { passive: false });
-    canvas.addEventListener("pointerdown", (e) => {
-      canvas.setPointerCapture(e.pointerId);
-      down.set(e.pointerId, { x: e.offsetX, y: e.offsetY });
-      if (down.size === 1) moved = 0;
-    });
-    canvas.addEventListener("pointermove", (e) => {
-      const last = down.get(e.pointerId), now = { x: e.offsetX, y: e.offsetY };
-      if (!last) {
-        canvas.style.cursor = this.hit(now.x, now.y) ? "pointer" : "";
-        return;
-      }
-      if (down.size === 2) {
-        const other = [...down].find(([id]) => id !== e.pointerId)?.[1] ?? now;
-        const before = Math.hypot(last.x - other.x, last.y - other.y), after = Math.hypot(now.x - other.x, now.y - other.y);
-        if (before > 0) this.zoomBy(after / before, (now.x + other.x) / 2, (now.y + other.y) / 2);
-      } else this.pan(last.x - now.x, last.y - now.y);
-      moved += Math.hypot(now.x - last.x, now.y - last.y);
-      down.set(e.pointerId, now);
-    });
-    canvas.addEventListener("pointerup", (e) => {
-      down.delete(e.pointerId);
-      const cluster = moved < 6 ? this.hit(e.offsetX, e.offsetY) : null;
-      if (cluster?.n === 1) this.open(cluster.id);
-      else if (cluster) this.fit(cluster);
-    });
-    canvas.addEventListener("pointercancel", (e) => down.delete(e.pointerId));
-    canvas.addEventListener("dblclick", (e) => this.zoomBy(2, e.offsetX, e.offsetY));
-  }
-
-  /** @param {KeyboardEvent} event */
-  onKey(event) {
-    /** @type {Record<string, () => void>} */
-    const keys = { ArrowLeft: () => this.pan(-80, 0), ArrowRight: () => this.pan(80, 0), ArrowUp: () => this.pan(0, -80),
-      ArrowDown: () => this.pan(0, 80), "+": () => this.zoomBy(1.6), "=": () => this.zoomBy(1.6), "-": () => this.zoomBy(1 / 1.6), 0: () => this.fitAll() };
-    if (!keys[event.key] || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    event.stopPropagation();
-    keys[event.key]();
   }
 
   /** @param {number} x @param {number} y */
@@ -390,7 +348,7 @@ export class WorldMap {
     if (!img) {
       img = new Image();
       img.onload = () => this.paintSoon();
-      img.src = `/t/${this.epoch()}/${id}`;
+      img.src = pictureOf(id);
       this.pictures.set(id, img);
       if (this.pictures.size > 400) this.pictures.delete(/** @type {number} */ (this.pictures.keys().next().value));
     }

@@ -1,65 +1,62 @@
 /** Folders, people, the daemon's status, and taking photos along: loaded when the first is wanted. */
-import { json, photo } from "./api.js";
-import { copy, present, count, fileName, h, icon, isFar, photos, plural, say, span, trying } from "./dom.js";
+import { json, photo, pictureOf } from "./api.js";
+import { copy, present, count, fileName, h, icon, isFar, photos, plural, press, say, sentence, span, trying } from "./dom.js";
 
-/** The real tree of folders, opened as it is asked for. */
+/** The real tree of folders, unfolded as it is asked for: one row below the other, each with its level. */
 export class Folders {
   /**
-   * @param {HTMLElement} host @param {(folder: Folder) => void} open
+   * @param {HTMLElement} tree @param {(folder: Folder) => void} open
    * @param {Map<number, string>} names of all that were seen
    */
-  constructor(host, open, names) {
-    this.host = host;
+  constructor(tree, open, names) {
+    this.tree = tree;
     this.names = names;
     this.open = open;
     this.chosen = 0;
-    /** @type {Set<number>} */ this.unfolded = new Set();
-    this.none = h("p", { class: "quiet", hidden: true }, "No folder is watched yet.");
-    this.tree = h("ul", { role: "tree", "aria-label": "Folders" });
-    host.append(h("h1", {}, "Folders"), this.tree, this.none);
-    this.tree.addEventListener("keydown", (e) => this.onKey(e));
+    /** What is below those that are unfolded; 0: the roots. @type {Map<number, Folder[]>} */ this.below = new Map([[0, []]]);
+    tree.onkeydown = (e) => this.onKey(e);
   }
 
   /** The whole tree as it is now, unfolded as it was. */
   async load() {
-    const items = await this.below(0, 1);
-    const focused = this.rows().find((row) => row === document.activeElement)?.folder.id;
-    this.tree.replaceChildren(...items);
-    this.none.hidden = items.length > 0;
-    const rows = this.rows();
+    await Promise.all([...this.below.keys()].map((folder) => this.ask(folder)));
+    const [root, ...others] = this.below.get(0) ?? [];
     // A single root is not worth a click.
-    if (rows.length === 1 && !this.unfolded.size) await this.unfold(rows[0]);
+    if (root?.folders && !others.length && this.below.size === 1) await this.ask(root.id);
+    /** @type {HTMLElement} */ (this.tree.nextElementSibling).hidden = Boolean(root);
+    this.draw();
+  }
+
+  /** @param {number} folder */
+  async ask(folder) {
+    /** @type {Folder[]} */ const below = await json("folders" + (folder ? "?under=" + folder : ""));
+    for (const f of below) this.names.set(f.id, fileName(f.name) || f.path);
+    this.below.set(folder, below);
+  }
+
+  rows() {
+    return /** @type {FolderRow[]} */ ([...this.tree.children]);
+  }
+
+  draw() {
+    const focused = this.rows().find((row) => row === document.activeElement)?.folder.id;
+    /** @type {(under: number, level: number) => FolderRow[]} */
+    const rows = (under, level) => (this.below.get(under) ?? []).flatMap((folder) => [this.row(folder, level), ...rows(folder.id, level + 1)]);
+    this.tree.replaceChildren(...rows(0, 1));
     this.mark();
-    rows.find((row) => row.folder.id === focused)?.focus({ preventScroll: true });
+    this.rows().find((row) => row.folder.id === focused)?.focus({ preventScroll: true });
   }
 
-  /** @param {number} folder 0: the roots @param {number} level @returns {Promise<HTMLElement[]>} */
-  async below(folder, level) {
-    /** @type {Folder[]} */ const folders = await json("folders" + (folder ? "?under=" + folder : ""));
-    return Promise.all(folders.map(async (f) => {
-      const item = this.item(f, level), row = /** @type {FolderRow} */ (item.firstChild);
-      if (this.unfolded.has(f.id) && f.folders) await this.unfold(row);
-      return item;
-    }));
-  }
-
-  /** @param {Folder} folder @param {number} level @returns {HTMLElement} */
-  item(folder, level) {
-    const name = fileName(folder.name) || folder.path;
-    this.names.set(folder.id, name);
-    const row = Object.assign(h("div", { class: "folder", role: "treeitem", tabindex: -1, "aria-level": level,
-      "aria-expanded": folder.folders ? "false" : null, "aria-selected": "false", click: (/** @type {MouseEvent} */ e) => {
+  /** @param {Folder} folder @param {number} level @returns {FolderRow} */
+  row(folder, level) {
+    const row = Object.assign(h("div", { class: "folder", role: "treeitem", "aria-level": level,
+      "aria-expanded": folder.folders ? String(this.below.has(folder.id)) : null, click: (/** @type {MouseEvent} */ e) => {
         if (/** @type {Element} */ (e.target).closest(".twist")) this.turn(row);
         else this.choose(row);
       } }, h("span", { class: "twist" + (folder.folders ? "" : " none") }, icon("right")), icon("folders"),
-    h("span", { class: "name", title: folder.path }, name), " ", h("small", {}, count(folder.photos))), { folder, level });
+    h("span", { class: "name", title: folder.path }, this.names.get(folder.id)), " ", h("small", {}, count(folder.photos))), { folder, level });
     row.style.paddingLeft = (level - 1) * 16 + "px";
-    return h("li", { role: "none" }, row);
-  }
-
-  /** @returns {FolderRow[]} */
-  rows() {
-    return [...this.tree.querySelectorAll(".folder")].map((row) => /** @type {FolderRow} */ (row));
+    return row;
   }
 
   /** @param {FolderRow} row */
@@ -71,43 +68,27 @@ export class Folders {
   }
 
   mark() {
-    const rows = this.rows();
+    const rows = this.rows(), reachable = rows.find((row) => row.folder.id === this.chosen) ?? rows[0];
     for (const row of rows) {
       row.ariaSelected = String(row.folder.id === this.chosen);
-      row.tabIndex = -1;
+      row.tabIndex = row === reachable ? 0 : -1;
     }
-    const reachable = rows.find((row) => row.folder.id === this.chosen) ?? rows[0];
-    if (reachable) reachable.tabIndex = 0;
   }
 
   /** @param {FolderRow} row */
-  turn(row) {
-    if (row.ariaExpanded !== "true") return trying(() => this.unfold(row));
-    row.ariaExpanded = "false";
-    this.unfolded.delete(row.folder.id);
-    row.nextElementSibling?.remove();
-  }
-
-  /** @param {FolderRow} row */
-  async unfold(row) {
-    if (row.ariaExpanded !== "false") return;
-    row.ariaExpanded = "true";
-    this.unfolded.add(row.folder.id);
-    const items = await this.below(row.folder.id, row.level + 1), id = "below-" + row.folder.id;
-    if (row.ariaExpanded !== "true") return;
-    row.setAttribute("aria-owns", id);
-    row.after(h("ul", { role: "group", id }, ...items));
-    this.mark();
+  turn({ folder }) {
+    trying(async () => {
+      if (!this.below.delete(folder.id) && folder.folders) await this.ask(folder.id);
+      this.draw();
+    });
   }
 
   /** @param {KeyboardEvent} event */
   onKey(event) {
-    const all = this.rows();
-    const row = /** @type {FolderRow} */ (document.activeElement), at = all.indexOf(row);
-    if (at < 0) return;
+    const all = this.rows(), at = all.findIndex((row) => row === document.activeElement), row = all[at];
+    if (!row) return;
     const isOpen = row.ariaExpanded === "true";
-    /** @type {Record<string, () => void>} */
-    const keys = {
+    press(event, {
       ArrowDown: () => all[at + 1]?.focus(),
       ArrowUp: () => all[at - 1]?.focus(),
       ArrowRight: () => (isOpen ? all[at + 1]?.focus() : this.turn(row)),
@@ -116,32 +97,28 @@ export class Folders {
       End: () => all[all.length - 1].focus(),
       Enter: () => this.choose(row),
       " ": () => this.choose(row),
-    };
-    if (!keys[event.key]) return;
-    event.preventDefault();
-    event.stopPropagation();
-    keys[event.key]();
+    });
   }
 }
 
-/** @param {HTMLElement} host @param {string} epoch @param {(name: string) => void} open */
-export async function showPeople(host, epoch, open) {
+/** @param {HTMLElement} host @param {(name: string) => void} open */
+export async function showPeople(host, open) {
   /** @type {any[]} */ const people = await json("people");
   people.sort((a, b) => Number(b.named) - Number(a.named) || b.photos - a.photos);
   const list = h("ul", { class: "people" }, ...people.map((p) => {
     const face = h("span", { class: "portrait" }, p.name.slice(0, 1));
-    if (p.example_id) picture(face, epoch, p);
+    if (p.example_id) picture(face, p);
     return h("li", {}, h("button", { type: "button", click: () => open(p.name) }, face,
       h("b", {}, p.named || p.number == null ? p.name : `Person ${p.number}`), h("small", {}, photos(p.photos))));
   }));
   const nameless = people.some((p) => !p.named && p.number != null);
   host.replaceChildren(...present(h("h1", {}, "People"), nameless && h("p", { class: "quiet hint" }, "“photond people name 1 Anna” says who person 1 is."), people.length ? list : h("div", { class: "nothing" }, icon("people"),
-    h("p", {}, "No photo names anybody yet."), h("p", { class: "quiet" }, "“photond people on” tells faces apart. What tells them apart stays on this machine."))));
+    h("p", {}, "No photo names anybody, and nobody was seen twice yet."), h("p", { class: "quiet" }, "“photond people on” has faces told apart. What tells them apart stays on this machine."))));
 }
 
-/** The face itself, where it is known where it is. @param {HTMLElement} face @param {string} epoch @param {any} person */
-async function picture(face, epoch, person) {
-  const img = h("img", { alt: "", loading: "lazy", src: `/t/${epoch}/${person.example_id}` });
+/** The face itself, where it is known where it is. @param {HTMLElement} face @param {any} person */
+async function picture(face, person) {
+  const img = h("img", { alt: "", loading: "lazy", src: pictureOf(person.example_id) });
   img.onerror = () => img.remove();
   face.append(img);
   await new Promise((seen) => (img.onload = seen));
@@ -149,11 +126,12 @@ async function picture(face, epoch, person) {
   const known = await photo(person.example_id).catch(() => null);
   const area = known?.people_areas?.find((/** @type {any} */ a) => a.name === person.name)?.area;
   if (!area) return;
-  // The circle shows a square around the face, half again as wide.
-  const side = Math.min(Math.max(area.width * known.width, area.height * known.height) * 1.5, known.width, known.height);
-  const middle = { x: (area.left + area.width / 2) * known.width, y: (area.top + area.height / 2) * known.height };
+  // A face's box ends at the forehead and the chin: a square more than twice as wide, and a little higher, has the
+  // whole head inside its circle.
+  const side = Math.min(Math.max(area.width * known.width, area.height * known.height) * 2.2, known.width, known.height);
+  const middle = { x: (area.left + area.width / 2) * known.width, y: (area.top + area.height * 0.42) * known.height };
   const scale = 100 / side;
-  if (side < Math.min(known.width, known.height) / 3) img.src = `/p/${epoch}/${person.example_id}?s=512`;
+  if (side < Math.min(known.width, known.height) / 3) img.src = pictureOf(person.example_id, 512);
   img.style.width = known.width * scale + "%";
   img.style.height = known.height * scale + "%";
   img.style.left = -Math.min(Math.max(0, middle.x - side / 2), known.width - side) * scale + "%";
@@ -198,9 +176,9 @@ export async function showStatus(host) {
         h("small", {}, photos(r.photos))), r.state !== "online" && h("p", { class: "quiet" }, "not there at the moment; its photos stay known"),
       r.note && h("p", { class: "warn" }, r.note), r.missing > 0 && h("div", { class: "line warn" }, `${photos(r.missing)} missing`,
         h("span", { class: "gap" }), r.live?.held && order("They are gone", "confirm", r.id ? { root: r.id } : {}))))),
-    kinds.length + errors.length > 0 && h("section", { class: "box" }, h("h2", {}, "Could not be read"),
-      h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind.replaceAll("-", " ")}`).join(" · ")),
-      ...errors.slice(0, 200).map((e) => h("div", { class: "root path" }, h("b", {}, fileName(e.path)), h("p", {}, e.error), h("small", {}, e.path))),
+    kinds.length + errors.length > 0 && h("section", { class: "box" }, h("h2", {}, "Not read, or not whole"),
+      kinds.length > 0 && h("p", { class: "quiet" }, kinds.map(([kind, n]) => `${count(Number(n))} ${kind.replaceAll("-", " ")}`).join(" · ")),
+      ...errors.slice(0, 200).map((e) => h("div", { class: "root path" }, h("b", {}, fileName(e.path)), h("p", {}, sentence(e.error)), h("small", {}, e.path))),
       errors.length > 200 && h("p", { class: "quiet" }, `and ${count(errors.length - 200)} more: photond status --errors`))));
   if (at) [...host.querySelectorAll("button")].find((one) => one.textContent === at)?.focus();
 }

@@ -2,18 +2,18 @@
  * The strip at the right: years where they stand in the grid, and a bubble with the month under the pointer.
  * A place on it is a share of the laid-out height, so that where it lands is what it said.
  */
-import { dateOf, lastAtMost } from "./layout.js";
-import { clamp, h, monthOnly, monthYear } from "./dom.js";
+import { dateOf, dayAt, lastAtMost, lineOf } from "./layout.js";
+import { clamp, h, monthOnly, monthYear, press } from "./dom.js";
 
 export class Scrubber {
   /** @param {HTMLElement} host @param {import("./grid.js").Grid} grid */
   constructor(host, grid) {
     this.host = host;
     this.grid = grid;
-    this.marks = h("div", { class: "marks", "aria-hidden": "true" });
-    this.thumb = h("div", { class: "thumb", "aria-hidden": "true" });
-    this.bubble = h("div", { class: "bubble", "aria-hidden": "true", hidden: true });
-    host.append(this.marks, this.thumb, this.bubble);
+    const [marks, thumb, bubble] = /** @type {HTMLElement[]} */ ([...host.children]);
+    this.marks = marks;
+    this.thumb = thumb;
+    this.bubble = bubble;
     /** @type {unknown} */ this.drawn = null;
     /** Kept, for asking the page would lay it out each time. */
     this.height = 0;
@@ -62,7 +62,7 @@ export class Scrubber {
     const { layout, view } = this.grid;
     if (!layout?.lines || !view?.days.length) return null;
     const line = lastAtMost(layout.top, y, layout.lines);
-    return dateOf(view.days[layout.groups[layout.group[line]].from]);
+    return dateOf(view.days[dayAt(view, layout.first[line])]);
   }
 
   /** @param {number} share */
@@ -98,29 +98,21 @@ export class Scrubber {
     const { layout, view } = grid;
     /** @type {Node[]} */ const marks = [];
     if (layout && view?.days.length) {
-      /** @type {{ y: number, date: Date, isYear: boolean }[]} */ const all = [];
-      let year = NaN, month = NaN;
-      for (let line = 0; line < layout.lines; line++) {
-        if (layout.rowHeight[line]) continue;
-        const date = dateOf(view.days[layout.groups[layout.group[line]].from]);
-        const isYear = date.getUTCFullYear() !== year;
-        if (!isYear && date.getUTCMonth() === month) continue;
-        year = date.getUTCFullYear();
-        month = date.getUTCMonth();
-        all.push({ y: (layout.top[line] / Math.max(1, grid.last)) * height, date, isYear });
-      }
-      // Years first, as far apart as their height; then months in what is left; then dots.
+      // Years first, as far apart as their height; then months in what is left.
       /** @type {number[]} */ const taken = [];
-      const free = (/** @type {number} */ y, /** @type {number} */ room) => taken.every((t) => Math.abs(t - y) >= room);
-      for (const { y, date, isYear } of all) {
-        if (!isYear || y > height - 8 || !free(y, 18)) continue;
-        taken.push(y);
-        marks.push(mark("year", y, String(date.getUTCFullYear())));
-      }
-      for (const { y, date, isYear } of all) {
-        if (isYear || y > height - 8 || !free(y, 26)) continue;
-        taken.push(y);
-        marks.push(mark("month", y, monthOnly.format(date)));
+      for (const kind of ["year", "month"]) {
+        let last = NaN;
+        view.days.forEach((day, d) => {
+          const date = dateOf(day), year = date.getUTCFullYear(), now = kind === "year" ? year : year * 12 + date.getUTCMonth();
+          if (now === last) return;
+          last = now;
+          const y = layout.top[lineOf(layout, d ? view.ends[d - 1] : 0)] / Math.max(1, grid.last) * height;
+          if (y > height - 8 || taken.some((t) => Math.abs(t - y) < (kind === "year" ? 18 : 26))) return;
+          taken.push(y);
+          const mark = h("span", { class: kind }, kind === "year" ? String(year) : monthOnly.format(date));
+          mark.style.top = y + "px";
+          marks.push(mark);
+        });
       }
     }
     this.marks.classList.toggle("few", marks.length < 16);
@@ -131,19 +123,7 @@ export class Scrubber {
   onKey(event) {
     const { grid } = this;
     const step = grid.last / 24;
-    /** @type {Record<string, number>} */
-    const to = { ArrowUp: grid.y - step, ArrowDown: grid.y + step, PageUp: grid.y - step * 4, PageDown: grid.y + step * 4,
-      Home: 0, End: grid.last };
-    if (!(event.key in to)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    grid.toY(to[event.key]);
+    const by = (/** @type {number} */ steps) => () => grid.toY(grid.y + steps * step);
+    press(event, { ArrowUp: by(-1), ArrowDown: by(1), PageUp: by(-4), PageDown: by(4), Home: by(-24), End: by(24) });
   }
-}
-
-/** @param {string} kind @param {number} y @param {string} text */
-function mark(kind, y, text) {
-  const made = h("span", { class: kind }, text);
-  made.style.top = y + "px";
-  return made;
 }

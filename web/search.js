@@ -1,5 +1,5 @@
 /** The search field, its chips, and what the photos found have in common, to narrow them by a click. */
-import { json } from "./api.js";
+import { json, pictureOf } from "./api.js";
 import { chipsOf, dateIn, isRanked, withField, withoutField } from "./query.js";
 import { byId, count, h, icon } from "./dom.js";
 
@@ -10,12 +10,10 @@ const GROUPS = [["people", "person", "People", 3], ["places", "place", "Places",
 export class SearchBar {
   /**
    * @param {() => Route} route @param {(change: Partial<Route>) => void} go
-   * @param {() => string} epoch
    * @param {Map<number, string>} folders names of those that were seen
    */
-  constructor(route, go, epoch, folders) {
+  constructor(route, go, folders) {
     this.route = route;
-    this.epoch = epoch;
     this.folders = folders;
     this.go = go;
     this.field = /** @type {HTMLInputElement} */ (byId("words"));
@@ -58,7 +56,7 @@ export class SearchBar {
     byId("chips").replaceChildren(...chipsOf(query, this.folders).map(({ field, value, label }) =>
       h("button", { type: "button", class: "chip " + field, "aria-label": `Remove: ${label}`,
         click: () => this.go({ query: withoutField(query, field, value), sort: "" }) },
-      field === "like" && h("img", { alt: "", src: `/t/${this.epoch()}/${value}` }), h("span", {}, label), icon("close"))));
+      field === "like" && h("img", { alt: "", src: pictureOf(value) }), h("span", {}, label), icon("close"))));
     byId("clear").hidden = !Object.keys(query).length;
     const ranked = isRanked(query);
     byId("sort").hidden = !ranked;

@@ -2,8 +2,8 @@
  * One photo over the whole window: its thumbnail at once, 1440 pixels when they are there, the original when
  * somebody zooms in. Its neighbours are fetched while it is looked at.
  */
-import { photo } from "./api.js";
-import { byId, clamp, fileName, h, iconButton, say } from "./dom.js";
+import { photo, pictureOf } from "./api.js";
+import { byId, clamp, fileName, gestures, h, pressable, say, sentence } from "./dom.js";
 
 /** @typedef {import("./grid.js").Grid} Grid */
 /** Formats that browsers show; of others the preview is the best there is. */
@@ -22,33 +22,38 @@ export class Viewer {
     this.wanted = 0;
     this.zoom = { scale: 1, x: 0, y: 0 };
     this.host = /** @type {HTMLDialogElement} */ (byId("viewer"));
-    this.stage = h("div", { class: "stage", tabindex: -1 });
-    this.frame = h("div", { class: "frame" });
-    this.img = h("img", { alt: "", draggable: "false" });
-    this.layer = h("div", { class: "areas" });
-    this.note = h("div", { class: "bare-note", hidden: true });
-    this.frame.append(this.img, this.layer);
-    this.panel = h("aside", { class: "panel", "aria-label": "What is known of this photo", tabindex: 0, hidden: localStorage.info !== "1" });
-    this.title = h("div", { class: "title" });
-    const info = iconButton("info", "Details", () => this.toggleInfo(), "i");
-    info.setAttribute("aria-pressed", String(!this.panel.hidden));
-    this.infoButton = info;
-    this.chooser = iconButton("check", "Select", () => this.toggle(), "x");
-    this.areaButton = iconButton("boxes", "Boxes and text", () => this.toggleAreas(), "b");
-    const bar = h("div", { class: "bar" },
-      iconButton("back", "Back to the photos", () => this.close(), "Esc"), this.title, h("span", { class: "gap" }),
-      this.chooser, iconButton("similar", "Similar photos", () => this.similar(), "s"), this.areaButton, info);
-    this.before = iconButton("left", "Newer photo", () => this.step(-1), "←");
-    this.after = iconButton("right", "Older photo", () => this.step(1), "→");
-    this.before.classList.add("side", "before");
-    this.after.classList.add("side", "after");
-    this.stage.append(this.frame, this.note, this.before, this.after);
-    this.host.append(bar, this.stage, this.panel);
+    const part = (/** @type {string} */ which) => /** @type {HTMLElement} */ (this.host.querySelector(which));
+    this.stage = part(".stage");
+    this.frame = part(".frame");
+    this.img = /** @type {HTMLImageElement} */ (part(".frame img"));
+    this.layer = part(".areas");
+    this.note = part(".bare-note");
+    this.panel = part(".panel");
+    this.panel.hidden = localStorage.info !== "1";
+    this.title = part(".title");
+    /** The button of a key. @type {(key: string) => HTMLElement} */
+    this.button = (key) => part(`[data-key="${key}"]`);
+    pressable(this.host, () => this.keys());
+    this.lights();
     this.host.addEventListener("cancel", (e) => {
       e.preventDefault();
       this.close();
     });
-    this.pointers();
+    gestures(this.stage, {
+      zoom: (factor, at) => this.zoomBy(factor || (this.zoom.scale > 1 ? 1 / MOST_ZOOM : 2.5), at),
+      drag: (x, y, e, moved) => {
+        if (this.zoom.scale > 1) this.move(x, y);
+        else if (moved > 6 && e.pointerType !== "mouse") this.move(x, Math.max(y, -this.zoom.y));
+      },
+      up: () => {
+        const { scale, x, y } = this.zoom;
+        if (scale > 1) return;
+        this.zoom.x = this.zoom.y = 0;
+        if (y > 110 && y > Math.abs(x)) return this.close();
+        if (Math.abs(x) > 60) this.step(x < 0 ? 1 : -1);
+        this.turn();
+      },
+    });
     new ResizeObserver(() => this.id && this.fit()).observe(this.stage);
   }
 
@@ -73,7 +78,7 @@ export class Viewer {
     this.id = id;
     this.zoom = { scale: 1, x: 0, y: 0 };
     this.sides();
-    this.chooser.setAttribute("aria-pressed", String(this.grid.selected.has(id)));
+    this.lights();
     this.note.hidden = true;
     this.layer.replaceChildren();
     this.ratio = at >= 0 && view ? 2 ** ((view.ratios[at] - 128) / 32) : 1.5;
@@ -82,14 +87,9 @@ export class Viewer {
     this.describe(id);
     if (at >= 0 && view) {
       for (const next of [at + 1, at - 1]) {
-        if (next >= 0 && next < view.n) new Image().src = this.address(view.ids[next]);
+        if (next >= 0 && next < view.n) new Image().src = pictureOf(view.ids[next], 1440);
       }
     }
-  }
-
-  /** @param {number} id */
-  address(id) {
-    return `/p/${this.grid.view?.epoch}/${id}?s=1440`;
   }
 
   /** @param {number} id */
@@ -97,17 +97,17 @@ export class Viewer {
     const { img } = this;
     /** @type {0 | 1 | 2} */ this.level = 0;
     img.classList.remove("none");
-    img.src = `/t/${this.grid.view?.epoch}/${id}`;
+    img.src = pictureOf(id);
     img.onerror = () => img.classList.add("none");
     const known = photo(id).catch((e) => e);
-    if (await this.better(id, this.address(id), 1)) return;
-    const { format = "", path = "" } = await known;
+    if (await this.better(id, pictureOf(id, 1440), 1)) return;
+    const { format = "", path = "", pixels_why: broken } = await known;
     if (SHOWN.has(format) && await this.better(id, "/o/" + id, 2)) return;
-    const why = path && await fetch(this.address(id)).then((r) => r.json()).then((said) => said.error).catch(() => "");
+    const why = broken ?? (path && await fetch(pictureOf(id, 1440)).then((r) => r.json()).then((said) => said.error).catch(() => ""));
     if (this.id !== id || !img.classList.contains("none") && img.naturalWidth) return;
     this.note.hidden = false;
     this.note.replaceChildren(h("b", {}, format.toUpperCase() || "No picture"), h("span", {}, path ? fileName(path)
-      : "This photo is not there any more."), h("span", {}, why || ""));
+      : "This photo is not there any more."), h("p", {}, why ? sentence(why) : ""));
   }
 
   /** @param {number} id @param {string} src @param {1 | 2} level @returns {Promise<boolean>} */
@@ -167,67 +167,18 @@ export class Viewer {
     if (this.wanted === id) this.wanted = 0;
   }
 
-  /** @param {number} factor @param {number} [x] @param {number} [y] the point that stays, in the window */
-  zoomBy(factor, x, y) {
-    const box = this.stage.getBoundingClientRect();
-    const cx = (x ?? box.left + box.width / 2) - box.left - box.width / 2;
-    const cy = (y ?? box.top + box.height / 2) - box.top - box.height / 2;
-    const scale = clamp(this.zoom.scale * factor, 1, MOST_ZOOM);
-    const real = scale / this.zoom.scale;
-    this.zoom = scale === 1 ? { scale, x: 0, y: 0 }
-      : { scale, x: cx - (cx - this.zoom.x) * real, y: cy - (cy - this.zoom.y) * real };
+  /** @param {number} factor @param {{ x: number, y: number }} [at] the point that stays, from the middle */
+  zoomBy(factor, at = { x: 0, y: 0 }) {
+    const { zoom } = this, scale = clamp(zoom.scale * factor, 1, MOST_ZOOM), real = scale / zoom.scale;
+    this.zoom = scale === 1 ? { scale, x: 0, y: 0 } : { scale, x: at.x - (at.x - zoom.x) * real, y: at.y - (at.y - zoom.y) * real };
     this.turn();
   }
 
-  /** Drag, pinch, swipe and wheel. */
-  pointers() {
-    /** @type {Map<number, {x: number, y: number}>} */ const down = new Map();
-    let start = { x: 0, y: 0 }, moved = false, pinched = false;
-    const { stage } = this;
-    stage.addEventListener("wheel", (e) => {
-      e.preventDefault();
-      this.zoomBy(Math.exp(-e.deltaY * (e.ctrlKey ? 0.01 : 0.002)), e.clientX, e.clientY);
-    }, { passive: false });
-    stage.addEventListener("dblclick", (e) => {
-      if (!/** @type {Element} */ (e.target).closest("button")) this.zoomBy(this.zoom.scale > 1 ? 1 / MOST_ZOOM : 2.5, e.clientX, e.clientY);
-    });
-    stage.addEventListener("pointerdown", (e) => {
-      if (/** @type {Element} */ (e.target).closest("button")) return;
-      down.set(e.pointerId, { x: e.clientX, y: e.clientY });
-      stage.setPointerCapture(e.pointerId);
-      if (down.size === 1) {
-        start = { x: e.clientX, y: e.clientY };
-        moved = pinched = false;
-      } else pinched = true;
-    });
-    stage.addEventListener("pointermove", (e) => {
-      const last = down.get(e.pointerId);
-      if (!last) return;
-      const now = { x: e.clientX, y: e.clientY };
-      if (down.size === 2) {
-        const other = [...down].find(([id]) => id !== e.pointerId)?.[1] ?? now;
-        const before = Math.hypot(last.x - other.x, last.y - other.y), after = Math.hypot(now.x - other.x, now.y - other.y);
-        if (before > 0) this.zoomBy(after / before, (now.x + other.x) / 2, (now.y + other.y) / 2);
-      } else {
-        moved ||= Math.hypot(now.x - start.x, now.y - start.y) > 6;
-        if (this.zoom.scale > 1 || (moved && !pinched && e.pointerType !== "mouse")) {
-          this.zoom.x += now.x - last.x;
-          if (this.zoom.scale > 1 || now.y > start.y) this.zoom.y += now.y - last.y;
-          this.turn();
-        }
-      }
-      down.set(e.pointerId, now);
-    });
-    const up = (/** @type {PointerEvent} */ e) => {
-      if (!down.delete(e.pointerId) || down.size || this.zoom.scale > 1) return;
-      const { x, y } = this.zoom;
-      this.zoom.x = this.zoom.y = 0;
-      if (y > 110 && y > Math.abs(x)) return this.close();
-      if (Math.abs(x) > 60) this.step(x < 0 ? 1 : -1);
-      this.turn();
-    };
-    stage.addEventListener("pointerup", up);
-    stage.addEventListener("pointercancel", up);
+  /** @param {number} x @param {number} y */
+  move(x, y) {
+    this.zoom.x += x;
+    this.zoom.y += y;
+    this.turn();
   }
 
   /** @param {number} by */
@@ -260,8 +211,8 @@ export class Viewer {
 
   sides() {
     const n = this.grid.view?.n ?? 0;
-    this.before.hidden = this.index <= 0;
-    this.after.hidden = this.index === -1 || this.index >= n - 1;
+    this.button("PageUp").hidden = this.index <= 0;
+    this.button("PageDown").hidden = this.index === -1 || this.index >= n - 1;
   }
 
   close() {
@@ -280,27 +231,18 @@ export class Viewer {
     }
   }
 
-  toggle() {
-    if (this.index < 0) return;
-    this.grid.toggle(this.index);
-    this.chooser.setAttribute("aria-pressed", String(this.grid.selected.has(this.id)));
-  }
-
-  similar() {
-    this.hooks.search({ like: this.id });
+  /** Which buttons are on. */
+  lights() {
+    for (const [key, on] of Object.entries({ x: this.grid.selected.has(this.id), b: this.boxes, i: !this.panel.hidden })) {
+      this.button(key).ariaPressed = String(on);
+    }
   }
 
   toggleInfo() {
     this.panel.hidden = !this.panel.hidden;
     localStorage.info = this.panel.hidden ? "0" : "1";
-    this.infoButton.setAttribute("aria-pressed", String(!this.panel.hidden));
+    this.lights();
     this.fit();
-  }
-
-  toggleAreas() {
-    this.boxes = !this.boxes;
-    this.areaButton.setAttribute("aria-pressed", String(this.boxes));
-    this.describe(this.id);
   }
 
   /** @param {number} id */
@@ -324,31 +266,28 @@ export class Viewer {
     if (this.boxes && !this.layer.childElementCount) say("No boxes and no text are known of this photo");
   }
 
-  /** @param {KeyboardEvent} event @returns {boolean} */
-  onKey(event) {
-    const pan = 80;
-    const zoomed = this.zoom.scale > 1;
-    const move = (/** @type {number} */ x, /** @type {number} */ y) => {
-      this.zoom.x += x;
-      this.zoom.y += y;
-      this.turn();
+  /** @returns {Record<string, () => void>} */
+  keys() {
+    const isZoomed = this.zoom.scale > 1;
+    const arrow = (/** @type {number} */ x, /** @type {number} */ y) => () => (isZoomed ? this.move(80 * x, 80 * y) : x && this.step(-x));
+    return {
+      ArrowLeft: arrow(1, 0), ArrowRight: arrow(-1, 0), ArrowUp: arrow(0, 1), ArrowDown: arrow(0, -1),
+      PageUp: () => this.step(-1), PageDown: () => this.step(1),
+      Home: () => this.goTo(0), End: () => this.goTo((this.grid.view?.n ?? 0) - 1),
+      "+": () => this.zoomBy(1.5), "=": () => this.zoomBy(1.5), "-": () => this.zoomBy(1 / 1.5), 0: () => this.zoomBy(1 / MOST_ZOOM),
+      Escape: () => (isZoomed ? this.zoomBy(1 / MOST_ZOOM) : this.close()), Backspace: () => this.close(),
+      i: () => this.toggleInfo(),
+      s: () => this.hooks.search({ like: this.id }),
+      x: () => {
+        if (this.index < 0) return;
+        this.grid.toggle(this.index);
+        this.lights();
+      },
+      b: () => {
+        this.boxes = !this.boxes;
+        this.lights();
+        this.describe(this.id);
+      },
     };
-    /** @type {Record<string, () => void>} */
-    const keys = {
-      ArrowLeft: () => (zoomed ? move(pan, 0) : this.step(-1)),
-      ArrowRight: () => (zoomed ? move(-pan, 0) : this.step(1)),
-      ArrowUp: () => zoomed && move(0, pan),
-      ArrowDown: () => zoomed && move(0, -pan),
-      PageUp: () => this.step(-1),
-      PageDown: () => this.step(1),
-      Home: () => this.goTo(0),
-      End: () => this.goTo((this.grid.view?.n ?? 0) - 1),
-      "+": () => this.zoomBy(1.5), "=": () => this.zoomBy(1.5), "-": () => this.zoomBy(1 / 1.5),
-      0: () => this.zoomBy(1 / MOST_ZOOM),
-      i: () => this.toggleInfo(), s: () => this.similar(), x: () => this.toggle(), b: () => this.toggleAreas(),
-      Escape: () => (zoomed ? this.zoomBy(1 / MOST_ZOOM) : this.close()),
-    };
-    keys[event.key]?.();
-    return event.key in keys;
   }
 }

@@ -15,14 +15,14 @@ pub enum InspectError {
     NotAnImage,
     /// A known format, or a variant of one, that this version has no decoder for.
     #[error(
-        "{}: {why}, which this version cannot decode yet; retried automatically when photond \
-         learns it",
+        "{}: this version cannot yet decode {why}; save it as a JPEG with another program to see it \
+         here (it is retried automatically when photond learns it)",
         .format.name()
     )]
     Unsupported {
         /// What the bytes are.
         format: Format,
-        /// Which part of the format is meant, as a noun that "which" can follow.
+        /// Which part of the format is meant, as what is decoded.
         why: String,
     },
     /// The picture's data ends before the picture does.

@@ -137,6 +137,9 @@ pub struct PhotoJson {
     pub damaged: bool,
     /// How much of the picture could be had: `whole`, `damaged`, `thumbnail`, `none`.
     pub pixels: &'static str,
+    /// What is wrong with the picture, in a sentence; left out where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pixels_why: Option<String>,
     /// Bytes.
     pub size: u64,
     /// When the file itself says that it was taken: ISO 8601, with offset where it says so.
@@ -241,6 +244,10 @@ impl PhotoJson {
             height: photo.height,
             damaged: matches!(photo.pixels, Pixels::Damaged(_)),
             pixels: photo.pixels.name(),
+            pixels_why: photo
+                .pixels
+                .trouble()
+                .map(|trouble| trouble.message.clone()),
             size: hit.size,
             captured_at: photo
                 .exif

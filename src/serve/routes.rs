@@ -273,10 +273,13 @@ async fn invite(State(porter): State<Arc<Porter>>) -> Result<Response, Failed> {
 }
 
 /// `GET /`: the gallery, or the page that asks for the password.
-async fn front(Extension(IsIn(is_in)): Extension<IsIn>) -> Response {
+async fn front(
+    Extension(IsIn(is_in)): Extension<IsIn>,
+    asked: HeaderMap,
+) -> Result<Response, Failed> {
     match is_in {
-        true => files::index().await,
-        false => files::login().await,
+        true => files::index(&asked),
+        false => files::login(&asked),
     }
 }
 

@@ -73,6 +73,14 @@ fn bad_files_are_recorded_and_the_rest_goes_on() {
         (row["pixels"].clone(), row["width"].clone())
     };
     assert_eq!(pixels("truncated.jpg"), ("damaged".into(), 320.into()));
+    let why = |name: &str| env.query(&["--path", name])[0]["pixels_why"].clone();
+    let cut = why("truncated.jpg");
+    let advice = "copy it again from its source";
+    assert!(
+        cut.as_str().is_some_and(|why| why.contains(advice)),
+        "{cut}"
+    );
+    assert!(why("good.jpg").is_null());
     assert_eq!(pixels("bomb.png"), ("none".into(), 50_000.into()));
     assert_eq!(pixels("good.jpg"), ("whole".into(), 320.into()));
     assert_eq!(env.query(&["--damaged"]).len(), 2);

@@ -20,7 +20,7 @@ after(async () => {
 });
 
 /** A page, closed at the end, on which no error may happen. */
-async function open(t, hash = "", how = {}) {
+async function open(t, hash = "", how = {}, url = daemon.url) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: "reduce", ...how });
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const page = await context.newPage();
@@ -31,7 +31,7 @@ async function open(t, hash = "", how = {}) {
     await context.close();
     assert.deepEqual(errors, []);
   });
-  await page.goto(daemon.url + hash);
+  await page.goto(url + hash);
   return page;
 }
 
@@ -41,7 +41,7 @@ const seen = (page) => page.evaluate(() => {
   const tiles = [...document.querySelectorAll(".tile")].filter((t) => {
     const box = t.getBoundingClientRect();
     return box.bottom > grid.top + 1 && box.top < grid.bottom - 1;
-  });
+  }).sort((a, b) => a.index - b.index);
   return { all: document.querySelectorAll(".tile").length, labels: tiles.map((t) => t.ariaLabel), loaded: tiles.filter((t) => t.querySelector("img.on, .card")).length, n: tiles.length };
 });
 /** Waits until every photo in the window has its picture or card. */
@@ -80,6 +80,100 @@ test_("opens with the newest photos", async (t) => {
   assert.match(labels[0], /^Photo 1 of 100000, /);
   assert.ok(n > 10 && all <= 150, `${n} seen, ${all} made`);
   assert.equal(await page.textContent("#count"), "100,000 photos");
+});
+
+test_("days of one photo share rows, each under its date, which selects it", async (t) => {
+  const sparse = await mock({ photos: 400, days: 1 });
+  t.after(() => sparse.close());
+  for (const how of [{}, { viewport: { width: 390, height: 844 } }, { viewport: { width: 2560, height: 1440 }, colorScheme: "dark" }]) {
+    const page = await open(t, "", how, sparse.url);
+    await settled(page);
+    const rows = await page.evaluate(() => [...document.querySelectorAll(".days")].map((heading) => ({
+      dates: [...heading.children].map((day) => ({ at: Math.round(day.getBoundingClientRect().left), says: day.querySelector("b").textContent, cut: day.querySelector("b").scrollWidth > day.querySelector("b").clientWidth })),
+      photos: [...document.querySelectorAll(".row")].find((row) => row.ariaRowIndex === String(Number(heading.ariaRowIndex) + 1))?.tiles.map((tile) => ({ at: Math.round(tile.getBoundingClientRect().left), says: tile.ariaLabel })),
+    })).filter((row) => row.photos));
+    assert.ok(rows.length >= 2 && rows.every((row) => row.photos.length === row.dates.length), JSON.stringify(rows.slice(0, 2)));
+    assert.ok(rows.some((row) => row.dates.length > 1));
+    for (const row of rows) {
+      assert.match(row.dates[0].says, /^\w{3} \d+, \d{4}$/, "the first date of a row has its year");
+      row.dates.forEach((date, i) => assert.ok(Math.abs(date.at - row.photos[i].at) < 1.5, "a date stands above its photo"));
+      row.dates.forEach((date, i) => assert.match(row.photos[i].says, new RegExp(date.says.slice(0, 3) + "\\w* " + date.says.split(" ")[1])));
+    }
+    const all = page.locator(".days").first().locator(".all");
+    assert.match(await all.last().getAttribute("aria-label"), /^Select 1 photo: \w{3}, \w+ \d+, \d{4}$/);
+    await page.locator(".days > div").first().hover();
+    await all.first().click();
+    assert.equal(await page.textContent("#chosen-count"), "1 selected");
+    assert.match(await page.getAttribute('.tile[aria-selected="true"]', "aria-label"), /^Photo 1 of 400, /);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowUp");
+    assert.match(await focused(page), /^Photo [1-4] of 400/);
+  }
+});
+
+test_("a photo that is not whole has a mark, which says why when somebody points at it", async (t) => {
+  const page = await open(t);
+  await page.waitForFunction(() => {
+    const is = document.querySelector(".tile:not(.bare) .hurt");
+    if (!is) document.querySelector("#grid").scrollBy(0, 500);
+    return is;
+  }, undefined, { polling: 700 });
+  await settled(page);
+  const marked = await page.evaluate(() => [...document.querySelectorAll(".tile")].map((tile) => [tile.photo, Boolean(tile.querySelector(".hurt")), /not whole/.test(tile.ariaLabel)]));
+  for (const [id, mark, said] of marked) {
+    if (id % 61 === 0) assert.ok(mark && said, `${id} has a mark`);
+    assert.equal(mark, said);
+  }
+  assert.ok(marked.filter(([, mark]) => mark).length < marked.length / 4);
+  const hurt = page.locator(".tile:not(.bare) .hurt").first();
+  await hurt.hover();
+  await page.waitForFunction(() => [...document.querySelectorAll(".hurt")].some((mark) => mark.title === "The file is cut short, part of the picture is missing; copy it again from its source."));
+  // What is scrolled in later has its mark at once, and those that lose theirs are used again.
+  for (let i = 0; i < 12; i++) await page.keyboard.press("PageDown");
+  await settled(page);
+  const later = await page.evaluate(() => [...document.querySelectorAll(".tile")].map((tile) => [tile.photo, Boolean(tile.querySelector(".hurt"))]));
+  for (const [id, mark] of later) assert.ok(mark || id % 61 !== 0, `${id}`);
+  assert.ok(later.some(([, mark]) => !mark));
+});
+
+test_("a RAW file without a picture says in a sentence why, and what to do", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  const raw = await page.waitForFunction(() => {
+    const tile = [...document.querySelectorAll(".tile.bare")].find((one) => one.querySelector(".card"));
+    if (!tile) document.querySelector("#grid").scrollBy(0, 900);
+    return tile?.photo;
+  }, undefined, { polling: 300 });
+  await page.goto(daemon.url + "#/photos?photo=" + (await raw.jsonValue()));
+  await page.waitForSelector(".bare-note:not([hidden])");
+  assert.match(await page.textContent(".bare-note p"), /^This version cannot yet decode .*; save it as a JPEG .*\.$/);
+});
+
+test_("rows are in the order they are read in, also after scrolling up and down, and few elements are made for it", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  await page.evaluate(() => {
+    window.made = 0;
+    const clone = Node.prototype.cloneNode;
+    Node.prototype.cloneNode = function (deep) {
+      if (this.classList?.contains("tile")) window.made++;
+      return clone.call(this, deep);
+    };
+  });
+  await page.mouse.move(600, 400);
+  for (const by of [400, 400, 400, 400, 400, 400, 400, 400, -300, -300, -300, 5000, -700]) {
+    await page.mouse.wheel(0, by);
+    await page.waitForTimeout(40);
+  }
+  await page.waitForFunction(() => {
+    const lines = [...document.querySelectorAll(".box > *")].map((row) => Number(row.ariaRowIndex));
+    return lines.length > 3 && lines.every((line, i) => !i || line === lines[i - 1] + 1);
+  });
+  const { made, all } = await page.evaluate(() => ({ made: window.made, all: document.querySelectorAll(".tile").length }));
+  assert.ok(made < all * 1.5, `${made} tiles made, ${all} in the page`);
 });
 
 test_("scrolls to the end through a box of limited height, with few elements", async (t) => {
@@ -205,6 +299,9 @@ test_("says when nothing is found, and when a query is not understood", async (t
   await page.waitForFunction(() => document.querySelector("#nothing-title").textContent === "Nothing found");
   await page.goto(daemon.url + "#/photos?since=never");
   await page.waitForFunction(() => document.querySelector("#nothing-text").textContent.includes("is no date"));
+  await page.click("#nothing a");
+  await page.waitForFunction(() => document.querySelector("#nothing").hidden && document.querySelector("#count").textContent === "100,000 photos");
+  assert.equal(await page.locator("#chips .chip").count(), 0);
 });
 
 test_("the viewer opens, steps, zooms to the original, says what is known, and comes back to that photo", async (t) => {
@@ -513,6 +610,18 @@ test_("the map shows clusters without the internet, and the grid what is in its 
 
 test_("people and status say what there is, and orders are given", async (t) => {
   const page = await open(t, "#/people");
+  // The whole head is inside its circle, with room around it.
+  await page.waitForFunction(() => document.querySelectorAll(".portrait img.cut").length === 6);
+  const faces = await page.evaluate(() => Promise.all([...document.querySelectorAll(".portrait img.cut")].map(async (img) => {
+    const known = await (await fetch("/api/v1/photos/" + /\/(\d+)(\?|$)/.exec(img.src)[1])).json(), { area } = known.people_areas[0];
+    const circle = img.parentElement.getBoundingClientRect(), box = img.getBoundingClientRect();
+    const [x, y] = [box.left + (area.left + area.width / 2) * box.width - circle.left, box.top + (area.top + area.height / 2) * box.height - circle.top];
+    return { x: x / circle.width, y: y / circle.height, half: Math.max(area.width * box.width, area.height * box.height) / 2 / circle.width, ratio: box.width / box.height / (known.width / known.height) };
+  })));
+  for (const { x, y, half, ratio } of faces) {
+    assert.ok(half < 0.3 && half > 0.1 && x - half > 0.1 && x + half < 0.9 && y - half > 0.15 && y + half < 0.9, JSON.stringify(faces));
+    assert.ok(Math.abs(ratio - 1) < 0.01, "no face is stretched");
+  }
   await page.click('.people button:has-text("Anna")');
   await page.waitForFunction(() => document.querySelector("#chips .chip")?.textContent === "Anna");
   await page.goto(daemon.url + "#/status");
@@ -522,7 +631,7 @@ test_("people and status say what there is, and orders are given", async (t) => 
   await page.click('button:has-text("Resume")');
   await page.waitForSelector('button:has-text("Pause")');
   assert.deepEqual(daemon.state.orders.slice(-2).map((o) => o.name), ["pause", "resume"]);
-  assert.match(await page.textContent("#page"), /the JPEG ends after 12 of 480 rows/);
+  assert.match(await page.textContent("#page"), /The JPEG ends after 12 of 480 rows\./);
 });
 
 test_("fits a phone", async (t) => {
@@ -532,7 +641,28 @@ test_("fits a phone", async (t) => {
   const nav = await page.locator("#nav").boundingBox();
   assert.ok(nav.y > 700, "the pages are below");
   assert.ok((await seen(page)).all <= 150);
-  await page.locator(".tile").first().tap();
+  // The strip at the edge takes no tap from the photos below it, and its handle can be dragged.
+  const at = await page.evaluate(() => {
+    const box = document.querySelector("#scrub .thumb").getBoundingClientRect();
+    return [[box.left - 10, box.top + 20], [box.left, 500]].map(([x, y]) => Boolean(document.elementFromPoint(x, y)?.closest("#scrub")));
+  });
+  assert.deepEqual(at, [true, false]);
+  const touch = await page.context().newCDPSession(page), handle = await page.locator("#scrub .thumb").boundingBox();
+  const point = (y) => [{ x: handle.x + 2, y }];
+  await touch.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: point(handle.y + 22) });
+  for (const y of [200, 300, 400]) {
+    await touch.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: point(y) });
+    await page.waitForTimeout(60);
+  }
+  await page.waitForFunction(() => Number(document.querySelector("#scrub").ariaValueNow) > 30);
+  await touch.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await settled(page);
+  const [x, y] = await page.evaluate(() => {
+    const box = [...document.querySelectorAll(".tile")].map((tile) => tile.getBoundingClientRect()).find((box) => box.top > 470 && box.bottom < 760 && box.right > 380);
+    return [box.right - 10, box.bottom - 10];
+  });
+  await touch.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [{ x, y }] });
+  await touch.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
   await page.waitForSelector("#viewer[open]");
 });
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { narrowed, readView } from "../../web/api.js";
-import { GAP, HEADING, aspect, dayAt, groupsOf, layOut, lineOf } from "../../web/layout.js";
+import { along, dayAt, layOut, lineOf, partsOf } from "../../web/layout.js";
 import { chipsOf, dateIn, isRanked, readRoute, withField, withoutField, writeRoute } from "../../web/query.js";
 
 /** Days with so many photos each, newest first. */
@@ -17,6 +17,24 @@ function viewOf(counts, ratioOf = (i) => [128, 146, 112, 160, 90][i % 5], dayOf 
 /** A number that looks random. */
 const random = (seed) => () => (seed = (seed * 1103515245 + 12345) % 2 ** 31) / 2 ** 31;
 
+/** The rows of a view, each as its days, how high it is and how wide what stands in it. */
+function rowsOf(view, layout) {
+  const rows = [];
+  for (let line = 0; line < layout.lines; line++) {
+    const height = layout.rowHeight[line];
+    if (!height) continue;
+    const row = { line, height, width: 0, days: new Set(), gaps: [] };
+    let end = 0;
+    along(view, layout, line, (index, left, width, day) => {
+      if (end) row.gaps.push(Math.round(left - end));
+      row.width = end = left + width;
+      row.days.add(day);
+    });
+    rows.push(row);
+  }
+  return rows;
+}
+
 test("every photo stands in one row, rows do not overlap and none is wider than the page", () => {
   const next = random(7);
   for (let round = 0; round < 60; round++) {
@@ -28,11 +46,16 @@ test("every photo stands in one row, rows do not overlap and none is wider than 
     for (let line = 0; line < layout.lines; line++) {
       assert.equal(layout.first[line], photo);
       const height = layout.rowHeight[line];
-      assert.ok(layout.top[line + 1] >= layout.top[line] + (height || HEADING), `line ${line} is covered by the next`);
+      assert.ok(layout.top[line + 1] >= layout.top[line] + (height || 40), `line ${line} is covered by the next`);
       if (!height) continue;
-      let across = -GAP;
-      for (; photo < layout.first[line + 1]; photo++) across += GAP + height * aspect(view.ratios[photo]);
-      assert.ok(across <= width + 0.5, `a row of ${across} in ${width}`);
+      let end = 0;
+      along(view, layout, line, (index, left, wide, day) => {
+        assert.equal(index, photo++);
+        assert.equal(day, dayAt(view, index));
+        assert.ok(left >= end, "photos lie beside each other");
+        end = left + wide;
+      });
+      assert.ok(end <= width + 0.5, `a row of ${end} in ${width}`);
     }
     assert.equal(photo, view.n);
   }
@@ -47,10 +70,26 @@ test("rows fill the page, but for days with too few photos", () => {
   }
 });
 
-test("days with a photo each stand together, within a year", () => {
-  const day = Date.UTC(2024, 0, 3) / 864e5;
-  const groups = groupsOf(viewOf([1, 1, 1, 1, 1, 1], () => 128, (d) => day - d), 8);
-  assert.deepEqual(groups.map((g) => [g.first, g.end]), [[0, 3], [3, 6]]);
+test("small days share a row, each apart from the next; a day that fills a row has its own", () => {
+  const view = viewOf([1, 2, 1, 1, 90, 1, 1, 3]), layout = layOut(view, 1300, 200);
+  const rows = rowsOf(view, layout);
+  assert.deepEqual([...rows[0].days], [0, 1, 2, 3]);
+  assert.deepEqual(rows[0].gaps, [20, 4, 20, 20]);
+  assert.deepEqual([...rows.at(-1).days], [5, 6, 7]);
+  assert.ok(rows.slice(1, -1).every((row) => row.days.size === 1 && row.days.has(4) && row.gaps.every((gap) => gap === 4)));
+});
+
+test("libraries of few photos a day fill the page, however wide it is", () => {
+  const next = random(3);
+  const mixed = Array.from({ length: 4000 }, () => (next() < 0.15 ? 20 + Math.floor(next() * 200) : 1 + Math.floor(next() ** 2 * 8)));
+  for (const [counts, most] of [[Array(2000).fill(1), 0.001], [Array(2000).fill(3), 0.03], [Array(20).fill(500), 0.001], [mixed, 0.03]]) {
+    for (const [width, target] of [[378, 118], [1364, 210], [2484, 210]]) {
+      const view = viewOf(counts), rows = rowsOf(view, layOut(view, width, target));
+      const thin = rows.filter((row) => row.width < width * 0.6).length;
+      assert.ok(thin <= rows.length * most + 1, `${thin} of ${rows.length} rows of ${counts[0]} a day are half empty at ${width}`);
+      assert.ok(rows.every((row) => row.height > target / 1.9 && row.height < target * 1.5));
+    }
+  }
 });
 
 test("a photo is found by its row and its day", () => {
@@ -65,9 +104,12 @@ test("a photo is found by its row and its day", () => {
 
 test("a ranked view is parted where confidence ends", () => {
   const ranked = (n, confident) => ({ ...viewOf([n]), days: new Int32Array(), ends: new Uint32Array(), ranked: true, confident });
-  assert.deepEqual(groupsOf(ranked(10, 4), 6).map((g) => [g.first, g.end]), [[0, 4], [4, 10]]);
-  assert.deepEqual(groupsOf(ranked(10, 0), 6).map((g) => [g.first, g.end]), [[0, 10]]);
-  assert.deepEqual(groupsOf(ranked(10, 10), 6).map((g) => [g.first, g.end]), [[0, 10]]);
+  assert.deepEqual(partsOf(ranked(10, 4)), [4, 10]);
+  const layout = layOut(ranked(3, 1), 2000, 200);
+  assert.deepEqual([...layout.first], [0, 0, 1, 1, 3], "few that are sure share no row with others");
+  assert.deepEqual(partsOf(ranked(10, 0)), [10]);
+  assert.deepEqual(partsOf(ranked(10, 10)), [10]);
+  assert.deepEqual(partsOf(ranked(0, 0)), []);
 });
 
 test("sets of duplicates that fit in a row are not parted, and share rows", () => {

@@ -2,6 +2,7 @@
 //
 //   node mock.mjs [--port 8123] [--photos 100000] [--real DIR]
 //
+// With GALLERY=DIR the page is another one than this tree's, to compare them.
 // Photos are coloured blocks, or with --real the JPEGs of a folder. All of it is a function of the number of photos,
 // so that two runs say the same.
 import { createServer } from "node:http";
@@ -9,8 +10,8 @@ import { readFile, readdir } from "node:fs/promises";
 import { deflateSync, gzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
+import { sent } from "./bare.mjs";
 
-const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".bin": "application/octet-stream" };
 const CSP = "default-src 'none'; img-src 'self' blob:; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const TODAY = 20600;
@@ -30,8 +31,8 @@ function hash(n, salt = 0) {
   return (x ^ (x >>> 15)) >>> 0;
 }
 
-/** @param {{ photos?: number, real?: string, port?: number }} given */
-export async function mock({ photos = 100_000, real, port = 0 } = {}) {
+/** @param {{ photos?: number, real?: string, port?: number, days?: number }} given days: so many photos each day */
+export async function mock({ photos = 100_000, real, port = 0, days: each = 0 } = {}) {
   const state = { clock: 1, epoch: "e1", n: photos, paused: false, orders: [], gone: new Set(), streams: new Set(), down: false, locked: false, desktop: true, lacks: "" };
   const files = real ? (await readdir(real)).filter((f) => /\.jpe?g$/i.test(f)).sort() : [];
   const sizes = await Promise.all(files.map(async (f) => jpegSize(await readFile(path.join(real, f)))));
@@ -40,10 +41,10 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
   const ratio = (id) => (files.length ? sizes[fileOf(id)][0] / sizes[fileOf(id)][1] : RATIOS[hash(id, 1) % RATIOS.length]);
   // Newest first: ids fall, days fall; days have between one and some sixty photos.
   const dayOf = new Int32Array(photos + 1);
-  for (let id = photos, day = TODAY, left = 12; id > 0; id--) {
+  for (let id = photos, day = TODAY, left = each || 12; id > 0; id--) {
     if (!left--) {
       day -= 1 + (hash(day, 3) % 5 === 0 ? hash(day, 4) % 12 : 0);
-      left = hash(day, 2) % 7 === 0 ? 30 + hash(day, 5) % Math.max(40, photos / 2000) : hash(day, 6) % 9;
+      left = each ? each - 1 : hash(day, 2) % 7 === 0 ? 30 + hash(day, 5) % Math.max(40, photos / 2000) : hash(day, 6) % 9;
     }
     dayOf[id] = day;
   }
@@ -54,6 +55,7 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
     place: (id, p) => hash(id, 23) % 36 === PLACES.findIndex(([name]) => name === p),
     camera: (id, c) => CAMERAS[hash(id, 24) % 4] === c,
     on: (id, on) => new Date(day(id) * 864e5).toISOString().startsWith(on),
+    damaged: (id) => hurt(id) || bare(id),
     folder: (id, f) => f === 1 || (f < 100 ? folderOf(id)[0] === f : folderOf(id)[1] === f),
   };
   const folderOf = (id) => {
@@ -106,12 +108,15 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
     const [year, month] = [at.slice(0, 4), at.slice(5, 7)];
     const area = { left: 0.3 + (hash(id, 31) % 20) / 100, top: 0.2, width: 0.16, height: 0.24 };
     return { id, path: `/home/me/Pictures/${year}/${month}/IMG_${String(id).padStart(6, "0")}.jpg`, hash: "0".repeat(64), format: bare(id) ? "raf" : "jpeg", width: Math.round(3000 * Math.sqrt(ratio(id))), height: Math.round(3000 / Math.sqrt(ratio(id))),
-      damaged: false, pixels: bare(id) ? "none" : "whole", size: 2_000_000 + hash(id, 8) % 6e6, captured_at: at, date: at, date_source: "exif", camera: CAMERAS[hash(id, 24) % 4], lens: "35mm ƒ/1.8", exposure_s: 1 / 250, f_number: 2.8, iso: 200, focal_length_mm: 35,
+      damaged: hurt(id), pixels: bare(id) ? "none" : hurt(id) ? "damaged" : "whole",
+      pixels_why: bare(id) ? "raw: this version cannot yet decode a camera's unprocessed sensor data, and there is no large preview in the file; save it as a JPEG with another program to see it here (it is retried automatically when photond learns it)"
+        : hurt(id) ? "jpeg: the file is cut short, part of the picture is missing; copy it again from its source" : undefined, size: 2_000_000 + hash(id, 8) % 6e6, captured_at: at, date: at, date_source: "exif", camera: CAMERAS[hash(id, 24) % 4], lens: "35mm ƒ/1.8", exposure_s: 1 / 250, f_number: 2.8, iso: 200, focal_length_mm: 35,
       lat: place?.[1] ?? null, lon: place?.[2] ?? null, place: place?.[0] ?? null, keywords: id % 5 ? [] : ["Holidays|Summer"], rating: id % 7 ? 0 : 4, title: null, caption: id % 9 ? null : "An evening by the water, just before it got dark.",
       people: person ? [person] : [], text: id % 4 ? [] : ["Café Central", "open 8–18"], tags: tags.map((name, i) => ({ name, confidence: 0.93 - i / 10, term: name, sources: ["efficientnet-lite0"], shown: true })),
       people_areas: person ? [{ name: person, area, sources: ["face"] }] : [], things: [{ name: tags[0], class: 1, confidence: 0.9, area: { left: 0.1, top: 0.4, width: 0.3, height: 0.4 } }], faces: [], text_areas: id % 4 ? [] : [{ text: "Café Central", confidence: 0.9, area: [0.6, 0.1, 0.85, 0.18] }], places: [] };
   }
   const bare = (id) => hash(id, 77) % 97 === 0;
+  const hurt = (id) => id % 61 === 0 && !bare(id);
 
   /** @type {Record<string, (url: URL, body: any) => any>} */
   const api = {
@@ -175,7 +180,7 @@ export async function mock({ photos = 100_000, real, port = 0 } = {}) {
     const [, kind, epoch, last] = url.pathname.split("/");
     if (url.pathname === "/" || kind === "app") {
       const name = kind === "app" ? path.basename(url.pathname) : "index.html";
-      const bytes = await readFile(path.join(WEB, name)).catch(() => null);
+      const bytes = await sent(name).catch(() => null);
       return bytes ? send(gzipSync(bytes), TYPES[path.extname(name)], 200, { "content-encoding": "gzip" }) : send("", "text/plain", 404);
     }
     if (kind === "t" || kind === "p" || kind === "o") {

@@ -37,13 +37,7 @@ interface Layout {
   first: Uint32Array;
   /** Of every line's pictures; 0: a heading. */
   rowHeight: Float32Array;
-  /** Of every line. */
-  group: Uint32Array;
-  groups: Group[];
 }
-
-/** What stands under one heading, a day or several that fill no row: photos, and days of the view. */
-interface Group { first: number; end: number; from: number; to: number }
 
 type Query = Record<string, any>;
 
@@ -58,7 +52,7 @@ interface Route {
   photo: number;
 }
 
-type Row = HTMLElement & { line: number; top: number; tiles: Tile[] };
+type Row = HTMLElement & { top: number; tiles: Tile[] };
 type Tile = HTMLElement & { index: number; photo: number; sharp: number; side: number; img: HTMLImageElement };
 
 interface GridHooks {
@@ -79,6 +73,14 @@ interface Facet { name: string; photos: number }
 
 interface Folder { id: number; name: string; path: string; photos: number; folders: number }
 type FolderRow = HTMLElement & { folder: Folder; level: number };
+
+interface Gestures {
+  /** Around a point; 0: two clicks. */
+  zoom(factor: number, at: { x: number; y: number }): void;
+  /** By so much, after having moved so much in all. */
+  drag(x: number, y: number, event: PointerEvent, moved: number): void;
+  up(event: PointerEvent, moved: number): void;
+}
 
 /** What may stand in an element; what is nothing is left out. */
 type Child = Node | string | null | undefined | false;

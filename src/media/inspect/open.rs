@@ -166,7 +166,10 @@ impl Inspector {
             .iter()
             .take(PREVIEWS)
             .find_map(|preview| self.embedded(&preview.jpeg(bytes), need));
-        let none = InspectError::unsupported(format, "a camera's unprocessed sensor data");
+        let none = InspectError::unsupported(
+            format,
+            "a camera's unprocessed sensor data, and there is no large preview in the file",
+        );
         let Some(seen) = seen else {
             if width == 0 && metadata.exif == Exif::default() {
                 return Err(none);

@@ -313,6 +313,9 @@ fn a_raw_file_without_a_picture_says_so() {
             error.to_string().contains("retried automatically"),
             "{error}"
         );
+        let advice = "this version cannot yet decode a camera's unprocessed sensor data, and there is no large \
+                      preview in the file; save it as a JPEG";
+        assert!(error.to_string().contains(advice), "{error}");
     }
 }
 
