@@ -106,7 +106,7 @@ pub fn set_password(data_dir: &Path, password: &str) -> Result<(), PasswordTroub
     }
     let salt: [u8; 16] =
         random().map_err(|_| PasswordTrouble::Hash("the system gives no random numbers".into()))?;
-    // 19 MiB, two passes: what OWASP asks for at least, and a twentieth of a second here.
+    // argon2id with 19 MiB and two passes, which OWASP recommends.
     let hash = argon2::hash_encoded(password.as_bytes(), &salt, &Config::owasp2());
     let hash = hash.map_err(|e| PasswordTrouble::Hash(e.to_string()))?;
     let path = data_dir.join(FILE);
