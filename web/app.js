@@ -233,7 +233,7 @@ watchReach((error) => {
   // To the password.
   if (isFar && error.status === 401) location.reload();
   byId("banner").textContent = error.status ? error.message
-    : "photond does not answer. The page goes on by itself.";
+    : "photond does not answer. This page goes on by itself when it is back.";
 });
 /** @type {ReturnType<typeof setTimeout> | undefined} */ let statusSoon;
 let lost = false, listens = false;
