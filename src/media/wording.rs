@@ -255,7 +255,8 @@ mod tests {
         ] {
             let (kind, text) = kind_and_text(format, words);
             assert_eq!(kind, "unsupported", "{words:?}");
-            assert!(text.starts_with(feature), "{text}");
+            let says = feature.replacen(": ", ": this version cannot yet decode ", 1);
+            assert!(text.starts_with(&says), "{text}");
         }
         for words in [
             "Bogus Huffman table definition",
