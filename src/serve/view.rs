@@ -110,15 +110,12 @@ impl AllTiles {
     }
 
     fn read_now(reader: &StoreReader) -> Result<Self, Failed> {
-        let faces = faces_of_raws(reader)?;
-        let faces = faces
-            .into_iter()
-            .map(|(raw, face)| Ok((narrow(raw)?, narrow(face)?)));
-        let faces: HashMap<u32, u32> = faces.collect::<Result<_, Failed>>()?;
         // Room for all from the start: what grows leaves its smaller copies behind.
         let (photos, newest) = reader.photos_mark()?.numbers();
         let mut ratios = vec![SQUARE; narrow(newest)? as usize + 1];
+        let mut any_raw = false;
         reader.shapes(&mut |shape| {
+            any_raw |= shape.is_raw;
             let place = usize::try_from(shape.photo)
                 .ok()
                 .and_then(|id| ratios.get_mut(id));
@@ -126,6 +123,12 @@ impl AllTiles {
                 *place = log_ratio(shape.width, shape.height);
             }
         })?;
+        let mut faces = HashMap::new();
+        if any_raw {
+            for (raw, face) in faces_of_raws(reader)? {
+                faces.insert(narrow(raw)?, narrow(face)?);
+            }
+        }
         let mut seen = IdSet::default();
         let mut tiles = Tiles::with_room_for(usize::try_from(photos).unwrap_or(0));
         let mut too_many = None;

@@ -7,7 +7,7 @@ use super::localities::locality_of;
 use super::tags::column;
 use super::thumbs::ThumbStore;
 use super::{Hit, PhotoFilter, StoreReader};
-use crate::photo::{ContentHash, Locality};
+use crate::photo::{ContentHash, Format, Locality};
 
 /// The shape of a photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct PhotoShape {
     pub width: u32,
     /// Pixels as displayed.
     pub height: u32,
+    /// A camera's own format, which may be shown as another file.
+    pub is_raw: bool,
 }
 
 /// Where a photo was taken.
@@ -82,12 +84,13 @@ impl StoreReader {
     /// If the database cannot be read.
     pub fn shapes(&self, visit: &mut dyn FnMut(PhotoShape)) -> Result<(), StoreError> {
         self.each(
-            "SELECT id, width, height FROM photos NOT INDEXED ORDER BY id",
+            "SELECT id, width, height, format FROM photos NOT INDEXED ORDER BY id",
             &mut |r| {
                 visit(PhotoShape {
                     photo: r.get(0)?,
                     width: r.get(1)?,
                     height: r.get(2)?,
+                    is_raw: r.get_ref(3)?.as_str()? == Format::Raw.name(),
                 });
                 Ok(())
             },
