@@ -4,6 +4,7 @@
 //! places that one of its conditions names (a tag, folders, a circle on the map), which are then put
 //! in order; `way` chooses. Either way the other conditions are checked place by place.
 
+mod sets;
 mod way;
 
 use std::ops::ControlFlow;
@@ -11,6 +12,7 @@ use std::ops::ControlFlow;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params_from_iter};
 
+use self::way::Way;
 use super::StoreReader;
 use super::circle::Circle;
 use super::error::{At, StoreError};
@@ -162,18 +164,6 @@ impl StoreReader {
         Ok(())
     }
 
-    /// The photos with a place that [`Self::list`] would show, ascending, each once.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn photo_ids(&self, filter: &PhotoFilter<'_>) -> Result<Vec<i64>, StoreError> {
-        let mut ids = Vec::new();
-        self.keys_of(filter, &mut ids)?;
-        ids.sort_unstable();
-        ids.dedup();
-        Ok(ids)
-    }
-
     /// Photos that lie nowhere any more or are held as missing, ascending: they are kept for a while.
     ///
     /// # Errors
@@ -187,8 +177,9 @@ impl StoreReader {
             .at(&self.path)
     }
 
-    fn keys_of(&self, filter: &PhotoFilter<'_>, ids: &mut Vec<i64>) -> Result<(), StoreError> {
-        let way = self.way(filter, None).at(&self.path)?;
+    /// What [`Self::photo_ids`] gives, by asking each place on this way.
+    fn ids_by_places(&self, filter: &PhotoFilter<'_>, way: &Way) -> Result<Vec<i64>, StoreError> {
+        let mut ids = Vec::new();
         let (wheres, values) = self.conditions(filter).at(&self.path)?;
         let near = match filter.near {
             Some(_) => {
@@ -216,7 +207,9 @@ impl StoreReader {
                 ids.push(row.get(0).at(&self.path)?);
             }
         }
-        Ok(())
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
     }
 
     /// The places of these photos that [`Self::list`] would show, by photo, folder and path.

@@ -23,7 +23,7 @@ pub(super) struct Way {
     pub from: String,
     pub values: Vec<Value>,
     /// Places that it gives.
-    places: f64,
+    pub places: f64,
 }
 
 impl StoreReader {
@@ -79,11 +79,20 @@ impl StoreReader {
     }
 
     fn by_tag(&self, condition: &TagCondition, min_confidence: f32) -> rusqlite::Result<Way> {
+        self.by_photos(&self.carried_by(condition, min_confidence)?)
+    }
+
+    /// A statement that gives the photos that carry a tag or keyword, some twice.
+    pub(super) fn carried_by(
+        &self,
+        condition: &TagCondition,
+        least: f32,
+    ) -> rusqlite::Result<String> {
         let terms = self.terms(condition)?;
-        self.by_photos(&format!(
+        Ok(format!(
             "SELECT photo FROM tags INDEXED BY tags_by_term WHERE term IN ({terms}) AND confidence >= {}
              UNION ALL {}",
-            column(min_confidence),
+            column(least),
             with_keyword(&condition.keywords)
         ))
     }

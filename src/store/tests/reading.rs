@@ -243,6 +243,7 @@ fn check(lib: &Library, filter: &PhotoFilter<'_>) {
     let mut ids: Vec<i64> = listed.iter().map(|s| s.0).collect();
     ids.dedup();
     assert_eq!(lib.reader().photo_ids(filter).unwrap(), ids, "{filter:?}");
+    assert_eq!(lib.reader().ids_by_sets(filter).unwrap(), ids, "{filter:?}");
     let hits = lib
         .reader()
         .hits_of(&[7, 1, 2, 6, 5, 4, 3, 1, 99], filter)
