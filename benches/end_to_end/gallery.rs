@@ -82,7 +82,7 @@ fn is_idle(reader: &StoreReader) -> bool {
 
 /// Real thumbnails of all photos; those of some are asked for.
 fn thumbnails(data: &Path, photos: u64) -> Vec<ContentHash> {
-    let pictures: Vec<Vec<u8>> = (0..16).map(|i| jpeg(&synthetic(i, 256, 192), 80)).collect();
+    let pictures: Vec<Vec<u8>> = (0..16).map(|i| jpeg(&synthetic(i, 256, 192), 60)).collect();
     let mut store = ThumbStore::open(data).expect("writable");
     let hash = |number: u64| ContentHash(*blake3::hash(&number.to_le_bytes()).as_bytes());
     let numbers: Vec<u64> = (1..photos).collect();
