@@ -56,6 +56,7 @@ pub(super) struct ClockedTiles {
     pub all: AllTiles,
     pub clock: u64,
     pub epoch: String,
+    /// When all were read.
     read_at: Instant,
 }
 
@@ -250,17 +251,30 @@ impl Desk {
         }) {
             return Ok(Arc::clone(tiles));
         }
+        let began = Instant::now();
+        let newer = match tiles.as_ref().filter(|tiles| tiles.clock != clock) {
+            Some(before) => before
+                .all
+                .with_newer(reader)?
+                .map(|all| (all, before.read_at)),
+            None => None,
+        };
         // Two copies at once would be twice the memory.
         *tiles = None;
-        if let Some(watching) = locked(&self.watching).as_mut() {
-            watching.in_doubt = false;
-        }
-        let began = Instant::now();
+        let (all, read_at) = match newer {
+            Some(newer) => newer,
+            None => {
+                if let Some(watching) = locked(&self.watching).as_mut() {
+                    watching.in_doubt = false;
+                }
+                (AllTiles::read(reader)?, Instant::now())
+            }
+        };
         let read = Arc::new(ClockedTiles {
-            all: AllTiles::read(reader)?,
+            all,
             clock,
             epoch: epoch(reader)?,
-            read_at: Instant::now(),
+            read_at,
         });
         let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.reading_took.store(took, Ordering::Relaxed);

@@ -70,7 +70,24 @@ pub struct PhotosMark {
     nowhere: i64,
 }
 
+impl PhotoShape {
+    fn read(r: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            photo: r.get(0)?,
+            width: r.get(1)?,
+            height: r.get(2)?,
+            is_raw: r.get_ref(3)?.as_str()? == Format::Raw.name(),
+        })
+    }
+}
+
 impl PhotosMark {
+    /// How many photos have come since, if nothing else has happened, as far as the marks tell.
+    pub fn came_since(&self, earlier: &Self) -> Option<i64> {
+        let came = self.photos - earlier.photos;
+        (self.nowhere == earlier.nowhere && came >= 0).then_some(came)
+    }
+
     /// How many photos there are, and the largest of their numbers.
     pub fn numbers(&self) -> (i64, i64) {
         (self.photos, self.newest)
@@ -86,12 +103,7 @@ impl StoreReader {
         self.each(
             "SELECT id, width, height, format FROM photos NOT INDEXED ORDER BY id",
             &mut |r| {
-                visit(PhotoShape {
-                    photo: r.get(0)?,
-                    width: r.get(1)?,
-                    height: r.get(2)?,
-                    is_raw: r.get_ref(3)?.as_str()? == Format::Raw.name(),
-                });
+                visit(PhotoShape::read(r)?);
                 Ok(())
             },
         )
@@ -113,6 +125,25 @@ impl StoreReader {
                 Ok(())
             },
         )
+    }
+
+    /// The photos whose numbers are larger than this one, newest first, each once at its newest place: their shapes
+    /// and moments.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn come_after(&self, photo: i64) -> Result<Vec<(PhotoShape, i64)>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT p.id, p.width, p.height, p.format, max(f.taken) FROM photos p
+                 CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = p.id AND f.missing_since IS NULL
+                 WHERE p.id > ?1 GROUP BY p.id ORDER BY 5 DESC, 1 DESC",
+            )
+            .and_then(|mut s| {
+                s.query_map([photo], |r| Ok((PhotoShape::read(r)?, r.get(4)?)))?
+                    .collect()
+            })
+            .at(&self.path)
     }
 
     /// Has everything read that `work` reads as it is at one moment.
