@@ -545,7 +545,7 @@ mod tests {
         use crate::store::tests::library::Library;
         let mut lib = Library::new();
         let root = lib.root("/p");
-        let mut put = |lib: &mut Library, n: u64, day: i64| {
+        let put = |lib: &mut Library, n: u64, day: i64| {
             let id = lib.put(root, &format!("{n}.jpg"), n);
             lib.sql(&format!(
                 "UPDATE files SET taken = {} WHERE photo = {id}",
