@@ -29,6 +29,8 @@ const WAITING: usize = 16;
 /// Tiles that take long to read are not asked for all the time: a stretch without news is this many times
 /// what the last reading took.
 pub(super) const REST: u32 = 20;
+/// However long a reading takes: somebody waits for a photo to appear.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// Since when somebody wants to know.
 #[derive(Debug, Default, Deserialize)]
@@ -135,7 +137,7 @@ async fn tell(desk: &Arc<Desk>, since: Option<u64>, telling: &mut Telling) -> Re
                     .event(&json!({ "type": "photos", "clock": now }))
                     .await?;
                 clock = Some(now);
-                quiet_until = Instant::now() + took * REST;
+                quiet_until = Instant::now() + (took * REST).min(LONGEST_REST);
             }
             let daemon = daemon.filter(|row| said_at != Some(row.heartbeat_at));
             if let Some(row) = daemon {
