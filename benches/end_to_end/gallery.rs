@@ -236,11 +236,15 @@ fn landing(gallery: &mut Gallery, watched: &Path) {
     );
 }
 
-/// A number of a view's head.
-fn number(view: &[u8], what: &str) -> u64 {
+/// What stands above a view.
+fn head_of(view: &[u8]) -> Value {
     let line = view.split(|b| *b == b'\n').next().expect("a head");
-    let head: Value = serde_json::from_slice(line).expect("JSON");
-    head[what].as_u64().expect("a number")
+    serde_json::from_slice(line).expect("JSON")
+}
+
+/// A number of it.
+fn number(view: &[u8], what: &str) -> u64 {
+    head_of(view)[what].as_u64().expect("a number")
 }
 
 /// Indexing beside an open gallery that asks as the page does, and alone, in turn.
@@ -383,10 +387,11 @@ fn searches(gallery: &mut Gallery, data: &Path) {
 }
 
 fn pictures(gallery: &mut Gallery, data: &Path, hashes: &[ContentHash]) {
-    let (_, head) = gallery.ask("POST /api/v1/view", "{\"query\": {\"since\": \"2999\"}}");
-    let line = head.split(|b| *b == b'\n').next().expect("a head");
-    let head: Value = serde_json::from_slice(line).expect("JSON");
-    let epoch = head["epoch"].as_str().expect("an epoch").to_owned();
+    let (_, none) = gallery.ask("POST /api/v1/view", "{\"query\": {\"since\": \"2999\"}}");
+    let epoch = head_of(&none)["epoch"]
+        .as_str()
+        .expect("an epoch")
+        .to_owned();
     let reader = StoreReader::open(data).expect("it is there");
     let ids: Vec<i64> = hashes
         .iter()

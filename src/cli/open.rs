@@ -1,6 +1,6 @@
 //! `photond open`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -28,23 +28,18 @@ pub(super) struct Args {
     pub(super) print: bool,
 }
 
-pub(super) const NOT_RUNNING: &str =
+const NOT_RUNNING: &str =
     "photond is not running: `photond watch` starts it here, `photond service install` for good";
 pub(super) const NO_GALLERY: &str = "the running photond gives no gallery (one of an earlier version never does: restart it; a single `photond index` has none)";
 
 pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
-    let dir = &context.data_dir;
-    if !is_held(dir) {
-        bail!(NOT_RUNNING);
-    }
-    let sockets = api_sockets(dir);
-    let socket = reached(&sockets).context(NO_GALLERY)?;
-    let url = match invitation(socket)? {
+    let socket = running(&context.data_dir)?;
+    let url = match invitation(&socket)? {
         Some(url) => url,
         None => {
-            hand_over(socket, context.config.gallery.port)
+            hand_over(&socket, context.config.gallery.port)
                 .context("no port of 127.0.0.1 can be opened for the gallery")?;
-            invitation(socket)?.context("photond has taken a port and gives no address")?
+            invitation(&socket)?.context("photond has taken a port and gives no address")?
         }
     };
     let url = url.as_str();
@@ -61,6 +56,18 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
         context.out.line(url)?;
     }
     Ok(Exit::Done)
+}
+
+/// The socket of the photond that runs over this index.
+///
+/// # Errors
+/// If none does, or it gives no gallery.
+pub(super) fn running(data_dir: &Path) -> anyhow::Result<PathBuf> {
+    if !is_held(data_dir) {
+        bail!(NOT_RUNNING);
+    }
+    let sockets = api_sockets(data_dir);
+    Ok(reached(&sockets).context(NO_GALLERY)?.to_owned())
 }
 
 /// An address that lets one browser in; none, where the daemon has no port yet.

@@ -6,7 +6,6 @@ use anyhow::{Context, bail};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::{Context_, Exit, serve};
-use crate::daemon::is_held;
 use crate::serve::{remove_password, set_password};
 
 /// Set the password of the gallery on your network
@@ -53,10 +52,8 @@ pub(super) fn run(context: &Context_, args: &Args) -> anyhow::Result<Exit> {
 
 /// Connections that were let in with another password end.
 fn tell(context: &Context_) {
-    if is_held(&context.data_dir) {
-        // A photond that cannot be told looks at the password with the next request.
-        let _ = serve::told(&context.data_dir, false);
-    }
+    // A photond that cannot be told looks at the password with the next request.
+    let _ = serve::told(&context.data_dir, false);
 }
 
 fn asked(context: &Context_) -> anyhow::Result<String> {

@@ -3,17 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::open::{self, NO_GALLERY};
 use super::output::printable;
 use super::{Context_, Exit};
-use crate::daemon::is_held;
-use crate::dirs::api_sockets;
 use crate::serve::{
     CertificateFiles, LanSettings, OpenOnLan, addresses, ask, hand_over_lan, host_names,
-    lan_standing, reached,
+    lan_standing, with_port,
 };
 
 /// Let one browser in without opening it, or other machines of your network
@@ -69,23 +67,13 @@ pub(super) fn lan_settings(context: &Context_) -> LanSettings {
 
 fn open_on_lan(context: &Context_, at: SocketAddr) -> anyhow::Result<Exit> {
     let dir = &context.data_dir;
-    if !is_held(dir) {
-        bail!(open::NOT_RUNNING);
-    }
-    let sockets = api_sockets(dir);
-    let socket = reached(&sockets).context(NO_GALLERY)?;
+    let socket = open::running(dir)?;
     let is_there = |open: &OpenOnLan| open.at == at;
     let mut open = lan_standing(dir).open.filter(is_there);
     if open.is_none() {
-        let settings = lan_settings(context);
         // A service sees no addresses: they come into the certificate here.
-        CertificateFiles::of(
-            dir,
-            settings.certificate.as_deref(),
-            settings.key.as_deref(),
-        )?
-        .prepare(&host_names(), &addresses())?;
-        hand_over_lan(socket, at).context("the gallery is not open on the network")?;
+        CertificateFiles::prepared(dir, &lan_settings(context))?;
+        hand_over_lan(&socket, at).context("the gallery is not open on the network")?;
         open = lan_standing(dir).open;
     }
     let open = open.context("photond has taken the port and does not say that it is open")?;
@@ -122,20 +110,13 @@ fn urls(open: &OpenOnLan, names: &[String]) -> Vec<String> {
         .into_iter()
         .filter(|name| name.ends_with(".local"));
     let hosts = hosts.map(|name| format!("{name}:{port}"));
-    let more = names.iter().map(|name| match name.contains(':') {
-        true => name.clone(),
-        false => format!("{name}:{port}"),
-    });
+    let more = names.iter().map(|name| with_port(name, port));
     let all = more.chain(ips).chain(hosts);
     all.map(|host| format!("https://{host}/")).collect()
 }
 
 fn close(context: &Context_) -> anyhow::Result<Exit> {
-    let dir = &context.data_dir;
-    if !is_held(dir) {
-        bail!(open::NOT_RUNNING);
-    }
-    let was_open = told(dir, true)?;
+    let was_open = told(&context.data_dir, true)?;
     if context.config.gallery.lan.is_some() {
         context
             .out
@@ -151,9 +132,8 @@ fn close(context: &Context_) -> anyhow::Result<Exit> {
 
 /// Has the daemon close the listener on the network, or end all connections there. False if it was not open.
 pub(super) fn told(data_dir: &Path, close: bool) -> anyhow::Result<bool> {
-    let sockets = api_sockets(data_dir);
-    let socket = reached(&sockets).context(NO_GALLERY)?;
-    let answer = ask(socket, "/api/v1/lan", &json!({ "close": close })).context(NO_GALLERY)?;
+    let socket = open::running(data_dir)?;
+    let answer = ask(&socket, "/api/v1/lan", &json!({ "close": close })).context(NO_GALLERY)?;
     Ok(answer["done"] == 1)
 }
 

@@ -2,10 +2,12 @@
 //! request's head may take, and on how long an answer may wait to be read.
 
 use std::fs;
+use std::future::poll_fn;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,7 +16,7 @@ use axum::http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::gate::Doorway;
@@ -23,7 +25,7 @@ use super::patient::PatientStream;
 use crate::dirs::socket_address;
 
 /// Connections of one listener at most; the next ones wait until the system turns them away.
-pub(super) const MOST_CONNECTIONS: usize = 64;
+const MOST_CONNECTIONS: usize = 64;
 /// How long a request's head may take, and a connection without a request may stay.
 const HEAD: Duration = Duration::from_secs(15);
 /// How long an answer may wait to be read.
@@ -31,7 +33,7 @@ const STUCK: Duration = Duration::from_secs(30);
 /// Bytes of a head, and of what is read ahead.
 const BUFFER: usize = 32 << 10;
 /// After an accept that failed (no descriptors left, perhaps): they come back.
-pub(super) const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
+const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a request is told apart by.
 #[derive(Debug, Clone, Copy)]
@@ -101,39 +103,59 @@ pub(super) async fn take_from(
 }
 
 async fn serve_loopback(listener: TcpListener, port: u16, router: Router) {
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_AGAIN).await;
-            continue;
-        };
+    each_connection(&listener, |stream| {
         let _ = stream.set_nodelay(true);
-        let router = router.clone();
-        tokio::spawn(async move {
-            let _permit = permit;
-            connection(stream, Doorway::Loopback(port), router).await;
-        });
-    }
+        connection(stream, Doorway::Loopback(port), router.clone())
+    })
+    .await;
 }
 
 /// Answers on the Unix socket for as long as the daemon lives.
 pub(super) async fn serve_socket(listener: UnixListener, router: Router) {
+    each_connection(&listener, |stream| {
+        connection(stream, Doorway::Socket, router.clone())
+    })
+    .await;
+}
+
+/// What connections come from.
+pub(super) trait Accepts {
+    type Stream;
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Stream>>;
+}
+
+impl Accepts for TcpListener {
+    type Stream = TcpStream;
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        self.poll_accept(cx).map_ok(|(stream, _)| stream)
+    }
+}
+
+impl Accepts for UnixListener {
+    type Stream = UnixStream;
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
+        self.poll_accept(cx).map_ok(|(stream, _)| stream)
+    }
+}
+
+/// Has each connection answered by itself, so many at once at most.
+pub(super) async fn each_connection<L: Accepts, F>(listener: &L, answer: impl Fn(L::Stream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             return;
         };
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok(stream) = poll_fn(|cx| listener.poll_next(cx)).await else {
             tokio::time::sleep(ACCEPT_AGAIN).await;
             continue;
         };
-        let router = router.clone();
+        let answered = answer(stream);
         tokio::spawn(async move {
             let _permit = permit;
-            connection(stream, Doorway::Socket, router).await;
+            answered.await;
         });
     }
 }

@@ -29,6 +29,14 @@ pub(super) enum Doorway {
 /// The port that browsers leave out of `https` addresses.
 const HTTPS: u16 = 443;
 
+/// A name of this machine on the network, with the listener's port where it has none of its own.
+pub fn with_port(name: &str, port: u16) -> String {
+    match name.rsplit_once(':') {
+        Some((_, own)) if own.parse::<u16>().is_ok() => name.to_owned(),
+        _ => format!("{name}:{port}"),
+    }
+}
+
 /// What may stand in `Host` at a doorway, and what an origin begins with there. `names` are this machine's on the
 /// network.
 fn own_hosts(doorway: Doorway, names: &[String]) -> (&'static str, Vec<String>) {
@@ -39,12 +47,8 @@ fn own_hosts(doorway: Doorway, names: &[String]) -> (&'static str, Vec<String>) 
             ("http://", names.map(|name| format!("{name}:{port}")).into())
         }
         Doorway::Lan(at) => {
-            let with_port = |name: &String| match name.rsplit_once(':') {
-                Some((_, port)) if port.parse::<u16>().is_ok() => name.clone(),
-                _ => format!("{name}:{}", at.port()),
-            };
             let mut hosts = vec![at.to_string()];
-            hosts.extend(names.iter().map(with_port));
+            hosts.extend(names.iter().map(|name| with_port(name, at.port())));
             let usual = format!(":{HTTPS}");
             let without = hosts.iter().filter_map(|host| host.strip_suffix(&usual));
             let without: Vec<String> = without.map(str::to_owned).collect();

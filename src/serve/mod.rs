@@ -50,6 +50,7 @@ use crate::source::Links;
 use crate::store::{Hit, StoreReader};
 
 pub use client::{ClientError, ask, reached};
+pub use gate::with_port;
 pub use handover::{hand_over, hand_over_lan};
 pub use lan::{
     CertificateFiles, CertificateTrouble, LanSettings, LanStanding, OpenOnLan, PasswordTrouble,

@@ -205,10 +205,10 @@ impl AllTiles {
             tiles.append(&self.tiles);
             Ok(Some(Self {
                 tiles: Arc::new(tiles),
-                faces: self.faces.clone(),
-                any_raw: false,
                 newest_ms: newer.first().map_or(self.newest_ms, |newest| newest.1),
                 mark: Some(now),
+                // Without raws no photo is shown as another one.
+                ..Self::default()
             }))
         })
     }

@@ -27,6 +27,27 @@ pub(super) fn open(path: &Path, schema: &str) -> Result<Connection, StoreError> 
     Ok(conn)
 }
 
+/// What `open` opens there; if that is damaged it is deleted and made anew.
+pub(super) fn or_anew<T>(
+    path: &Path,
+    open: impl Fn() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    match open() {
+        Err(e) if e.is_corruption() => {
+            remove(path);
+            open()
+        }
+        other => other,
+    }
+}
+
+/// Closes one in which damage was met, and removes it: before a new file bears its name.
+pub(super) fn discard(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    *conn = Connection::open_in_memory().at(path)?;
+    remove(path);
+    Ok(())
+}
+
 /// Opens one for looking things up.
 pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -34,7 +55,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// Removes the file and what lies beside it.
-pub(super) fn remove(path: &Path) {
+fn remove(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);

@@ -102,6 +102,7 @@ impl StoreReader {
     pub fn shapes(&self, visit: &mut dyn FnMut(PhotoShape)) -> Result<(), StoreError> {
         self.each(
             "SELECT id, width, height, format FROM photos NOT INDEXED ORDER BY id",
+            [],
             &mut |r| {
                 visit(PhotoShape::read(r)?);
                 Ok(())
@@ -120,6 +121,7 @@ impl StoreReader {
             "SELECT photo, taken FROM files INDEXED BY files_by_taken
              WHERE photo IS NOT NULL AND missing_since IS NULL
              ORDER BY taken DESC, photo DESC",
+            [],
             &mut |r| {
                 visit(r.get(0)?, r.get(1)?);
                 Ok(())
@@ -158,13 +160,15 @@ impl StoreReader {
         work()
     }
 
-    fn each(
+    /// Shows each row of a statement to `visit`.
+    pub(super) fn each(
         &self,
         sql: &str,
+        values: impl rusqlite::Params,
         visit: &mut dyn FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
         let mut stmt = self.conn.prepare_cached(sql).at(&self.path)?;
-        let mut rows = stmt.query([]).at(&self.path)?;
+        let mut rows = stmt.query(values).at(&self.path)?;
         while let Some(r) = rows.next().at(&self.path)? {
             visit(r).at(&self.path)?;
         }
@@ -179,6 +183,7 @@ impl StoreReader {
         self.each(
             "SELECT id, phash, width * height, places FROM photos WHERE places > 0 AND pixels = 0
              AND length(phash) > 0",
+            [],
             &mut |r| {
                 visit(Appearance {
                     photo: r.get(0)?,

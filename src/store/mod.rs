@@ -76,7 +76,7 @@ pub use persons::{
     KnownFace, PersonChanged, PersonCount, PersonWord, forget_all_persons, say_of_persons,
 };
 pub use photos::{Hit, PhotoRow};
-pub use previews::{PREVIEWS_FILE, PreviewStore};
+pub use previews::PreviewStore;
 pub use private::keep_private;
 pub use query::{FitsPath, FolderRow, PhotoFilter, TagCondition};
 pub use recover::Recovery;

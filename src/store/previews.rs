@@ -10,7 +10,7 @@ use super::error::{At, StoreError};
 use crate::photo::ContentHash;
 
 /// File name in the data directory.
-pub const PREVIEWS_FILE: &str = "previews.db";
+const PREVIEWS_FILE: &str = "previews.db";
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS previews (
      id    INTEGER NOT NULL PRIMARY KEY, -- in the order in which they were made
@@ -38,13 +38,7 @@ impl PreviewStore {
     /// If it cannot be written.
     pub fn open(data_dir: &Path, most_bytes: u64) -> Result<Self, StoreError> {
         let path = data_dir.join(PREVIEWS_FILE);
-        match Self::open_at(&path, most_bytes) {
-            Err(e) if e.is_corruption() => {
-                derived::remove(&path);
-                Self::open_at(&path, most_bytes)
-            }
-            other => other,
-        }
+        derived::or_anew(&path, || Self::open_at(&path, most_bytes))
     }
 
     fn open_at(path: &Path, most_bytes: u64) -> Result<Self, StoreError> {
@@ -144,9 +138,7 @@ impl PreviewStore {
 
     fn start_afresh(&mut self) -> Result<(), StoreError> {
         tracing::warn!("{} was damaged and is made anew", self.path.display());
-        // Closed before a new file bears its name.
-        self.conn = Connection::open_in_memory().at(&self.path)?;
-        derived::remove(&self.path);
+        derived::discard(&mut self.conn, &self.path)?;
         *self = Self::open_at(&self.path, self.most_bytes.unsigned_abs())?;
         Ok(())
     }

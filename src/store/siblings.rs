@@ -78,28 +78,22 @@ impl StoreReader {
              CROSS JOIN photos q ON q.id = o.photo AND q.format IN (?2, ?3)
              WHERE r.format = ?1 AND r.places > 0 ORDER BY r.id";
         let formats = [Format::Raw, Format::Jpeg, Format::Heic].map(Format::name);
-        let mut stmt = self.conn.prepare_cached(sql).at(&self.path)?;
-        let mut rows = stmt.query(formats).at(&self.path)?;
-        while let Some(row) = rows.next().at(&self.path)? {
+        self.each(sql, formats, &mut |row| {
             let path = |at| -> rusqlite::Result<_> {
                 Ok(RelPath::from_bytes(row.get_ref(at)?.as_blob()?))
             };
-            let (path, other) = (path(5).at(&self.path)?, path(6).at(&self.path)?);
+            let (path, other) = (path(5)?, path(6)?);
             let meets = Stem::of(&path).map(|stem| stem.meets(other.as_bytes()));
-            if !matches!(meets, Some(Meets::Ending(ending)) if !ending.contains(&b'.')) {
-                continue;
-            }
-            let beside = || -> rusqlite::Result<_> {
-                Ok(BesideRaw {
+            if matches!(meets, Some(Meets::Ending(ending)) if !ending.contains(&b'.')) {
+                visit(BesideRaw {
                     raw: row.get(0)?,
                     raw_places: row.get(1)?,
                     other: row.get(2)?,
                     captured: (row.get(3)?, row.get(4)?),
-                })
-            };
-            visit(beside().at(&self.path)?);
-        }
-        Ok(())
+                });
+            }
+            Ok(())
+        })
     }
 
     /// Makes a filter ready to be asked about single places.

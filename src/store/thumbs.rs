@@ -32,13 +32,7 @@ impl ThumbStore {
     /// If it cannot be written.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
         let path = data_dir.join(THUMBS_FILE);
-        match Self::open_at(&path) {
-            Err(e) if e.is_corruption() => {
-                derived::remove(&path);
-                Self::open_at(&path)
-            }
-            other => other,
-        }
+        derived::or_anew(&path, || Self::open_at(&path))
     }
 
     /// Makes it anew after damage was met, empty; what was in it comes back as photos are read.
@@ -47,9 +41,7 @@ impl ThumbStore {
             "{} was damaged and is made anew; thumbnails come back when their photos are read again",
             self.path.display()
         );
-        // Closed before a new file bears its name.
-        self.conn = Connection::open_in_memory().at(&self.path)?;
-        derived::remove(&self.path);
+        derived::discard(&mut self.conn, &self.path)?;
         *self = Self::open_at(&self.path)?;
         Ok(())
     }

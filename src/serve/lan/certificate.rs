@@ -22,6 +22,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{self, CertificateError, RootCertStore, ServerConfig};
 
+use super::{LanSettings, addresses, host_names};
 use crate::safe_file;
 
 /// The one that photond makes, with its key, in the data directory.
@@ -105,7 +106,7 @@ impl CertificateFiles {
     ///
     /// # Errors
     /// If only one of them is named.
-    pub fn of(
+    fn of(
         data_dir: &Path,
         certificate: Option<&Path>,
         key: Option<&Path>,
@@ -122,16 +123,24 @@ impl CertificateFiles {
         })
     }
 
+    /// Those that the settings name, or the one that photond makes, made if need be for this machine's names and
+    /// addresses as they are now.
+    ///
+    /// # Errors
+    /// As [`Self::of`] and [`Self::prepare`].
+    pub fn prepared(data_dir: &Path, settings: &LanSettings) -> Result<Self, CertificateTrouble> {
+        let (certificate, key) = (settings.certificate.as_deref(), settings.key.as_deref());
+        let files = Self::of(data_dir, certificate, key)?;
+        files.prepare(&host_names(), &addresses())?;
+        Ok(files)
+    }
+
     /// Makes a certificate for these names and addresses, if that is photond's to do and there is none that is
     /// good for a while yet.
     ///
     /// # Errors
     /// If it cannot be made or kept.
-    pub fn prepare(
-        &self,
-        names: &[String],
-        addresses: &[IpAddr],
-    ) -> Result<(), CertificateTrouble> {
+    fn prepare(&self, names: &[String], addresses: &[IpAddr]) -> Result<(), CertificateTrouble> {
         if !self.is_made {
             return Ok(());
         }

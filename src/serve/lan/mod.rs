@@ -24,11 +24,11 @@ use axum::http::HeaderMap;
 use rustix::net::{Shutdown, shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::doors::{ACCEPT_AGAIN, MOST_CONNECTIONS, connection};
+use super::doors::{connection, each_connection};
 use super::gate::Doorway;
 use super::handover::{LAN, keep, keep_no_more};
 use super::routes::cookies;
@@ -137,13 +137,8 @@ impl LanDoor {
                 "no password is set: `photond password` sets one, then `photond serve --lan` opens it",
             ));
         }
-        let settings = &self.settings;
-        let (certificate, key) = (settings.certificate.as_deref(), settings.key.as_deref());
-        let files = CertificateFiles::of(&self.data_dir, certificate, key);
-        let prepared = files.and_then(|files| {
-            files.prepare(&host_names(), &addresses())?;
-            Ok((files.is_made, Certificate::read(files)?))
-        });
+        let files = CertificateFiles::prepared(&self.data_dir, &self.settings);
+        let prepared = files.and_then(|files| Ok((files.is_made, Certificate::read(files)?)));
         let (self_signed, certificate) = prepared.map_err(io::Error::other)?;
         let fingerprint = certificate.now().fingerprint;
         listener.set_nonblocking(true)?;
@@ -238,29 +233,22 @@ async fn serve(
     router: Router,
     (door, certificate, ended): (Arc<LanDoor>, Certificate, Arc<Notify>),
 ) {
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_AGAIN).await;
-            continue;
-        };
-        // Somebody has taken the password's file away.
-        if !matches!(door.password(), Ok(Some(_))) {
-            continue;
-        }
-        let (router, identity) = (router.clone(), certificate.now());
+    each_connection(&listener, |stream| {
+        // Somebody may have taken the password's file away.
+        let is_open = matches!(door.password(), Ok(Some(_)));
+        let (router, identity) = (router.clone(), is_open.then(|| certificate.now()));
         let ended = Arc::clone(&ended).notified_owned();
-        tokio::spawn(async move {
-            let _permit = permit;
+        async move {
+            let Some(identity) = identity else {
+                return;
+            };
             tokio::select! {
                 () = ended => {}
                 () = answer(stream, identity, router) => {}
             }
-        });
-    }
+        }
+    })
+    .await;
 }
 
 async fn answer(stream: TcpStream, identity: TlsIdentity, router: Router) {
