@@ -66,6 +66,16 @@ macro_rules! rows {
     };
 }
 
+/// By folder: a million rows are not sorted for a look at two dozen. `CROSS`: the folders are chosen first, once,
+/// not anew for each row.
+pub(super) const SAMPLE: &str = "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode
+     FROM (SELECT id FROM folders WHERE root = ?1 AND photos > 0 ORDER BY random() LIMIT 24) d
+     CROSS JOIN files f ON f.root = ?1 AND f.path IN (
+         SELECT g.path FROM files g INDEXED BY files_by_folder
+         WHERE g.folder = d.id AND g.photo IS NOT NULL AND g.missing_since IS NULL
+         ORDER BY g.taken DESC LIMIT 8)
+     LIMIT 48";
+
 impl StoreReader {
     /// The row of one path.
     ///
@@ -126,19 +136,7 @@ impl StoreReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn sample_files(&self, root: i64) -> Result<Vec<(RelPath, FileStamp)>, StoreError> {
-        // By folder: a million rows are not sorted for a look at two dozen.
-        let mut stmt = self
-            .conn
-            .prepare_cached(
-                "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode
-                 FROM (SELECT id FROM folders WHERE root = ?1 AND photos > 0 ORDER BY random() LIMIT 24) d
-                 JOIN files f ON f.root = ?1 AND f.path IN (
-                     SELECT g.path FROM files g INDEXED BY files_by_folder
-                     WHERE g.folder = d.id AND g.photo IS NOT NULL AND g.missing_since IS NULL
-                     ORDER BY g.taken DESC LIMIT 8)
-                 LIMIT 48",
-            )
-            .at(&self.path)?;
+        let mut stmt = self.conn.prepare_cached(SAMPLE).at(&self.path)?;
         let rows = stmt
             .query_map([root], |r| {
                 let path = RelPath::from_bytes(r.get::<_, Vec<u8>>(0)?);

@@ -94,6 +94,18 @@ impl Library {
     }
 
     /// The model sees photo `n`.
+    /// How SQLite goes about a statement with one parameter, step by step.
+    pub fn plan(&self, sql: &str) -> String {
+        let mut stmt = self
+            .store
+            .conn
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let steps = stmt.query_map([1], |r| r.get::<_, String>(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        steps.join("; ")
+    }
+
     pub fn embed(&mut self, n: u64, model: i64) {
         self.apply(Change::Embedded {
             hash: hash(n),
