@@ -224,7 +224,7 @@ async function refresh() {
       again = false;
       refresh();
     }
-  }, Math.max(250, 4 * (performance.now() - began)));
+  }, Math.max(250, 10 * (performance.now() - began)));
 }
 
 watchReach((error) => {

@@ -7,6 +7,7 @@
 
 mod allowed;
 mod background;
+mod count;
 mod dates;
 mod error;
 mod evidence;
@@ -37,7 +38,7 @@ pub use example::{Examples, KeptText, TextSide};
 pub use judge::{Standing, Why};
 pub use language::Foreign;
 pub use locality::localities;
-pub use pairs::{Shot, faces_of_raws, files_of};
+pub use pairs::{Shot, faces_of_raws, files_of, raws_with};
 pub use path::{GivenPath, PathHint};
 pub use place::parse_place;
 pub use query::{Query, Searcher, SourceNames, negated};

@@ -88,15 +88,36 @@ pub fn faces_of_raws(reader: &StoreReader) -> Result<HashMap<i64, i64>, SearchEr
     to_ask.dedup();
     for raw in to_ask {
         faces.remove(&raw);
-        let Some(hit) = reader.photo_called(raw)? else {
-            continue;
-        };
-        let face = files_of(reader, &hit)?.first().map(|face| face.photo.id);
-        if let Some(face) = face.filter(|face| *face != raw) {
-            faces.insert(raw, face);
-        }
+        faces.extend(face_of_raw(reader, raw)?.map(|face| (raw, face)));
     }
     Ok(faces)
+}
+
+fn face_of_raw(reader: &StoreReader, raw: i64) -> Result<Option<i64>, SearchError> {
+    let Some(hit) = reader.photo_called(raw)? else {
+        return Ok(None);
+    };
+    let face = files_of(reader, &hit)?.first().map(|face| face.photo.id);
+    Ok(face.filter(|face| *face != raw))
+}
+
+/// The raws that a photo of one place belongs with, itself among them if it is one, and the face of each that has
+/// another: what [`faces_of_raws`] says of them.
+///
+/// # Errors
+/// The database.
+pub fn raws_with(reader: &StoreReader, photo: i64) -> Result<Vec<(i64, i64)>, SearchError> {
+    let Some(hit) = reader.photo_called(photo)? else {
+        return Ok(Vec::new());
+    };
+    let mut raws = Vec::new();
+    for file in files_of(reader, &hit)? {
+        if part(&file) == Some(Part::Raw) {
+            let raw = file.photo.id;
+            raws.extend(face_of_raw(reader, raw)?.map(|face| (raw, face)));
+        }
+    }
+    Ok(raws)
 }
 
 /// All files of the pair that a photo belongs to, the best face first; the photo alone if it is of one

@@ -14,15 +14,12 @@ use crate::model::ModelPack;
 use crate::photo::hex;
 use crate::search::{KeptText, TextSide};
 use crate::source::Links;
-use crate::store::{PhotosMark, PreviewStore, StoreError, StoreReader, ThumbStore};
+use crate::store::{PreviewStore, StoreError, StoreReader, ThumbStore, TilesMark};
 
 /// Without a request for so long, everything is let go.
 const IDLE: Duration = Duration::from_secs(300);
 /// Readers that are kept open.
 const MOST_READERS: usize = 4;
-/// Photos can change without one coming or going (a date that a sidecar says): so long after a write the
-/// tiles are read anew.
-const DOUBTED_AFTER: Duration = Duration::from_secs(30);
 
 /// Everything that answers are made with.
 pub(super) struct Desk {
@@ -37,7 +34,7 @@ pub(super) struct Desk {
     /// Held while tiles are read, so that they are read once.
     tiles: Mutex<Option<Arc<ClockedTiles>>>,
     clock_from: u64,
-    /// How long the last reading of all tiles took, in milliseconds.
+    /// How long it took to have the tiles that there are, in milliseconds.
     reading_took: AtomicU64,
     last_asked: Mutex<Instant>,
     is_swept: AtomicBool,
@@ -56,8 +53,6 @@ pub(super) struct ClockedTiles {
     pub all: AllTiles,
     pub clock: u64,
     pub epoch: String,
-    /// When all were read.
-    read_at: Instant,
 }
 
 impl ClockedTiles {
@@ -71,14 +66,12 @@ impl ClockedTiles {
     }
 }
 
-/// Who looks whether photos have come or gone.
+/// Who looks whether tiles have changed.
 struct Watching {
     reader: StoreReader,
     version: i64,
-    mark: PhotosMark,
+    mark: TilesMark,
     changes: u64,
-    /// When somebody wrote something, since the tiles were read.
-    in_doubt: bool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -189,16 +182,16 @@ impl Desk {
         locked(&self.kept).text.of(pack, &self.data_dir)
     }
 
-    /// Looks whether photos have come or gone, and gives the clock.
+    /// Looks whether tiles have changed, and gives the clock.
     pub fn clock(&self) -> Result<u64, Failed> {
         let mut watching = locked(&self.watching);
         match watching.as_mut() {
             Some(w) => {
                 let version = w.reader.data_version()?;
                 if version != w.version {
-                    let mark = w.reader.photos_mark()?;
+                    let mark = w.reader.tiles_mark()?;
                     w.changes += u64::from(mark != w.mark);
-                    (w.version, w.mark, w.in_doubt) = (version, mark, true);
+                    (w.version, w.mark) = (version, mark);
                 }
                 Ok(self.clock_from + w.changes)
             }
@@ -206,17 +199,16 @@ impl Desk {
                 let reader = StoreReader::open(&self.data_dir)?;
                 *watching = Some(Watching {
                     version: reader.data_version()?,
-                    mark: reader.photos_mark()?,
+                    mark: reader.tiles_mark()?,
                     reader,
                     changes: 0,
-                    in_doubt: false,
                 });
                 Ok(self.clock_from)
             }
         }
     }
 
-    /// How long the last reading of all tiles took.
+    /// How long it took to have the tiles that there are.
     pub fn reading_took(&self) -> Duration {
         Duration::from_millis(self.reading_took.load(Ordering::Relaxed))
     }
@@ -245,36 +237,24 @@ impl Desk {
     pub fn tiles(&self, reader: &StoreReader) -> Result<Arc<ClockedTiles>, Failed> {
         let mut tiles = locked(&self.tiles);
         let clock = self.clock()?;
-        let in_doubt = locked(&self.watching).as_ref().is_some_and(|w| w.in_doubt);
-        if let Some(tiles) = tiles.as_ref().filter(|tiles| {
-            tiles.clock == clock && !(in_doubt && tiles.read_at.elapsed() > DOUBTED_AFTER)
-        }) {
+        if let Some(tiles) = tiles.as_ref().filter(|tiles| tiles.clock == clock) {
             return Ok(Arc::clone(tiles));
         }
         let began = Instant::now();
-        let newer = match tiles.as_ref().filter(|tiles| tiles.clock != clock) {
-            Some(before) => before
-                .all
-                .with_newer(reader)?
-                .map(|all| (all, before.read_at)),
+        let came = match tiles.as_ref() {
+            Some(before) => before.all.with_what_came(reader)?,
             None => None,
         };
         // Two copies at once would be twice the memory.
         *tiles = None;
-        let (all, read_at) = match newer {
-            Some(newer) => newer,
-            None => {
-                if let Some(watching) = locked(&self.watching).as_mut() {
-                    watching.in_doubt = false;
-                }
-                (AllTiles::read(reader)?, Instant::now())
-            }
+        let all = match came {
+            Some(all) => all,
+            None => AllTiles::read(reader)?,
         };
         let read = Arc::new(ClockedTiles {
             all,
             clock,
             epoch: epoch(reader)?,
-            read_at,
         });
         let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.reading_took.store(took, Ordering::Relaxed);

@@ -26,11 +26,15 @@ pub(super) const LOOK: Duration = Duration::from_millis(250);
 const ALIVE: Duration = Duration::from_secs(20);
 /// Events that wait for a listener; one that takes none for [`ALIVE`] is let go.
 const WAITING: usize = 16;
-/// Tiles that take long to read are not asked for all the time: a stretch without news is this many times
-/// what the last reading took.
-pub(super) const REST: u32 = 20;
-/// However long a reading takes: somebody waits for a photo to appear.
+/// What takes long to find out is not found out all the time: it rests for this many times what it took.
+const REST: u32 = 20;
+/// However long it takes: somebody waits for a photo to appear.
 const LONGEST_REST: Duration = Duration::from_secs(5);
+
+/// How long to wait before what took so long is done again.
+pub(super) fn rest_after(took: Duration) -> Duration {
+    (took * REST).min(LONGEST_REST)
+}
 
 /// Since when somebody wants to know.
 #[derive(Debug, Default, Deserialize)]
@@ -118,7 +122,7 @@ impl Telling {
 async fn tell(desk: &Arc<Desk>, since: Option<u64>, telling: &mut Telling) -> Result<(), Gone> {
     let mut clock = since;
     let mut said_at = None;
-    let mut quiet_until = Instant::now();
+    let mut news_at: Option<Instant> = None;
     loop {
         let look = desk.with(|desk, reader| {
             let row = reader.daemon()?;
@@ -132,12 +136,12 @@ async fn tell(desk: &Arc<Desk>, since: Option<u64>, telling: &mut Telling) -> Re
                     .event(&json!({ "type": "fresh", "clock": now }))
                     .await?;
                 clock = Some(now);
-            } else if known < now && quiet_until <= Instant::now() {
+            } else if known < now && news_at.is_none_or(|at| at.elapsed() >= rest_after(took)) {
                 telling
                     .event(&json!({ "type": "photos", "clock": now }))
                     .await?;
                 clock = Some(now);
-                quiet_until = Instant::now() + (took * REST).min(LONGEST_REST);
+                news_at = Some(Instant::now());
             }
             let daemon = daemon.filter(|row| said_at != Some(row.heartbeat_at));
             if let Some(row) = daemon {

@@ -14,7 +14,7 @@ use tokio::time::{Duration, Instant, sleep};
 use super::answer::{Failed, as_bytes, as_json};
 use super::asked::AskedQuery;
 use super::desk::Desk;
-use super::events::{Gone, LOOK, REST, Telling};
+use super::events::{Gone, LOOK, Telling, rest_after};
 use super::finding::Matching;
 use super::pictures::{Pieces, no_photo};
 use super::routes::{MaxFile, read};
@@ -111,7 +111,7 @@ async fn follow(
         let Ok(now) = matching(desk, asked.clone(), max_file).await else {
             continue;
         };
-        rest = begun.elapsed() * REST;
+        rest = rest_after(begun.elapsed());
         let new: Vec<i64> = now
             .ids
             .iter()

@@ -25,6 +25,7 @@ mod folders;
 mod gate;
 mod handover;
 mod lan;
+mod landing;
 mod listing;
 mod patient;
 mod pictures;

@@ -15,14 +15,14 @@ use serde::Serialize;
 
 use super::answer::Failed;
 use crate::search::{Allowed, Standing, faces_of_raws};
-use crate::store::{PhotoShape, PhotosMark, StoreReader};
+use crate::store::{StoreReader, TilesMark};
 
 const DAY_MS: i64 = 86_400_000;
-/// Photos that may come to be put before the others; more are read with them.
-const MOST_NEWER: i64 = 1000;
 
-fn day_of(taken_ms: i64) -> i32 {
-    i32::try_from(taken_ms.div_euclid(DAY_MS)).unwrap_or(0)
+/// Never earlier for a later moment.
+pub(super) fn day_of(taken_ms: i64) -> i32 {
+    let day = taken_ms.div_euclid(DAY_MS);
+    day.clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
 
 /// Photos of one day that follow each other.
@@ -31,10 +31,10 @@ type DayRun = (i32, u32);
 /// The photos of a grid, in its order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Tiles {
-    ids: Vec<u32>,
+    pub(super) ids: Vec<u32>,
     /// [`log_ratio`] of each.
-    ratios: Vec<u8>,
-    days: Vec<DayRun>,
+    pub(super) ratios: Vec<u8>,
+    pub(super) days: Vec<DayRun>,
 }
 
 impl Tiles {
@@ -48,7 +48,7 @@ impl Tiles {
         self.ids.len()
     }
 
-    fn with_room_for(photos: usize) -> Self {
+    pub(super) fn with_room_for(photos: usize) -> Self {
         Self {
             ids: Vec::with_capacity(photos),
             ratios: Vec::with_capacity(photos),
@@ -56,7 +56,7 @@ impl Tiles {
         }
     }
 
-    fn push(&mut self, id: u32, ratio: u8, day: i32) {
+    pub(super) fn push(&mut self, id: u32, ratio: u8, day: i32) {
         self.ids.push(id);
         self.ratios.push(ratio);
         self.push_run((day, 1));
@@ -68,28 +68,16 @@ impl Tiles {
             _ => self.days.push((day, photos)),
         }
     }
-
-    /// Puts others behind these.
-    fn append(&mut self, others: &Self) {
-        self.ids.extend_from_slice(&others.ids);
-        self.ratios.extend_from_slice(&others.ratios);
-        for run in &others.days {
-            self.push_run(*run);
-        }
-    }
 }
 
 /// Every photo once, at its newest place; of those that are one photo, the face.
 #[derive(Default)]
 pub(super) struct AllTiles {
-    tiles: Arc<Tiles>,
+    pub(super) tiles: Arc<Tiles>,
     /// Files that are shown as another one: a raw as its JPEG.
-    faces: HashMap<u32, u32>,
-    any_raw: bool,
-    /// The moment of the first tile.
-    newest_ms: i64,
-    /// What told the photos that these are; none of what was made for a test.
-    mark: Option<PhotosMark>,
+    pub(super) faces: HashMap<u32, u32>,
+    /// What told the tiles that these are; none of what was made for a test.
+    pub(super) mark: Option<TilesMark>,
 }
 
 /// What stands above a view's bytes.
@@ -109,7 +97,7 @@ pub(super) struct ViewHead {
 }
 
 /// An aspect ratio in a byte: 2^((r − 128) / 32), so that a step is 2 %.
-fn log_ratio(width: u32, height: u32) -> u8 {
+pub(super) fn log_ratio(width: u32, height: u32) -> u8 {
     if width == 0 || height == 0 {
         return SQUARE;
     }
@@ -119,7 +107,7 @@ fn log_ratio(width: u32, height: u32) -> u8 {
         .clamp(0.0, 255.0) as u8
 }
 
-fn narrow(id: i64) -> Result<u32, Failed> {
+pub(super) fn narrow(id: i64) -> Result<u32, Failed> {
     u32::try_from(id)
         .map_err(|_| Failed::of_ours("the index has more photos than a view can number"))
 }
@@ -135,9 +123,8 @@ impl AllTiles {
 
     fn read_now(reader: &StoreReader) -> Result<Self, Failed> {
         // Room for all from the start: what grows leaves its smaller copies behind.
-        let mark = reader.photos_mark()?;
-        let (photos, newest) = mark.numbers();
-        let mut ratios = vec![SQUARE; narrow(newest)? as usize + 1];
+        let mark = reader.tiles_mark()?;
+        let mut ratios = vec![SQUARE; narrow(mark.newest)? as usize + 1];
         let mut any_raw = false;
         reader.shapes(&mut |shape| {
             any_raw |= shape.is_raw;
@@ -155,12 +142,10 @@ impl AllTiles {
             }
         }
         let mut seen = IdSet::default();
-        let mut tiles = Tiles::with_room_for(usize::try_from(photos).unwrap_or(0));
+        let mut tiles = Tiles::with_room_for(usize::try_from(mark.photos).unwrap_or(0));
         let mut too_many = None;
-        let mut newest_ms = i64::MIN;
         reader.moments(&mut |photo, taken_ms| match narrow(photo) {
             Ok(id) if !faces.contains_key(&id) && seen.insert(id) => {
-                newest_ms = newest_ms.max(taken_ms);
                 let day = day_of(taken_ms);
                 tiles.push(id, ratios.get(id as usize).copied().unwrap_or(SQUARE), day);
             }
@@ -172,45 +157,9 @@ impl AllTiles {
         let all = Self {
             tiles: Arc::new(tiles),
             faces,
-            any_raw,
-            newest_ms,
             mark: Some(mark),
         };
         too_many.map_or(Ok(all), Err)
-    }
-
-    /// The same with what has come since, where that is newer than all the rest: a photo that lands is shown
-    /// without a look at the others. `None` where all have to be read again.
-    pub fn with_newer(&self, reader: &StoreReader) -> Result<Option<Self>, Failed> {
-        reader.at_one_moment(|| {
-            let now = reader.photos_mark()?;
-            let Some((earlier, came)) = self.mark.and_then(|m| Some((m, now.came_since(&m)?)))
-            else {
-                return Ok(None);
-            };
-            if self.any_raw || came > MOST_NEWER {
-                return Ok(None);
-            }
-            let newer = reader.come_after(earlier.numbers().1)?;
-            let is_newer =
-                |(shape, taken_ms): &(PhotoShape, i64)| !shape.is_raw && *taken_ms > self.newest_ms;
-            if newer.len() as i64 != came || !newer.iter().all(is_newer) {
-                return Ok(None);
-            }
-            let mut tiles = Tiles::with_room_for(self.tiles.len() + newer.len());
-            for (shape, taken_ms) in &newer {
-                let ratio = log_ratio(shape.width, shape.height);
-                tiles.push(narrow(shape.photo)?, ratio, day_of(*taken_ms));
-            }
-            tiles.append(&self.tiles);
-            Ok(Some(Self {
-                tiles: Arc::new(tiles),
-                newest_ms: newer.first().map_or(self.newest_ms, |newest| newest.1),
-                mark: Some(now),
-                // Without raws no photo is shown as another one.
-                ..Self::default()
-            }))
-        })
     }
 
     /// All tiles.
@@ -538,50 +487,6 @@ mod tests {
         );
         assert_eq!((&line["n"], &line["days"]), (&2.into(), &0.into()));
         assert_eq!(body, [8, 0, 0, 0, 9, 0, 0, 0, 128, 130, 0, 0, 255, 0]);
-    }
-
-    #[test]
-    fn what_lands_goes_before_the_others_without_a_look_at_them() {
-        use crate::store::tests::library::Library;
-        let mut lib = Library::new();
-        let root = lib.root("/p");
-        let put = |lib: &mut Library, n: u64, day: i64| {
-            let id = lib.put(root, &format!("{n}.jpg"), n);
-            lib.sql(&format!(
-                "UPDATE files SET taken = {} WHERE photo = {id}",
-                day * DAY_MS + n as i64
-            ));
-            lib.sql(&format!(
-                "UPDATE photos SET width = {n}, height = 1 WHERE id = {id}"
-            ));
-        };
-        for n in 1..4 {
-            put(&mut lib, n, 10 + n as i64 / 2);
-        }
-        let before = AllTiles::read(&lib.reader()).unwrap();
-        assert_eq!(
-            before.with_newer(&lib.reader()).unwrap().unwrap().tiles,
-            before.tiles
-        );
-        for (n, day) in [(5, 12), (4, 11), (6, 12)] {
-            put(&mut lib, n, day);
-        }
-        let with = before.with_newer(&lib.reader()).unwrap().unwrap();
-        let whole = AllTiles::read(&lib.reader()).unwrap();
-        assert_eq!(with.tiles, whole.tiles);
-        assert_eq!(with.tiles.days, [(12, 2), (11, 3), (10, 1)]);
-        assert_eq!((with.newest_ms, with.mark), (whole.newest_ms, whole.mark));
-        // What is older than some, is raw, or has gone: all is read again.
-        put(&mut lib, 7, 9);
-        assert!(with.with_newer(&lib.reader()).unwrap().is_none());
-        let whole = AllTiles::read(&lib.reader()).unwrap();
-        put(&mut lib, 8, 20);
-        lib.sql("UPDATE photos SET format = 'raw' WHERE id = 8");
-        assert!(whole.with_newer(&lib.reader()).unwrap().is_none());
-        lib.sql("UPDATE photos SET format = 'jpeg' WHERE id = 8");
-        assert!(whole.with_newer(&lib.reader()).unwrap().is_some());
-        lib.gone(root, "2.jpg");
-        assert!(whole.with_newer(&lib.reader()).unwrap().is_none());
     }
 
     #[test]

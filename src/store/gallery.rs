@@ -61,13 +61,26 @@ pub struct PhotoFacets {
     pub years: Vec<(i64, i64)>,
 }
 
-/// What tells one set of photos from another: equal values mean that, almost certainly, no photo has
-/// come or gone.
+/// What tells the tiles of one moment from those of another: equal values mean equal tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PhotosMark {
-    photos: i64,
-    newest: i64,
-    nowhere: i64,
+pub struct TilesMark {
+    /// Photos there are.
+    pub photos: i64,
+    /// The largest of their numbers.
+    pub newest: i64,
+    /// Counts every place of a photo that comes or goes, and all else that changes a tile.
+    pub changes: i64,
+}
+
+/// A photo that has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewPhoto {
+    /// What it looks like.
+    pub shape: PhotoShape,
+    /// When it was taken, at its newest place: milliseconds, as if the clock that says so were UTC.
+    pub taken_ms: i64,
+    /// How many places it has.
+    pub places: i64,
 }
 
 impl PhotoShape {
@@ -78,19 +91,6 @@ impl PhotoShape {
             height: r.get(2)?,
             is_raw: r.get_ref(3)?.as_str()? == Format::Raw.name(),
         })
-    }
-}
-
-impl PhotosMark {
-    /// How many photos have come since, if nothing else has happened, as far as the marks tell.
-    pub fn came_since(&self, earlier: &Self) -> Option<i64> {
-        let came = self.photos - earlier.photos;
-        (self.nowhere == earlier.nowhere && came >= 0).then_some(came)
-    }
-
-    /// How many photos there are, and the largest of their numbers.
-    pub fn numbers(&self) -> (i64, i64) {
-        (self.photos, self.newest)
     }
 }
 
@@ -129,22 +129,41 @@ impl StoreReader {
         )
     }
 
-    /// The photos whose numbers are larger than this one, newest first, each once at its newest place: their shapes
-    /// and moments.
+    /// The photos whose numbers are larger than this one, newest first.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn come_after(&self, photo: i64) -> Result<Vec<(PhotoShape, i64)>, StoreError> {
+    pub fn come_after(&self, photo: i64) -> Result<Vec<NewPhoto>, StoreError> {
         self.conn
             .prepare_cached(
-                "SELECT p.id, p.width, p.height, p.format, max(f.taken) FROM photos p
+                "SELECT p.id, p.width, p.height, p.format, max(f.taken), count(*) FROM photos p
                  CROSS JOIN files f INDEXED BY files_by_photo ON f.photo = p.id AND f.missing_since IS NULL
                  WHERE p.id > ?1 GROUP BY p.id ORDER BY 5 DESC, 1 DESC",
             )
             .and_then(|mut s| {
-                s.query_map([photo], |r| Ok((PhotoShape::read(r)?, r.get(4)?)))?
-                    .collect()
+                s.query_map([photo], |r| {
+                    Ok(NewPhoto {
+                        shape: PhotoShape::read(r)?,
+                        taken_ms: r.get(4)?,
+                        places: r.get(5)?,
+                    })
+                })?
+                .collect()
             })
+            .at(&self.path)
+    }
+
+    /// When a photo was taken, at its newest place; `None` if it has none.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn moment_of(&self, photo: i64) -> Result<Option<i64>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT max(taken) FROM files INDEXED BY files_by_photo
+                 WHERE photo = ?1 AND missing_since IS NULL",
+            )
+            .and_then(|mut s| s.query_row([photo], |r| r.get(0)))
             .at(&self.path)
     }
 
@@ -231,23 +250,21 @@ impl StoreReader {
             .at(&self.path)
     }
 
-    /// What tells the photos there are now from those of another moment.
+    /// What tells the tiles there are now from those of another moment. Costs some microseconds.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn photos_mark(&self) -> Result<PhotosMark, StoreError> {
+    pub fn tiles_mark(&self) -> Result<TilesMark, StoreError> {
         self.conn
             .prepare_cached(
-                "SELECT photos, coalesce((SELECT max(id) FROM photos), 0),
-                     (SELECT count(*) FROM photos INDEXED BY photos_nowhere WHERE places = 0)
-                 FROM database",
+                "SELECT photos, coalesce((SELECT max(id) FROM photos), 0), tiles FROM database",
             )
             .and_then(|mut s| {
                 s.query_row([], |r| {
-                    Ok(PhotosMark {
+                    Ok(TilesMark {
                         photos: r.get(0)?,
                         newest: r.get(1)?,
-                        nowhere: r.get(2)?,
+                        changes: r.get(2)?,
                     })
                 })
             })

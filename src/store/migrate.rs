@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0012_picture_text.sql"),
     include_str!("../../migrations/0013_persons.sql"),
     include_str!("../../migrations/0014_looks.sql"),
+    include_str!("../../migrations/0015_tiles.sql"),
 ];
 
 /// The schema this program reads and writes.

@@ -65,7 +65,7 @@ pub use embeddings::decode as decode_vector;
 pub use error::StoreError;
 pub use failures::{Failure, FailureRow, Stage};
 pub use files::{FileKey, FileRow, Known};
-pub use gallery::{Appearance, PhotoFacets, PhotoPosition, PhotoShape, PhotosMark};
+pub use gallery::{Appearance, NewPhoto, PhotoFacets, PhotoPosition, PhotoShape, TilesMark};
 pub use incidents::{Incident, incidents};
 pub use localities::{LocalityCount, LocalityFilter, NamesLocalities};
 pub use maintenance::Swept;

@@ -136,7 +136,13 @@ async function landings(browser, made) {
   const times = [];
   for (let i = 0; i < 12; i++) {
     const seen = page.evaluate(() => new Promise((tell) => {
-      const loop = () => (document.querySelector(".tile.fresh img.on") ? tell(Date.now()) : requestAnimationFrame(loop));
+      const known = (window.known ??= new Set());
+      const loop = () => {
+        const fresh = [...document.querySelectorAll(".tile.fresh img.on")].map((img) => img.src);
+        if (fresh.every((src) => known.has(src))) return requestAnimationFrame(loop);
+        for (const src of fresh) known.add(src);
+        tell(Date.now());
+      };
       requestAnimationFrame(loop);
     }));
     const picture = await page.screenshot({ type: "jpeg", quality: 60 + i, clip: { x: 10 * i, y: 0, width: 1200, height: 800 } });
@@ -145,9 +151,7 @@ async function landings(browser, made) {
     const began = Date.now();
     renameSync(aside, join(made.watched, `landing-${i}.jpg`));
     times.push((await seen) - began);
-    // The mark of what is new goes after two seconds.
-    await page.waitForFunction(() => !document.querySelector(".tile.fresh"));
-    await page.waitForTimeout(2000 + 137 * i);
+    await page.waitForTimeout(4000 + 137 * i);
   }
   await page.close();
   times.sort((a, b) => a - b);

@@ -1,4 +1,4 @@
-// How much of it there is, as it is sent: without comments and indentation, compressed.
+// How much of it there is, as it is sent: without comments and indentation, each module compressed by itself.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -15,14 +15,17 @@ const first = [...page.matchAll(/(?:href|src)="\/app\/(\w+\.js)"/g)].map((found)
 // The page that asks for a password is another one.
 const LOGIN = "login.js";
 const all = (await modules()).filter((name) => name !== LOGIN);
-const gzipped = async (names) => gzipSync(Buffer.concat(await Promise.all(names.map(sent))), { level: 9 }).length;
+const gzipped = async (names) => {
+  const sizes = await Promise.all(names.map(async (name) => gzipSync(await sent(name), { level: 9 }).length));
+  return sizes.reduce((sum, size) => sum + size);
+};
 
-test("the first page needs at most 20 KB of JavaScript, all pages 28 KB, and 12 KB of CSS", async (t) => {
+test("the first page needs at most 23 KB of JavaScript, all pages 33 KB, and 12 KB of CSS", async (t) => {
   const each = await Promise.all(all.map(async (name) => `${name} ${await gzipped([name])}`));
   const [js, began, css] = [await gzipped(all), await gzipped(first), await gzipped(["app.css"])];
   t.diagnostic(`${js} bytes of JavaScript, ${began} of them for the first page, ${css} of CSS; by file: ${each.join(", ")}`);
-  assert.ok(js <= 28_000, `${js} bytes of JavaScript`);
-  assert.ok(began <= 20_000, `${began} bytes of JavaScript for the first page`);
+  assert.ok(js <= 33_000, `${js} bytes of JavaScript`);
+  assert.ok(began <= 23_000, `${began} bytes of JavaScript for the first page`);
   assert.ok(css <= 12_000, `${css} bytes of CSS`);
 });
 
