@@ -37,17 +37,27 @@ pub(super) fn say(
     {
         notice(&line);
     }
+    let reader = searcher.reader;
     if let Some(camera) = &query.camera {
-        let cameras = searcher.reader.cameras()?;
-        if !cameras
-            .iter()
-            .any(|(name, _)| searcher.is_camera(name, camera))
-        {
-            let names: Vec<&str> = cameras.iter().map(|(name, _)| name.as_str()).collect();
-            notice(&no_camera(camera, &names));
-        }
+        no_gear(context, searcher, (camera, "camera"), &reader.cameras()?);
+    }
+    if let Some(lens) = &query.lens {
+        no_gear(context, searcher, (lens, "lens"), &reader.lenses()?);
     }
     Ok(())
+}
+
+/// Says which cameras or lenses there are, if none is what was typed.
+fn no_gear(
+    context: &Context_,
+    searcher: &Searcher<'_>,
+    (typed, kind): (&str, &str),
+    known: &[(String, i64)],
+) {
+    if !known.iter().any(|(name, _)| searcher.is_gear(name, typed)) {
+        let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+        context.out.notice(&none_called(typed, kind, &names));
+    }
 }
 
 /// How much of the text in pictures has not been read.
@@ -145,15 +155,15 @@ fn unsaid(word: &str, near: &[String]) -> String {
     )
 }
 
-fn no_camera(typed: &str, names: &[&str]) -> String {
+fn none_called(typed: &str, kind: &str, names: &[&str]) -> String {
     /// More are no help.
     const MOST: usize = 8;
     if names.is_empty() {
-        return "no photo tells its camera".to_owned();
+        return format!("no photo tells its {kind}");
     }
     let more = if names.len() > MOST { ", …" } else { "" };
     format!(
-        "no photo is by a camera called {typed:?}; there are {}{more}",
+        "no photo is by a {kind} called {typed:?}; there are {}{more}",
         names[..names.len().min(MOST)].join(", ")
     )
 }
@@ -182,9 +192,9 @@ mod tests {
 
     #[test]
     fn cameras_that_there_are_are_named() {
-        assert!(no_camera("x", &["Canon"]).ends_with("there are Canon"));
-        assert!(no_camera("x", &[]).starts_with("no photo"));
+        assert!(none_called("x", "camera", &["Canon"]).ends_with("there are Canon"));
+        assert_eq!(none_called("x", "lens", &[]), "no photo tells its lens");
         let many = ["a"; 20];
-        assert!(no_camera("x", &many).ends_with(", …"));
+        assert!(none_called("x", "camera", &many).ends_with(", …"));
     }
 }

@@ -6,14 +6,14 @@ mod wishes;
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::ValueEnum;
 
-use self::ranking::{closest, rank};
+use self::ranking::{closest, how_many, rank};
 use self::rows::Rows;
 use self::wishes::wishes;
 use super::follow::follow;
@@ -74,6 +74,9 @@ pub(super) struct Args {
     /// Taken with a camera whose name contains this
     #[arg(long, value_name = "S")]
     camera: Option<String>,
+    /// Taken with a lens whose name contains this
+    #[arg(long, value_name = "S")]
+    lens: Option<String>,
     /// Whose picture is not whole: damaged, or known by its metadata only
     #[arg(long)]
     damaged: bool,
@@ -120,8 +123,14 @@ pub(super) struct Args {
     /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Which comes first [default: best where photos are ranked, else date]
+    #[arg(long, value_enum)]
+    sort: Option<Sort>,
+    /// How many there are, and nothing else
+    #[arg(long, conflicts_with_all = ["follow", "format", "null", "explain", "links", "preview", "sort"])]
+    count: bool,
     /// Not the photos there are, but those that come to fit, as they come
-    #[arg(long, conflicts_with_all = ["limit", "links"])]
+    #[arg(long, conflicts_with_all = ["limit", "links", "sort"])]
     follow: bool,
     /// Shape of the results
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -147,6 +156,8 @@ const EXAMPLES: &str = r#"Examples:
   photond query --path ~/Pictures/2023 -0 | xargs -0 ls -l
   photond query --tag cat --follow              each cat as it lands
   photond query --tag beach --limit 5 --preview
+  photond query --tag dog --since 2023 --count  only the number
+  photond query "birthday cake" --sort oldest
   photond query --person Anna --links ~/anna    a folder of links, for any other program"#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -159,6 +170,17 @@ enum Format {
     Json,
     /// One JSON object a line
     Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// The closest to what was asked
+    Best,
+    /// The newest
+    #[value(alias = "newest")]
+    Date,
+    /// The oldest
+    Oldest,
 }
 
 /// `~/` is the home directory, where no shell has said so.
@@ -187,6 +209,9 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let links = args.links.as_deref().map(links::begin).transpose()?;
     let previews = args.preview.then(|| Previews::new(context)).transpose()?;
     let wishes = wishes(&args, context.config.max_file_mib << 20)?;
+    if args.sort == Some(Sort::Best) && wishes.is_empty() {
+        bail!("--sort best needs something to be close to: plain words, --text or --like");
+    }
     // Nothing but plain words: they mean something without a model too.
     let plain = (wishes.len() == 1 && !args.words.is_empty()).then(|| args.words.join(" "));
     // The text model is loaded while words are read.
@@ -211,6 +236,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         until: args.until,
         on: args.on,
         camera: args.camera,
+        lens: args.lens,
         damaged: args.damaged,
         keywords: args.keywords,
         people: args.people,
@@ -225,7 +251,8 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         all: args.all,
         all_files: args.all_files,
         all_paths: args.all_paths || args.all_files,
-        limit: args.limit,
+        limit: args.limit.or(args.count.then_some(usize::MAX)),
+        oldest_first: args.sort == Some(Sort::Oldest),
     };
     let mut rows = Rows {
         context,
@@ -234,6 +261,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         format,
         null: args.null,
         explain: args.explain,
+        are_counted: args.count,
         links,
         previews,
         out: BufWriter::with_capacity(1 << 16, std::io::stdout().lock()),
@@ -268,8 +296,13 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let found = match chosen {
         Some(chosen) => chosen.and_then(|chosen| {
             let chosen = (&chosen, text.as_ref());
-            rank(&mut rows, &known, chosen, &wishes)
+            match args.sort {
+                _ if args.count => how_many(&rows, &known, chosen, &wishes),
+                None | Some(Sort::Best) => rank(&mut rows, &known, chosen, &wishes, false),
+                Some(_) => rank(&mut rows, &known, chosen, &wishes, true),
+            }
         }),
+        None if args.count => searcher.count(&query),
         None => list(&mut rows),
     };
     let found = match (found, plain) {
@@ -295,6 +328,9 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
         }
         other => other?,
     };
+    if args.count {
+        writeln!(rows.out, "{found}")?;
+    }
     rows.end()?;
     Ok(if found == 0 {
         Exit::Nothing
@@ -310,7 +346,7 @@ fn by_words(rows: &mut Rows<'_>, text: &str, why: &SearchError) -> Result<usize,
         "photond: {why}; shown are photos whose tags or names say {text:?}"
     ));
     let found = searcher.by_words(query, text, &mut |shot| rows.row(shot, None))?;
-    if rows.format == Format::Table && !context.quiet {
+    if rows.says_how_many() {
         let files = rows.in_files(found);
         context
             .out
@@ -319,11 +355,11 @@ fn by_words(rows: &mut Rows<'_>, text: &str, why: &SearchError) -> Result<usize,
     Ok(found)
 }
 
-/// Every photo that fits, newest first.
+/// Every photo that fits.
 fn list(rows: &mut Rows<'_>) -> Result<usize, SearchError> {
     let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
     let found = searcher.run(query, &mut |shot| rows.row(shot, None))?;
-    if rows.format == Format::Table && !context.quiet {
+    if rows.says_how_many() {
         let below =
             found == 0 && !query.tags.is_empty() && !query.all && query.min_confidence.is_none();
         let hint = if below {

@@ -12,7 +12,7 @@ use super::sentence::Sentence;
 use crate::store::PhotoFilter;
 
 impl Searcher<'_> {
-    /// Shows photos that say all of these words to `visit`, newest first, until it breaks or the limit is
+    /// Shows photos that say all of these words to `visit`, in the order of their dates, until it breaks or the limit is
     /// reached. Returns how many were shown.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Searcher<'_> {
         self.show(query, &found, visit)
     }
 
-    /// Shows those of some photos that fit to `visit`, newest first, until it breaks or the limit is reached.
+    /// Shows those of some photos that fit to `visit`, in the order of their dates, until it breaks or the limit is reached.
     /// Returns how many were shown.
     ///
     /// # Errors
@@ -57,7 +57,10 @@ impl Searcher<'_> {
         let filter = self.filter(query, &places, &fits)?;
         let ids: Vec<i64> = found.iter().copied().collect();
         let mut hits = self.reader.hits_of(&ids, &filter)?;
-        hits.sort_by_key(|hit| std::cmp::Reverse((hit.date().date.millis(), hit.photo.id)));
+        hits.sort_by_key(|hit| (hit.date().date.millis(), hit.photo.id));
+        if !query.oldest_first {
+            hits.reverse();
+        }
         let condition = self.reader.condition(&filter)?;
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         let mut shots = Shots::new(self.reader, query.all_files, query.all_paths);

@@ -31,6 +31,8 @@ pub struct Query {
     pub on: Option<String>,
     /// Part of the camera's name.
     pub camera: Option<String>,
+    /// Part of the lens's name.
+    pub lens: Option<String>,
     /// Only those whose picture is not whole.
     pub damaged: bool,
     /// Each must have been given by people.
@@ -61,6 +63,8 @@ pub struct Query {
     pub all_paths: bool,
     /// Most rows shown.
     pub limit: Option<usize>,
+    /// In the order of their dates, but from the first on.
+    pub oldest_first: bool,
 }
 
 /// A reader with the words to understand queries.
@@ -91,7 +95,7 @@ pub struct SourceNames {
 }
 
 impl Searcher<'_> {
-    /// Shows every result to `visit`, newest first, until it breaks or the limit is reached.
+    /// Shows every result to `visit`, newest first if the query does not say otherwise, until it breaks or the limit is reached.
     /// Returns how many were shown.
     ///
     /// # Errors
@@ -173,12 +177,14 @@ impl Searcher<'_> {
             until: span.until,
             on: span.on,
             camera: query.camera.clone(),
+            lens: query.lens.clone(),
             damaged: query.damaged,
             said: self.said_filter(query)?,
             taken: self.taken(query)?,
             near: query.near.as_deref().map(parse_place).transpose()?,
             folders: places.path.as_ref().and_then(|p| p.folders.clone()),
             path: places.are_checked().then_some(fits),
+            oldest_first: query.oldest_first,
         })
     }
 
@@ -219,9 +225,9 @@ impl Searcher<'_> {
         }
     }
 
-    /// Whether a camera's name is what a person typed: all its words, in any order, case and spacing
+    /// Whether a camera's or lens's name is what a person typed: all its words, in any order, case and spacing
     /// aside.
-    pub fn is_camera(&self, name: &str, typed: &str) -> bool {
+    pub fn is_gear(&self, name: &str, typed: &str) -> bool {
         let squeezed = |text: &str| text.replace([' ', '-', '_'], "").to_lowercase();
         let name = squeezed(name);
         typed

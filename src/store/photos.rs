@@ -219,11 +219,23 @@ impl StoreReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn cameras(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        self.gear("camera")
+    }
+
+    /// The same of lenses.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn lenses(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        self.gear("lens")
+    }
+
+    fn gear(&self, column: &str) -> Result<Vec<(String, i64)>, StoreError> {
         self.conn
-            .prepare_cached(
-                "SELECT camera, count(*) FROM photos WHERE camera IS NOT NULL AND places > 0
-                 GROUP BY camera ORDER BY 2 DESC, 1",
-            )
+            .prepare_cached(&format!(
+                "SELECT {column}, count(*) FROM photos WHERE {column} IS NOT NULL AND places > 0
+                 GROUP BY {column} ORDER BY 2 DESC, 1"
+            ))
             .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect())
             .at(&self.path)
     }

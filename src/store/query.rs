@@ -54,6 +54,8 @@ pub struct PhotoFilter<'a> {
     pub on: Option<YearlyDay>,
     /// Words of the camera's name in any order, case and spacing aside.
     pub camera: Option<String>,
+    /// The same of the lens.
+    pub lens: Option<String>,
     /// Of whose picture less than all could be had.
     pub damaged: bool,
     /// Of which people say so.
@@ -66,6 +68,8 @@ pub struct PhotoFilter<'a> {
     pub folders: Option<Vec<i64>>,
     /// At a path that fits.
     pub path: Option<FitsPath<'a>>,
+    /// Listed the other way round; the same photos fit.
+    pub oldest_first: bool,
 }
 
 impl PhotoFilter<'_> {
@@ -78,6 +82,7 @@ impl PhotoFilter<'_> {
             !self.until.is_empty(),
             self.on.is_some(),
             self.camera.is_some(),
+            self.lens.is_some(),
             self.damaged,
             !self.said.is_empty(),
             !self.taken.is_empty(),
@@ -103,7 +108,7 @@ pub struct FolderRow {
 }
 
 impl StoreReader {
-    /// Shows places of photos that match to `visit`, newest first, until it breaks. `limit` says how
+    /// Shows places of photos that match to `visit`, in the order of their dates, until it breaks. `limit` says how
     /// many will be looked at, if that is known.
     ///
     /// # Errors
@@ -124,13 +129,14 @@ impl StoreReader {
         if let Some(enough) = enough {
             pages = vec![(enough, 0), (-1, enough)];
         }
+        let order = if filter.oldest_first { "ASC" } else { "DESC" };
         // Both are to see the same index.
         let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
         let mut hit = snapshot.prepare(&hit_at()).at(&self.path)?;
         for (most, from) in pages {
             let sql = format!(
                 "SELECT f.root, f.path FROM {} WHERE {wheres}
-                 ORDER BY f.taken DESC, f.photo DESC LIMIT {most} OFFSET {from}",
+                 ORDER BY f.taken {order}, f.photo {order} LIMIT {most} OFFSET {from}",
                 way.from
             );
             let mut stmt = snapshot.prepare(&sql).at(&self.path)?;
@@ -314,12 +320,15 @@ impl StoreReader {
         let when = when::conditions((&filter.since, &filter.until), filter.on);
         wheres.extend(when.0);
         values.extend(when.1);
-        if let Some(camera) = &filter.camera {
+        for (column, name) in [("camera", &filter.camera), ("lens", &filter.lens)] {
+            let Some(name) = name else { continue };
             let squeezed = |text: &str| text.replace(['-', '_'], "").to_lowercase();
-            let words: Vec<String> = camera.split_whitespace().map(squeezed).collect();
-            let each = "AND instr(replace(replace(replace(lower(c.camera), ' ', ''), '-', ''), '_', ''), ?) > 0 ";
+            let words: Vec<String> = name.split_whitespace().map(squeezed).collect();
+            let each = format!(
+                "AND instr(replace(replace(replace(lower(c.{column}), ' ', ''), '-', ''), '_', ''), ?) > 0 "
+            );
             wheres.push(format!(
-                "EXISTS (SELECT 1 FROM photos c WHERE c.id = f.photo AND c.camera IS NOT NULL {})",
+                "EXISTS (SELECT 1 FROM photos c WHERE c.id = f.photo AND c.{column} IS NOT NULL {})",
                 each.repeat(words.len())
             ));
             values.extend(words.into_iter().map(Value::Text));

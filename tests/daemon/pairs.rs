@@ -116,6 +116,68 @@ fn files_of_one_photo_are_one_result() {
 }
 
 #[test]
+fn results_are_counted_and_put_in_order() {
+    let env = library();
+    let count = |args: &[&str]| {
+        let output = env.run(&[&["query", "--count"], args].concat());
+        assert!(output.stderr.is_empty() || output.status.code() == Some(1));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let listed = |args: &[&str]| env.ok(&[&["query", "--format", "paths"], args].concat());
+    for args in [
+        &[][..],
+        &["--all-paths"],
+        &["--all-files"],
+        &["--limit", "2"],
+        &["--on", "2024-05"],
+        &["--name", "*.nef"],
+    ] {
+        let lines = listed(&[args, &["--name", "*.*"]].concat());
+        // A Live Photo's video is listed with all files, and is no photo.
+        let rows = lines.lines().filter(|line| !line.ends_with("MOV")).count();
+        assert_eq!(count(args), format!("{rows}\n"), "{args:?}: {lines}");
+    }
+    assert_eq!(count(&["--on", "1999"]), "0\n");
+    let lens = env.run(&["query", "--lens", "EF 50"]);
+    assert_eq!(lens.status.code(), Some(1));
+    let said = String::from_utf8(lens.stderr).unwrap();
+    assert!(said.contains("no photo tells its lens"), "{said}");
+
+    let newest: Vec<String> = listed(&[]).lines().map(str::to_owned).collect();
+    let in_order = |sort: &str| -> Vec<String> {
+        let listed = listed(&["--sort", sort]);
+        listed.lines().map(str::to_owned).collect()
+    };
+    assert_eq!(in_order("date"), newest);
+    let oldest: Vec<String> = newest.iter().rev().cloned().collect();
+    assert_eq!(in_order("oldest").len(), oldest.len());
+    let first = listed(&["--sort", "oldest", "--limit", "1"]);
+    assert_eq!(first.lines().collect::<Vec<_>>(), in_order("oldest")[..1]);
+    assert!(first.contains("live.heic"), "it is of 2012: {first}");
+    let refused = env.refused(&["query", "--sort", "best"]);
+    assert!(refused.contains("--sort best needs"), "{refused}");
+    if !env.has_text() {
+        return;
+    }
+    let ranked = |sort: &str| {
+        let rows = env.query(&["--text", "green", "--all", "--sort", sort]);
+        let dates = rows
+            .iter()
+            .map(|row| row["date"].as_str().unwrap().to_owned());
+        (rows.len(), dates.collect::<Vec<_>>())
+    };
+    let (found, dates) = ranked("oldest");
+    assert!(found > 2 && dates.is_sorted(), "{dates:?}");
+    let (_, newest) = ranked("date");
+    assert_eq!(newest, dates.into_iter().rev().collect::<Vec<_>>());
+    let ranked = count(&["--text", "green", "--all"]);
+    assert_eq!(
+        ranked, "4\n",
+        "two copies and a raw with its picture are one"
+    );
+}
+
+#[test]
 fn people_are_told_of_every_file() {
     let env = library();
     let output = env.run(&["query", "--path", "card/**"]);

@@ -1,16 +1,16 @@
 //! Photos by how close they are to what was asked, and what a person is told meanwhile: which model answers,
 //! what is waited for, how many were compared.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
 
-use super::Format;
 use super::rows::Rows;
 use crate::cli::output::{count, plural, span};
 use crate::cli::words::KnownWords;
 use crate::cli::{Context_, nothing};
-use crate::search::{Chosen, Query, SearchError, Searcher, TextSide, Wish};
+use crate::search::{Chosen, Query, RankedHit, SearchError, Searcher, TextSide, Wish};
 
 /// Time to wait from which a person is told why.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
@@ -28,12 +28,30 @@ pub(super) fn closest(
     Ok(best.iter().map(|standing| standing.photo).collect())
 }
 
-/// Photos by how close they are.
+/// As many as there can be.
+const ALL: usize = u32::MAX as usize;
+
+/// How many are close: all confident answers, or all there are.
+pub(super) fn how_many(
+    rows: &Rows<'_>,
+    known: &KnownWords,
+    chosen: (&Chosen, Option<&TextSide>),
+    wishes: &[Wish],
+) -> Result<usize, SearchError> {
+    let (searcher, query) = (rows.searcher, rows.query);
+    let space = known.space(rows.context, chosen);
+    let beyond = if query.all { ALL } else { 0 };
+    let (best, _) = searcher.closest(&space, query, wishes, beyond)?;
+    searcher.count_of(query, best.iter().map(|standing| standing.photo).collect())
+}
+
+/// Photos by how close they are; the closest of them by their dates, if that is wanted.
 pub(super) fn rank(
     rows: &mut Rows<'_>,
     known: &KnownWords,
     (chosen, text): (&Chosen, Option<&TextSide>),
     wishes: &[Wish],
+    by_date: bool,
 ) -> Result<usize, SearchError> {
     let (context, searcher, query) = (rows.context, rows.searcher, rows.query);
     if let Some(other) = &chosen.instead_of {
@@ -66,14 +84,35 @@ pub(super) fn rank(
         ));
     }
     let mut reading = ReadingNote::new(context);
+    let mut aside = Vec::new();
     let ranked = searcher.rank(
         &space,
         query,
         wishes,
         &mut |done, of| reading.tell(done, of),
-        &mut |found| rows.row(found.shot, Some(&found)),
+        &mut |found| {
+            if by_date {
+                aside.push((found.shot.clone(), *found.standing, found.why.clone()));
+                return ControlFlow::Continue(());
+            }
+            rows.row(found.shot, Some(&found))
+        },
     )?;
-    if rows.format == Format::Table && !context.quiet {
+    aside.sort_by_key(|(shot, ..)| (shot.face.date().date.millis(), shot.face.photo.id));
+    if !query.oldest_first {
+        aside.reverse();
+    }
+    for (shot, standing, why) in &aside {
+        let found = RankedHit {
+            shot,
+            standing,
+            why,
+        };
+        if rows.row(shot, Some(&found)).is_break() {
+            break;
+        }
+    }
+    if rows.says_how_many() {
         let mut shown = plural(ranked.photos, "photo", "photos");
         if ranked.shown > ranked.photos {
             shown += &format!(" at {}", plural(ranked.shown, "place", "places"));

@@ -23,6 +23,8 @@ pub(super) struct Rows<'a> {
     pub format: Format,
     pub null: bool,
     pub explain: bool,
+    /// Only their number is wanted.
+    pub are_counted: bool,
     /// Instead of a list.
     pub links: Option<LinkFolder>,
     pub previews: Option<Previews>,
@@ -53,7 +55,15 @@ impl Rows<'_> {
         members
     }
 
+    /// Whether a person is told at the end how many there were.
+    pub fn says_how_many(&self) -> bool {
+        self.format == Format::Table && !self.context.quiet && !self.are_counted
+    }
+
     pub fn row(&mut self, shot: &Shot, ranked: Option<&RankedHit<'_>>) -> ControlFlow<()> {
+        if self.are_counted {
+            return ControlFlow::Continue(());
+        }
         let members = self.members_of(shot);
         let hit = &shot.face;
         let result = match self.format {
