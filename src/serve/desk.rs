@@ -262,6 +262,15 @@ impl Desk {
         Ok(read)
     }
 
+    /// Has the tiles read that a page is about to ask for: while its browser starts, or fetches the page.
+    pub fn prepare(self: &Arc<Self>) {
+        let desk = Arc::clone(self);
+        tokio::spawn(async move {
+            // Who asks for them is told what is wrong.
+            let _ = desk.with(|desk, reader| desk.tiles(reader).map(drop)).await;
+        });
+    }
+
     /// Notes that somebody asks, and has everything let go when nobody does any more.
     fn touch(self: &Arc<Self>) {
         *locked(&self.last_asked) = Instant::now();

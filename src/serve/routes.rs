@@ -64,7 +64,8 @@ pub(super) async fn serve(api: UnixListener, handed: UnixListener, options: Serv
         options.most_previews,
         options.get_answers,
     );
-    let router = router(Arc::new(desk), options.max_file, &porter);
+    let desk = Arc::new(desk);
+    let router = router(Arc::clone(&desk), options.max_file, &porter);
     let (kept, kept_lan) = kept();
     let kept = kept.map(Ok);
     let wanted = options.always || known.is_some();
@@ -81,6 +82,7 @@ pub(super) async fn serve(api: UnixListener, handed: UnixListener, options: Serv
         .route("/api/v1/invite", post(invite))
         .route("/api/v1/lan", post(on_lan))
         .with_state(Arc::clone(&porter))
+        .layer(Extension(desk))
         .layer(from_fn_with_state(Arc::clone(&porter), enter));
     tokio::join!(
         serve_socket(api, invite.merge(router.clone())),
@@ -260,12 +262,16 @@ async fn entrance(
 
 /// `POST /api/v1/invite`, at the socket alone: an address with a one-time code, or none where there is no
 /// listener for browsers yet.
-async fn invite(State(porter): State<Arc<Porter>>) -> Result<Response, Failed> {
+async fn invite(
+    State(porter): State<Arc<Porter>>,
+    Extension(desk): Extension<Arc<Desk>>,
+) -> Result<Response, Failed> {
     let Some(port) = porter.browsers.port() else {
         return Ok(as_json(&json!({ "url": null })));
     };
     let code = porter.visitors.invite(Instant::now());
     let code = code.map_err(|_| Failed::of_ours("the system gives no random numbers"))?;
+    desk.prepare();
     let at = |host: &str| format!("http://{host}:{port}{ENTRANCE}?code={code}");
     Ok(as_json(
         &json!({ "url": at(GALLERY_HOST), "by_number": at("127.0.0.1") }),
@@ -274,13 +280,15 @@ async fn invite(State(porter): State<Arc<Porter>>) -> Result<Response, Failed> {
 
 /// `GET /`: the gallery, or the page that asks for the password.
 async fn front(
+    State(desk): State<Arc<Desk>>,
     Extension(IsIn(is_in)): Extension<IsIn>,
     asked: HeaderMap,
 ) -> Result<Response, Failed> {
-    match is_in {
-        true => files::index(&asked),
-        false => files::login(&asked),
+    if !is_in {
+        return files::login(&asked);
     }
+    desk.prepare();
+    files::index(&asked)
 }
 
 /// What is to become of the listener on the network.

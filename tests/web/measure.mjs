@@ -138,9 +138,9 @@ async function landings(browser, made) {
     const seen = page.evaluate(() => new Promise((tell) => {
       const known = (window.known ??= new Set());
       const loop = () => {
-        const fresh = [...document.querySelectorAll(".tile.fresh img.on")].map((img) => img.src);
-        if (fresh.every((src) => known.has(src))) return requestAnimationFrame(loop);
-        for (const src of fresh) known.add(src);
+        const fresh = [...document.querySelectorAll(".tile.fresh img.on")].map((img) => new URL(img.src).pathname.split("/").pop());
+        if (fresh.every((id) => known.has(id))) return requestAnimationFrame(loop);
+        for (const id of fresh) known.add(id);
         tell(Date.now());
       };
       requestAnimationFrame(loop);
