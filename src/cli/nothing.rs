@@ -6,6 +6,7 @@ use super::Context_;
 use super::output::count;
 use crate::model::text_id;
 use crate::search::{Foreign, PathHint, Query, Ranked, SearchError, Searcher};
+use crate::store::is_gear;
 
 /// Says why nothing was found, as far as that can be told.
 ///
@@ -39,22 +40,17 @@ pub(super) fn say(
     }
     let reader = searcher.reader;
     if let Some(camera) = &query.camera {
-        no_gear(context, searcher, (camera, "camera"), &reader.cameras()?);
+        no_gear(context, (camera, "camera"), &reader.cameras(usize::MAX)?);
     }
     if let Some(lens) = &query.lens {
-        no_gear(context, searcher, (lens, "lens"), &reader.lenses()?);
+        no_gear(context, (lens, "lens"), &reader.lenses(usize::MAX)?);
     }
     Ok(())
 }
 
 /// Says which cameras or lenses there are, if none is what was typed.
-fn no_gear(
-    context: &Context_,
-    searcher: &Searcher<'_>,
-    (typed, kind): (&str, &str),
-    known: &[(String, i64)],
-) {
-    if !known.iter().any(|(name, _)| searcher.is_gear(name, typed)) {
+fn no_gear(context: &Context_, (typed, kind): (&str, &str), known: &[(String, i64)]) {
+    if !known.iter().any(|(name, _)| is_gear(name, typed)) {
         let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
         context.out.notice(&none_called(typed, kind, &names));
     }

@@ -96,7 +96,7 @@ pub(super) fn phrase(said: &str, words: &Vocabulary) -> Option<Phrase> {
 #[derive(Debug, Default)]
 pub struct Evidence {
     /// By photo: the strongest tag among the sayings, and which saying.
-    said: Vec<Option<(f32, usize)>>,
+    said: Vec<Option<(f32, u16)>>,
     /// Photos whose names and places say every word, ascending.
     named: Vec<i64>,
     /// Of those, the ones in whose pictures every word stands, ascending.
@@ -116,7 +116,7 @@ impl Evidence {
         evidence
     }
 
-    fn say(&mut self, photo: i64, confidence: f32, saying: usize) {
+    fn say(&mut self, photo: i64, confidence: f32, saying: u16) {
         let Some(at) = usize::try_from(photo).ok().filter(|_| photo < MOST) else {
             return;
         };
@@ -134,7 +134,7 @@ impl Evidence {
     /// The database.
     pub fn read(reader: &StoreReader, reading: &Reading, least: f32) -> Result<Self, SearchError> {
         let mut evidence = Self::default();
-        for (index, saying) in reading.sayings().enumerate() {
+        for (index, saying) in (0..).zip(reading.sayings()) {
             let keys: Vec<&str> = saying.keys.iter().map(String::as_str).collect();
             for tag in reader.tag_confidences(&keys, least)? {
                 evidence.say(tag.photo, tag.confidence, index);
@@ -153,7 +153,8 @@ impl Evidence {
     /// Confidence of the strongest tag, and which of the sayings it answers.
     pub fn said(&self, photo: i64) -> Option<(f32, usize)> {
         let at = usize::try_from(photo).ok()?;
-        self.said.get(at).copied().flatten()
+        let (confidence, saying) = self.said.get(at).copied().flatten()?;
+        Some((confidence, saying.into()))
     }
 
     /// Whether any photo's names say every word.

@@ -225,16 +225,6 @@ impl Searcher<'_> {
         }
     }
 
-    /// Whether a camera's or lens's name is what a person typed: all its words, in any order, case and spacing
-    /// aside.
-    pub fn is_gear(&self, name: &str, typed: &str) -> bool {
-        let squeezed = |text: &str| text.replace([' ', '-', '_'], "").to_lowercase();
-        let name = squeezed(name);
-        typed
-            .split_whitespace()
-            .all(|word| name.contains(&squeezed(word)))
-    }
-
     /// Names that are nearly this word; none, if it is one itself.
     pub fn near(&self, word: &str) -> Vec<String> {
         match self.words.look_up(word) {

@@ -68,7 +68,7 @@ fn all(desk: &Desk, reader: &StoreReader) -> Result<Value, Failed> {
         "tags": rows(tags.map(|tag| (tag.name, tag.photos))),
         "people": rows(people.map(|person| (person.name, person.photos))),
         "places": rows(by_name(places)),
-        "cameras": rows(reader.camera_counts(FACETS)?),
+        "cameras": rows(reader.cameras(FACETS)?),
     }))
 }
 

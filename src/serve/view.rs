@@ -244,12 +244,12 @@ impl AllTiles {
     }
 
     fn ratios_of(&self, photos: &[i64]) -> HashMap<u32, u8> {
-        let wanted: HashSet<u32> = photos
-            .iter()
-            .filter_map(|id| u32::try_from(*id).ok())
-            .collect();
+        let mut wanted = IdSet::default();
+        for id in photos.iter().filter_map(|id| u32::try_from(*id).ok()) {
+            wanted.insert(id);
+        }
         let tiles = self.tiles.ids.iter().zip(&self.tiles.ratios);
-        let tiles = tiles.filter(|(id, _)| wanted.contains(id));
+        let tiles = tiles.filter(|(id, _)| wanted.contains(**id));
         tiles.map(|(id, ratio)| (*id, *ratio)).collect()
     }
 }
@@ -391,6 +391,11 @@ impl IdSet {
         let is_new = self.0[word] & bit == 0;
         self.0[word] |= bit;
         is_new
+    }
+
+    fn contains(&self, id: u32) -> bool {
+        let word = self.0.get(id as usize / 64);
+        word.is_some_and(|word| word & (1 << (id % 64)) != 0)
     }
 }
 

@@ -367,20 +367,6 @@ impl StoreReader {
             .and_then(|mut s| s.query_row([id], |r| Ok(ContentHash(r.get(0)?))).optional())
             .at(&self.path)
     }
-
-    /// Makers and models with their number of photos, most photos first. Looks at all photos.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn camera_counts(&self, limit: usize) -> Result<Vec<(String, i64)>, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.most(
-            "SELECT camera, count(*) FROM photos WHERE camera IS NOT NULL AND places > 0
-             GROUP BY camera ORDER BY 2 DESC, 1 LIMIT ?1",
-            params![limit],
-            |r| r.get(0),
-        )
-    }
 }
 
 impl ThumbStore {

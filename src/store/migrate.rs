@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0013_persons.sql"),
     include_str!("../../migrations/0014_looks.sql"),
     include_str!("../../migrations/0015_tiles.sql"),
+    include_str!("../../migrations/0016_gear.sql"),
 ];
 
 /// The schema this program reads and writes.

@@ -214,32 +214,6 @@ impl StoreReader {
 }
 
 impl StoreReader {
-    /// Every camera with its number of photos, most first. Looks at all photos.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn cameras(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        self.gear("camera")
-    }
-
-    /// The same of lenses.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn lenses(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        self.gear("lens")
-    }
-
-    fn gear(&self, column: &str) -> Result<Vec<(String, i64)>, StoreError> {
-        self.conn
-            .prepare_cached(&format!(
-                "SELECT {column}, count(*) FROM photos WHERE {column} IS NOT NULL AND places > 0
-                 GROUP BY {column} ORDER BY 2 DESC, 1"
-            ))
-            .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect())
-            .at(&self.path)
-    }
-
     /// What tells a photo's kind; `None`: it has not been looked at for that.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use self::way::Way;
 use super::StoreReader;
 use super::circle::Circle;
 use super::error::{At, StoreError};
+use super::gear::Gear;
 use super::localities::LocalityFilter;
 use super::photos::{HIT_COLUMNS, Hit, hit_at};
 use super::said_filter::{SaidFilter, carries};
@@ -52,9 +53,9 @@ pub struct PhotoFilter<'a> {
     pub until: Vec<Moment>,
     /// Taken on this day of any year.
     pub on: Option<YearlyDay>,
-    /// Words of the camera's name in any order, case and spacing aside.
+    /// Taken with a camera that a person means by this ([`super::is_gear`]).
     pub camera: Option<String>,
-    /// The same of the lens.
+    /// Taken with such a lens.
     pub lens: Option<String>,
     /// Of whose picture less than all could be had.
     pub damaged: bool,
@@ -73,6 +74,13 @@ pub struct PhotoFilter<'a> {
 }
 
 impl PhotoFilter<'_> {
+    /// What they must be taken with.
+    fn gear(&self) -> impl Iterator<Item = (Gear, &str)> {
+        let gear = [(Gear::Camera, &self.camera), (Gear::Lens, &self.lens)];
+        gear.into_iter()
+            .filter_map(|(gear, typed)| Some((gear, typed.as_deref()?)))
+    }
+
     /// Whether every photo fits.
     pub fn is_empty(&self) -> bool {
         let conditions = [
@@ -320,18 +328,10 @@ impl StoreReader {
         let when = when::conditions((&filter.since, &filter.until), filter.on);
         wheres.extend(when.0);
         values.extend(when.1);
-        for (column, name) in [("camera", &filter.camera), ("lens", &filter.lens)] {
-            let Some(name) = name else { continue };
-            let squeezed = |text: &str| text.replace(['-', '_'], "").to_lowercase();
-            let words: Vec<String> = name.split_whitespace().map(squeezed).collect();
-            let each = format!(
-                "AND instr(replace(replace(replace(lower(c.{column}), ' ', ''), '-', ''), '_', ''), ?) > 0 "
-            );
-            wheres.push(format!(
-                "EXISTS (SELECT 1 FROM photos c WHERE c.id = f.photo AND c.{column} IS NOT NULL {})",
-                each.repeat(words.len())
-            ));
-            values.extend(words.into_iter().map(Value::Text));
+        for gear in filter.gear() {
+            let (condition, names) = self.taken_with(gear)?;
+            wheres.push(condition);
+            values.push(names);
         }
         if filter.damaged {
             wheres.push(

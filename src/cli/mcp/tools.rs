@@ -308,7 +308,7 @@ impl PhotoTools {
         let keywords = keywords.iter().take(TAGS).map(|k| row(&k.name, k.photos));
         let people = reader.persons()?;
         let people = people.iter().take(PEOPLE).map(|p| row(&p.name, p.photos));
-        let cameras = reader.camera_counts(CAMERAS)?;
+        let cameras = reader.cameras(CAMERAS)?;
         let cameras = cameras.iter().map(|(name, photos)| row(name, *photos));
         let folders = reader.roots()?.into_iter();
         let folders = folders.map(|root| root.path.to_string_lossy().into_owned());

@@ -1,7 +1,10 @@
-//! The photos of a query as sets that are put together: those that carry a tag are read off an index, once, and
-//! not asked for at each place. Quicker wherever very many photos fit, and only where all of them are wanted.
+//! The photos of a query as sets that are put together: those that carry a tag, or were taken with a camera, are
+//! read off an index, once, and not asked for at each place. Quicker wherever very many photos fit, and only where all of them are wanted.
 
-use super::{PhotoFilter, TagCondition};
+use rusqlite::params_from_iter;
+use rusqlite::types::Value;
+
+use super::PhotoFilter;
 use crate::store::StoreReader;
 use crate::store::error::{At, StoreError};
 
@@ -14,9 +17,10 @@ impl StoreReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn photo_ids(&self, filter: &PhotoFilter<'_>) -> Result<Vec<i64>, StoreError> {
-        let has_tags = !(filter.tags.is_empty() && filter.not_tags.is_empty());
+        let has_sets = !(filter.tags.is_empty() && filter.not_tags.is_empty())
+            || filter.gear().next().is_some();
         let way = self.way(filter, None).at(&self.path)?;
-        if has_tags && way.places > MANY {
+        if has_sets && way.places > MANY {
             return self.ids_by_sets(filter);
         }
         self.ids_by_places(filter, &way)
@@ -30,38 +34,50 @@ impl StoreReader {
         let rest = PhotoFilter {
             tags: Vec::new(),
             not_tags: Vec::new(),
+            camera: None,
+            lens: None,
             ..filter.clone()
         };
-        let mut tags = filter.tags.iter();
-        let first = tags.next().filter(|_| rest.is_empty());
+        let mut wanted = Vec::new();
+        for tag in &filter.tags {
+            wanted.push((self.carried_by(tag, filter.min_confidence), None));
+        }
+        for gear in filter.gear() {
+            let (sql, names) = self.photos_with(gear).at(&self.path)?;
+            wanted.push((Ok(sql), Some(names)));
+        }
+        let mut wanted = wanted.into_iter();
+        let first = rest.is_empty().then(|| wanted.next()).flatten();
         let mut ids = match first {
-            Some(first) => {
-                let mut ids = self.carriers(first, filter.min_confidence)?;
+            Some((sql, names)) => {
+                let mut ids = self.set(&sql.at(&self.path)?, names)?;
                 keep(&mut ids, &self.nowhere()?, false);
                 ids
             }
             None => {
-                tags = filter.tags.iter();
                 let way = self.way(&rest, None).at(&self.path)?;
                 self.ids_by_places(&rest, &way)?
             }
         };
-        for tag in tags {
-            keep(&mut ids, &self.carriers(tag, filter.min_confidence)?, true);
+        for (sql, names) in wanted {
+            keep(&mut ids, &self.set(&sql.at(&self.path)?, names)?, true);
         }
         for tag in &filter.not_tags {
-            keep(&mut ids, &self.carriers(tag, filter.not_confidence)?, false);
+            let sql = self.carried_by(tag, filter.not_confidence);
+            keep(&mut ids, &self.set(&sql.at(&self.path)?, None)?, false);
         }
         Ok(ids)
     }
 
-    /// The photos that a condition lets through, ascending.
-    fn carriers(&self, tag: &TagCondition, least: f32) -> Result<Vec<i64>, StoreError> {
-        let sql = self.carried_by(tag, least).at(&self.path)?;
+    /// The photos that a statement gives, ascending, each once.
+    fn set(&self, sql: &str, value: Option<Value>) -> Result<Vec<i64>, StoreError> {
         let mut ids: Vec<i64> = self
             .conn
-            .prepare(&sql)
-            .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
+            .prepare(sql)
+            .and_then(|mut s| {
+                s.query_map(params_from_iter(value), |r| r.get(0))?
+                    .collect()
+            })
             .at(&self.path)?;
         ids.sort_unstable();
         ids.dedup();

@@ -48,6 +48,10 @@ impl StoreReader {
         if filter.damaged {
             gatherings.push(self.by_damage()?);
         }
+        for gear in filter.gear() {
+            let (from, names) = self.photos_with(gear)?;
+            gatherings.push(self.by_ids(&from, vec![names])?);
+        }
         if let Some(on) = filter.on {
             gatherings.push(self.by_day(on)?);
         }

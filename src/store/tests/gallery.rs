@@ -93,9 +93,9 @@ fn cameras_and_positions_are_those_of_photos_that_lie_somewhere() {
     lib.sql("UPDATE photos SET camera = CASE id WHEN 1 THEN 'B' ELSE 'A' END, lat = id, lon = -id");
     lib.gone(root, "4.jpg");
     let reader = lib.reader();
-    let cameras = reader.camera_counts(9).unwrap();
+    let cameras = reader.cameras(9).unwrap();
     assert_eq!(cameras, [("A".to_owned(), 2), ("B".to_owned(), 1)]);
-    assert_eq!(reader.camera_counts(1).unwrap().len(), 1);
+    assert_eq!(reader.cameras(1).unwrap().len(), 1);
     let mut at: Vec<_> = reader.positions().unwrap();
     at.sort_by_key(|at| at.photo);
     let at: Vec<_> = at.iter().map(|at| (at.photo, at.lat, at.lon)).collect();
