@@ -21,7 +21,7 @@ use super::output::plural;
 use super::previews::Previews;
 use super::words::KnownWords;
 use super::{Context_, Exit, links, nothing};
-use crate::search::{GivenPath, Query, SearchError, TextSide, Videos, choose};
+use crate::search::{GivenPath, Query, SearchError, TextSide, Uses, Videos, choose};
 use crate::store::StoreReader;
 
 /// Find photos
@@ -218,7 +218,7 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let chosen = (!wishes.is_empty()).then(|| choose(&reader, &context.data_dir));
     let text = match &chosen {
         Some(Ok(chosen)) if wishes.iter().any(|w| w.sentence().is_some()) => {
-            Some(TextSide::begin(&chosen.pack, &context.data_dir))
+            Some(TextSide::begin(&chosen.pack, &context.data_dir, Uses::One))
         }
         _ => None,
     };

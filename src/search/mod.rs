@@ -7,6 +7,7 @@
 
 mod allowed;
 mod background;
+mod best;
 mod count;
 mod dates;
 mod error;
@@ -34,7 +35,7 @@ mod wish;
 pub use allowed::Allowed;
 pub use dates::{Edge, OnDay, parse_date, parse_on};
 pub use error::SearchError;
-pub use example::{Examples, KeptText, TextSide};
+pub use example::{Examples, KeptText, TextSide, Uses};
 pub use judge::{Standing, Why};
 pub use language::Foreign;
 pub use locality::localities;

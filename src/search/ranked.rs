@@ -6,7 +6,6 @@
 //! what is not confident is not shown unless it is asked for. Memory: about 40 bytes a photo.
 
 use std::cell::OnceCell;
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -15,6 +14,7 @@ use std::time::Duration;
 
 use super::allowed::Allowed;
 use super::background::{Background, Needed, Of};
+use super::best::{Best, sort_best};
 use super::error::SearchError;
 use super::example::{Examples, TextSide};
 use super::judge::{Judge, Standing, Why, WordEvidence, asks};
@@ -27,7 +27,6 @@ use crate::embedding::Embedding;
 use crate::matrix::Scan;
 use crate::model::ModelPack;
 use crate::store::{Hit, PhotoFilter, StoreReader};
-use crate::tag::Lookup;
 
 /// Results shown where the query does not say how many.
 pub const DEFAULT_LIMIT: usize = 100;
@@ -79,6 +78,17 @@ pub struct Ranked {
     pub foreign: Option<Foreign>,
 }
 
+/// What photos are compared for.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    query: &'a Query,
+    wishes: &'a [Wish],
+    /// So many that are no confident answers.
+    beyond: usize,
+    /// Whether somebody is told what speaks against the sentence's language.
+    asks_language: bool,
+}
+
 impl Searcher<'_> {
     /// Shows photos to `visit`, best first, until it breaks or the limit is reached.
     ///
@@ -95,10 +105,16 @@ impl Searcher<'_> {
         let places = self.places_of(query)?;
         let fits = |root, path: &_| places.fit(root, path);
         let filter = self.filter(query, &places, &fits)?;
+        let wanted = Wanted {
+            query,
+            wishes,
+            beyond: if query.all { usize::MAX } else { 0 },
+            asks_language: true,
+        };
         self.compare(
             space,
-            (query, query.all),
-            (wishes, &filter),
+            wanted,
+            &filter,
             tell,
             |judge, words, standings, ranked| {
                 self.show_best(query, &filter, (judge, words), (standings, ranked), visit)
@@ -117,31 +133,40 @@ impl Searcher<'_> {
         query: &Query,
         wishes: &[Wish],
         beyond: usize,
-    ) -> Result<(Vec<Standing>, Ranked), SearchError> {
+    ) -> Result<Vec<Standing>, SearchError> {
         let places = self.places_of(query)?;
         let fits = |root, path: &_| places.fit(root, path);
         let filter = self.filter(query, &places, &fits)?;
-        let best = |_: &Judge, _: &WordEvidence, mut standings: Vec<Standing>, ranked: Ranked| {
-            let limit = (ranked.confident + beyond).min(query.limit.unwrap_or(usize::MAX));
-            let limit = limit.min(standings.len());
-            sort_best(&mut standings, limit);
-            standings.truncate(limit);
-            Ok((standings, ranked))
+        let wanted = Wanted {
+            query,
+            wishes,
+            beyond,
+            asks_language: false,
         };
-        let asked = (query, beyond > 0);
-        self.compare(space, asked, (wishes, &filter), &mut |_, _| {}, best)
+        self.compare(
+            space,
+            wanted,
+            &filter,
+            &mut |_, _| {},
+            |_, _, mut best, _| {
+                let limit = best.len().min(query.limit.unwrap_or(usize::MAX));
+                sort_best(&mut best, limit);
+                best.truncate(limit);
+                Ok(best)
+            },
+        )
     }
 
-    /// Compares every photo that fits with what is wanted, and hands on what stands where, in no order: the
-    /// confident answers, or all.
+    /// Compares every photo that fits with what is wanted, and hands on what stands where, in no order.
     fn compare<T>(
         &self,
         space: &Space<'_>,
-        (query, all): (&Query, bool),
-        (wishes, filter): (&[Wish], &PhotoFilter<'_>),
+        wanted: Wanted<'_>,
+        filter: &PhotoFilter<'_>,
         tell: Tell<'_>,
         then: impl FnOnce(&Judge, &WordEvidence, Vec<Standing>, Ranked) -> Result<T, SearchError>,
     ) -> Result<T, SearchError> {
+        let Wanted { query, wishes, .. } = wanted;
         if wishes.iter().any(|w| w.sentence().is_some()) {
             space.pack.text_side()?;
         }
@@ -167,12 +192,14 @@ impl Searcher<'_> {
         )?;
         let allowed = self.allowed(filter)?;
         let directions = Directions::new(&mut examples, wishes)?;
-        let foreign = self.foreign(&mut examples, wishes, &words)?;
+        let foreign = match wanted.asks_language {
+            true => self.foreign(&mut examples, wishes, &words)?,
+            false => None,
+        };
         drop(examples);
         let (standings, compared) =
-            vectors.standings(&directions, &allowed, &|photo, scores| {
-                let standing = judge.standing(photo, judge.closeness(scores), &words);
-                (all || standing.confident).then_some(standing)
+            vectors.standings(&directions, &allowed, wanted.beyond, &|photo, scores| {
+                judge.standing(photo, judge.closeness(scores), &words)
             })?;
         let ranked = Ranked {
             shown: 0,
@@ -249,7 +276,7 @@ impl Searcher<'_> {
     ) -> Result<Option<Foreign>, SearchError> {
         let sentences = wishes.iter().filter_map(Wish::sentence);
         let sentences = sentences.filter(|_| !words.are_names());
-        let knows = |word: &str| matches!(self.words.look_up(word), Lookup::Found(_));
+        let knows = |word: &str| self.words.know(word);
         for sentence in sentences {
             let foreign = examples.foreign(sentence, &knows)?;
             if foreign.is_some() {
@@ -360,29 +387,30 @@ impl<'a> SpaceVectors<'a> {
             .ok()
     }
 
-    /// Every allowed photo, compared: what `judge` makes of them, and how many there were.
+    /// Every allowed photo, compared: where `judge` puts the confident answers and the best `beyond` them, and how
+    /// many there were.
     fn standings(
         &mut self,
         directions: &Directions,
         allowed: &Allowed,
-        judge: &(impl Fn(i64, &[f32]) -> Option<Standing> + Sync),
+        beyond: usize,
+        judge: &(impl Fn(i64, &[f32]) -> Standing + Sync),
     ) -> Result<(Vec<Standing>, usize), SearchError> {
         let queries: Vec<&[f32]> = directions.0.iter().map(Vec::as_slice).collect();
         let scan = Scan::new(&queries, self.space.pack.dims)?;
         let mut again = false;
         loop {
-            let (mut found, mut compared, mut damaged) = (Vec::new(), 0, 0);
+            let mut best = Best::new(beyond);
+            let (mut compared, mut damaged) = (0, 0);
             self.vectors
                 .visit(&self.index, &mut |pieces| -> Result<(), SearchError> {
                     let scanned = scan.all(
                         pieces,
                         &|photo| allowed.contains(photo),
-                        &Vec::new,
-                        &|found: &mut Vec<Standing>, photo, scores| {
-                            found.extend(judge(photo, scores));
-                        },
+                        &|| Best::new(beyond),
+                        &|best: &mut Best, photo, scores| best.put(judge(photo, scores)),
                     )?;
-                    found.extend(scanned.result.into_iter().flatten());
+                    scanned.result.into_iter().for_each(|part| best.join(part));
                     compared += scanned.rows;
                     damaged += scanned.damaged;
                     Ok(())
@@ -392,7 +420,8 @@ impl<'a> SpaceVectors<'a> {
                 self.index.note_checked(&self.vectors);
             }
             if damaged == 0 || again {
-                return Ok((found, usize::try_from(compared).unwrap_or(usize::MAX)));
+                let compared = usize::try_from(compared).unwrap_or(usize::MAX);
+                return Ok((best.into_standings(), compared));
             }
             again = true;
             self.index.distrust(&self.vectors);
@@ -432,22 +461,6 @@ pub fn prepare(searcher: &Searcher<'_>, space: &Space<'_>) -> Result<i64, Search
         vectors.background(needed, &mut searcher.examples(space));
     }
     Ok(newest)
-}
-
-/// Puts the best `n` first, in order, and the others behind them in none.
-fn sort_best(standings: &mut [Standing], n: usize) {
-    if n < standings.len() {
-        standings.select_nth_unstable_by(n, better);
-    }
-    standings[..n].sort_unstable_by(better);
-}
-
-/// Confident before not confident, then by score; of equals the photo indexed first.
-fn better(a: &Standing, b: &Standing) -> Ordering {
-    b.confident
-        .cmp(&a.confident)
-        .then(b.score.total_cmp(&a.score))
-        .then(a.photo.cmp(&b.photo))
 }
 
 /// What photos are compared with: the sum of all wishes; if something is not wanted, also the sum of

@@ -177,9 +177,11 @@ impl Desk {
         Ok(answers)
     }
 
-    /// The text model of a pack.
-    pub fn text_side(&self, pack: &ModelPack) -> Arc<TextSide> {
-        locked(&self.kept).text.of(pack, &self.data_dir)
+    /// The text model of a pack, and whether it begins to be loaded now.
+    pub fn text_side(&self, pack: &ModelPack) -> (Arc<TextSide>, bool) {
+        let text = &mut locked(&self.kept).text;
+        let is_new = !text.is_of(pack);
+        (text.of(pack, &self.data_dir), is_new)
     }
 
     /// Looks whether tiles have changed, and gives the clock.

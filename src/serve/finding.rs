@@ -60,12 +60,17 @@ impl Matching {
                 data_dir: desk.data_dir(),
                 max_file,
                 stop: None,
-                text: text.as_deref(),
+                text: text.as_ref().map(|(text, _)| &**text),
             };
-            searcher.closest(&space, &query, &wishes, beyond)
+            let closest = searcher.closest(&space, &query, &wishes, beyond);
+            if text.is_some_and(|(_, is_new)| is_new) {
+                // Making its graph takes twice what the graph keeps.
+                crate::index::give_memory_back();
+            }
+            closest
         });
         match found {
-            Ok((best, _)) => Ok(Self::Ranked(best)),
+            Ok(best) => Ok(Self::Ranked(best)),
             // Plain words mean something without a model too.
             Err(e) if e.is_of_the_model() => match wishes.as_slice() {
                 [wish] if wish.sentence().is_some() => {

@@ -64,6 +64,16 @@ impl Words<'_> {
         Lookup::Found(keys)
     }
 
+    /// Whether a word of a query means anything.
+    pub fn know(&self, word: &str) -> bool {
+        self.own.find(word).is_some()
+            || self.vocabulary.knows(word)
+            || self.vocabulary.term(word).is_some()
+            || !self.vocabulary.named(word).is_empty()
+            || self.lexicon.row(word).is_some()
+            || !self.lexicon.named(word).is_empty()
+    }
+
     fn suggest(&self, word: &str) -> Vec<String> {
         let mut close = self.vocabulary.suggest(word);
         for name in self.lexicon.suggest(word) {

@@ -24,12 +24,9 @@ pub(super) fn closest(
     chosen: (&Chosen, Option<&TextSide>),
 ) -> Result<Vec<i64>, SearchError> {
     let space = known.space(context, chosen);
-    let (best, _) = searcher.closest(&space, query, wishes, 0)?;
+    let best = searcher.closest(&space, query, wishes, 0)?;
     Ok(best.iter().map(|standing| standing.photo).collect())
 }
-
-/// As many as there can be.
-const ALL: usize = u32::MAX as usize;
 
 /// How many are close: all confident answers, or all there are.
 pub(super) fn how_many(
@@ -40,8 +37,8 @@ pub(super) fn how_many(
 ) -> Result<usize, SearchError> {
     let (searcher, query) = (rows.searcher, rows.query);
     let space = known.space(rows.context, chosen);
-    let beyond = if query.all { ALL } else { 0 };
-    let (best, _) = searcher.closest(&space, query, wishes, beyond)?;
+    let beyond = if query.all { usize::MAX } else { 0 };
+    let best = searcher.closest(&space, query, wishes, beyond)?;
     searcher.count_of(query, best.iter().map(|standing| standing.photo).collect())
 }
 
