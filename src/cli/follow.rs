@@ -10,6 +10,8 @@ use crate::store::StoreReader;
 const LOOK: Duration = Duration::from_millis(300);
 /// A query that takes long is not asked all the time: it rests this many times what it took.
 const REST: u32 = 10;
+/// However long it takes: somebody waits for photos to come.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// Hands photos that fit now and did not before to `show`, until that fails. What fits at first is not shown;
 /// `begun` is called when it is known.
@@ -40,7 +42,7 @@ pub(super) fn follow(
             continue;
         };
         version = now;
-        rest = begun.elapsed() * REST;
+        rest = (begun.elapsed() * REST).min(LONGEST_REST);
         let found: HashSet<i64> = found.into_iter().collect();
         let new: HashSet<i64> = found.difference(&known).copied().collect();
         known = found;
