@@ -64,6 +64,7 @@ pub fn index_once(
         lock,
         indexer,
         model,
+        ..
     } = setup.start(Way::Once, observer.as_ref())?;
     let indexer = Arc::new(indexer);
     let flag = Arc::clone(&interrupted);

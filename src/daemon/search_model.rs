@@ -40,13 +40,13 @@ pub(super) fn derived(data_dir: &Path) -> Result<Derived, DaemonError> {
     })
 }
 
-/// The search model that is to be used.
-pub(super) fn choice(data_dir: &Path) -> SearchChoice {
-    let name = packs::in_use(data_dir);
-    match packs::open(data_dir, &name) {
+/// The search model of this name, which has been chosen. Who chooses may choose again meanwhile: the name is not
+/// asked for here once more.
+pub(super) fn choice(data_dir: &Path, name: &str) -> SearchChoice {
+    match packs::open(data_dir, name) {
         Ok(pack) if pack.derived_from().is_some() => SearchChoice::Derived,
         Ok(pack) => SearchChoice::Graph(Box::new(pack)),
-        Err(e) => SearchChoice::Broken(name, e.to_string()),
+        Err(e) => SearchChoice::Broken(name.to_owned(), e.to_string()),
     }
 }
 
@@ -257,11 +257,12 @@ fn prepare(data_dir: &Path, stop: &AtomicBool) -> Result<i64, DaemonError> {
 }
 
 impl SearchModel {
-    pub fn new(data_dir: &Path) -> Self {
+    /// The pipeline has begun with the model of this name.
+    pub fn new(data_dir: &Path, name: String) -> Self {
         Self {
             data_dir: data_dir.to_path_buf(),
-            seen: sighting(data_dir, &packs::in_use(data_dir)),
-            name: packs::in_use(data_dir),
+            seen: sighting(data_dir, &name),
+            name,
             settled: SettledModel::Unknown,
             counted: 0,
             asked: None,
@@ -300,7 +301,7 @@ impl SearchModel {
         self.switching = true;
         let serving = StoreReader::open(&self.data_dir).and_then(|reader| reader.serving());
         let serving = serving.ok().flatten().map(|row| row.name);
-        indexer.use_search(choice(&self.data_dir), serving);
+        indexer.use_search(choice(&self.data_dir, &self.name), serving);
     }
 
     /// Has queries go by the new space once it is whole: asks now and then, never waits.

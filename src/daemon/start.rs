@@ -15,7 +15,7 @@ use crate::index::{
     CloserPlan, Indexer, IndexerOptions, ModelPlan, TagPlan, leave_behind, lower_priority,
 };
 use crate::media::{DECODER_VERSION, Inspector, Inspects, Limits};
-use crate::model::packs::Packs;
+use crate::model::packs::{self, Packs};
 use crate::model::{self, ModelPack, default_pack, faces_pack, things_pack};
 use crate::source::{Filter, FilterConfig};
 use crate::store::{Recovery, Store, StoreReader, ThumbStore};
@@ -163,13 +163,14 @@ impl Setup {
         store.doubt_older_than(DECODER_VERSION)?;
         let classifier = default_pack()?;
         let model = classifier.id.to_string();
+        let chosen = packs::in_use(&self.data_dir);
         let plan = ModelPlan {
             tags: self.tag_plan(&classifier)?,
             classifier,
             things: self.config.detect.things.then(things_pack).transpose()?,
             faces: self.config.detect.faces.then(faces_pack).transpose()?,
             derived: search_model::derived(&self.data_dir)?,
-            search: search_model::choice(&self.data_dir),
+            search: search_model::choice(&self.data_dir, &chosen),
             before: search_model::before(&self.data_dir, &store)?,
             data_dir: self.data_dir.clone(),
             threads: self.parallel(),
@@ -188,6 +189,7 @@ impl Setup {
             lock,
             indexer,
             model,
+            chosen,
         })
     }
 
@@ -407,4 +409,6 @@ pub(super) struct Started {
     pub indexer: Indexer,
     /// The model's name and revision.
     pub model: String,
+    /// Name of the search model that it began with.
+    pub chosen: String,
 }

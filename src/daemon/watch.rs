@@ -106,6 +106,7 @@ fn watch_until_damage(
         lock,
         indexer,
         model,
+        chosen,
     } = setup.start(Way::Watch, observer.as_ref())?;
     let indexer = Arc::new(indexer);
     let (events_out, events) = crossbeam_channel::bounded(EVENTS);
@@ -151,7 +152,8 @@ fn watch_until_damage(
         &indexer,
         (&live, &keeper, &dispatcher),
         &reload,
-        (&model, setup, &lock),
+        (&model, &chosen),
+        (setup, &lock),
         observer.as_ref(),
     );
 
@@ -173,7 +175,8 @@ fn serve(
     indexer: &Arc<Indexer>,
     (live, keeper, dispatcher): (&Arc<LiveSource>, &Keeper, &JoinHandle<()>),
     reload: &dyn Fn() -> bool,
-    (model, setup, lock): (&str, &Setup, &DataDirLock),
+    (model, chosen): (&str, &str),
+    (setup, lock): (&Setup, &DataDirLock),
     observer: &dyn Observer,
 ) -> Result<(), DaemonError> {
     let data_dir = setup.data_dir.as_path();
@@ -181,7 +184,7 @@ fn serve(
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(start("signal handling"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start("signal handling"))?;
-        let mut ticks = Ticks::new(indexer, (live, keeper), (model, setup, lock));
+        let mut ticks = Ticks::new(indexer, (live, keeper), (model, chosen), (setup, lock));
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         // systemd wants to hear twice as often as it says.
         let watchdog = sd_notify::watchdog_enabled().map(|d| d / 2);

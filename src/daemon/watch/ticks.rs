@@ -77,7 +77,8 @@ impl<'a> Ticks<'a> {
     pub(super) fn new(
         indexer: &'a Arc<Indexer>,
         (live, keeper): (&'a Arc<LiveSource>, &'a Keeper),
-        (model, setup, lock): (&'a str, &'a Setup, &'a DataDirLock),
+        (model, chosen): (&'a str, &str),
+        (setup, lock): (&'a Setup, &'a DataDirLock),
     ) -> Self {
         let data_dir = setup.data_dir.as_path();
         Self {
@@ -96,7 +97,7 @@ impl<'a> Ticks<'a> {
             was_busy: true,
             lock,
             said: None,
-            search: SearchModel::new(data_dir),
+            search: SearchModel::new(data_dir, chosen.to_owned()),
             tagging: false,
             wishes: TagWishes::new(data_dir),
             pulse: Pulse::default(),
