@@ -136,9 +136,9 @@ impl Evidence {
         let mut evidence = Self::default();
         for (index, saying) in (0..).zip(reading.sayings()) {
             let keys: Vec<&str> = saying.keys.iter().map(String::as_str).collect();
-            reader.tag_confidences(&keys, least, &mut |tag| {
+            for tag in reader.tag_confidences(&keys, least)? {
                 evidence.say(tag.photo, tag.confidence, index);
-            })?;
+            }
         }
         if !reading.words.is_empty() {
             evidence.named = named(reader, &reading.words)?;

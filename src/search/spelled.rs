@@ -141,17 +141,17 @@ impl SpelledOut {
         for part in &self.parts {
             let keys: Vec<&str> = part.phrase.keys.iter().map(String::as_str).collect();
             let mut with: HashMap<i64, f32> = HashMap::new();
-            reader.tag_confidences(&keys, least, &mut |tag| {
+            for tag in reader.tag_confidences(&keys, least)? {
                 let sure = match &found {
                     None => tag.confidence,
                     Some(before) => match before.get(&tag.photo) {
                         Some(other) => tag.confidence.min(*other),
-                        None => return,
+                        None => continue,
                     },
                 };
                 let known = with.entry(tag.photo).or_default();
                 *known = known.max(sure);
-            })?;
+            }
             found = Some(with);
         }
         let mut found = found.unwrap_or_default();

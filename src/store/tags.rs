@@ -111,8 +111,8 @@ impl StoreReader {
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 
-    /// Shows which photos carry which of these terms at or above the confidence to `visit`, term by term;
-    /// photos that lie nowhere included. Reads one index, proportional to what it shows.
+    /// Which photos carry which of these terms at or above the confidence, by term, then photo;
+    /// photos that lie nowhere included. Reads one index, proportional to what it returns.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -120,24 +120,30 @@ impl StoreReader {
         &self,
         keys: &[&str],
         min_confidence: f32,
-        visit: &mut dyn FnMut(TagConfidence),
-    ) -> Result<(), StoreError> {
-        for (term, key) in keys.iter().enumerate() {
-            self.each(
+    ) -> Result<Vec<TagConfidence>, StoreError> {
+        let mut stmt = self
+            .conn
+            .prepare_cached(
                 "SELECT photo, confidence FROM tags INDEXED BY tags_by_term
                  WHERE term = (SELECT id FROM terms WHERE key = ?1) AND confidence >= ?2",
-                params![key, column(min_confidence)],
-                &mut |r| {
-                    visit(TagConfidence {
+            )
+            .at(&self.path)?;
+        let mut found = Vec::new();
+        for (term, key) in keys.iter().enumerate() {
+            let rows = stmt
+                .query_map(params![key, column(min_confidence)], |r| {
+                    Ok(TagConfidence {
                         photo: r.get(0)?,
                         term,
                         confidence: from_column(r.get(1)?),
-                    });
-                    Ok(())
-                },
-            )?;
+                    })
+                })
+                .at(&self.path)?;
+            for row in rows {
+                found.push(row.at(&self.path)?);
+            }
         }
-        Ok(())
+        Ok(found)
     }
 
     /// Up to `limit` photos whose tags another snapshot made, the newest photos first.

@@ -318,9 +318,9 @@ fn terms_lead_to_photos_with_their_confidence() {
     let (mut lib, ..) = library();
     // What a photo is tagged with last is what it carries.
     lib.tag(2, &[("dog", "dog", 0.7)]);
-    let mut found = Vec::new();
-    lib.reader()
-        .tag_confidences(&["cat", "none", "dog"], 0.35, &mut |tag| found.push(tag))
+    let found = lib
+        .reader()
+        .tag_confidences(&["cat", "none", "dog"], 0.35)
         .unwrap();
     let wanted = [(7, 0, 0.8), (2, 2, 0.7), (1, 2, 0.9)];
     let wanted = wanted.map(|(photo, term, confidence)| TagConfidence {
