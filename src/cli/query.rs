@@ -296,11 +296,11 @@ pub(super) fn run(context: &Context_, args: Args) -> anyhow::Result<Exit> {
     let found = match chosen {
         Some(chosen) => chosen.and_then(|chosen| {
             let chosen = (&chosen, text.as_ref());
-            match args.sort {
-                _ if args.count => how_many(&rows, &known, chosen, &wishes),
-                None | Some(Sort::Best) => rank(&mut rows, &known, chosen, &wishes, false),
-                Some(_) => rank(&mut rows, &known, chosen, &wishes, true),
+            if args.count {
+                return how_many(&rows, &known, chosen, &wishes);
             }
+            let by_date = args.sort.is_some_and(|sort| sort != Sort::Best);
+            rank(&mut rows, &known, chosen, &wishes, by_date)
         }),
         None if args.count => searcher.count(&query),
         None => list(&mut rows),

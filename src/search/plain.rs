@@ -12,8 +12,8 @@ use super::sentence::Sentence;
 use crate::store::PhotoFilter;
 
 impl Searcher<'_> {
-    /// Shows photos that say all of these words to `visit`, in the order of their dates, until it breaks or the limit is
-    /// reached. Returns how many were shown.
+    /// Shows photos that say all of these words to `visit`, in the order of their dates, until it breaks or the
+    /// limit is reached. Returns how many were shown.
     ///
     /// # Errors
     /// A bad filter; the database.
@@ -41,8 +41,8 @@ impl Searcher<'_> {
         self.show(query, &found, visit)
     }
 
-    /// Shows those of some photos that fit to `visit`, in the order of their dates, until it breaks or the limit is reached.
-    /// Returns how many were shown.
+    /// Shows those of some photos that fit to `visit`, in the order of their dates, until it breaks or the limit is
+    /// reached. Returns how many were shown.
     ///
     /// # Errors
     /// A bad filter; the database.
@@ -57,10 +57,7 @@ impl Searcher<'_> {
         let filter = self.filter(query, &places, &fits)?;
         let ids: Vec<i64> = found.iter().copied().collect();
         let mut hits = self.reader.hits_of(&ids, &filter)?;
-        hits.sort_by_key(|hit| (hit.date().date.millis(), hit.photo.id));
-        if !query.oldest_first {
-            hits.reverse();
-        }
+        query.by_date(&mut hits, |hit| hit);
         let condition = self.reader.condition(&filter)?;
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         let mut shots = Shots::new(self.reader, query.all_files, query.all_paths);

@@ -67,6 +67,17 @@ pub struct Query {
     pub oldest_first: bool,
 }
 
+impl Query {
+    /// Puts what is to be shown in the order of its dates; of equals the photo indexed last comes first, or last where
+    /// the oldest does.
+    pub fn by_date<T>(&self, shown: &mut [T], hit: impl Fn(&T) -> &Hit) {
+        shown.sort_by_key(|one| (hit(one).date().date.millis(), hit(one).photo.id));
+        if !self.oldest_first {
+            shown.reverse();
+        }
+    }
+}
+
 /// A reader with the words to understand queries.
 pub struct Searcher<'a> {
     /// The database.
@@ -95,7 +106,7 @@ pub struct SourceNames {
 }
 
 impl Searcher<'_> {
-    /// Shows every result to `visit`, newest first if the query does not say otherwise, until it breaks or the limit is reached.
+    /// Shows every result to `visit`, in the order of their dates, until it breaks or the limit is reached.
     /// Returns how many were shown.
     ///
     /// # Errors

@@ -3,7 +3,8 @@
 //!
 //! Promises: exact (all vectors are compared, no index is trusted), the same for the same index
 //! whatever the threads; a photo indexed a moment ago is there; other filters hold as in any query;
-//! what is not confident is not shown unless it is asked for. Memory: about 40 bytes a photo.
+//! what is not confident is not shown unless it is asked for. Memory: about 40 bytes a photo where all
+//! standings are wanted, less where only the best are.
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};

@@ -25,7 +25,6 @@ mod folders;
 mod gate;
 mod handover;
 mod lan;
-mod landing;
 mod listing;
 mod patient;
 mod pictures;

@@ -4,6 +4,8 @@
 //! order never comes from the database again, so that any view costs one pass over the ids; and it is sent from
 //! where it lies, a piece at a time, so that no second copy of it is made.
 
+mod landing;
+
 use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use crate::store::{StoreReader, TilesMark};
 const DAY_MS: i64 = 86_400_000;
 
 /// Never earlier for a later moment.
-pub(super) fn day_of(taken_ms: i64) -> i32 {
+fn day_of(taken_ms: i64) -> i32 {
     let day = taken_ms.div_euclid(DAY_MS);
     day.clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
@@ -31,10 +33,10 @@ type DayRun = (i32, u32);
 /// The photos of a grid, in its order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Tiles {
-    pub(super) ids: Vec<u32>,
+    ids: Vec<u32>,
     /// [`log_ratio`] of each.
-    pub(super) ratios: Vec<u8>,
-    pub(super) days: Vec<DayRun>,
+    ratios: Vec<u8>,
+    days: Vec<DayRun>,
 }
 
 impl Tiles {
@@ -48,7 +50,7 @@ impl Tiles {
         self.ids.len()
     }
 
-    pub(super) fn with_room_for(photos: usize) -> Self {
+    fn with_room_for(photos: usize) -> Self {
         Self {
             ids: Vec::with_capacity(photos),
             ratios: Vec::with_capacity(photos),
@@ -56,7 +58,7 @@ impl Tiles {
         }
     }
 
-    pub(super) fn push(&mut self, id: u32, ratio: u8, day: i32) {
+    fn push(&mut self, id: u32, ratio: u8, day: i32) {
         self.ids.push(id);
         self.ratios.push(ratio);
         self.push_run((day, 1));
@@ -73,11 +75,11 @@ impl Tiles {
 /// Every photo once, at its newest place; of those that are one photo, the face.
 #[derive(Default)]
 pub(super) struct AllTiles {
-    pub(super) tiles: Arc<Tiles>,
+    tiles: Arc<Tiles>,
     /// Files that are shown as another one: a raw as its JPEG.
-    pub(super) faces: HashMap<u32, u32>,
+    faces: HashMap<u32, u32>,
     /// What told the tiles that these are; none of what was made for a test.
-    pub(super) mark: Option<TilesMark>,
+    mark: Option<TilesMark>,
 }
 
 /// What stands above a view's bytes.
@@ -97,7 +99,7 @@ pub(super) struct ViewHead {
 }
 
 /// An aspect ratio in a byte: 2^((r − 128) / 32), so that a step is 2 %.
-pub(super) fn log_ratio(width: u32, height: u32) -> u8 {
+fn log_ratio(width: u32, height: u32) -> u8 {
     if width == 0 || height == 0 {
         return SQUARE;
     }
@@ -107,7 +109,7 @@ pub(super) fn log_ratio(width: u32, height: u32) -> u8 {
         .clamp(0.0, 255.0) as u8
 }
 
-pub(super) fn narrow(id: i64) -> Result<u32, Failed> {
+fn narrow(id: i64) -> Result<u32, Failed> {
     u32::try_from(id)
         .map_err(|_| Failed::of_ours("the index has more photos than a view can number"))
 }

@@ -37,6 +37,20 @@ pub enum Lookup {
 impl Words<'_> {
     /// What a word of a query means.
     pub fn look_up(&self, word: &str) -> Lookup {
+        let keys = self.keys(word);
+        if keys.is_empty() {
+            return Lookup::Unknown(self.suggest(word));
+        }
+        Lookup::Found(keys)
+    }
+
+    /// Whether a word of a query means anything.
+    pub fn know(&self, word: &str) -> bool {
+        !self.keys(word).is_empty()
+    }
+
+    /// Keys of the terms that a word means, ascending.
+    fn keys(&self, word: &str) -> Vec<String> {
         let mut keys: Vec<String> = self.own.find(word).map(|t| t.key()).into_iter().collect();
         keys.extend(
             self.vocabulary
@@ -56,22 +70,9 @@ impl Words<'_> {
         if self.lexicon.row(word).is_some() || self.vocabulary.term(word).is_some() {
             keys.push(word.to_owned());
         }
-        if keys.is_empty() {
-            return Lookup::Unknown(self.suggest(word));
-        }
         keys.sort_unstable();
         keys.dedup();
-        Lookup::Found(keys)
-    }
-
-    /// Whether a word of a query means anything.
-    pub fn know(&self, word: &str) -> bool {
-        self.own.find(word).is_some()
-            || self.vocabulary.knows(word)
-            || self.vocabulary.term(word).is_some()
-            || !self.vocabulary.named(word).is_empty()
-            || self.lexicon.row(word).is_some()
-            || !self.lexicon.named(word).is_empty()
+        keys
     }
 
     fn suggest(&self, word: &str) -> Vec<String> {

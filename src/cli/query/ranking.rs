@@ -95,10 +95,7 @@ pub(super) fn rank(
             rows.row(found.shot, Some(&found))
         },
     )?;
-    aside.sort_by_key(|(shot, ..)| (shot.face.date().date.millis(), shot.face.photo.id));
-    if !query.oldest_first {
-        aside.reverse();
-    }
+    query.by_date(&mut aside, |(shot, ..)| &shot.face);
     for (shot, standing, why) in &aside {
         let found = RankedHit {
             shot,

@@ -1,5 +1,6 @@
 //! The photos of a query as sets that are put together: those that carry a tag, or were taken with a camera, are
-//! read off an index, once, and not asked for at each place. Quicker wherever very many photos fit, and only where all of them are wanted.
+//! read off an index, once, and not asked for at each place. Quicker wherever very many photos fit, and only where all
+//! of them are wanted.
 
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
@@ -40,17 +41,18 @@ impl StoreReader {
         };
         let mut wanted = Vec::new();
         for tag in &filter.tags {
-            wanted.push((self.carried_by(tag, filter.min_confidence), None));
+            let sql = self.carried_by(tag, filter.min_confidence).at(&self.path)?;
+            wanted.push((sql, None));
         }
         for gear in filter.gear() {
             let (sql, names) = self.photos_with(gear).at(&self.path)?;
-            wanted.push((Ok(sql), Some(names)));
+            wanted.push((sql, Some(names)));
         }
         let mut wanted = wanted.into_iter();
         let first = rest.is_empty().then(|| wanted.next()).flatten();
         let mut ids = match first {
             Some((sql, names)) => {
-                let mut ids = self.set(&sql.at(&self.path)?, names)?;
+                let mut ids = self.set(&sql, names)?;
                 keep(&mut ids, &self.nowhere()?, false);
                 ids
             }
@@ -60,11 +62,11 @@ impl StoreReader {
             }
         };
         for (sql, names) in wanted {
-            keep(&mut ids, &self.set(&sql.at(&self.path)?, names)?, true);
+            keep(&mut ids, &self.set(&sql, names)?, true);
         }
         for tag in &filter.not_tags {
-            let sql = self.carried_by(tag, filter.not_confidence);
-            keep(&mut ids, &self.set(&sql.at(&self.path)?, None)?, false);
+            let sql = self.carried_by(tag, filter.not_confidence).at(&self.path)?;
+            keep(&mut ids, &self.set(&sql, None)?, false);
         }
         Ok(ids)
     }

@@ -93,7 +93,6 @@ impl Library {
         self.store.conn.execute_batch(text).unwrap();
     }
 
-    /// The model sees photo `n`.
     /// How SQLite goes about a statement with one parameter, step by step.
     pub fn plan(&self, sql: &str) -> String {
         let mut stmt = self
@@ -106,6 +105,7 @@ impl Library {
         steps.join("; ")
     }
 
+    /// The model sees photo `n`.
     pub fn embed(&mut self, n: u64, model: i64) {
         self.apply(Change::Embedded {
             hash: hash(n),

@@ -5,8 +5,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::answer::Failed;
-use super::view::{AllTiles, Tiles, day_of, log_ratio, narrow};
+use super::{AllTiles, Failed, Tiles, day_of, log_ratio, narrow};
 use crate::search::raws_with;
 use crate::store::{NewPhoto, StoreReader};
 
@@ -130,10 +129,9 @@ impl Tiles {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::DAY_MS;
     use super::*;
     use crate::store::tests::library::Library;
-
-    const DAY_MS: i64 = 86_400_000;
 
     /// Photo `n`, taken then, at its place.
     fn put(lib: &mut Library, root: i64, path: &str, n: u64, taken_ms: i64, format: &str) -> i64 {
@@ -141,7 +139,6 @@ mod tests {
         lib.sql(&format!(
             "UPDATE files SET taken = {taken_ms} WHERE photo = {id};
              UPDATE photos SET width = {n}, height = 1, format = '{format}' WHERE id = {id};
-             UPDATE database SET tiles = 0;
              UPDATE database SET tiles = (SELECT count(*) FROM files)"
         ));
         id
