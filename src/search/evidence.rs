@@ -92,39 +92,59 @@ pub(super) fn phrase(said: &str, words: &Vocabulary) -> Option<Phrase> {
     })
 }
 
-/// What tags and names say of photos.
+/// What tags say of photos.
 #[derive(Debug, Default)]
-pub struct Evidence {
-    /// By photo: the strongest tag among the sayings, and which saying.
-    said: Vec<Option<(f32, u16)>>,
-    /// Photos whose names and places say every word, ascending.
-    named: Vec<i64>,
-    /// Of those, the ones in whose pictures every word stands, ascending.
-    in_picture: Vec<i64>,
+pub struct TagEvidence {
+    /// By photo: the surest tag among the sayings.
+    said: Vec<Said>,
+}
+
+/// A tag's confidence and which saying it answers, in one number: the larger one is the surer tag, of equals that of
+/// the earlier saying; 0 is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Said(u32);
+
+impl Said {
+    /// As exact as the index has a confidence.
+    const STEPS: f32 = 10_000.0;
+
+    fn new(confidence: f32, saying: u16) -> Self {
+        Self(((confidence * Self::STEPS + 0.5) as u32) << 16 | u32::from(u16::MAX - saying))
+    }
+
+    fn read(self) -> Option<(f32, usize)> {
+        let confidence = (self.0 >> 16) as f32 / Self::STEPS;
+        let saying = u16::MAX - (self.0 & 0xFFFF) as u16;
+        (self.0 > 0).then_some((confidence, saying.into()))
+    }
 }
 
 /// Ids up to this one have a place in a list; a library of so many photos is beyond it.
 const MOST: i64 = 1 << 28;
+/// Tags that are entered at a time.
+const AT_A_TIME: usize = 4096;
 
-impl Evidence {
+impl TagEvidence {
     /// Tags of these confidences, whatever was asked.
     #[cfg(test)]
-    pub fn of_tags(tags: &[(i64, f32)]) -> Self {
+    pub fn of(tags: &[(i64, f32)]) -> Self {
         let mut evidence = Self::default();
-        tags.iter()
-            .for_each(|(photo, p)| evidence.say(*photo, *p, 0));
+        let said = |(photo, confidence): &(i64, f32)| (*photo, Said::new(*confidence, 0));
+        evidence.enter(&mut tags.iter().map(said).collect());
         evidence
     }
 
-    fn say(&mut self, photo: i64, confidence: f32, saying: u16) {
-        let Some(at) = usize::try_from(photo).ok().filter(|_| photo < MOST) else {
-            return;
-        };
-        if at >= self.said.len() {
-            self.said.resize(at + 1, None);
-        }
-        if self.said[at].is_none_or(|(known, _)| known < confidence) {
-            self.said[at] = Some((confidence, saying));
+    /// Tags come in the order of their confidence, so that each lies somewhere else in the list: many at once are
+    /// fetched from memory side by side, in half the time of one after the other.
+    fn enter(&mut self, tags: &mut Vec<(i64, Said)>) {
+        for (photo, said) in tags.drain(..) {
+            let Some(at) = usize::try_from(photo).ok().filter(|_| photo < MOST) else {
+                continue;
+            };
+            if at >= self.said.len() {
+                self.said.resize(at + 1, Said::default());
+            }
+            self.said[at] = self.said[at].max(said);
         }
     }
 
@@ -134,32 +154,55 @@ impl Evidence {
     /// The database.
     pub fn read(reader: &StoreReader, reading: &Reading, least: f32) -> Result<Self, SearchError> {
         let mut evidence = Self::default();
+        let mut tags = Vec::with_capacity(AT_A_TIME);
         for (index, saying) in (0..).zip(reading.sayings()) {
-            let keys: Vec<&str> = saying.keys.iter().map(String::as_str).collect();
-            for tag in reader.tag_confidences(&keys, least)? {
-                evidence.say(tag.photo, tag.confidence, index);
-            }
+            reader.tag_confidences(&saying.keys, least, &mut |photo, confidence| {
+                tags.push((photo, Said::new(confidence, index)));
+                if tags.len() == AT_A_TIME {
+                    evidence.enter(&mut tags);
+                }
+            })?;
         }
-        if !reading.words.is_empty() {
-            evidence.named = named(reader, &reading.words)?;
+        evidence.enter(&mut tags);
+        Ok(evidence)
+    }
+
+    /// Confidence of the surest tag, and which of the sayings it answers.
+    pub fn said(&self, photo: i64) -> Option<(f32, usize)> {
+        let at = usize::try_from(photo).ok()?;
+        self.said.get(at)?.read()
+    }
+}
+
+/// What names say of photos.
+#[derive(Debug, Default)]
+pub struct NameEvidence {
+    /// Photos whose names and places say every word, ascending.
+    named: Vec<i64>,
+    /// Of those, the ones in whose pictures every word stands, ascending.
+    in_picture: Vec<i64>,
+}
+
+impl NameEvidence {
+    /// Looks up these words.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn read(reader: &StoreReader, words: &[String]) -> Result<Self, SearchError> {
+        let mut evidence = Self::default();
+        if !words.is_empty() {
+            evidence.named = named(reader, words)?;
         }
         // They are among those.
-        if evidence.has_names() {
-            evidence.in_picture = reader.in_picture(&forms_of_each(&reading.words))?;
+        if !evidence.is_empty() {
+            evidence.in_picture = reader.in_picture(&forms_of_each(words))?;
         }
         Ok(evidence)
     }
 
-    /// Confidence of the strongest tag, and which of the sayings it answers.
-    pub fn said(&self, photo: i64) -> Option<(f32, usize)> {
-        let at = usize::try_from(photo).ok()?;
-        let (confidence, saying) = self.said.get(at).copied().flatten()?;
-        Some((confidence, saying.into()))
-    }
-
-    /// Whether any photo's names say every word.
-    pub fn has_names(&self) -> bool {
-        !self.named.is_empty()
+    /// No photo's names say every word.
+    pub fn is_empty(&self) -> bool {
+        self.named.is_empty()
     }
 
     /// Whether every word stands in the picture.
@@ -168,7 +211,7 @@ impl Evidence {
     }
 
     /// Whether names of files, folders and places, or the picture, say every word.
-    pub fn named(&self, photo: i64) -> bool {
+    pub fn say(&self, photo: i64) -> bool {
         !self.named.is_empty() && self.named.binary_search(&photo).is_ok()
     }
 }
@@ -193,4 +236,41 @@ pub(super) fn named(reader: &StoreReader, words: &[String]) -> Result<Vec<i64>, 
     named.sort_unstable();
     named.dedup();
     Ok(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The surest tag is kept, exactly as sure as it is stored, of equals that of the first saying, however
+        /// many are entered at a time.
+        #[test]
+        fn the_surest_of_the_first_saying_is_kept(
+            tags in prop::collection::vec((1..30i64, 0..=10_000u16, 0..4u16), 0..200),
+            at_a_time in 1..300usize,
+        ) {
+            let mut evidence = TagEvidence::default();
+            let mut kept: HashMap<i64, (u16, u16)> = HashMap::new();
+            for tags in tags.chunks(at_a_time) {
+                for &(photo, stored, saying) in tags {
+                    let best = kept.entry(photo).or_insert((stored, saying));
+                    if (stored, std::cmp::Reverse(saying)) > (best.0, std::cmp::Reverse(best.1)) {
+                        *best = (stored, saying);
+                    }
+                }
+                let said = |&(photo, stored, saying)| (photo, Said::new(f32::from(stored) / 1e4, saying));
+                evidence.enter(&mut tags.iter().map(said).collect());
+            }
+            for photo in 0..40 {
+                let wanted = kept.get(&photo);
+                let wanted = wanted.map(|(stored, saying)| (f32::from(*stored) / 1e4, usize::from(*saying)));
+                prop_assert_eq!(evidence.said(photo), wanted);
+            }
+        }
+    }
 }

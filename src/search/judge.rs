@@ -10,12 +10,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::resume_unwind;
 
 use serde::Serialize;
 
 use super::background::{Against, Background, Needed};
 use super::error::SearchError;
-use super::evidence::{Evidence, Reading};
+use super::evidence::{NameEvidence, Reading, TagEvidence};
 use super::spelled::SpelledOut;
 use super::wish::Wish;
 use crate::model::{Calibration, ModelPack};
@@ -165,8 +166,9 @@ pub(super) struct Closeness {
 
 /// What words say of photos, wanted and not.
 pub(super) struct WordEvidence {
-    wanted: Evidence,
-    unwanted: Evidence,
+    wanted: TagEvidence,
+    unwanted: TagEvidence,
+    names: NameEvidence,
     /// Photos that have every part of a sentence that is spelled out in tags.
     spelled: HashMap<i64, f32>,
 }
@@ -174,7 +176,7 @@ pub(super) struct WordEvidence {
 impl WordEvidence {
     /// Whether names, or what people say, have all words of what is wanted.
     pub fn are_names(&self) -> bool {
-        self.wanted.has_names()
+        !self.names.is_empty()
     }
 }
 
@@ -227,7 +229,7 @@ impl Judge {
     }
 
     /// Looks up what words say; of tags that decide alone only those that make an answer, unless `all`
-    /// photos are to be ordered.
+    /// photos are to be ordered. Names are looked up beside the tags, as each takes a core its time.
     ///
     /// # Errors
     /// The database.
@@ -242,11 +244,16 @@ impl Judge {
             .spelled
             .as_ref()
             .filter(|_| self.wanted.whole.is_none());
-        let spelled = spelled.map(|s| s.photos(reader, (vocabulary, detector), self.tag));
-        Ok(WordEvidence {
-            spelled: spelled.transpose()?.unwrap_or_default(),
-            wanted: Evidence::read(reader, &self.wanted, least)?,
-            unwanted: Evidence::read(reader, &self.unwanted, 0.0)?,
+        let beside = reader.beside()?;
+        std::thread::scope(|scope| {
+            let names = scope.spawn(move || NameEvidence::read(&beside, &self.wanted.words));
+            let spelled = spelled.map(|s| s.photos(reader, (vocabulary, detector), self.tag));
+            Ok(WordEvidence {
+                spelled: spelled.transpose()?.unwrap_or_default(),
+                wanted: TagEvidence::read(reader, &self.wanted, least)?,
+                unwanted: TagEvidence::read(reader, &self.unwanted, 0.0)?,
+                names: names.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+            })
         })
     }
 
@@ -273,7 +280,7 @@ impl Judge {
             Some(sure) => (score, confident) = (score.max(sure + 0.01 * close.all), true),
             None => confident &= !self.derived || words.spelled.is_empty(),
         }
-        if words.wanted.named(photo) {
+        if words.names.say(photo) {
             score += 1.0;
             confident = true;
         }
@@ -310,8 +317,8 @@ impl Judge {
                 .map(round),
             by_tag,
             tag_suffices: suffices.then(|| round(self.tag)),
-            named: words.wanted.named(standing.photo),
-            in_picture: words.wanted.in_picture(standing.photo),
+            named: words.names.say(standing.photo),
+            in_picture: words.names.in_picture(standing.photo),
             unwanted: unwanted.map(|(p, _)| round(p)),
         }
     }

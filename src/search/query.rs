@@ -256,9 +256,10 @@ impl Searcher<'_> {
             return Ok(None);
         };
         // A search model's vocabulary has said it of some photo.
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let said = self.reader.tag_confidences(&keys, 0.0)?;
-        Ok(said.is_empty().then_some(near))
+        let mut is_said = false;
+        self.reader
+            .tag_confidences(&keys, 0.0, &mut |_, _| is_said = true)?;
+        Ok((!is_said).then_some(near))
     }
 
     /// A hit as JSON, with all its stored tags of at least `min_confidence`.

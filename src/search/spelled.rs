@@ -139,19 +139,17 @@ impl SpelledOut {
     ) -> Result<HashMap<i64, f32>, SearchError> {
         let mut found: Option<HashMap<i64, f32>> = None;
         for part in &self.parts {
-            let keys: Vec<&str> = part.phrase.keys.iter().map(String::as_str).collect();
             let mut with: HashMap<i64, f32> = HashMap::new();
-            for tag in reader.tag_confidences(&keys, least)? {
-                let sure = match &found {
-                    None => tag.confidence,
-                    Some(before) => match before.get(&tag.photo) {
-                        Some(other) => tag.confidence.min(*other),
-                        None => continue,
-                    },
+            reader.tag_confidences(&part.phrase.keys, least, &mut |photo, confidence| {
+                let before = match &found {
+                    None => Some(confidence),
+                    Some(before) => before.get(&photo).copied(),
                 };
-                let known = with.entry(tag.photo).or_default();
-                *known = known.max(sure);
-            }
+                if let Some(other) = before {
+                    let known = with.entry(photo).or_default();
+                    *known = known.max(confidence.min(other));
+                }
+            })?;
             found = Some(with);
         }
         let mut found = found.unwrap_or_default();

@@ -271,6 +271,14 @@ impl StoreReader {
         }
     }
 
+    /// Another reader of the same database, for another thread.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn beside(&self) -> Result<Self, StoreError> {
+        Self::open_at(&self.path)
+    }
+
     fn open_at(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = checked_pages::connect(path, flags)

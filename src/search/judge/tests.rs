@@ -97,8 +97,9 @@ fn judge(pack: &ModelPack, wishes: &[Wish], whole: bool) -> Judge {
 fn words(tags: &[(i64, f32)]) -> WordEvidence {
     WordEvidence {
         spelled: HashMap::new(),
-        wanted: Evidence::of_tags(tags),
-        unwanted: Evidence::default(),
+        wanted: TagEvidence::of(tags),
+        unwanted: TagEvidence::default(),
+        names: NameEvidence::default(),
     }
 }
 
