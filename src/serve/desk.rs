@@ -16,6 +16,8 @@ use crate::search::{KeptText, TextSide};
 use crate::source::Links;
 use crate::store::{PreviewStore, StoreError, StoreReader, ThumbStore, TilesMark};
 
+/// Without a request for so long, what answers have left behind is given back: of a million photos some 10 MB.
+const QUIET: Duration = Duration::from_secs(5);
 /// Without a request for so long, everything is let go.
 const IDLE: Duration = Duration::from_secs(300);
 /// Readers that are kept open.
@@ -117,13 +119,14 @@ impl Desk {
                 None => StoreReader::open(&desk.data_dir)?,
             };
             let result = work(&desk, &reader);
+            let is_small = reader.let_go_of_pages().is_ok();
             let mut kept = locked(&desk.kept);
             // After an error of ours the next one begins anew.
             let is_well = result
                 .as_ref()
                 .err()
                 .is_none_or(|e| !e.status.is_server_error());
-            if is_well && kept.readers.len() < MOST_READERS {
+            if is_well && is_small && kept.readers.len() < MOST_READERS {
                 kept.readers.push(reader);
             }
             result
@@ -281,12 +284,19 @@ impl Desk {
         }
         let desk = Arc::clone(self);
         tokio::spawn(async move {
+            let mut tidied_after = None;
             loop {
-                let idle = locked(&desk.last_asked).elapsed();
-                match IDLE.checked_sub(idle) {
-                    Some(rest) if !rest.is_zero() => tokio::time::sleep(rest).await,
-                    _ => break,
+                let asked = *locked(&desk.last_asked);
+                let idle = asked.elapsed();
+                if idle >= IDLE {
+                    break;
                 }
+                if idle >= QUIET && tidied_after != Some(asked) {
+                    crate::index::give_memory_back();
+                    tidied_after = Some(asked);
+                }
+                let rest = QUIET.checked_sub(idle).filter(|rest| !rest.is_zero());
+                tokio::time::sleep(rest.unwrap_or(QUIET)).await;
             }
             desk.is_swept.store(false, Ordering::Release);
             desk.let_go();

@@ -325,16 +325,19 @@ async fn folder_list(
 /// `GET /api/v1/places`: where each photo was taken, in numbers.
 async fn places(State(desk): State<Arc<Desk>>) -> Result<Response, Failed> {
     let bytes = desk.with(|_, reader| {
-        let positions = reader.positions()?;
-        let micro = |degrees: f64| (degrees * 1e6).round() as i32;
-        let rows = positions.iter().filter_map(|at| {
-            let id = u32::try_from(at.photo).ok()?;
-            let (lat, lon) = (micro(at.lat).to_le_bytes(), micro(at.lon).to_le_bytes());
-            Some([id.to_le_bytes(), lat, lon].concat())
-        });
-        let rows: Vec<u8> = rows.flatten().collect();
-        let count = u32::try_from(rows.len() / 12).unwrap_or(u32::MAX);
-        Ok([count.to_le_bytes().to_vec(), rows].concat())
+        let micro = |degrees: f64| ((degrees * 1e6).round() as i32).to_le_bytes();
+        let mut count = 0u32;
+        let mut bytes = count.to_le_bytes().to_vec();
+        reader.positions(&mut |at| {
+            if let Ok(id) = u32::try_from(at.photo) {
+                bytes.extend(id.to_le_bytes());
+                bytes.extend(micro(at.lat));
+                bytes.extend(micro(at.lon));
+                count += 1;
+            }
+        })?;
+        bytes[..4].copy_from_slice(&count.to_le_bytes());
+        Ok(bytes)
     });
     Ok(as_bytes("application/octet-stream", bytes.await?))
 }

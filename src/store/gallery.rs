@@ -215,27 +215,24 @@ impl StoreReader {
         )
     }
 
-    /// Every photo whose coordinates are known.
+    /// Shows every photo whose coordinates are known to `visit`.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn positions(&self) -> Result<Vec<PhotoPosition>, StoreError> {
-        self.conn
-            .prepare_cached(
-                "SELECT id, lat, lon FROM photos INDEXED BY photos_by_place
-                 WHERE lat IS NOT NULL AND lon IS NOT NULL AND places > 0",
-            )
-            .and_then(|mut s| {
-                s.query_map([], |r| {
-                    Ok(PhotoPosition {
-                        photo: r.get(0)?,
-                        lat: r.get(1)?,
-                        lon: r.get(2)?,
-                    })
-                })?
-                .collect()
-            })
-            .at(&self.path)
+    pub fn positions(&self, visit: &mut dyn FnMut(PhotoPosition)) -> Result<(), StoreError> {
+        self.each(
+            "SELECT id, lat, lon FROM photos INDEXED BY photos_by_place
+             WHERE lat IS NOT NULL AND lon IS NOT NULL AND places > 0",
+            [],
+            &mut |r| {
+                visit(PhotoPosition {
+                    photo: r.get(0)?,
+                    lat: r.get(1)?,
+                    lon: r.get(2)?,
+                });
+                Ok(())
+            },
+        )
     }
 
     /// A number that is another one whenever somebody has written, to be compared with what the same

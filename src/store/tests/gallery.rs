@@ -96,7 +96,8 @@ fn cameras_and_positions_are_those_of_photos_that_lie_somewhere() {
     let cameras = reader.cameras(9).unwrap();
     assert_eq!(cameras, [("A".to_owned(), 2), ("B".to_owned(), 1)]);
     assert_eq!(reader.cameras(1).unwrap().len(), 1);
-    let mut at: Vec<_> = reader.positions().unwrap();
+    let mut at = Vec::new();
+    reader.positions(&mut |position| at.push(position)).unwrap();
     at.sort_by_key(|at| at.photo);
     let at: Vec<_> = at.iter().map(|at| (at.photo, at.lat, at.lon)).collect();
     assert_eq!(at, [(1, 1.0, -1.0), (2, 2.0, -2.0), (3, 3.0, -3.0)]);
