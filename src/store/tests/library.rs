@@ -93,14 +93,14 @@ impl Library {
         self.store.conn.execute_batch(text).unwrap();
     }
 
-    /// How SQLite goes about a statement with one parameter, step by step.
+    /// How SQLite goes about a statement, step by step.
     pub fn plan(&self, sql: &str) -> String {
         let mut stmt = self
             .store
             .conn
             .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
             .unwrap();
-        let steps = stmt.query_map([1], |r| r.get::<_, String>(3)).unwrap();
+        let steps = stmt.raw_query().mapped(|r| r.get::<_, String>(3));
         let steps: Vec<String> = steps.map(Result::unwrap).collect();
         steps.join("; ")
     }
