@@ -135,7 +135,8 @@ impl TagEvidence {
     }
 
     /// Tags come in the order of their confidence, so that each lies somewhere else in the list: many at once are
-    /// fetched from memory side by side, in half the time of one after the other.
+    /// fetched from memory side by side. One by one, between steps of the database, they took a quarter of the time
+    /// of a query over a million photos.
     fn enter(&mut self, tags: &mut Vec<(i64, Said)>) {
         for (photo, said) in tags.drain(..) {
             let Some(at) = usize::try_from(photo).ok().filter(|_| photo < MOST) else {
@@ -184,15 +185,15 @@ pub struct NameEvidence {
 }
 
 impl NameEvidence {
-    /// Looks up these words.
+    /// Looks up these words, of which there is one at least.
     ///
     /// # Errors
     /// The database.
     pub fn read(reader: &StoreReader, words: &[String]) -> Result<Self, SearchError> {
-        let mut evidence = Self::default();
-        if !words.is_empty() {
-            evidence.named = named(reader, words)?;
-        }
+        let mut evidence = Self {
+            named: named(reader, words)?,
+            in_picture: Vec::new(),
+        };
         // They are among those.
         if !evidence.is_empty() {
             evidence.in_picture = reader.in_picture(&forms_of_each(words))?;

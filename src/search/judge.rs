@@ -244,15 +244,19 @@ impl Judge {
             .spelled
             .as_ref()
             .filter(|_| self.wanted.whole.is_none());
-        let beside = reader.beside()?;
+        let said = &self.wanted.words;
+        let beside = (!said.is_empty()).then(|| reader.beside()).transpose()?;
         std::thread::scope(|scope| {
-            let names = scope.spawn(move || NameEvidence::read(&beside, &self.wanted.words));
+            let names = beside.map(|beside| scope.spawn(move || NameEvidence::read(&beside, said)));
             let spelled = spelled.map(|s| s.photos(reader, (vocabulary, detector), self.tag));
             Ok(WordEvidence {
                 spelled: spelled.transpose()?.unwrap_or_default(),
                 wanted: TagEvidence::read(reader, &self.wanted, least)?,
                 unwanted: TagEvidence::read(reader, &self.unwanted, 0.0)?,
-                names: names.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                names: match names {
+                    Some(names) => names.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                    None => NameEvidence::default(),
+                },
             })
         })
     }
