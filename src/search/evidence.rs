@@ -1,11 +1,13 @@
 //! What words say: tags, file and folder names, places. The other half of a ranked
 //! query beside the vectors.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::error::SearchError;
 use super::locality;
 use super::sentence::Sentence;
 use super::wish::Wish;
-use crate::store::StoreReader;
+use crate::store::{BEYOND_SURE, StoreReader};
 use crate::tag::{Vocabulary, forms};
 
 /// Words that the vocabulary knows.
@@ -123,6 +125,17 @@ impl Said {
 const MOST: i64 = 1 << 28;
 /// Tags that are entered at a time.
 const AT_A_TIME: usize = 4096;
+/// Confidences that are looked up at a time: a word that is a possible tag of every photo has its millions of rows
+/// divided between two readers.
+const BANDS: [(f32, f32); 7] = [
+    (0.0, 0.15),
+    (0.15, 0.2),
+    (0.2, 0.25),
+    (0.25, 0.3),
+    (0.3, 0.4),
+    (0.4, 0.6),
+    (0.6, BEYOND_SURE),
+];
 
 impl TagEvidence {
     /// Tags of these confidences, whatever was asked.
@@ -149,23 +162,47 @@ impl TagEvidence {
         }
     }
 
-    /// Looks up what the reading asks for, tags from a confidence on.
+    /// Looks up what the reading asks for, tags from a confidence on: those parts of it that nobody else has taken
+    /// who goes by the same `next`. What several readers found is joined.
     ///
     /// # Errors
     /// The database.
-    pub fn read(reader: &StoreReader, reading: &Reading, least: f32) -> Result<Self, SearchError> {
+    pub fn read(
+        reader: &StoreReader,
+        reading: &Reading,
+        least: f32,
+        next: &AtomicUsize,
+    ) -> Result<Self, SearchError> {
         let mut evidence = Self::default();
         let mut tags = Vec::with_capacity(AT_A_TIME);
-        for (index, saying) in (0..).zip(reading.sayings()) {
-            reader.tag_confidences(&saying.keys, least, &mut |photo, confidence| {
+        let sayings: Vec<&Phrase> = reading.sayings().collect();
+        loop {
+            let part = next.fetch_add(1, Ordering::Relaxed);
+            let (index, band) = (part / BANDS.len(), BANDS[part % BANDS.len()]);
+            let Some(saying) = sayings.get(index) else {
+                evidence.enter(&mut tags);
+                return Ok(evidence);
+            };
+            let index = u16::try_from(index).unwrap_or(u16::MAX);
+            let band = (band.0.max(least), band.1);
+            reader.tag_confidences(&saying.keys, band, &mut |photo, confidence| {
                 tags.push((photo, Said::new(confidence, index)));
                 if tags.len() == AT_A_TIME {
                     evidence.enter(&mut tags);
                 }
             })?;
         }
-        evidence.enter(&mut tags);
-        Ok(evidence)
+    }
+
+    /// What both say.
+    pub fn join(mut self, mut other: Self) -> Self {
+        if self.said.len() < other.said.len() {
+            std::mem::swap(&mut self, &mut other);
+        }
+        for (known, said) in self.said.iter_mut().zip(&other.said) {
+            *known = (*known).max(*said);
+        }
+        self
     }
 
     /// Confidence of the surest tag, and which of the sayings it answers.
@@ -249,7 +286,7 @@ mod tests {
 
     proptest! {
         /// The surest tag is kept, exactly as sure as it is stored, of equals that of the first saying, however
-        /// many are entered at a time.
+        /// many are joined at a time.
         #[test]
         fn the_surest_of_the_first_saying_is_kept(
             tags in prop::collection::vec((1..30i64, 0..=10_000u16, 0..4u16), 0..200),
@@ -265,7 +302,9 @@ mod tests {
                     }
                 }
                 let said = |&(photo, stored, saying)| (photo, Said::new(f32::from(stored) / 1e4, saying));
-                evidence.enter(&mut tags.iter().map(said).collect());
+                let mut others = TagEvidence::default();
+                others.enter(&mut tags.iter().map(said).collect());
+                evidence = evidence.join(others);
             }
             for photo in 0..40 {
                 let wanted = kept.get(&photo);

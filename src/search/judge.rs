@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::resume_unwind;
+use std::sync::atomic::AtomicUsize;
 
 use serde::Serialize;
 
@@ -229,7 +230,8 @@ impl Judge {
     }
 
     /// Looks up what words say; of tags that decide alone only those that make an answer, unless `all`
-    /// photos are to be ordered. Names are looked up beside the tags, as each takes a core its time.
+    /// photos are to be ordered. Names are looked up beside the tags, and whoever
+    /// is done first helps the other with those.
     ///
     /// # Errors
     /// The database.
@@ -244,19 +246,29 @@ impl Judge {
             .spelled
             .as_ref()
             .filter(|_| self.wanted.whole.is_none());
-        let said = &self.wanted.words;
+        let (said, next) = (&self.wanted.words, AtomicUsize::new(0));
+        let wanted = |reader: &StoreReader| TagEvidence::read(reader, &self.wanted, least, &next);
         let beside = (!said.is_empty()).then(|| reader.beside()).transpose()?;
         std::thread::scope(|scope| {
-            let names = beside.map(|beside| scope.spawn(move || NameEvidence::read(&beside, said)));
+            let other = beside.map(|beside| {
+                scope.spawn(move || {
+                    Ok::<_, SearchError>((NameEvidence::read(&beside, said)?, wanted(&beside)?))
+                })
+            });
             let spelled = spelled.map(|s| s.photos(reader, (vocabulary, detector), self.tag));
+            let spelled = spelled.transpose()?.unwrap_or_default();
+            let tags = wanted(reader)?;
+            let nobody = &AtomicUsize::new(0);
+            let unwanted = TagEvidence::read(reader, &self.unwanted, 0.0, nobody)?;
+            let (names, others) = match other {
+                Some(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                None => Default::default(),
+            };
             Ok(WordEvidence {
-                spelled: spelled.transpose()?.unwrap_or_default(),
-                wanted: TagEvidence::read(reader, &self.wanted, least)?,
-                unwanted: TagEvidence::read(reader, &self.unwanted, 0.0)?,
-                names: match names {
-                    Some(names) => names.join().unwrap_or_else(|panic| resume_unwind(panic))?,
-                    None => NameEvidence::default(),
-                },
+                spelled,
+                wanted: tags.join(others),
+                unwanted,
+                names,
             })
         })
     }

@@ -13,7 +13,9 @@ use super::row::{PhotoJson, TagJson};
 use super::said;
 use crate::embedding::Tag;
 use crate::photo::RelPath;
-use crate::store::{FitsPath, Hit, Moment, PhotoFilter, StoreReader, TagCondition, YearlyDay};
+use crate::store::{
+    BEYOND_SURE, FitsPath, Hit, Moment, PhotoFilter, StoreReader, TagCondition, YearlyDay,
+};
 use crate::tag::{Classifier, Lookup, Words};
 
 /// What a person asked for, as given.
@@ -258,7 +260,7 @@ impl Searcher<'_> {
         // A search model's vocabulary has said it of some photo.
         let mut is_said = false;
         self.reader
-            .tag_confidences(&keys, 0.0, &mut |_, _| is_said = true)?;
+            .tag_confidences(&keys, (0.0, BEYOND_SURE), &mut |_, _| is_said = true)?;
         Ok((!is_said).then_some(near))
     }
 

@@ -12,7 +12,7 @@ use super::sentence::{LONGEST_PHRASE, Sentence, is_empty_word};
 use super::wish::Wish;
 use crate::boxes::{self, DetectedBox};
 use crate::embedding::ModelId;
-use crate::store::StoreReader;
+use crate::store::{BEYOND_SURE, StoreReader};
 use crate::tag::Vocabulary;
 
 /// Words for somebody: no tag tells them apart, but there is somebody.
@@ -140,7 +140,8 @@ impl SpelledOut {
         let mut found: Option<HashMap<i64, f32>> = None;
         for part in &self.parts {
             let mut with: HashMap<i64, f32> = HashMap::new();
-            reader.tag_confidences(&part.phrase.keys, least, &mut |photo, confidence| {
+            let sure = (least, BEYOND_SURE);
+            reader.tag_confidences(&part.phrase.keys, sure, &mut |photo, confidence| {
                 let before = match &found {
                     None => Some(confidence),
                     Some(before) => before.get(&photo).copied(),

@@ -33,6 +33,9 @@ pub struct TagCount {
     pub photos: i64,
 }
 
+/// Above every confidence.
+pub const BEYOND_SURE: f32 = 1.1;
+
 /// A confidence as stored, in ten-thousandths.
 pub(super) fn column(confidence: f32) -> i64 {
     (f64::from(confidence) * 1e4).round() as i64
@@ -100,7 +103,8 @@ impl StoreReader {
         rows.collect::<rusqlite::Result<_>>().at(&self.path)
     }
 
-    /// Shows which photos carry these terms at or above the confidence, and with which, by term and confidence;
+    /// Shows which photos carry these terms with a confidence from `least` to below `below`, and with which, by
+    /// term and confidence;
     /// photos that lie nowhere included, those with several terms several times. Reads one index,
     /// proportional to what it shows.
     ///
@@ -109,7 +113,7 @@ impl StoreReader {
     pub fn tag_confidences(
         &self,
         keys: &[impl AsRef<str>],
-        min_confidence: f32,
+        (least, below): (f32, f32),
         visit: &mut dyn FnMut(i64, f32),
     ) -> Result<(), StoreError> {
         let mut stmt = self
@@ -117,12 +121,12 @@ impl StoreReader {
             .prepare_cached(
                 // In one number: of a million rows, fetching a second column took a sixth of the time.
                 "SELECT photo << 14 | confidence FROM tags INDEXED BY tags_by_term
-                 WHERE term = (SELECT id FROM terms WHERE key = ?1) AND confidence >= ?2",
+                 WHERE term = (SELECT id FROM terms WHERE key = ?1) AND confidence >= ?2 AND confidence < ?3",
             )
             .at(&self.path)?;
         for key in keys {
             let mut rows = stmt
-                .query(params![key.as_ref(), column(min_confidence)])
+                .query(params![key.as_ref(), column(least), column(below)])
                 .at(&self.path)?;
             while let Some(row) = rows.next().at(&self.path)? {
                 let both: i64 = row.get(0).at(&self.path)?;

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::library::{Library, failure, hash, key};
 use crate::photo::FileStamp;
 use crate::store::{
-    Change, Circle, Hit, LocalityFilter, Moment, PhotoFilter, SaidFilter, Stage, TagCondition,
-    YearlyDay,
+    BEYOND_SURE, Change, Circle, Hit, LocalityFilter, Moment, PhotoFilter, SaidFilter, Stage,
+    TagCondition, YearlyDay,
 };
 
 /// 2020-01-01T00:00:00, milliseconds as if it were UTC.
@@ -318,13 +318,17 @@ fn terms_lead_to_photos_with_their_confidence() {
     let (mut lib, ..) = library();
     // What a photo is tagged with last is what it carries.
     lib.tag(2, &[("dog", "dog", 0.7)]);
-    let mut found = Vec::new();
-    lib.reader()
-        .tag_confidences(&["cat", "none", "dog"], 0.35, &mut |photo, confidence| {
-            found.push((photo, confidence))
-        })
-        .unwrap();
-    assert_eq!(found, [(7, 0.8), (2, 0.7), (1, 0.9)]);
+    let found = |keys: &[&str], range| {
+        let mut found = Vec::new();
+        let mut put = |photo, confidence| found.push((photo, confidence));
+        lib.reader().tag_confidences(keys, range, &mut put).unwrap();
+        found
+    };
+    let all = found(&["cat", "none", "dog"], (0.35, BEYOND_SURE));
+    assert_eq!(all, [(7, 0.8), (2, 0.7), (1, 0.9)]);
+    // What one range ends before, the next one begins with.
+    assert_eq!(found(&["dog"], (0.35, 0.9)), [(2, 0.7)]);
+    assert_eq!(found(&["dog"], (0.9, BEYOND_SURE)), [(1, 0.9)]);
 }
 
 #[test]
