@@ -7,7 +7,7 @@ use super::error::SearchError;
 use super::locality;
 use super::sentence::Sentence;
 use super::wish::Wish;
-use crate::store::{BEYOND_SURE, StoreReader};
+use crate::store::{BEYOND_SURE, CONFIDENCE_STEPS, StoreReader};
 use crate::tag::{Vocabulary, forms};
 
 /// Words that the vocabulary knows.
@@ -101,21 +101,18 @@ pub struct TagEvidence {
     said: Vec<Said>,
 }
 
-/// A tag's confidence and which saying it answers, in one number: the larger one is the surer tag, of equals that of
-/// the earlier saying; 0 is none.
+/// A tag's confidence, as exact as it is stored, and which saying it answers, in one number: the larger one is the
+/// surer tag, of equals that of the earlier saying; 0 is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Said(u32);
 
 impl Said {
-    /// As exact as the index has a confidence.
-    const STEPS: f32 = 10_000.0;
-
     fn new(confidence: f32, saying: u16) -> Self {
-        Self(((confidence * Self::STEPS + 0.5) as u32) << 16 | u32::from(u16::MAX - saying))
+        Self(((confidence * CONFIDENCE_STEPS + 0.5) as u32) << 16 | u32::from(u16::MAX - saying))
     }
 
     fn read(self) -> Option<(f32, usize)> {
-        let confidence = (self.0 >> 16) as f32 / Self::STEPS;
+        let confidence = (self.0 >> 16) as f32 / CONFIDENCE_STEPS;
         let saying = u16::MAX - (self.0 & 0xFFFF) as u16;
         (self.0 > 0).then_some((confidence, saying.into()))
     }
@@ -125,17 +122,11 @@ impl Said {
 const MOST: i64 = 1 << 28;
 /// Tags that are entered at a time.
 const AT_A_TIME: usize = 4096;
-/// Confidences that are looked up at a time: a word that is a possible tag of every photo has its millions of rows
-/// divided between two readers.
-const BANDS: [(f32, f32); 7] = [
-    (0.0, 0.15),
-    (0.15, 0.2),
-    (0.2, 0.25),
-    (0.25, 0.3),
-    (0.3, 0.4),
-    (0.4, 0.6),
-    (0.6, BEYOND_SURE),
-];
+/// Where the confidences that are looked up at a time begin and end: a word that is a possible tag of every photo has
+/// its millions of rows divided between two readers.
+const BOUNDS: [f32; 8] = [0.0, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, BEYOND_SURE];
+/// From each of them to the next one.
+const BANDS: usize = BOUNDS.len() - 1;
 
 impl TagEvidence {
     /// Tags of these confidences, whatever was asked.
@@ -178,14 +169,14 @@ impl TagEvidence {
         let sayings: Vec<&Phrase> = reading.sayings().collect();
         loop {
             let part = next.fetch_add(1, Ordering::Relaxed);
-            let (index, band) = (part / BANDS.len(), BANDS[part % BANDS.len()]);
+            let (index, band) = (part / BANDS, part % BANDS);
             let Some(saying) = sayings.get(index) else {
                 evidence.enter(&mut tags);
                 return Ok(evidence);
             };
             let index = u16::try_from(index).unwrap_or(u16::MAX);
-            let band = (band.0.max(least), band.1);
-            reader.tag_confidences(&saying.keys, band, &mut |photo, confidence| {
+            let range = (BOUNDS[band].max(least), BOUNDS[band + 1]);
+            reader.tag_confidences(&saying.keys, range, &mut |photo, confidence| {
                 tags.push((photo, Said::new(confidence, index)));
                 if tags.len() == AT_A_TIME {
                     evidence.enter(&mut tags);

@@ -230,8 +230,8 @@ impl Judge {
     }
 
     /// Looks up what words say; of tags that decide alone only those that make an answer, unless `all`
-    /// photos are to be ordered. Names are looked up beside the tags, and whoever
-    /// is done first helps the other with those.
+    /// photos are to be ordered. Names are looked up beside the tags, and whoever is done with names helps with
+    /// those.
     ///
     /// # Errors
     /// The database.

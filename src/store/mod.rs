@@ -89,7 +89,7 @@ pub use siblings::{BesideRaw, Condition};
 pub use sidecars::{SidecarRow, TroubledSidecar};
 pub use standing::{FolderCounts, PathFailure, PathState};
 pub use status::Counts;
-pub use tags::{BEYOND_SURE, TagCount, Tagged, ask_again_beside};
+pub use tags::{BEYOND_SURE, CONFIDENCE_STEPS, TagCount, Tagged, ask_again_beside};
 pub use thumbs::{THUMBS_FILE, ThumbStore};
 pub use verify::IndexedFile;
 pub use when::{Moment, YearlyDay};

@@ -286,8 +286,7 @@ impl StoreReader {
     /// If the database cannot be read.
     pub fn let_go_of_pages(&self) -> Result<(), StoreError> {
         self.conn
-            .prepare_cached("PRAGMA shrink_memory")
-            .and_then(|mut s| s.query([])?.next().map(drop))
+            .execute_batch("PRAGMA shrink_memory")
             .at(&self.path)
     }
 

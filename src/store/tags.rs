@@ -33,16 +33,18 @@ pub struct TagCount {
     pub photos: i64,
 }
 
+/// A confidence is stored in so many steps from 0 to 1.
+pub const CONFIDENCE_STEPS: f32 = 10_000.0;
 /// Above every confidence.
 pub const BEYOND_SURE: f32 = 1.1;
 
-/// A confidence as stored, in ten-thousandths.
+/// A confidence as stored.
 pub(super) fn column(confidence: f32) -> i64 {
-    (f64::from(confidence) * 1e4).round() as i64
+    (f64::from(confidence) * f64::from(CONFIDENCE_STEPS)).round() as i64
 }
 
 fn from_column(stored: i64) -> f32 {
-    stored as f32 / 1e4
+    stored as f32 / CONFIDENCE_STEPS
 }
 
 impl StoreReader {
@@ -104,9 +106,8 @@ impl StoreReader {
     }
 
     /// Shows which photos carry these terms with a confidence from `least` to below `below`, and with which, by
-    /// term and confidence;
-    /// photos that lie nowhere included, those with several terms several times. Reads one index,
-    /// proportional to what it shows.
+    /// term and confidence; photos that lie nowhere included, those with several terms several times. Reads one
+    /// index, proportional to what it shows.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -116,22 +117,19 @@ impl StoreReader {
         (least, below): (f32, f32),
         visit: &mut dyn FnMut(i64, f32),
     ) -> Result<(), StoreError> {
-        let mut stmt = self
-            .conn
-            .prepare_cached(
-                // In one number: of a million rows, fetching a second column took a sixth of the time.
+        for key in keys {
+            self.each(
+                // In one number, whose lowest 14 bits have room for all steps: of a million rows, fetching a second
+                // column took a sixth of the time.
                 "SELECT photo << 14 | confidence FROM tags INDEXED BY tags_by_term
                  WHERE term = (SELECT id FROM terms WHERE key = ?1) AND confidence >= ?2 AND confidence < ?3",
-            )
-            .at(&self.path)?;
-        for key in keys {
-            let mut rows = stmt
-                .query(params![key.as_ref(), column(least), column(below)])
-                .at(&self.path)?;
-            while let Some(row) = rows.next().at(&self.path)? {
-                let both: i64 = row.get(0).at(&self.path)?;
-                visit(both >> 14, from_column(both & 0x3FFF));
-            }
+                params![key.as_ref(), column(least), column(below)],
+                &mut |r| {
+                    let both: i64 = r.get(0)?;
+                    visit(both >> 14, from_column(both & 0x3FFF));
+                    Ok(())
+                },
+            )?;
         }
         Ok(())
     }
